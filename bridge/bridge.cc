@@ -1,0 +1,156 @@
+#include "bridge/bridge.h"
+
+#include <algorithm>
+
+#include "media/packet_kind.h"
+
+namespace vas::bridge {
+namespace {
+
+constexpr std::string_view kCname = "vas";  // one name for every call: it must not tell one listener of another
+
+}  // namespace
+
+Bridge::Bridge(Duration media_timeout, Time now, const std::array<StreamSeed, 2>& seeds)
+    : media_timeout_(media_timeout), legs_{Leg(seeds[0]), Leg(seeds[1])}, own_rtcp_at_{now, now}, silence_since_(now) {}
+
+void Bridge::configure(LegSide side, const LegConfig& config, Time now) {
+  const bool was_on_hold = is_on_hold();
+  leg(side).configure(config);
+  if (was_on_hold && !is_on_hold()) silence_since_ = now;
+}
+
+void Bridge::start(Time now) {
+  is_started_ = true;
+  silence_since_ = now;
+}
+
+bool Bridge::is_on_hold() const {
+  return std::any_of(legs_.begin(), legs_.end(), [](const Leg& each) {
+    return each.is_configured() && !(each.config().sends && each.config().receives);
+  });
+}
+
+bool Bridge::is_silent(Time now) const {
+  if (!is_started_ || is_on_hold()) return false;
+  const Time last = std::max({silence_since_, legs_[0].last_rtp_at(), legs_[1].last_rtp_at()});
+  return now - last >= media_timeout_;
+}
+
+void Bridge::on_datagram(LegSide side, Component component, const Endpoint& source, MutableBytes datagram, Time now,
+                         Outbox& outbox) {
+  switch (media::packet_kind(datagram)) {
+    case media::PacketKind::kRtp:
+      if (component == Component::kRtp) relay_rtp(side, source, datagram, now, outbox);
+      return;
+    case media::PacketKind::kRtcp:
+      if (component == Component::kRtcp || leg(side).config().rtcp_mux) relay_rtcp(side, source, datagram, now, outbox);
+      return;
+    case media::PacketKind::kStun:
+    case media::PacketKind::kDtls:
+    case media::PacketKind::kUnknown: leg(side).count_malformed(); return;
+  }
+}
+
+void Bridge::relay_rtp(LegSide near_side, const Endpoint& source, MutableBytes datagram, Time now, Outbox& outbox) {
+  Leg& near = leg(near_side);
+  Leg& far = leg(other(near_side));
+  const auto packet = media::RtpPacket::parse(datagram);
+  if (!packet) return near.count_malformed();
+  if (near.admit(now, *packet, datagram.size(), source) != Admitted::kYes) return;
+  if (!near.config().sends) return;
+
+  const LegFormat& format = *near.format_of(packet->payload_type());
+  if (!far.rewrite_for_party(now, *packet, format, datagram)) return;
+  far.on_sent(datagram.size());
+  outbox.add({other(near_side), Component::kRtp, far.latch().rtp_destination(), datagram});
+}
+
+void Bridge::relay_rtcp(LegSide near_side, const Endpoint& source, MutableBytes datagram, Time now, Outbox& outbox) {
+  Leg& near = leg(near_side);
+  Leg& far = leg(other(near_side));
+  if (!takes_rtcp(near_side, now) || !near.admit_rtcp(now, source)) return;
+
+  // What passes is packed to the front of the datagram: reports and names. BYE ends no call, and feedback that
+  // we do not translate would name streams that the far party never saw.
+  MutableBytes rest = datagram;
+  std::size_t kept = 0;
+  while (const auto packet = media::next_rtcp(rest)) {
+    const bool is_report = packet->type == media::RtcpType::kSenderReport || packet->type == media::RtcpType::kReceiverReport;
+    if (is_report) near.on_party_report(now, *packet);
+    if (!translate(*packet, near, far, now)) continue;
+    std::copy(packet->bytes.begin(), packet->bytes.end(), datagram.begin() + static_cast<std::ptrdiff_t>(kept));
+    kept += packet->bytes.size();
+  }
+  const Endpoint to = far.latch().rtcp_destination();
+  if (kept == 0 || !far.is_configured() || !to.is_set()) return;
+  const Component component = far.config().rtcp_mux ? Component::kRtp : Component::kRtcp;
+  outbox.add({other(near_side), component, to, datagram.first(kept)});
+}
+
+bool Bridge::takes_rtcp(LegSide side, Time now) {
+  RtcpBudget& budget = rtcp_budgets_[index_of(side)];
+  if (now - budget.window_start >= std::chrono::seconds(1)) budget = {now, 0};
+  return ++budget.packets <= kMaxRtcpPerSecond;
+}
+
+// Makes one packet of `near`'s party speak of the streams that `far`'s party knows. False when it is not to pass.
+bool Bridge::translate(const media::RtcpView& packet, const Leg& near, Leg& far, Time now) {
+  const MutableBytes bytes = packet.bytes;
+  if (bytes.size() < 8) return false;
+  const media::Ssrc sender{load_u32(bytes, 4)};
+  switch (packet.type) {
+    case media::RtcpType::kSenderReport: {
+      if (bytes.size() < 28) return false;
+      const auto timestamp = far.splicer().translate_timestamp(sender, {load_u32(bytes, 16)});
+      if (!timestamp) return false;
+      store_u32(bytes, 16, timestamp->value);
+      far.on_report_sent(now, load_u32(bytes, 10));
+      break;
+    }
+    case media::RtcpType::kReceiverReport: break;
+    case media::RtcpType::kSdes: store_u32(bytes, 4, far.outgoing_ssrc().value); return packet.count == 1;
+    case media::RtcpType::kBye:
+    case media::RtcpType::kApp:
+    default: return false;
+  }
+  store_u32(bytes, 4, far.outgoing_ssrc().value);
+
+  const auto far_stream = near.splicer().current();
+  const MutableBytes blocks = media::report_blocks(packet);
+  for (std::size_t at = 0; at + media::kReportBlockBytes <= blocks.size(); at += media::kReportBlockBytes) {
+    const MutableBytes block = blocks.subspan(at, media::kReportBlockBytes);
+    if (media::Ssrc{load_u32(block, 0)} != near.outgoing_ssrc() || !far_stream) continue;
+    store_u32(block, 0, far_stream->value);
+    store_u32(block, 8, near.splicer().untranslate_sequence(load_u32(block, 8)));
+  }
+  return true;
+}
+
+void Bridge::tick(Time now, WallTime wall_now, Outbox& outbox) {
+  for (const LegSide side : {LegSide::kA, LegSide::kB}) {
+    const Leg& silent = leg(other(side));
+    const Time quiet_since = std::max(silent.last_rtcp_at(), silence_since_);
+    const bool is_due = is_started_ && now - quiet_since >= kRtcpSilence &&
+                        now - own_rtcp_at_[index_of(side)] >= kRtcpInterval;
+    if (is_due) send_own_rtcp(side, now, wall_now, outbox);
+  }
+}
+
+void Bridge::send_own_rtcp(LegSide side, Time now, WallTime wall_now, Outbox& outbox) {
+  Leg& party = leg(side);
+  const Endpoint to = party.latch().rtcp_destination();
+  if (!party.is_configured() || !to.is_set()) return;
+
+  const auto sender = party.sender_info(now, wall_now);
+  const auto block = party.receive_stats().take_report();
+  auto& buffer = own_rtcp_[index_of(side)];
+  const std::size_t bytes = media::write_report(buffer, party.outgoing_ssrc(), sender ? &*sender : nullptr,
+                                                block ? &*block : nullptr, kCname);
+  if (sender) party.on_report_sent(now, media::ntp_middle(wall_now));
+  own_rtcp_at_[index_of(side)] = now;
+  const Component component = party.config().rtcp_mux ? Component::kRtp : Component::kRtcp;
+  outbox.add({side, component, to, Bytes(buffer).first(bytes)});
+}
+
+}  // namespace vas::bridge

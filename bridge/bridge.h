@@ -1,0 +1,66 @@
+// Joins two legs' media: RTP is relayed as one unbroken stream to each listener, RTCP is translated with it.
+#pragma once
+
+#include <array>
+
+#include "bridge/leg.h"
+#include "bridge/leg_config.h"
+#include "bridge/outbox.h"
+
+namespace vas::bridge {
+
+// Bytes and time in, datagrams out: it opens no socket and reads no clock.
+//
+// Threads:  its media worker only, for its whole life.
+// Lifetime: what it puts into an Outbox borrows the datagram that came in, or the bridge's own buffers.
+class Bridge {
+ public:
+  // RTCP of our own begins when a party was silent for this long, and is sent this often.
+  static constexpr Duration kRtcpSilence = std::chrono::seconds(10);
+  static constexpr Duration kRtcpInterval = std::chrono::seconds(5);
+  static constexpr int kMaxRtcpPerSecond = 20;  // from one party; more is dropped
+
+  Bridge(Duration media_timeout, Time now, const std::array<StreamSeed, 2>& seeds);
+
+  void configure(LegSide side, const LegConfig& config, Time now);
+
+  // The call is answered: from now on silence of both parties counts.
+  void start(Time now);
+
+  // `datagram`: any bytes from the network; rewritten in place.
+  void on_datagram(LegSide side, Component component, const Endpoint& source, MutableBytes datagram, Time now,
+                   Outbox& outbox);
+
+  // Once a second or so: sends what RTCP is due.
+  void tick(Time now, WallTime wall_now, Outbox& outbox);
+
+  // True once both parties were silent for the media timeout; never on hold or before start().
+  bool is_silent(Time now) const;
+
+  LegStats stats(LegSide side) const { return leg(side).stats(); }
+
+ private:
+  struct RtcpBudget {
+    Time window_start{};
+    int packets = 0;
+  };
+
+  Leg& leg(LegSide side) { return legs_[index_of(side)]; }
+  const Leg& leg(LegSide side) const { return legs_[index_of(side)]; }
+  bool is_on_hold() const;
+  void relay_rtp(LegSide near_side, const Endpoint& source, MutableBytes datagram, Time now, Outbox& outbox);
+  void relay_rtcp(LegSide near_side, const Endpoint& source, MutableBytes datagram, Time now, Outbox& outbox);
+  bool translate(const media::RtcpView& packet, const Leg& near, Leg& far, Time now);
+  bool takes_rtcp(LegSide side, Time now);
+  void send_own_rtcp(LegSide side, Time now, WallTime wall_now, Outbox& outbox);
+
+  const Duration media_timeout_;
+  std::array<Leg, 2> legs_;
+  std::array<RtcpBudget, 2> rtcp_budgets_{};
+  std::array<Time, 2> own_rtcp_at_{};
+  std::array<std::array<std::uint8_t, 128>, 2> own_rtcp_{};
+  Time silence_since_{};  // start, or the last change of direction
+  bool is_started_ = false;
+};
+
+}  // namespace vas::bridge

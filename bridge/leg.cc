@@ -1,0 +1,162 @@
+#include "bridge/leg.h"
+
+#include <algorithm>
+
+namespace vas::bridge {
+namespace {
+
+// The payload type under which `formats` carry what the other party sends as `wanted`.
+const LegFormat* counterpart(const std::vector<LegFormat>& formats, const LegFormat& wanted) {
+  const auto same = std::find_if(formats.begin(), formats.end(), [&](const LegFormat& each) {
+    return each.codec == wanted.codec && each.clock_rate == wanted.clock_rate;
+  });
+  if (same != formats.end()) return &*same;
+  // A telephone event is understood whatever clock was negotiated for it.
+  if (wanted.codec != media::Codec::kTelephoneEvent) return nullptr;
+  const auto any = std::find_if(formats.begin(), formats.end(),
+                                [&](const LegFormat& each) { return each.codec == wanted.codec; });
+  return any != formats.end() ? &*any : nullptr;
+}
+
+}  // namespace
+
+void Leg::configure(const LegConfig& config) {
+  const bool was_paused = is_configured_ && !(config_.sends && config_.receives);
+  config_ = config;
+  is_configured_ = true;
+  format_index_.fill(-1);
+  for (std::size_t i = 0; i < config_.formats.size(); ++i) {
+    format_index_[config_.formats[i].payload_type.value & 0x7f] = static_cast<std::int8_t>(i);
+  }
+  latch_.configure(config_);
+  if (was_paused) {
+    receive_stats_.restart();
+    splicer_.restart();
+  }
+}
+
+const LegFormat* Leg::format_of(media::PayloadType payload_type) const {
+  const int index = is_configured_ ? format_index_[payload_type.value & 0x7f] : -1;
+  return index < 0 ? nullptr : &config_.formats[static_cast<std::size_t>(index)];
+}
+
+Admitted Leg::admit(Time now, const media::RtpPacket& packet, std::size_t bytes, const Endpoint& source) {
+  const LegFormat* format = format_of(packet.payload_type());
+  if (format == nullptr) {
+    ++stats_.unknown_payload_type;
+    return Admitted::kUnknownPayloadType;
+  }
+  if (!latch_.accepts_rtp(now, source)) {
+    ++stats_.refused_source;
+    return Admitted::kRefusedSource;
+  }
+  last_rtp_at_ = now;
+  const bool is_event = format->codec == media::Codec::kTelephoneEvent;
+  receive_stats_.on_packet(now, {.ssrc = packet.ssrc(),
+                                 .sequence_number = packet.sequence_number(),
+                                 .timestamp = packet.timestamp(),
+                                 .clock_rate = format->clock_rate,
+                                 .bytes = bytes,
+                                 .measures_jitter = !is_event});
+  if (is_event) {
+    telephone_events_.on_event(packet);
+  } else {
+    measure_ptime(packet, *format);
+  }
+  return Admitted::kYes;
+}
+
+void Leg::measure_ptime(const media::RtpPacket& packet, const LegFormat& format) {
+  const auto number_step = static_cast<std::uint16_t>(packet.sequence_number().value - last_audio_number_.value);
+  if (last_audio_timestamp_ && number_step == 1) {
+    const double ticks = static_cast<double>(packet.timestamp().value - last_audio_timestamp_->value);
+    const double milliseconds = ticks * 1000.0 / format.clock_rate;
+    constexpr double kLongestFrame = 120;  // opus's longest packet; more is a pause, not a frame
+    if (milliseconds > 0 && milliseconds <= kLongestFrame) stats_.ptime_ms = milliseconds;
+  }
+  last_audio_timestamp_ = packet.timestamp();
+  last_audio_number_ = packet.sequence_number();
+  stats_.codec = format.codec;
+}
+
+bool Leg::admit_rtcp(Time now, const Endpoint& source) {
+  if (!is_configured_ || !latch_.accepts_rtcp(source)) return false;
+  last_rtcp_at_ = now;
+  return true;
+}
+
+bool Leg::rewrite_for_party(Time now, const media::RtpPacket& packet, const LegFormat& format, MutableBytes datagram) {
+  if (!is_configured_ || !config_.receives || !latch_.rtp_destination().is_set()) {
+    splicer_.restart();  // what is not sent leaves no gap behind
+    return false;
+  }
+  const media::StreamSplicer::Incoming incoming{packet.ssrc(), packet.sequence_number(), packet.timestamp(),
+                                                format.clock_rate};
+  const LegFormat* far_format = counterpart(config_.formats, format);
+  if (far_format == nullptr) {
+    splicer_.skip(incoming);
+    return false;
+  }
+  const media::Spliced spliced = splicer_.splice(now, incoming);
+  media::rewrite_header(datagram, {.marker = packet.marker() || spliced.starts_segment,
+                                   .payload_type = far_format->payload_type,
+                                   .sequence_number = spliced.sequence_number,
+                                   .timestamp = spliced.timestamp,
+                                   .ssrc = outgoing_ssrc_});
+  last_sent_timestamp_ = spliced.timestamp;
+  last_sent_at_ = now;
+  last_sent_clock_rate_ = format.clock_rate;
+  return true;
+}
+
+void Leg::on_sent(std::size_t bytes) {
+  ++stats_.sent_packets;
+  stats_.sent_bytes += bytes;
+}
+
+void Leg::on_party_report(Time now, const media::RtcpView& packet) {
+  const MutableBytes blocks = media::report_blocks(packet);
+  for (std::size_t at = 0; at + media::kReportBlockBytes <= blocks.size(); at += media::kReportBlockBytes) {
+    note_report_block(now, blocks.subspan(at, media::kReportBlockBytes));
+  }
+}
+
+void Leg::note_report_block(Time now, Bytes block) {
+  if (media::Ssrc{load_u32(block, 0)} != outgoing_ssrc_) return;
+  const std::uint32_t lost = load_u32(block, 4) & 0xffffff;
+  stats_.reported_lost = (lost & 0x800000) != 0 ? std::int64_t{lost} - 0x1000000 : std::int64_t{lost};  // 24 bits, signed
+  stats_.reported_jitter_ms = load_u32(block, 12) * 1000.0 / last_sent_clock_rate_;
+  stats_.reported_jitter_max_ms = std::max(stats_.reported_jitter_max_ms.value_or(0), *stats_.reported_jitter_ms);
+
+  const std::uint32_t last_sr = load_u32(block, 16);
+  const auto answered = std::find_if(sent_reports_.begin(), sent_reports_.end(),
+                                     [&](const SentReport& each) { return each.ntp_middle == last_sr; });
+  if (last_sr == 0 || answered == sent_reports_.end()) return;
+  const double held_ms = load_u32(block, 20) * 1000.0 / 65536;  // DLSR is in units of 1/65536 s
+  const double elapsed_ms = static_cast<double>((now - answered->at).count()) / 1000.0;
+  stats_.round_trip_ms = std::max(0.0, elapsed_ms - held_ms);
+}
+
+void Leg::on_report_sent(Time now, std::uint32_t ntp_middle) {
+  sent_reports_[next_sent_report_] = {ntp_middle, now};
+  next_sent_report_ = (next_sent_report_ + 1) % kRememberedReports;
+}
+
+std::optional<media::SenderInfo> Leg::sender_info(Time now, WallTime wall_now) const {
+  if (stats_.sent_packets == 0) return {};
+  const auto ticks = static_cast<std::uint32_t>((now - last_sent_at_).count() * last_sent_clock_rate_ / 1'000'000);
+  constexpr std::uint64_t kHeader = media::RtpPacket::kFixedHeaderBytes;
+  return media::SenderInfo{outgoing_ssrc_, wall_now, {last_sent_timestamp_.value + ticks},
+                           static_cast<std::uint32_t>(stats_.sent_packets),
+                           static_cast<std::uint32_t>(stats_.sent_bytes - kHeader * stats_.sent_packets)};
+}
+
+LegStats Leg::stats() const {
+  LegStats stats = stats_;
+  stats.received = receive_stats_.summary();
+  stats.telephone_events = telephone_events_.count();
+  stats.media_endpoint = latch_.rtp_destination();
+  return stats;
+}
+
+}  // namespace vas::bridge

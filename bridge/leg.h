@@ -1,0 +1,97 @@
+// One party's media: whose packets it takes, what it counts, and the one unbroken stream that it is sent.
+#pragma once
+
+#include <array>
+#include <optional>
+
+#include "bridge/latch.h"
+#include "bridge/leg_config.h"
+#include "media/receive_stats.h"
+#include "media/rtcp_packet.h"
+#include "media/rtp_packet.h"
+#include "media/stream_splicer.h"
+#include "media/telephone_event.h"
+
+namespace vas::bridge {
+
+// Random numbers of a leg's outgoing stream, drawn by the caller (RFC 3550 §5.1, §8).
+struct StreamSeed {
+  media::Ssrc ssrc;
+  media::SequenceNumber sequence_number;
+  media::RtpTimestamp timestamp;
+};
+
+enum class Admitted { kYes, kRefusedSource, kUnknownPayloadType };
+
+// Threads: its bridge's media worker only.
+class Leg {
+ public:
+  explicit Leg(const StreamSeed& seed)
+      : outgoing_ssrc_(seed.ssrc), splicer_(seed.sequence_number, seed.timestamp) {}
+
+  void configure(const LegConfig& config);
+  bool is_configured() const { return is_configured_; }
+  const LegConfig& config() const { return config_; }
+
+  // Near side. Checks, counts and measures one RTP packet that came from the party.
+  Admitted admit(Time now, const media::RtpPacket& packet, std::size_t bytes, const Endpoint& source);
+  bool admit_rtcp(Time now, const Endpoint& source);
+  void count_malformed() { ++stats_.malformed; }
+  const LegFormat* format_of(media::PayloadType payload_type) const;
+
+  // Far side. Turns the other party's packet, in place, into the next of this party's stream. False when it is not
+  // to be sent: on hold, nowhere to go, or no payload type for `format`.
+  bool rewrite_for_party(Time now, const media::RtpPacket& packet, const LegFormat& format, MutableBytes datagram);
+  void on_sent(std::size_t bytes);
+
+  // RTCP. The party's reports speak of our outgoing stream; these turn them into the other party's numbers.
+  void on_party_report(Time now, const media::RtcpView& packet);
+  void on_report_sent(Time now, std::uint32_t ntp_middle);
+  Time last_rtcp_at() const { return last_rtcp_at_; }
+
+  media::Ssrc outgoing_ssrc() const { return outgoing_ssrc_; }
+  media::StreamSplicer& splicer() { return splicer_; }
+  const media::StreamSplicer& splicer() const { return splicer_; }
+  media::ReceiveStats& receive_stats() { return receive_stats_; }
+  const Latch& latch() const { return latch_; }
+  Time last_rtp_at() const { return last_rtp_at_; }
+  std::optional<media::SenderInfo> sender_info(Time now, WallTime wall_now) const;
+
+  LegStats stats() const;
+
+ private:
+  static constexpr std::size_t kRememberedReports = 4;
+  struct SentReport {
+    std::uint32_t ntp_middle = 0;
+    Time at{};
+  };
+
+  void measure_ptime(const media::RtpPacket& packet, const LegFormat& format);
+  void note_report_block(Time now, Bytes block);
+
+  LegConfig config_;
+  bool is_configured_ = false;
+  std::array<std::int8_t, 128> format_index_{};  // by payload type; -1 where not negotiated
+  Latch latch_;
+
+  // What the party sends.
+  media::ReceiveStats receive_stats_;
+  media::TelephoneEventCounter telephone_events_;
+  std::optional<media::RtpTimestamp> last_audio_timestamp_;
+  media::SequenceNumber last_audio_number_;
+  Time last_rtp_at_{};
+  Time last_rtcp_at_{};
+
+  // What the party is sent.
+  media::Ssrc outgoing_ssrc_;
+  media::StreamSplicer splicer_;
+  media::RtpTimestamp last_sent_timestamp_;
+  Time last_sent_at_{};
+  std::uint32_t last_sent_clock_rate_ = 8000;
+  std::array<SentReport, kRememberedReports> sent_reports_{};
+  std::size_t next_sent_report_ = 0;
+
+  LegStats stats_;
+};
+
+}  // namespace vas::bridge

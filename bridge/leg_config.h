@@ -1,0 +1,73 @@
+// What signaling decided of a leg's media: plain values that travel to the leg's worker.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "media/codec.h"
+#include "media/receive_stats.h"
+#include "media/rtp_types.h"
+#include "vas/base/endpoint.h"
+#include "vas/base/time.h"
+
+namespace vas::bridge {
+
+struct BridgeId {
+  std::uint64_t value = 0;
+  friend auto operator<=>(BridgeId, BridgeId) = default;
+};
+
+// A two-party bridge's sides: leg A called, leg B was called.
+enum class LegSide : std::uint8_t { kA, kB };
+
+constexpr LegSide other(LegSide side) { return side == LegSide::kA ? LegSide::kB : LegSide::kA; }
+constexpr std::size_t index_of(LegSide side) { return static_cast<std::size_t>(side); }
+
+struct LegFormat {
+  media::PayloadType payload_type;
+  media::Codec codec = media::Codec::kPcmu;
+  std::uint32_t clock_rate = 8000;
+  friend bool operator==(const LegFormat&, const LegFormat&) = default;
+};
+
+struct LegConfig {
+  // What the party's SDP promised to receive at. An unspecified address is sent nothing (RFC 3264 §8.4).
+  Endpoint far_rtp;
+  Endpoint far_rtcp;
+  bool rtcp_mux = false;
+
+  // Who else may take the latch: the address that the leg's SIP comes from; anybody, by configuration only.
+  std::optional<IpAddress> signaling_address;
+  bool latches_to_anyone = false;
+
+  bool sends = true;     // the party's direction lets it send media
+  bool receives = true;  // the party's direction lets us send media to it
+  std::vector<LegFormat> formats;
+  friend bool operator==(const LegConfig&, const LegConfig&) = default;
+};
+
+// What a leg counted: the record's figures. What is not known is absent, never 0.
+struct LegStats {
+  media::ReceiveSummary received;
+  std::uint64_t sent_packets = 0;
+  std::uint64_t sent_bytes = 0;
+
+  // What the party's RTCP said of the stream we sent it.
+  std::optional<std::int64_t> reported_lost;
+  std::optional<double> reported_jitter_ms;
+  std::optional<double> reported_jitter_max_ms;
+  std::optional<double> round_trip_ms;
+
+  std::uint32_t telephone_events = 0;
+  std::optional<media::Codec> codec;  // of the last audio packet
+  std::optional<double> ptime_ms;     // between the timestamps of successive audio packets
+  Endpoint media_endpoint;            // where its media went at last
+
+  std::uint64_t refused_source = 0;        // RTP from an address that nothing proved
+  std::uint64_t unknown_payload_type = 0;  // RTP of a payload type that was not negotiated
+  std::uint64_t malformed = 0;
+};
+
+}  // namespace vas::bridge

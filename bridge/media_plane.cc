@@ -1,0 +1,150 @@
+#include "bridge/media_plane.h"
+
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <thread>
+
+#include "vas/base/clock.h"
+#include "vas/base/random.h"
+
+namespace vas::bridge {
+namespace {
+
+constexpr int kExpeditedForwarding = 0xb8;  // DSCP EF, RFC 3246
+
+StreamSeed random_seed() {
+  const std::uint64_t bits = random_u64();
+  // The timestamp's upper half stays clear of a wrap for the first minutes: some phones mind.
+  return {{random_u32()}, {static_cast<std::uint16_t>(bits)}, {static_cast<std::uint32_t>(bits >> 33)}};
+}
+
+int bind_udp(const Endpoint& local) {
+  sockaddr_storage address{};
+  const socklen_t length = local.to_sockaddr(address);
+  const int descriptor = socket(address.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) return -1;
+  const int receive_bytes = MediaWorker::kReceiveBufferBytes;
+  setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
+  if (local.address.family == AddressFamily::kIpv4) {
+    setsockopt(descriptor, IPPROTO_IP, IP_TOS, &kExpeditedForwarding, sizeof kExpeditedForwarding);
+  } else {
+    setsockopt(descriptor, IPPROTO_IPV6, IPV6_TCLASS, &kExpeditedForwarding, sizeof kExpeditedForwarding);
+  }
+  if (bind(descriptor, reinterpret_cast<sockaddr*>(&address), length) == 0) return descriptor;
+  const int reason = errno;
+  ::close(descriptor);
+  errno = reason;
+  return -1;
+}
+
+}  // namespace
+
+MediaPlane::MediaPlane(const MediaPlaneConfig& config) : config_(config), ports_(config.first_port, config.last_port) {
+  for (int i = 0; i < config.workers; ++i) workers_.push_back(std::make_unique<MediaWorker>(events_));
+}
+
+BridgeId MediaPlane::open_bridge() {
+  const BridgeId id{next_id_++};
+  const std::size_t worker = id.value % workers_.size();
+  bridges_[id].worker = worker;
+  post(worker, OpenBridge{id, config_.media_timeout, {random_seed(), random_seed()}});
+  return id;
+}
+
+Result<Endpoint> MediaPlane::open_leg(BridgeId bridge, LegSide side, AddressFamily family) {
+  BridgePlace& place = bridges_.at(bridge);
+  const LegPlace& leg = place.legs[index_of(side)];
+  if (leg.port == 0) return bind_leg(bridge, place, side, family);
+  if (leg.family != family) return Error{"the leg's media is bound to the other IP version already"};
+  return leg.local;
+}
+
+Result<Endpoint> MediaPlane::bind_leg(BridgeId bridge, BridgePlace& place, LegSide side, AddressFamily family) {
+  const bool is_ipv4 = family == AddressFamily::kIpv4;
+  if (!is_ipv4 && !config_.bind_ipv6) return Error{"no IPv6 media address is configured (media.bind6)"};
+  const IpAddress bind_address = is_ipv4 ? config_.bind_ipv4 : *config_.bind_ipv6;
+
+  // A port that another program holds goes to the end of the queue; one turn through the pool is enough.
+  const Time now = monotonic_now();
+  for (std::size_t tries = ports_.free_count(); tries > 0; --tries) {
+    const auto port = ports_.lend(now);
+    if (!port) break;
+    const int rtp = bind_udp({bind_address, *port});
+    const int rtcp = rtp < 0 ? -1 : bind_udp({bind_address, static_cast<std::uint16_t>(*port + 1)});
+    if (rtcp < 0) {
+      const int reason = errno;
+      if (rtp >= 0) ::close(rtp);
+      ports_.take_back(*port, now);
+      if (reason != EADDRINUSE) return Error{std::string("cannot open a media socket: ") + std::strerror(reason)};
+      continue;
+    }
+    const IpAddress said = is_ipv4 ? config_.advertised_ipv4.value_or(bind_address) : bind_address;
+    place.legs[index_of(side)] = {*port, family, {said, *port}, {}};
+    owners_.insert_or_assign(*port, Owner{bridge, side});
+    post(place.worker, AddLeg{bridge, side, rtp, rtcp});
+    return Endpoint{said, *port};
+  }
+  return Error{"no media port is free (media.port-min, media.port-max)"};
+}
+
+bool MediaPlane::configure_leg(BridgeId bridge, LegSide side, const LegConfig& config) {
+  BridgePlace& place = bridges_.at(bridge);
+  if (!is_safe_far_end(place, side, config.far_rtp)) return false;
+  place.legs[index_of(side)].far = config.far_rtp;
+  post(place.worker, ConfigureLeg{bridge, side, config});
+  return true;
+}
+
+bool MediaPlane::is_own_address(const IpAddress& address) const {
+  return address == config_.bind_ipv4 || address == config_.advertised_ipv4 || address == config_.bind_ipv6 ||
+         (config_.bind_ipv4.is_unspecified() && address.is_loopback());
+}
+
+std::optional<MediaPlane::Owner> MediaPlane::owner_of(const Endpoint& endpoint) const {
+  if (!is_own_address(endpoint.address)) return {};
+  const auto owner = owners_.find(static_cast<std::uint16_t>(endpoint.port & ~1));
+  if (owner == owners_.end()) return {};
+  return owner->second;
+}
+
+// A far end that is a port of ours is a call between two of our calls: fine while each bridge has one such leg at
+// most, for a loop would need two in every bridge that it goes through.
+bool MediaPlane::is_safe_far_end(const BridgePlace& place, LegSide side, const Endpoint& far) const {
+  if (!is_own_address(far.address) || far.port < config_.first_port || far.port > config_.last_port) return true;
+  const auto owner = owner_of(far);
+  if (!owner) return false;  // a port of the range that no call holds will be another call's next
+  const BridgePlace& far_place = bridges_.at(owner->bridge);
+  if (&far_place == &place) return false;
+  const LegPlace& far_leg = far_place.legs[index_of(owner->side)];
+  const bool is_mutual = !far_leg.far.is_set() || far_leg.far == place.legs[index_of(side)].local;
+  const bool other_leg_is_ours = owner_of(place.legs[index_of(other(side))].far).has_value();
+  return is_mutual && !other_leg_is_ours;
+}
+
+void MediaPlane::start(BridgeId bridge) { post(bridges_.at(bridge).worker, StartBridge{bridge}); }
+
+void MediaPlane::close(BridgeId bridge) { post(bridges_.at(bridge).worker, CloseBridge{bridge}); }
+
+void MediaPlane::forget(BridgeId bridge) {
+  const auto place = bridges_.find(bridge);
+  if (place == bridges_.end()) return;
+  const Time now = monotonic_now();
+  for (const LegPlace& leg : place->second.legs) {
+    if (leg.port == 0) continue;
+    owners_.erase(leg.port);
+    ports_.take_back(leg.port, now);
+  }
+  bridges_.erase(place);
+}
+
+// A worker empties its inbox many times a second; one that is 16,384 commands behind is overloaded, and commands
+// of calls that are up must not be lost: control waits for it.
+void MediaPlane::post(std::size_t worker, WorkerCommand command) {
+  while (!workers_[worker]->post(std::move(command))) std::this_thread::yield();
+}
+
+}  // namespace vas::bridge

@@ -1,0 +1,88 @@
+// Control's view of all media: opens legs, hands them to workers, takes their figures back.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "bridge/media_worker.h"
+#include "bridge/port_pool.h"
+#include "vas/base/result.h"
+
+namespace vas::bridge {
+
+struct MediaPlaneConfig {
+  IpAddress bind_ipv4;                       // where media sockets listen
+  std::optional<IpAddress> advertised_ipv4;  // what SDP says instead (1:1 NAT)
+  std::optional<IpAddress> bind_ipv6;        // none: IPv6 legs are refused
+  std::uint16_t first_port = 20000;
+  std::uint16_t last_port = 29999;
+  int workers = 1;
+  Duration media_timeout = std::chrono::seconds(60);
+};
+
+// Threads: control only. A bridge lives on one worker for its whole life.
+class MediaPlane {
+ public:
+  explicit MediaPlane(const MediaPlaneConfig& config);
+
+  BridgeId open_bridge();
+
+  // Binds a port pair and returns what SDP is to say. Safe to call again for a leg that is open already with this
+  // family: the same ports are used. Fails when the range is used up or the family is not configured.
+  Result<Endpoint> open_leg(BridgeId bridge, LegSide side, AddressFamily family);
+
+  // False, and nothing changed, when the far end is one of our own media ports in a way that could loop.
+  bool configure_leg(BridgeId bridge, LegSide side, const LegConfig& config);
+  void start(BridgeId bridge);
+
+  // A BridgeClosed event follows; only then are its ports lent again.
+  void close(BridgeId bridge);
+
+  // Becomes readable when there are events; `consume` gets each MediaEvent.
+  int descriptor() const { return events_.descriptor(); }
+  template <typename Consumer>
+  void drain(Consumer&& consume) {
+    events_.drain([&](MediaEvent&& event) {
+      if (const auto* closed = std::get_if<BridgeClosed>(&event)) forget(closed->bridge);
+      consume(std::move(event));
+    });
+  }
+
+  std::size_t open_bridges() const { return bridges_.size(); }
+
+ private:
+  struct LegPlace {
+    std::uint16_t port = 0;  // 0: not open
+    AddressFamily family = AddressFamily::kIpv4;
+    Endpoint local;  // as SDP says it
+    Endpoint far;
+  };
+  struct BridgePlace {
+    std::size_t worker = 0;
+    std::array<LegPlace, 2> legs;
+  };
+  struct Owner {
+    BridgeId bridge;
+    LegSide side;
+  };
+
+  Result<Endpoint> bind_leg(BridgeId bridge, BridgePlace& place, LegSide side, AddressFamily family);
+  bool is_own_address(const IpAddress& address) const;
+  bool is_safe_far_end(const BridgePlace& place, LegSide side, const Endpoint& far) const;
+  std::optional<Owner> owner_of(const Endpoint& endpoint) const;
+  void forget(BridgeId bridge);
+  void post(std::size_t worker, WorkerCommand command);
+
+  const MediaPlaneConfig config_;
+  PortPool ports_;
+  // Two events a bridge at most are under way, and the port range bounds the bridges: this is never full.
+  Inbox<MediaEvent> events_{65536};
+  std::vector<std::unique_ptr<MediaWorker>> workers_;
+  std::map<BridgeId, BridgePlace> bridges_;
+  std::map<std::uint16_t, Owner> owners_;  // by RTP port
+  std::uint64_t next_id_ = 1;
+};
+
+}  // namespace vas::bridge

@@ -1,0 +1,43 @@
+// What the sans-IO core wants sent; the worker's socket loop does the sending.
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+#include "bridge/leg_config.h"
+#include "vas/base/bytes.h"
+#include "vas/base/check.h"
+#include "vas/base/endpoint.h"
+
+namespace vas::bridge {
+
+enum class Component : std::uint8_t { kRtp, kRtcp };  // which of a leg's two sockets
+
+struct Outgoing {
+  LegSide side = LegSide::kA;
+  Component component = Component::kRtp;
+  Endpoint to;
+  Bytes bytes;  // borrowed until the outbox is cleared
+};
+
+// Filled during one turn of a bridge, then sent and cleared. One incoming datagram makes at most one outgoing,
+// a tick at most two, so a full outbox is our own bug.
+class Outbox {
+ public:
+  static constexpr std::size_t kCapacity = 4;
+
+  void add(const Outgoing& datagram) {
+    VAS_CHECK(size_ < kCapacity, "a bridge's turn sends at most kCapacity datagrams");
+    items_[size_++] = datagram;
+  }
+  void clear() { size_ = 0; }
+  const Outgoing* begin() const { return items_.data(); }
+  const Outgoing* end() const { return items_.data() + size_; }
+  std::size_t size() const { return size_; }
+
+ private:
+  std::array<Outgoing, kCapacity> items_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace vas::bridge

@@ -1,0 +1,20 @@
+#include "bridge/port_pool.h"
+
+namespace vas::bridge {
+
+PortPool::PortPool(std::uint16_t first, std::uint16_t last) {
+  for (std::uint32_t port = first + (first & 1u); port + 1 <= last; port += 2) {
+    free_.push_back({static_cast<std::uint16_t>(port), Time::min()});
+  }
+}
+
+std::optional<std::uint16_t> PortPool::lend(Time now) {
+  if (free_.empty() || free_.front().rests_until > now) return {};
+  const std::uint16_t port = free_.front().port;
+  free_.pop_front();
+  return port;
+}
+
+void PortPool::take_back(std::uint16_t port, Time now) { free_.push_back({port, now + kRest}); }
+
+}  // namespace vas::bridge

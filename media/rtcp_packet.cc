@@ -1,0 +1,86 @@
+#include "media/rtcp_packet.h"
+
+#include <algorithm>
+
+namespace vas::media {
+namespace {
+
+constexpr std::size_t kHeaderBytes = 4;
+constexpr std::size_t kSenderInfoBytes = 20;
+constexpr std::uint64_t kNtpEpochOffset = 2'208'988'800;  // seconds from 1900 to 1970
+constexpr std::uint8_t kSdesCname = 1;
+
+std::uint64_t ntp(WallTime time) {
+  const auto milliseconds = static_cast<std::uint64_t>(time.time_since_epoch().count());
+  const std::uint64_t seconds = milliseconds / 1000 + kNtpEpochOffset;
+  const std::uint64_t fraction = (milliseconds % 1000 << 32) / 1000;
+  return seconds << 32 | fraction;
+}
+
+void write_header(MutableBytes out, RtcpType type, std::size_t count, std::size_t bytes) {
+  out[0] = static_cast<std::uint8_t>(0x80 | count);
+  out[1] = static_cast<std::uint8_t>(type);
+  store_u16(out, 2, static_cast<std::uint16_t>(bytes / 4 - 1));
+}
+
+void write_block(MutableBytes out, const ReceiveStats::Report& block) {
+  store_u32(out, 0, block.ssrc.value);
+  store_u32(out, 4, std::uint32_t{block.fraction_lost} << 24 | (block.cumulative_lost & 0xffffff));
+  store_u32(out, 8, block.extended_highest);
+  store_u32(out, 12, block.jitter);
+  store_u32(out, 16, 0);  // LSR and DLSR: the peer sends no reports, or we would not write one
+  store_u32(out, 20, 0);
+}
+
+}  // namespace
+
+std::optional<RtcpView> next_rtcp(MutableBytes& compound) {
+  if (compound.size() < kHeaderBytes || compound[0] >> 6 != 2) return {};
+  const std::size_t bytes = 4 * (std::size_t{load_u16(compound, 2)} + 1);
+  if (bytes > compound.size()) return {};
+  RtcpView view{static_cast<RtcpType>(compound[1]), static_cast<std::uint8_t>(compound[0] & 0x1f), compound.first(bytes)};
+  compound = compound.subspan(bytes);
+  return view;
+}
+
+MutableBytes report_blocks(const RtcpView& packet) {
+  const std::size_t first = kHeaderBytes + 4 + (packet.type == RtcpType::kSenderReport ? kSenderInfoBytes : 0);
+  const std::size_t bytes = packet.count * kReportBlockBytes;
+  if (packet.bytes.size() < first + bytes) return {};
+  return packet.bytes.subspan(first, bytes);
+}
+
+std::uint32_t ntp_middle(WallTime time) { return static_cast<std::uint32_t>(ntp(time) >> 16); }
+
+std::size_t write_report(MutableBytes out, Ssrc reporter, const SenderInfo* sender,
+                         const ReceiveStats::Report* block, std::string_view cname) {
+  cname = cname.substr(0, 255);
+  const std::size_t report_bytes =
+      kHeaderBytes + 4 + (sender != nullptr ? kSenderInfoBytes : 0) + (block != nullptr ? kReportBlockBytes : 0);
+  const std::size_t sdes_bytes = (kHeaderBytes + 4 + 2 + cname.size() + 1 + 3) / 4 * 4;  // ends in 1-4 zero bytes
+  if (out.size() < report_bytes + sdes_bytes) return 0;
+  std::fill_n(out.begin(), report_bytes + sdes_bytes, std::uint8_t{0});
+
+  write_header(out, sender != nullptr ? RtcpType::kSenderReport : RtcpType::kReceiverReport, block != nullptr ? 1 : 0,
+               report_bytes);
+  store_u32(out, 4, reporter.value);
+  if (sender != nullptr) {
+    const std::uint64_t now = ntp(sender->wall_time);
+    store_u32(out, 8, static_cast<std::uint32_t>(now >> 32));
+    store_u32(out, 12, static_cast<std::uint32_t>(now));
+    store_u32(out, 16, sender->timestamp.value);
+    store_u32(out, 20, sender->packets);
+    store_u32(out, 24, sender->octets);
+  }
+  if (block != nullptr) write_block(out.subspan(report_bytes - kReportBlockBytes), *block);
+
+  MutableBytes sdes = out.subspan(report_bytes, sdes_bytes);
+  write_header(sdes, RtcpType::kSdes, 1, sdes_bytes);
+  store_u32(sdes, 4, reporter.value);
+  sdes[8] = kSdesCname;
+  sdes[9] = static_cast<std::uint8_t>(cname.size());
+  std::copy(cname.begin(), cname.end(), sdes.begin() + 10);
+  return report_bytes + sdes_bytes;
+}
+
+}  // namespace vas::media

@@ -1,0 +1,215 @@
+#include "signaling/gateway/sip_message.h"
+
+#include <algorithm>
+#include <array>
+
+#include "vas/base/text.h"
+
+namespace vas::signaling {
+namespace {
+
+struct KnownName {
+  std::string_view full;
+  std::string_view compact;  // RFC 3261 §7.3.3
+  HeaderName name;
+};
+
+constexpr std::array<KnownName, 11> kKnownNames = {{
+    {"Via", "v", HeaderName::kVia},
+    {"From", "f", HeaderName::kFrom},
+    {"To", "t", HeaderName::kTo},
+    {"Call-ID", "i", HeaderName::kCallId},
+    {"CSeq", "", HeaderName::kCseq},
+    {"Contact", "m", HeaderName::kContact},
+    {"Record-Route", "", HeaderName::kRecordRoute},
+    {"Route", "", HeaderName::kRoute},
+    {"Max-Forwards", "", HeaderName::kMaxForwards},
+    {"Content-Length", "l", HeaderName::kContentLength},
+    {"Content-Type", "c", HeaderName::kContentType},
+}};
+
+HeaderName header_name(std::string_view name) {
+  for (const KnownName& known : kKnownNames) {
+    if (equals_ignoring_case(name, known.full) || (!known.compact.empty() && equals_ignoring_case(name, known.compact))) {
+      return known.name;
+    }
+  }
+  return starts_with_ignoring_case(name, "X-VAS-") ? HeaderName::kVasPrivate : HeaderName::kOther;
+}
+
+// Takes one line with the folded lines behind it; `text` moves past its line end. Nothing without a line end.
+std::optional<std::string_view> take_header_line(std::string_view& text) {
+  std::size_t end = 0;
+  for (std::size_t from = 0;;) {
+    end = text.find('\n', from);
+    if (end == std::string_view::npos) return {};
+    const bool is_folded = end + 1 < text.size() && (text[end + 1] == ' ' || text[end + 1] == '\t');
+    const bool is_empty_line = end == 0 || (end == 1 && text[0] == '\r');
+    if (!is_folded || is_empty_line) break;
+    from = end + 1;
+  }
+  std::string_view line = text.substr(0, end);
+  text.remove_prefix(end + 1);
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return line;
+}
+
+// Calls `visit(position)` for every character outside quotes and angle brackets until it returns true.
+template <typename Visit>
+std::size_t scan_outside_quotes(std::string_view text, Visit&& visit) {
+  bool in_quotes = false;
+  int in_brackets = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_quotes) {
+      if (c == '\\') ++i;
+      if (c == '"') in_quotes = false;
+      continue;
+    }
+    if (c == '"') in_quotes = true;
+    if (c == '<') ++in_brackets;
+    if (c == '>' && in_brackets > 0) --in_brackets;
+    if (in_brackets == 0 && visit(c)) return i;
+  }
+  return std::string_view::npos;
+}
+
+// "host", "host:5060", "[2001:db8::1]:5060". False when malformed.
+bool split_host_port(std::string_view text, std::string_view& host, std::uint16_t& port) {
+  std::size_t host_end = text.starts_with('[') ? text.find(']') : text.find(':');
+  if (text.starts_with('[')) {
+    if (host_end == std::string_view::npos) return false;
+    ++host_end;
+  }
+  host = text.substr(0, host_end);
+  if (host.empty()) return false;
+  if (host_end == std::string_view::npos || host_end == text.size()) return true;
+  if (text[host_end] != ':') return false;
+  const auto number = parse_number<std::uint16_t>(text.substr(host_end + 1));
+  if (!number || *number == 0) return false;
+  port = *number;
+  return true;
+}
+
+}  // namespace
+
+std::optional<SipMessage> SipMessage::parse(std::string_view text) {
+  if (text.size() > kMaxBytes) return {};
+  SipMessage message;
+  const auto start = take_header_line(text);
+  if (!start || start->empty() || start->size() > kMaxLineBytes) return {};
+  message.start_line = *start;
+
+  for (;;) {
+    const auto line = take_header_line(text);
+    if (!line || line->size() > kMaxLineBytes) return {};
+    if (line->empty()) break;
+    if (message.headers.size() == kMaxHeaders) return {};
+    const auto colon = line->find(':');
+    if (colon == std::string_view::npos || colon == 0) return {};
+    message.headers.push_back({header_name(trim(line->substr(0, colon))), *line, trim(line->substr(colon + 1))});
+  }
+  message.body = text;
+  return message;
+}
+
+std::string_view SipMessage::method() const { return start_line.substr(0, start_line.find(' ')); }
+
+std::string_view SipMessage::request_uri() const {
+  const auto first = start_line.find(' ');
+  const auto last = start_line.rfind(' ');
+  if (first == std::string_view::npos || last == first) return {};
+  return start_line.substr(first + 1, last - first - 1);
+}
+
+std::string_view SipMessage::version() const {
+  const auto last = start_line.rfind(' ');
+  return last == std::string_view::npos ? std::string_view{} : start_line.substr(last + 1);
+}
+
+int SipMessage::status() const {
+  constexpr std::string_view kPrefix = "SIP/2.0 ";
+  if (!start_line.starts_with(kPrefix)) return 0;
+  return parse_number<int>(start_line.substr(kPrefix.size(), 3)).value_or(0);
+}
+
+const HeaderField* SipMessage::first(HeaderName name) const {
+  const auto found = std::find_if(headers.begin(), headers.end(), [&](const HeaderField& each) { return each.name == name; });
+  return found == headers.end() ? nullptr : &*found;
+}
+
+std::size_t SipMessage::count(HeaderName name) const {
+  return static_cast<std::size_t>(
+      std::count_if(headers.begin(), headers.end(), [&](const HeaderField& each) { return each.name == name; }));
+}
+
+std::string_view first_element(std::string_view value) {
+  return trim(value.substr(0, scan_outside_quotes(value, [](char c) { return c == ','; })));
+}
+
+std::vector<std::string_view> elements(std::string_view value) {
+  std::vector<std::string_view> parts;
+  for (;;) {
+    const auto comma = scan_outside_quotes(value, [](char c) { return c == ','; });
+    parts.push_back(trim(value.substr(0, comma)));
+    if (comma == std::string_view::npos) return parts;
+    value.remove_prefix(comma + 1);
+  }
+}
+
+std::string_view uri_of(std::string_view name_addr) {
+  // The bracket that opens the URI is the first one outside the quoted display name.
+  bool in_quotes = false;
+  for (std::size_t i = 0; i < name_addr.size(); ++i) {
+    if (in_quotes && name_addr[i] == '\\') {
+      ++i;
+    } else if (name_addr[i] == '"') {
+      in_quotes = !in_quotes;
+    } else if (!in_quotes && name_addr[i] == '<') {
+      const auto close = name_addr.find('>', i);
+      return close == std::string_view::npos ? std::string_view{} : trim(name_addr.substr(i + 1, close - i - 1));
+    }
+  }
+  return trim(name_addr.substr(0, name_addr.find(';')));  // addr-spec: what follows `;` is the header's (RFC 3261 §20.10)
+}
+
+std::optional<Via> Via::parse(std::string_view element) {
+  Via via{.text = element};
+  const auto semicolon = element.find(';');
+  std::string_view head = trim(element.substr(0, semicolon));
+  const auto blank = head.find_last_of(" \t");
+  if (blank == std::string_view::npos) return {};
+  if (!split_host_port(trim(head.substr(blank + 1)), via.host, via.port)) return {};
+
+  const std::string_view protocol = trim(head.substr(0, blank));
+  const auto slash = protocol.rfind('/');
+  if (slash == std::string_view::npos || !starts_with_ignoring_case(protocol, "SIP")) return {};
+  via.transport = trim(protocol.substr(slash + 1));
+  via.branch = parameter(element, "branch").value_or(std::string_view{});
+  via.has_rport = parameter(element, "rport").has_value();
+  return via;
+}
+
+std::optional<SipUri> SipUri::parse(std::string_view uri) {
+  SipUri parsed;
+  const auto colon = uri.find(':');
+  if (colon == std::string_view::npos) return {};
+  parsed.scheme = uri.substr(0, colon);
+  if (!equals_ignoring_case(parsed.scheme, "sip") && !equals_ignoring_case(parsed.scheme, "sips")) return {};
+  std::string_view rest = uri.substr(colon + 1);
+  rest = rest.substr(0, rest.find('?'));
+
+  const auto at = rest.find('@');
+  if (at != std::string_view::npos) {
+    parsed.user = rest.substr(0, at);
+    rest.remove_prefix(at + 1);
+  }
+  const auto semicolon = rest.find(';');
+  if (semicolon != std::string_view::npos) parsed.parameters = rest.substr(semicolon);
+  if (!split_host_port(trim(rest.substr(0, semicolon)), parsed.host, parsed.port)) return {};
+  return parsed;
+}
+
+std::string_view SipUri::transport() const { return parameter(parameters, "transport").value_or(std::string_view{}); }
+
+}  // namespace vas::signaling

@@ -1,0 +1,78 @@
+// A SIP message taken apart just far enough to check and edit it. (RFC 3261 §7, §25)
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vas/base/bytes.h"
+
+namespace vas::signaling {
+
+enum class HeaderName : std::uint8_t {
+  kVia, kFrom, kTo, kCallId, kCseq, kContact, kRecordRoute, kRoute, kMaxForwards, kContentLength, kContentType, kVasPrivate, kOther
+};
+
+struct HeaderField {
+  HeaderName name = HeaderName::kOther;
+  std::string_view line;   // as it came, folded lines and all, without its last CRLF
+  std::string_view value;  // trimmed; may hold folds, which count as a space
+};
+
+// Lifetime: borrows the bytes it was parsed from.
+// Bounds:   at most kMaxHeaders header fields of kMaxLineBytes, else nothing is parsed.
+struct SipMessage {
+  static constexpr std::size_t kMaxBytes = 60 * 1024;
+  static constexpr std::size_t kMaxHeaders = 128;
+  static constexpr std::size_t kMaxLineBytes = 8 * 1024;
+
+  std::string_view start_line;
+  std::vector<HeaderField> headers;
+  std::string_view body;  // what follows the empty line, all of it
+
+  // Any bytes at all. Nothing if there is no start line, no empty line, or a header line without a colon.
+  static std::optional<SipMessage> parse(std::string_view text);
+
+  bool is_request() const { return !start_line.starts_with("SIP/"); }
+  std::string_view method() const;       // of a request
+  std::string_view request_uri() const;  // of a request; may be empty on a malformed start line
+  std::string_view version() const;      // last word of a request's start line
+  int status() const;                    // of a response, 0 when malformed
+
+  const HeaderField* first(HeaderName name) const;
+  std::size_t count(HeaderName name) const;
+};
+
+// The end of a header value's first element: commas part elements outside quotes and angle brackets (RFC 3261 §7.3.1).
+std::string_view first_element(std::string_view value);
+std::vector<std::string_view> elements(std::string_view value);
+
+// The URI of a name-addr or addr-spec: `"Bob" <sip:bob@host>;x=y` and `sip:bob@host;x=y`.
+std::string_view uri_of(std::string_view name_addr);
+
+// A top Via element: `SIP/2.0/UDP host:port;branch=...` (RFC 3261 §20.42).
+struct Via {
+  std::string_view transport;  // "UDP"
+  std::string_view host;
+  std::uint16_t port = 0;  // 0: none written
+  std::string_view branch;
+  bool has_rport = false;
+  std::string_view text;
+
+  static std::optional<Via> parse(std::string_view element);
+};
+
+// The host and port of a sip: or sips: URI, its user, and its transport parameter.
+struct SipUri {
+  std::string_view scheme;
+  std::string_view user;
+  std::string_view host;
+  std::uint16_t port = 0;  // 0: none written
+  std::string_view parameters;  // from the first `;` on, `?` headers left out
+
+  static std::optional<SipUri> parse(std::string_view uri);
+  std::string_view transport() const;  // empty where none is written
+};
+
+}  // namespace vas::signaling

@@ -1,0 +1,72 @@
+// Session descriptions: reading what a peer says of its media, writing what we say. (RFC 8866, RFC 3264)
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "media/codec.h"
+#include "vas/base/endpoint.h"
+
+namespace vas::signaling {
+
+// From the describing party's own view: sendonly is {true, false}.
+struct Direction {
+  bool sends = true;
+  bool receives = true;
+  friend bool operator==(Direction, Direction) = default;
+};
+
+struct AudioFormat {
+  media::PayloadType payload_type;
+  media::Codec codec = media::Codec::kPcmu;
+  std::uint32_t clock_rate = 8000;
+  std::string fmtp;  // as written, may be empty
+  friend bool operator==(const AudioFormat&, const AudioFormat&) = default;
+};
+
+// The audio line that a call uses: only formats that we know, in the peer's order.
+struct AudioDescription {
+  Endpoint rtp;   // unspecified address: c=0.0.0.0, hold as RFC 2543 wrote it
+  Endpoint rtcp;
+  bool rtcp_mux = false;
+  Direction direction;
+  std::vector<AudioFormat> formats;
+  std::optional<int> ptime_ms;
+  friend bool operator==(const AudioDescription&, const AudioDescription&) = default;
+
+  bool has_audio_codec() const;  // one that is not telephone-event
+};
+
+// A media line, kept so that an answer can name each in its order.
+struct MediaLine {
+  std::string kind;      // "audio", "video"
+  std::string protocol;  // "RTP/AVP"
+  std::string formats;   // as written
+};
+
+// Bounds: 64 KiB of text, 16 media lines, 64 formats a line, 1 KiB a line; more is no session description to us.
+struct SessionDescription {
+  std::vector<MediaLine> lines;
+  std::optional<std::size_t> audio_line;  // the first RTP/AVP audio line with a port: the one that `audio` describes
+  AudioDescription audio;
+
+  // Any text at all. A host name in `c=` makes the line unusable: names are not resolved here.
+  static std::optional<SessionDescription> parse(std::string_view text);
+};
+
+// Names one side of one dialog's session; the version goes up with every change (RFC 3264 §8).
+struct SdpOrigin {
+  std::uint64_t id = 0;
+  std::uint64_t version = 0;
+};
+
+// `audio.rtp` is our own address here. RTCP is on the next port, or the same with rtcp_mux.
+std::string write_offer(const SdpOrigin& origin, const AudioDescription& audio);
+
+// Answers `offer` line by line: its audio line with `audio`, every other with port 0 (RFC 3264 §6).
+std::string write_answer(const SdpOrigin& origin, const SessionDescription& offer, const AudioDescription& audio);
+
+}  // namespace vas::signaling

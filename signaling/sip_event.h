@@ -1,0 +1,194 @@
+// What travels between call control and the SIP stack: plain values, commands down and events up.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "signaling/gateway/flow.h"
+#include "signaling/ua/dialog_state.h"
+#include "vas/base/endpoint.h"
+
+namespace vas::signaling {
+
+// Names one SIP dialog in this process. Control draws ids for those that it makes, the stack for those that come in.
+struct DialogId {
+  std::uint64_t value = 0;
+  friend auto operator<=>(DialogId, DialogId) = default;
+};
+
+// Names an incoming in-dialog request that waits for its answer.
+struct RequestId {
+  std::uint64_t value = 0;
+  friend auto operator<=>(RequestId, RequestId) = default;
+};
+
+struct Header {
+  std::string name;
+  std::string value;  // no CR, LF or NUL: the stack drops a header that has one
+};
+
+// ---- events: stack to control ----
+
+// A new INVITE, checked by the gateway; 100 is sent already.
+struct InviteReceived {
+  DialogId dialog;
+  Flow source;
+  std::string request_user;
+  std::string from_uri;
+  std::string from_user;
+  std::string to_uri;
+  std::string call_id;
+  std::optional<std::string> sdp;  // absent: we are to offer
+  bool has_unknown_body = false;   // a body that is not SDP: 415
+  std::string unsupported_extensions;  // of Require, comma-separated: 420
+  std::string session_token;   // X-Cloudonix-Session
+  std::string session_domain;  // X-Cloudonix-Domain
+  std::string user_agent;
+  bool supports_100rel = false;
+};
+
+struct ProgressReceived {
+  DialogId dialog;
+  int status = 0;
+  std::optional<std::string> sdp;
+};
+
+struct InviteAnswered {
+  DialogId dialog;
+  std::string call_id;
+  std::string user_agent;
+  Flow source;
+  std::optional<std::string> sdp;
+};
+
+// A final answer other than 2xx. `status` 0: nothing came back, or the request could not be sent.
+struct InviteFailed {
+  DialogId dialog;
+  int status = 0;
+  std::string reason;
+};
+
+struct InviteCancelled {
+  DialogId dialog;
+};
+
+struct AckReceived {
+  DialogId dialog;
+  std::optional<std::string> sdp;
+};
+
+// The dialog is over without a BYE from the peer: no ACK came, a refresh failed, or the session timer ran out.
+struct DialogLost {
+  DialogId dialog;
+  std::string why;
+};
+
+// A re-INVITE or UPDATE that changes media, or (without SDP) asks for our offer. Answer with AnswerRequest.
+struct OfferReceived {
+  DialogId dialog;
+  RequestId request;
+  std::optional<std::string> sdp;
+};
+
+// What became of our SendOffer.
+struct OfferAnswered {
+  DialogId dialog;
+  int status = 0;
+  std::optional<std::string> sdp;
+};
+
+struct InfoReceived {
+  DialogId dialog;
+  RequestId request;
+  std::string content_type;
+  std::string body;
+};
+
+struct InfoAnswered {
+  DialogId dialog;
+  RequestId request;  // as SendInfo named it
+  int status = 0;
+};
+
+struct ByeReceived {
+  DialogId dialog;
+  std::string reason;  // of its Reason header (RFC 3326), may be empty
+};
+
+struct DialogSaved {
+  DialogId dialog;
+  DialogState state;
+};
+
+using SipEvent = std::variant<std::monostate, InviteReceived, ProgressReceived, InviteAnswered, InviteFailed, InviteCancelled,
+                              AckReceived, DialogLost, OfferReceived, OfferAnswered, InfoReceived, InfoAnswered, ByeReceived,
+                              DialogSaved>;
+
+// ---- commands: control to stack ----
+
+// To an INVITE that came in. A final failure ends the dialog.
+struct AnswerInvite {
+  DialogId dialog;
+  int status = 0;
+  std::string reason;
+  std::string sdp;
+  std::vector<Header> headers;
+};
+
+struct SendInvite {
+  DialogId dialog;
+  std::string request_uri;  // its host is an address, never a name
+  std::string from;         // a whole From value without tag
+  std::string to;
+  std::string sdp;
+  std::vector<Header> headers;
+};
+
+// Ends an INVITE of ours that has no final answer; one that comes all the same is hung up.
+struct CancelInvite {
+  DialogId dialog;
+};
+
+struct SendBye {
+  DialogId dialog;
+  std::string reason;  // Reason header, may be empty
+};
+
+struct SendOffer {
+  DialogId dialog;
+  std::string sdp;
+};
+
+struct SendInfo {
+  DialogId dialog;
+  RequestId request;  // comes back in InfoAnswered
+  std::string content_type;
+  std::string body;
+};
+
+// To OfferReceived or InfoReceived.
+struct AnswerRequest {
+  DialogId dialog;
+  RequestId request;
+  int status = 0;
+  std::string reason;
+  std::string sdp;
+};
+
+struct SaveDialog {
+  DialogId dialog;
+};
+
+struct RestoreDialog {
+  DialogId dialog;
+  DialogState state;
+};
+
+using SipCommand = std::variant<std::monostate, AnswerInvite, SendInvite, CancelInvite, SendBye, SendOffer, SendInfo,
+                                AnswerRequest, SaveDialog, RestoreDialog>;
+
+}  // namespace vas::signaling

@@ -1,0 +1,79 @@
+#include "signaling/ua/dialog_state.h"
+
+#include <boost/json.hpp>
+
+#include "signaling/gateway/sip_message.h"
+
+namespace vas::signaling {
+namespace {
+
+namespace json = boost::json;
+
+std::string text_of(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
+}
+
+std::uint32_t number_of(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  return value != nullptr && value->is_int64() ? static_cast<std::uint32_t>(value->as_int64()) : 0;
+}
+
+}  // namespace
+
+std::string write(const DialogState& state) {
+  json::object object{{"call_id", state.call_id},
+                      {"local", state.local},
+                      {"remote", state.remote},
+                      {"local_sequence", state.local_sequence},
+                      {"remote_sequence", state.remote_sequence},
+                      {"remote_target", state.remote_target},
+                      {"routes", json::array(state.routes.begin(), state.routes.end())},
+                      {"contact", state.contact},
+                      {"local_sdp", state.local_sdp}};
+  if (state.flow) {
+    object["flow"] = {{"transport", to_string(state.flow->transport)},
+                      {"peer", to_string(state.flow->peer)},
+                      {"connection", state.flow->connection}};
+  }
+  return json::serialize(object);
+}
+
+std::optional<DialogState> parse_dialog_state(std::string_view text) {
+  boost::system::error_code failure;
+  const json::value value = json::parse(text, failure);
+  if (failure || !value.is_object()) return {};
+  const json::object& object = value.as_object();
+  DialogState state{.call_id = text_of(object, "call_id"),
+                    .local = text_of(object, "local"),
+                    .remote = text_of(object, "remote"),
+                    .local_sequence = number_of(object, "local_sequence"),
+                    .remote_sequence = number_of(object, "remote_sequence"),
+                    .remote_target = text_of(object, "remote_target"),
+                    .contact = text_of(object, "contact"),
+                    .local_sdp = text_of(object, "local_sdp")};
+  if (const json::value* routes = object.if_contains("routes"); routes != nullptr && routes->is_array()) {
+    for (const json::value& route : routes->as_array()) {
+      if (route.is_string()) state.routes.emplace_back(route.as_string());
+    }
+  }
+  if (const json::value* flow = object.if_contains("flow"); flow != nullptr && flow->is_object()) {
+    const auto transport = transport_by_name(text_of(flow->as_object(), "transport"));
+    const auto peer = Endpoint::parse(text_of(flow->as_object(), "peer"));
+    if (transport && peer) state.flow = Flow{*transport, *peer, number_of(flow->as_object(), "connection")};
+  }
+  if (state.call_id.empty() || state.local.empty() || state.remote.empty()) return {};
+  return state;
+}
+
+bool stays_on_flow(const Flow& flow, std::string_view first_hop_uri, bool is_record_routed) {
+  if (flow.transport != Transport::kUdp) return true;
+  const auto uri = SipUri::parse(first_hop_uri);
+  const auto address = uri ? IpAddress::parse(uri->host) : std::nullopt;
+  if (!address) return true;
+  if (is_record_routed || *address == flow.peer.address) return false;
+  return address->is_private() || address->is_loopback() || address->is_unspecified() ||
+         address->family != flow.peer.address.family;
+}
+
+}  // namespace vas::signaling

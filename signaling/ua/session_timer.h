@@ -1,0 +1,46 @@
+// When a dialog must be refreshed, and when it is dead. (RFC 4028)
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "vas/base/time.h"
+
+namespace vas::signaling {
+
+inline constexpr std::uint32_t kMinSessionExpires = 90;       // RFC 4028 §5
+inline constexpr std::uint32_t kDefaultSessionExpires = 1800;
+
+// Threads: its dialog's. Time is handed in.
+class SessionTimer {
+ public:
+  // A 2xx settled `interval_s`; `we_refresh` says whose task it is. 0 stops the timer.
+  void restart(Time now, std::uint32_t interval_s, bool we_refresh) {
+    interval_s_ = interval_s;
+    we_refresh_ = we_refresh;
+    const Duration interval = std::chrono::seconds(interval_s);
+    // The one who does not refresh gives up a third, at most 32 s, before the end (RFC 4028 §10).
+    const Duration margin = std::min<Duration>(std::chrono::seconds(32), interval / 3);
+    refresh_at_ = interval_s == 0 || !we_refresh ? kNever : now + interval / 2;
+    expires_at_ = interval_s == 0 ? kNever : now + interval - (we_refresh ? Duration::zero() : margin);
+  }
+
+  bool takes_refresh(Time now) {  // true once when a refresh is due
+    if (now < refresh_at_) return false;
+    refresh_at_ = kNever;
+    return true;
+  }
+  bool is_expired(Time now) const { return now >= expires_at_; }
+  std::uint32_t interval_s() const { return interval_s_; }
+  bool we_refresh() const { return we_refresh_; }
+
+ private:
+  std::uint32_t interval_s_ = 0;
+  bool we_refresh_ = false;
+  Time refresh_at_ = kNever;
+  Time expires_at_ = kNever;
+};
+
+}  // namespace vas::signaling

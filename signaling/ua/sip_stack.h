@@ -1,0 +1,35 @@
+// The SIP user agent: transactions by sofia-sip's nta, dialogs our own, on a thread of its own.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "signaling/gateway/gateway.h"
+#include "signaling/sip_event.h"
+#include "vas/base/inbox.h"
+#include "vas/base/result.h"
+
+namespace vas::signaling {
+
+struct SipStackConfig {
+  std::string user_agent = "VAS";
+  std::uint32_t session_expires_s = 1800;  // RFC 4028 §4.2: what our INVITEs ask for
+};
+
+// Listens on loopback UDP alone and hears the gateway alone. Sends everything through the gateway, so it never
+// resolves a name. Its timers follow the monotonic clock.
+//
+// Threads: send() from any; events go into the inbox that was given, which the caller drains.
+// Bounds:  both inboxes. A full command inbox refuses; a full event inbox makes the stack wait, and the loopback
+//          socket's buffer then sheds load.
+class SipStack {
+ public:
+  // `gateway` and `events` outlive the stack. Stacks of one process are opened one after the other.
+  static Result<std::unique_ptr<SipStack>> open(const SipStackConfig& config, Gateway& gateway, Inbox<SipEvent>& events);
+  virtual ~SipStack() = default;
+
+  virtual const Endpoint& loopback() const = 0;
+  virtual bool send(SipCommand&& command) = 0;
+};
+
+}  // namespace vas::signaling

@@ -1,0 +1,266 @@
+#include <fmt/format.h>
+#include <pthread.h>
+#include <sofia-sip/msg_addr.h>
+#include <sofia-sip/nta_tag.h>
+#include <sofia-sip/sip_header.h>
+#include <sofia-sip/sip_status.h>
+#include <sofia-sip/sip_tag.h>
+#include <sofia-sip/su_log.h>
+#include <sofia-sip/su_time.h>
+#include <sofia-sip/tport_tag.h>
+
+#include <atomic>
+#include <future>
+#include <thread>
+#include <unordered_map>
+
+#include "signaling/ua/dialog.h"
+#include "signaling/ua/sip_stack.h"
+#include "signaling/ua/sofia_text.h"
+#include "vas/base/clock.h"
+#include "vas/base/log.h"
+#include "vas/base/random.h"
+
+// sofia-sip's hooks for another time source: exported, though its headers do not name them.
+extern "C" {
+extern void (*_su_time)(su_time_t* time);
+extern su_nanotime_t (*_su_nanotime)(su_nanotime_t* time);
+}
+
+namespace vas::signaling {
+namespace {
+
+constexpr std::size_t kInboxCapacity = 65536;
+constexpr std::size_t kCommandsAtOnce = 256;
+constexpr su_duration_t kTickMs = 1000;
+constexpr std::uint64_t kOwnDialogBit = 1ULL << 63;  // ids that the stack draws, beside those that control draws
+
+// Wall time as it was at start plus what the monotonic clock says since: a step of the system's clock moves no timer.
+std::uint64_t anchored_nanoseconds() {
+  static const std::uint64_t anchor = [] {
+    const auto wall = static_cast<std::uint64_t>(wall_now().time_since_epoch().count()) * 1'000'000;
+    return wall - static_cast<std::uint64_t>(monotonic_now().time_since_epoch().count()) * 1'000;
+  }();
+  return anchor + static_cast<std::uint64_t>(monotonic_now().time_since_epoch().count()) * 1'000;
+}
+
+void anchored_time(su_time_t* time) {
+  const std::uint64_t now = anchored_nanoseconds();
+  time->tv_sec = static_cast<unsigned long>(now / 1'000'000'000 + SU_TIME_EPOCH);
+  time->tv_usec = static_cast<unsigned long>(now % 1'000'000'000 / 1000);
+}
+
+su_nanotime_t anchored_nanotime(su_nanotime_t* time) {
+  const su_nanotime_t now = anchored_nanoseconds() + su_nanotime_t{SU_TIME_EPOCH} * 1'000'000'000;
+  if (time != nullptr) *time = now;
+  return now;
+}
+
+void drop_log(void*, const char*, va_list) {}  // sofia prints messages, tokens and all
+
+class SofiaStack final : public SipStack {
+ public:
+  SofiaStack(const SipStackConfig& config, Gateway& gateway, Inbox<SipEvent>& events)
+      : config_(config), gateway_(gateway), events_(events) {}
+  ~SofiaStack() override;
+
+  Result<Endpoint> start();
+  const Endpoint& loopback() const override { return loopback_; }
+  bool send(SipCommand&& command) override { return commands_.push(std::move(command)); }
+
+ private:
+  static int on_request(nta_leg_magic_t* stack, nta_leg_t*, nta_incoming_t* request, const sip_t* sip);
+  static int on_commands(su_root_magic_t*, su_wait_t*, su_wakeup_arg_t* stack);
+  static void on_tick(su_root_magic_t*, su_timer_t*, su_timer_arg_t* stack);
+
+  void run(std::promise<Result<Endpoint>>& started);
+  bool create_agent();
+  int receive(nta_incoming_t* request, const sip_t* sip);
+  bool comes_from_gateway(nta_incoming_t* request) const;
+  void handle(SipCommand&& command);
+  Dialog& add_dialog(DialogId id);
+  Dialog* find(DialogId id);
+  void publish(SipEvent event);
+  void bury();
+
+  const SipStackConfig config_;
+  Gateway& gateway_;
+  Inbox<SipEvent>& events_;
+  Inbox<SipCommand> commands_{kInboxCapacity};
+  std::atomic<bool> is_stopping_{false};
+  Endpoint loopback_;
+
+  // The stack's thread only.
+  RootHandle root_;
+  AgentHandle agent_;
+  LegHandle default_leg_;
+  TimerHandle timer_;
+  StackContext context_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Dialog>> dialogs_;
+  std::vector<DialogId> finished_;
+  std::uint64_t next_dialog_ = 1;
+  std::uint64_t next_request_ = 1;
+
+  std::thread thread_;
+};
+
+SofiaStack::~SofiaStack() {
+  is_stopping_ = true;
+  commands_.push(SipCommand{});
+  if (thread_.joinable()) thread_.join();
+}
+
+Result<Endpoint> SofiaStack::start() {
+  std::promise<Result<Endpoint>> started;
+  auto endpoint = started.get_future();
+  thread_ = std::thread([this, &started] { run(started); });
+  pthread_setname_np(thread_.native_handle(), "vas-sip");
+  auto result = endpoint.get();
+  if (result) loopback_ = *result;
+  return result;
+}
+
+void SofiaStack::run(std::promise<Result<Endpoint>>& started) {
+  su_init();
+  _su_time = anchored_time;
+  _su_nanotime = anchored_nanotime;
+  su_log_redirect(nullptr, drop_log, nullptr);
+  root_.reset(su_root_create(nullptr));
+  if (!root_ || !create_agent()) {
+    started.set_value(Error{"the SIP stack found no free loopback port"});
+    return;
+  }
+  const char* port = nta_agent_contact(agent_.get())->m_url->url_port;
+  const auto local = Endpoint::parse(std::string("127.0.0.1:") + (port != nullptr ? port : "5060"));
+
+  su_wait_t wait = SU_WAIT_INIT;
+  su_wait_create(&wait, commands_.descriptor(), SU_WAIT_IN);
+  su_root_register(root_.get(), &wait, on_commands, reinterpret_cast<su_wakeup_arg_t*>(this), 0);
+  timer_.reset(su_timer_create(su_root_task(root_.get()), kTickMs));
+  su_timer_set_for_ever(timer_.get(), on_tick, reinterpret_cast<su_timer_arg_t*>(this));
+  started.set_value(*local);
+
+  while (!is_stopping_) {
+    su_root_step(root_.get(), 1000);
+    bury();
+  }
+  dialogs_.clear();
+  timer_.reset();
+  default_leg_.reset();
+  agent_.reset();
+  root_.reset();
+}
+
+bool SofiaStack::create_agent() {
+  agent_.reset(nta_agent_create(root_.get(), URL_STRING_MAKE("sip:127.0.0.1:*;transport=udp"), nullptr, nullptr, NTATAG_UA(0),
+                                NTATAG_UDP_MTU(65535), NTATAG_MAXSIZE(65536), NTATAG_RPORT(0), NTATAG_SERVER_RPORT(0),
+                                NTATAG_USE_NAPTR(0), NTATAG_USE_SRV(0), TAG_END()));
+  if (!agent_) return false;
+  default_leg_.reset(nta_leg_tcreate(agent_.get(), on_request, reinterpret_cast<nta_leg_magic_t*>(this), NTATAG_NO_DIALOG(1), TAG_END()));
+  context_ = {.agent = agent_.get(),
+              .gateway = &gateway_,
+              .config = &config_,
+              .gateway_url = "sip:" + to_string(gateway_.loopback()) + ";transport=udp;lr",
+              .publish = [this](SipEvent event) { publish(std::move(event)); },
+              .finished = [this](DialogId id) { finished_.push_back(id); },
+              .next_request = [this] { return RequestId{next_request_++}; }};
+  return default_leg_ != nullptr;
+}
+
+// Control drains its inbox without ever waiting for us, so waiting here ends.
+void SofiaStack::publish(SipEvent event) {
+  while (!events_.push(std::move(event)) && !is_stopping_) std::this_thread::yield();
+}
+
+// Finished dialogs go between turns: nta may still be inside one of their callbacks before that.
+void SofiaStack::bury() {
+  for (const DialogId id : finished_) dialogs_.erase(id.value);
+  finished_.clear();
+}
+
+bool SofiaStack::comes_from_gateway(nta_incoming_t* request) const {
+  msg_t* message = nta_incoming_getrequest(request);
+  const su_sockaddr_t* address = message != nullptr ? msg_addr(message) : nullptr;
+  const bool is_gateway = address != nullptr && address->su_family == AF_INET &&
+                          ntohs(address->su_port) == gateway_.loopback().port &&
+                          ntohl(address->su_sin.sin_addr.s_addr) == INADDR_LOOPBACK;
+  if (message != nullptr) msg_destroy(message);
+  return is_gateway;
+}
+
+int SofiaStack::on_request(nta_leg_magic_t* stack, nta_leg_t*, nta_incoming_t* request, const sip_t* sip) {
+  return reinterpret_cast<SofiaStack*>(stack)->receive(request, sip);
+}
+
+// Requests outside any dialog. Returns the status that nta is to answer with, 0 when that is done or to come.
+int SofiaStack::receive(nta_incoming_t* request, const sip_t* sip) {
+  const auto source = source_of(gateway_, sip);
+  const sip_method_t method = sip->sip_request->rq_method;
+  if (method == sip_method_ack || !source || !comes_from_gateway(request)) {
+    nta_incoming_destroy(request);
+    return 0;
+  }
+  if (sip->sip_to->a_tag != nullptr) return 481;
+  if (method == sip_method_options) return 200;
+  if (method != sip_method_invite) {
+    nta_incoming_treply(request, SIP_405_METHOD_NOT_ALLOWED, SIPTAG_ALLOW_STR("INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO"), TAG_END());
+    nta_incoming_destroy(request);
+    return 0;
+  }
+  const DialogId id{kOwnDialogBit | next_dialog_++};
+  if (!add_dialog(id).receive_invite(request, sip, *source)) finished_.push_back(id);
+  return 0;
+}
+
+Dialog& SofiaStack::add_dialog(DialogId id) {
+  return *dialogs_.insert_or_assign(id.value, std::make_unique<Dialog>(context_, id)).first->second;
+}
+
+Dialog* SofiaStack::find(DialogId id) {
+  const auto found = dialogs_.find(id.value);
+  return found == dialogs_.end() ? nullptr : found->second.get();
+}
+
+int SofiaStack::on_commands(su_root_magic_t*, su_wait_t*, su_wakeup_arg_t* stack) {
+  auto& self = *reinterpret_cast<SofiaStack*>(stack);
+  self.commands_.drain([&](SipCommand&& command) { self.handle(std::move(command)); }, kCommandsAtOnce);
+  return 0;
+}
+
+void SofiaStack::on_tick(su_root_magic_t*, su_timer_t*, su_timer_arg_t* stack) {
+  auto& self = *reinterpret_cast<SofiaStack*>(stack);
+  const Time now = monotonic_now();
+  for (const auto& [id, dialog] : self.dialogs_) dialog->tick(now);
+}
+
+void SofiaStack::handle(SipCommand&& command) {
+  if (const auto* invite = std::get_if<SendInvite>(&command)) return add_dialog(invite->dialog).send_invite(*invite);
+  if (const auto* saved = std::get_if<RestoreDialog>(&command)) return add_dialog(saved->dialog).restore(saved->state);
+  std::visit(
+      [this](const auto& each) {
+        using Command = std::decay_t<decltype(each)>;
+        if constexpr (!std::is_same_v<Command, std::monostate> && !std::is_same_v<Command, SendInvite> && !std::is_same_v<Command, RestoreDialog>) {
+          Dialog* dialog = find(each.dialog);
+          if (dialog == nullptr) return;  // it ended while the command was on its way; the event is on its way back
+          if constexpr (std::is_same_v<Command, AnswerInvite>) dialog->answer_invite(each);
+          if constexpr (std::is_same_v<Command, CancelInvite>) dialog->cancel();
+          if constexpr (std::is_same_v<Command, SendBye>) dialog->send_bye(each.reason);
+          if constexpr (std::is_same_v<Command, SendOffer>) dialog->send_offer(each.sdp);
+          if constexpr (std::is_same_v<Command, SendInfo>) dialog->send_info(each);
+          if constexpr (std::is_same_v<Command, AnswerRequest>) dialog->answer_request(each);
+          if constexpr (std::is_same_v<Command, SaveDialog>) publish(DialogSaved{each.dialog, dialog->state()});
+        }
+      },
+      command);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SipStack>> SipStack::open(const SipStackConfig& config, Gateway& gateway, Inbox<SipEvent>& events) {
+  auto stack = std::make_unique<SofiaStack>(config, gateway, events);
+  const auto started = stack->start();
+  if (!started) return Error{started.error()};
+  return std::unique_ptr<SipStack>(std::move(stack));
+}
+
+}  // namespace vas::signaling

@@ -1,0 +1,33 @@
+#include "vas/api/problem.h"
+
+#include <boost/json.hpp>
+
+namespace vas::api {
+namespace {
+
+const char* title_of(int status) {
+  switch (status) {
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 409: return "Conflict";
+    case 413: return "Content Too Large";
+    case 415: return "Unsupported Media Type";
+    case 429: return "Too Many Requests";
+    case 503: return "Service Unavailable";
+    default: return "Error";
+  }
+}
+
+}  // namespace
+
+HttpResponse problem(int status, const std::string& detail, bool closes) {
+  HttpResponse response{.status = status, .content_type = "application/problem+json", .closes = closes};
+  response.body = boost::json::serialize(boost::json::object{{"type", "about:blank"}, {"title", title_of(status)}, {"status", status}, {"detail", detail}});
+  if (status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  return response;
+}
+
+}  // namespace vas::api

@@ -1,0 +1,48 @@
+// What the API needs of the program behind it: sessions made, changed, ended and waited for.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "vas/directory/directory.h"
+#include "vas/sessions/session.h"
+#include "vas/sessions/session_registry.h"
+
+namespace vas::api {
+
+struct NewSession {
+  const directory::Domain* domain = nullptr;
+  const directory::Subscriber* subscriber = nullptr;
+  sessions::Direction direction = sessions::Direction::kOutgoing;
+  std::string remote;
+  std::string caller_id;
+  std::optional<std::int64_t> time_limit_s;
+  std::string callback;
+  std::string routing_json;  // as given
+};
+
+struct SessionChange {
+  bool changes_time_limit = false;
+  std::optional<std::int64_t> time_limit_s;  // nothing: no limit
+  std::optional<WallTime> call_start;        // kept only where none is set
+};
+
+// Threads: control only.
+class SessionService {
+ public:
+  virtual ~SessionService() = default;
+
+  // `done` runs when the session would survive a crash; null: it could not be stored. Says what is wrong with the
+  // routing plan by an error instead.
+  virtual std::optional<std::string> create(const NewSession& request, std::function<void(const sessions::Session*)> done) = 0;
+  virtual void change(const std::string& token, const SessionChange& change, std::function<void(const sessions::Session*)> done) = 0;
+  // `reason`: one of the API's words, or empty.
+  virtual void destroy(const std::string& token, const std::string& reason, std::function<void()> done) = 0;
+  virtual void mark_ringing(const std::string& token) = 0;
+  virtual sessions::SessionRegistry& registry() = 0;
+  virtual const directory::Directory& directory() const = 0;
+  virtual bool is_draining() const = 0;
+};
+
+}  // namespace vas::api

@@ -1,0 +1,168 @@
+#include "vas/app/config.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <fstream>
+#include <iostream>
+#include <optional>
+#include <sstream>
+
+#include "vas/base/text.h"
+
+namespace vas::app {
+namespace {
+
+// As given, before it means anything.
+struct Raw {
+  std::string config_file;
+  std::vector<std::string> sip_listen = {"127.0.0.1:5060"};
+  std::string sip_advertised;
+  std::string http_listen = "127.0.0.1:8080";
+  std::string media_bind = "127.0.0.1";
+  std::string media_advertised;
+  std::string media_bind6;
+  int port_min = 20000;
+  int port_max = 29999;
+  int workers = 1;
+  int media_timeout_s = 60;
+  bool only_checks = false;
+  Config config;
+};
+
+std::string is_address(const std::string& text) {
+  return text.empty() || IpAddress::parse(text) ? "" : "`" + text + "` is no IP address (names are not resolved)";
+}
+
+std::string is_endpoint(const std::string& text) {
+  return Endpoint::parse(text) ? "" : "`" + text + "` is no address with a port, such as 127.0.0.1:5060";
+}
+
+CLI::Validator validator(std::string (*check)(const std::string&), const char* name) {
+  return CLI::Validator([check](std::string& text) { return check(text); }, name);
+}
+
+void add_options(CLI::App& app, Raw& raw) {
+  const auto option = [&app](const std::string& name, auto& value, const std::string& text) {
+    std::string variable = "VAS_" + name;
+    for (char& c : variable) c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    return app.add_option("--" + name, value, text)->envname(variable)->capture_default_str();
+  };
+  const auto address = validator(is_address, "ADDRESS");
+  const auto endpoint = validator(is_endpoint, "ADDRESS:PORT");
+  option("data-dir", raw.config.data_dir, "Folder for the store, the call journal and the records");
+  option("directory", raw.config.directory_file, "JSON file with tenants, domains, subscribers, trunks and API keys");
+  option("node", raw.config.node, "Name of this node in sessions and records");
+  option("log-level", raw.config.log_level, "Least severe line that is logged")->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+  option("public-url", raw.config.public_url, "URL of the API that backends are told (default: of http-listen)");
+  option("http-listen", raw.http_listen, "Where the API listens")->check(endpoint);
+  option("sip-listen", raw.sip_listen, "Where SIP listens, over UDP and TCP; may be given more than once")->check(endpoint);
+  option("sip-advertised", raw.sip_advertised, "IPv4 address that SIP peers are told, behind 1:1 NAT")->check(address);
+  option("session-expires", raw.config.session_expires_s, "Seconds between session refreshes (RFC 4028)")->check(CLI::Range(90, 86400));
+  option("media-bind", raw.media_bind, "IPv4 address of the media sockets")->check(address);
+  option("media-bind6", raw.media_bind6, "IPv6 address of the media sockets; none: no IPv6 media")->check(address);
+  option("media-advertised", raw.media_advertised, "IPv4 address that SDP says, behind 1:1 NAT")->check(address);
+  option("media-port-min", raw.port_min, "First port of the media range")->check(CLI::Range(1024, 65534));
+  option("media-port-max", raw.port_max, "Last port of the media range")->check(CLI::Range(1025, 65535));
+  option("media-workers", raw.workers, "Media threads")->check(CLI::Range(1, 64));
+  option("media-timeout", raw.media_timeout_s, "Seconds without media from either party before a call is hung up")->check(CLI::Range(1, 86400));
+}
+
+std::optional<std::size_t> line_of(const std::string& file, const std::string& key) {
+  std::istringstream lines(file);
+  std::string line;
+  for (std::size_t number = 1; std::getline(lines, line); ++number) {
+    const std::string_view text = trim(line);
+    const std::string_view rest = text.starts_with(key) ? trim(text.substr(key.size())) : std::string_view{};
+    if (rest.starts_with('=')) return number;
+    if (text == "[" + key + "]" || text.starts_with("[" + key + ".")) return number;
+  }
+  return {};
+}
+
+// CLI11 does not say where in the file it stumbled. So each key is tried alone, and the first bad one is named.
+std::optional<std::string> find_fault(const std::string& path) {
+  std::ifstream in(path);
+  if (!in) return "cannot read " + path;
+  std::stringstream text;
+  text << in.rdbuf();
+
+  std::vector<CLI::ConfigItem> items;
+  try {
+    items = CLI::ConfigTOML().from_config(text);
+  } catch (const CLI::Error& failure) {
+    return path + ": " + failure.what();
+  }
+  const std::string file = text.str();
+  for (const CLI::ConfigItem& item : items) {
+    if (item.name == "++" || item.name == "--") continue;  // a section's begin and end
+    const std::string key = item.fullname();
+    const auto line = line_of(file, item.parents.empty() ? key : item.parents.front());
+    const std::string where = fmt::format("{}:{}", path, line ? std::to_string(*line) : "?");
+    Raw scratch;
+    CLI::App app;
+    add_options(app, scratch);
+    if (!item.parents.empty() || app.get_option_no_throw("--" + key) == nullptr) {
+      return fmt::format("{}: there is no key `{}` (vas --help lists them)", where, key);
+    }
+    std::vector<std::string> arguments;  // CLI11 takes them last first
+    for (auto input = item.inputs.rbegin(); input != item.inputs.rend(); ++input) arguments.push_back(*input);
+    arguments.push_back("--" + key);
+    try {
+      app.parse(arguments);
+    } catch (const CLI::Error& failure) {
+      return fmt::format("{}: `{}`: {}", where, key, failure.what());
+    }
+  }
+  return {};
+}
+
+Result<Config> meaning_of(const Raw& raw) {
+  Config config = raw.config;
+  config.http_listen = *Endpoint::parse(raw.http_listen);
+  for (const std::string& each : raw.sip_listen) config.sip.listen.push_back(*Endpoint::parse(each));
+  if (!raw.sip_advertised.empty()) config.sip.advertised = IpAddress::parse(raw.sip_advertised);
+  if (raw.port_max <= raw.port_min) return Error{"`media-port-max` must be above `media-port-min`"};
+  config.media.bind_ipv4 = *IpAddress::parse(raw.media_bind);
+  if (config.media.bind_ipv4.family != AddressFamily::kIpv4) return Error{"`media-bind` must be an IPv4 address; `media-bind6` is for IPv6"};
+  if (!raw.media_advertised.empty()) config.media.advertised_ipv4 = IpAddress::parse(raw.media_advertised);
+  if (!raw.media_bind6.empty()) config.media.bind_ipv6 = IpAddress::parse(raw.media_bind6);
+  if (config.media.bind_ipv4.is_unspecified() && !config.media.advertised_ipv4) {
+    return Error{"`media-advertised` is needed where `media-bind` is 0.0.0.0: phones must be told one address"};
+  }
+  config.media.first_port = static_cast<std::uint16_t>(raw.port_min);
+  config.media.last_port = static_cast<std::uint16_t>(raw.port_max);
+  config.media.workers = raw.workers;
+  config.media.media_timeout = std::chrono::seconds(raw.media_timeout_s);
+  if (config.public_url.empty()) config.public_url = "http://" + to_string(config.http_listen);
+  return config;
+}
+
+}  // namespace
+
+Result<CommandLine> read_command_line(int argc, const char* const* argv) {
+  Raw raw;
+  CLI::App app{"vas: a voice application server. Calls, bridges and records for SIP phones."};
+  app.set_version_flag("--version", std::string("vas ") + VAS_VERSION);
+  app.add_flag("--check-config", raw.only_checks, "Read the configuration, say what is wrong with it, and stop");
+  app.set_config("--config", "", "TOML file; every key below is a key of it")->envname("VAS_CONFIG");
+  app.allow_config_extras(CLI::config_extras_mode::error);
+  app.config_formatter(std::make_shared<CLI::ConfigTOML>());
+  add_options(app, raw);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& done) {
+    return CommandLine{.exit_code = app.exit(done)};
+  } catch (const CLI::Error& failure) {
+    const auto* file = app.get_config_ptr();
+    if (file != nullptr && !file->empty()) {
+      if (const auto fault = find_fault(file->as<std::string>())) return Error{*fault};
+    }
+    return Error{failure.what()};
+  }
+  auto config = meaning_of(raw);
+  if (!config) return Error{config.error()};
+  return CommandLine{.config = std::move(*config), .only_checks = raw.only_checks};
+}
+
+}  // namespace vas::app

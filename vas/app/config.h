@@ -1,0 +1,34 @@
+// What an operator can set: one TOML file, every key also a flag and a VAS_ variable. (docs/configuration.md)
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "bridge/media_plane.h"
+#include "signaling/gateway/gateway.h"
+#include "vas/base/result.h"
+
+namespace vas::app {
+
+struct Config {
+  std::string data_dir = "vas-data";
+  std::string directory_file;
+  std::string node = "vas-1";
+  std::string log_level = "info";
+  std::string public_url;  // empty: made of http_listen
+  Endpoint http_listen;
+  signaling::GatewayConfig sip;
+  std::uint32_t session_expires_s = 1800;
+  bridge::MediaPlaneConfig media;
+};
+
+struct CommandLine {
+  Config config;
+  bool only_checks = false;  // --check-config: say what is wrong, and stop
+  int exit_code = -1;        // 0 or more: stop with it now (--help, --version)
+};
+
+// Reads flags, environment and file, in this order of precedence. The error names the key, and the line of the file.
+Result<CommandLine> read_command_line(int argc, const char* const* argv);
+
+}  // namespace vas::app

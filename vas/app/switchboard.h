@@ -1,0 +1,115 @@
+// All calls: admits them, delivers their events, carries out their actions, writes their records.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "bridge/media_plane.h"
+#include "signaling/ua/sip_stack.h"
+#include "vas/app/session_desk.h"
+#include "vas/calls/call.h"
+#include "vas/directory/directory.h"
+#include "vas/records/cdr_journal.h"
+#include "vas/webhooks/webhook_client.h"
+
+namespace vas::app {
+
+struct SwitchboardConfig {
+  std::string node;
+  std::string public_url;
+};
+
+// Threads: control only.
+class Switchboard final : public CallControl {
+ public:
+  struct Parts {  // borrowed; all outlive the switchboard
+    boost::asio::io_context& context;
+    const directory::Directory& directory;
+    SessionDesk& sessions;
+    signaling::SipStack& sip;
+    bridge::MediaPlane& media;
+    records::CdrJournal& journal;
+    webhooks::WebhookClient& webhooks;
+  };
+  Switchboard(const Parts& parts, SwitchboardConfig config);
+
+  void on_sip(signaling::SipEvent event);
+  void on_media(const bridge::MediaEvent& event);
+
+  bool delete_call(const std::string& token, const std::string& reason) override;
+  void change_time_limit(const std::string& token, std::optional<std::int64_t> seconds) override;
+
+  // Refuses new calls, ends those that are up. They are gone when open_calls() is 0.
+  void shut_down();
+  std::size_t open_calls() const { return entries_.size(); }
+
+ private:
+  struct Entry {
+    std::unique_ptr<calls::Call> call;
+    std::string token;         // of the session that the call belongs to
+    std::string linked_token;  // a subscriber who dialled a subscriber: the dialling one's session
+    std::int64_t subscriber_id = 0;  // who is called, of a parked call
+    std::string dnid;
+    std::optional<bridge::BridgeId> bridge;
+    Time deadline = kNever;
+    int backend_tries = 0;
+    std::unique_ptr<boost::asio::steady_timer> backend_timer;
+  };
+  // Why an INVITE is refused after it was admitted, for its record.
+  struct Refusal {
+    int status = 0;
+    records::LocalCause cause = records::LocalCause::kNone;
+    std::string reason;
+  };
+
+  // Admission.
+  void admit(const signaling::InviteReceived& invite);
+  void admit_token(const signaling::InviteReceived& invite);
+  void admit_outgoing(const signaling::InviteReceived& invite, const sessions::Session& session);
+  void admit_trunk(const signaling::InviteReceived& invite, const directory::Trunk& trunk, sessions::Session* named);
+  void pick_up(const signaling::InviteReceived& invite, const std::string& token);
+  void reject(const signaling::InviteReceived& invite, int status, const std::string& phrase, std::vector<signaling::Header> headers = {});
+  void begin(Entry entry, std::optional<Refusal> refusal);
+  records::CallRecord draft(const signaling::InviteReceived& invite, const directory::Domain* domain, const std::string& direction) const;
+  const sessions::Session* valid_session(const signaling::InviteReceived& invite) const;
+
+  // Events and actions.
+  void deliver(std::uint64_t call, const calls::CallEvent& event);
+  void run(Entry& entry, calls::CallActions actions);
+  void carry_out(Entry& entry, const calls::CallAction& action, calls::CallActions& more);
+  void open_leg(Entry& entry, const calls::OpenLeg& action, calls::CallActions& more);
+  void send(signaling::SipCommand command);
+  void answer_orphan(const signaling::SipEvent& event);
+  void set_status(const Entry& entry, sessions::Status status);
+  void finish(Entry& entry);
+  void write_record(std::uint64_t call);
+
+  // The control endpoint.
+  void notify_backend(Entry& entry);
+  void on_backend_answered(std::uint64_t call, int status);
+
+  // Time.
+  void schedule(Entry& entry);
+  void arm_timer();
+  void on_timer();
+
+  const Parts parts_;
+  const SwitchboardConfig config_;
+  std::unordered_map<std::uint64_t, Entry> entries_;
+  std::unordered_map<std::uint64_t, std::uint64_t> calls_by_dialog_;
+  std::map<std::string, std::uint64_t> calls_by_token_;
+  std::map<bridge::BridgeId, std::uint64_t> calls_by_bridge_;
+  std::set<std::pair<Time, std::uint64_t>> deadlines_;
+  boost::asio::steady_timer timer_;
+  std::uint64_t next_call_ = 1;
+  bool is_shutting_down_ = false;
+};
+
+}  // namespace vas::app

@@ -1,0 +1,16 @@
+// The two clocks, for the edge of the program only.
+#pragma once
+
+#include <string>
+
+#include "vas/base/time.h"
+
+namespace vas {
+
+Time monotonic_now();
+WallTime wall_now();
+
+// RFC 3339 with milliseconds in UTC: 2026-11-22T06:08:00.123Z
+std::string to_rfc3339(WallTime time);
+
+}  // namespace vas

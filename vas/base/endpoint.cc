@@ -1,0 +1,141 @@
+#include "vas/base/endpoint.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+namespace vas {
+namespace {
+
+std::optional<std::uint16_t> parse_port(std::string_view text) {
+  unsigned port = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (failure != std::errc() || end != text.data() + text.size() || port == 0 || port > 65535) return {};
+  return static_cast<std::uint16_t>(port);
+}
+
+bool shares_prefix(const IpAddress& a, const IpAddress& b, int bits) {
+  const auto whole = static_cast<std::size_t>(bits / 8);
+  if (!std::equal(a.bytes.begin(), a.bytes.begin() + static_cast<std::ptrdiff_t>(whole), b.bytes.begin())) return false;
+  const int rest = bits % 8;
+  if (rest == 0) return true;
+  const auto mask = static_cast<std::uint8_t>(0xff << (8 - rest));
+  return (a.bytes[whole] & mask) == (b.bytes[whole] & mask);
+}
+
+}  // namespace
+
+std::optional<IpAddress> IpAddress::parse(std::string_view text) {
+  if (text.size() >= 2 && text.front() == '[' && text.back() == ']') text = text.substr(1, text.size() - 2);
+  if (text.empty() || text.size() >= INET6_ADDRSTRLEN) return {};
+  char buffer[INET6_ADDRSTRLEN] = {};
+  std::memcpy(buffer, text.data(), text.size());
+
+  IpAddress address;
+  if (inet_pton(AF_INET, buffer, address.bytes.data()) == 1) return address;
+  address.family = AddressFamily::kIpv6;
+  if (inet_pton(AF_INET6, buffer, address.bytes.data()) == 1) return address;
+  return {};
+}
+
+bool IpAddress::is_unspecified() const {
+  return std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte == 0; });
+}
+
+bool IpAddress::is_loopback() const {
+  if (family == AddressFamily::kIpv4) return bytes[0] == 127;
+  return bytes[15] == 1 && std::all_of(bytes.begin(), bytes.end() - 1, [](std::uint8_t byte) { return byte == 0; });
+}
+
+bool IpAddress::is_private() const {
+  static const std::array kBlocks = {*Network::parse("10.0.0.0/8"),     *Network::parse("172.16.0.0/12"),
+                                     *Network::parse("192.168.0.0/16"), *Network::parse("100.64.0.0/10"),
+                                     *Network::parse("169.254.0.0/16"), *Network::parse("fc00::/7"),
+                                     *Network::parse("fe80::/10")};
+  return std::any_of(kBlocks.begin(), kBlocks.end(), [this](const Network& block) { return block.contains(*this); });
+}
+
+std::optional<Endpoint> Endpoint::parse(std::string_view text, std::uint16_t default_port) {
+  std::string_view host = text;
+  std::optional<std::uint16_t> port = default_port;
+  const auto colon = text.rfind(':');
+  const bool is_bare_ipv6 = text.find(':') != colon && !text.starts_with('[');
+  if (colon != std::string_view::npos && !is_bare_ipv6 && !text.ends_with(']')) {
+    host = text.substr(0, colon);
+    port = parse_port(text.substr(colon + 1));
+  }
+  const auto address = IpAddress::parse(host);
+  if (!address || !port) return {};
+  return Endpoint{*address, *port};
+}
+
+std::optional<Endpoint> Endpoint::from_sockaddr(const sockaddr_storage& from) {
+  Endpoint endpoint;
+  if (from.ss_family == AF_INET) {
+    sockaddr_in in{};
+    std::memcpy(&in, &from, sizeof in);
+    std::memcpy(endpoint.address.bytes.data(), &in.sin_addr, 4);
+    endpoint.port = ntohs(in.sin_port);
+    return endpoint;
+  }
+  if (from.ss_family != AF_INET6) return {};
+  sockaddr_in6 in6{};
+  std::memcpy(&in6, &from, sizeof in6);
+  endpoint.address.family = AddressFamily::kIpv6;
+  std::memcpy(endpoint.address.bytes.data(), &in6.sin6_addr, 16);
+  endpoint.port = ntohs(in6.sin6_port);
+  return endpoint;
+}
+
+socklen_t Endpoint::to_sockaddr(sockaddr_storage& out) const {
+  out = {};
+  if (address.family == AddressFamily::kIpv4) {
+    sockaddr_in in{};
+    in.sin_family = AF_INET;
+    in.sin_port = htons(port);
+    std::memcpy(&in.sin_addr, address.bytes.data(), 4);
+    std::memcpy(&out, &in, sizeof in);
+    return sizeof in;
+  }
+  sockaddr_in6 in6{};
+  in6.sin6_family = AF_INET6;
+  in6.sin6_port = htons(port);
+  std::memcpy(&in6.sin6_addr, address.bytes.data(), 16);
+  std::memcpy(&out, &in6, sizeof in6);
+  return sizeof in6;
+}
+
+std::string to_string(const IpAddress& address) {
+  char buffer[INET6_ADDRSTRLEN] = {};
+  inet_ntop(address.family == AddressFamily::kIpv4 ? AF_INET : AF_INET6, address.bytes.data(), buffer, sizeof buffer);
+  return buffer;
+}
+
+std::string to_host(const IpAddress& address) {
+  return address.family == AddressFamily::kIpv4 ? to_string(address) : "[" + to_string(address) + "]";
+}
+
+std::string to_string(const Endpoint& endpoint) { return to_host(endpoint.address) + ":" + std::to_string(endpoint.port); }
+
+std::optional<Network> Network::parse(std::string_view text) {
+  const auto slash = text.find('/');
+  const auto address = IpAddress::parse(text.substr(0, slash));
+  if (!address) return {};
+  const int all_bits = address->family == AddressFamily::kIpv4 ? 32 : 128;
+  if (slash == std::string_view::npos) return Network{*address, all_bits};
+
+  const auto digits = text.substr(slash + 1);
+  int bits = -1;
+  const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
+  if (failure != std::errc() || end != digits.data() + digits.size() || bits < 0 || bits > all_bits) return {};
+  return Network{*address, bits};
+}
+
+bool Network::contains(const IpAddress& candidate) const {
+  return candidate.family == address.family && shares_prefix(address, candidate, prefix_bits);
+}
+
+}  // namespace vas

@@ -1,0 +1,36 @@
+// Small things done to ASCII text, locale-free.
+#pragma once
+
+#include <charconv>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vas/base/bytes.h"
+
+namespace vas {
+
+bool equals_ignoring_case(std::string_view a, std::string_view b);
+bool starts_with_ignoring_case(std::string_view text, std::string_view prefix);
+std::string to_lower(std::string_view text);
+std::string_view trim(std::string_view text);  // spaces, tabs, CR, LF at both ends
+std::vector<std::string_view> split(std::string_view text, char separator);
+std::string to_hex(Bytes bytes);
+
+// "key=value" pieces of `text` after its first `;`: the value of `key` (empty where it has none), or nothing.
+std::optional<std::string_view> parameter(std::string_view text, std::string_view key);
+
+// Whole `text` as a decimal number, or nothing.
+template <typename Number>
+std::optional<Number> parse_number(std::string_view text) {
+  Number value{};
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || failure != std::errc() || end != text.data() + text.size()) return {};
+  return value;
+}
+
+// CR, LF, NUL and other control characters have no place in a header or a log line.
+bool has_control_characters(std::string_view text);
+
+}  // namespace vas

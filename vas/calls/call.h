@@ -1,0 +1,176 @@
+// One call of two legs as a pure state machine: events and the time in, actions out.
+#pragma once
+
+#include <array>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "signaling/offer_answer.h"
+#include "signaling/sdp.h"
+#include "vas/calls/call_action.h"
+#include "vas/calls/call_timers.h"
+#include "vas/calls/routing_plan.h"
+#include "vas/records/cdr.h"
+
+namespace vas::calls {
+
+enum class CallKind {
+  kRouted,  // leg A dials out: leg B is an INVITE of ours
+  kParked,  // leg A waits for the INVITE that presents the token: that is leg B
+};
+
+struct CallSetup {
+  std::uint64_t id = 0;  // unique in the process; dialog ids are made of it
+  CallKind kind = CallKind::kRouted;
+  signaling::InviteReceived invite;  // leg A
+  RoutingPlan plan;                  // of a routed call
+  std::string caller_id;             // what leg B is told
+  std::string from_host;             // our name in leg B's From
+  std::optional<std::int64_t> time_limit_s;
+  Duration call_timeout = std::chrono::seconds(60);
+  bool has_backend = true;           // of a parked call
+  bool latches_to_anyone = false;    // leg A's trunk
+  records::CallRecord record;        // identity and start filled in
+};
+
+// It keeps its record as it goes. It reads no clock, opens nothing and calls nobody: what it wants done is appended to
+// `actions`, in order.
+//
+// Threads: control only.
+// Lifetime: after Ended it still takes events, which end what late answers began.
+class Call {
+ public:
+  explicit Call(CallSetup setup);
+
+  // Admitted: the journal has it. Begins to route or to notify.
+  void start(Time now, WallTime wall, CallActions& actions);
+  void on(const CallEvent& event, Time now, WallTime wall, CallActions& actions);
+  void on_time(Time now, WallTime wall, CallActions& actions);
+  Time next_deadline() const { return timers_.next(); }
+
+  // Refuses a call that was admitted but may not go on, before start().
+  void refuse(int status, records::LocalCause cause, std::string reason, Time now, WallTime wall, CallActions& actions);
+
+  bool is_ended() const { return phase_ == Phase::kEnded; }
+  bool is_waiting_for_pick_up() const;
+  std::uint64_t id() const { return setup_.id; }
+  const records::CallRecord& record() const { return record_; }
+  records::CallRecord& record() { return record_; }
+  signaling::DialogId caller_dialog() const { return setup_.invite.dialog; }
+
+ private:
+  enum class Phase { kAdmitted, kNotifying, kParked, kRouting, kConnected, kEnded };
+
+  // One side: a dialog and what its party said of its media.
+  struct Party {
+    signaling::DialogId dialog;
+    bool is_incoming = false;  // its INVITE came to us
+    bool is_answered = false;  // a 2xx went or came
+    bool is_over = false;      // nothing is to be sent any more
+    signaling::Flow source;
+    std::optional<signaling::SessionDescription> offer;  // of its INVITE, while that is unanswered
+    std::optional<signaling::AudioDescription> audio;    // last agreed from its side
+    std::optional<Endpoint> local;
+    signaling::SdpOrigin origin;
+    std::string sdp_sent;
+    bool awaits_answer_in_ack = false;  // our 2xx carried the offer
+    bool latches_to_anyone = false;
+  };
+  // A re-INVITE or UPDATE on its way from one side to the other.
+  struct Renegotiation {
+    LegSide from = LegSide::kA;
+    signaling::RequestId request;
+    signaling::SessionDescription offer;
+  };
+  struct Now {
+    Time time;
+    WallTime wall;
+    CallActions& actions;
+  };
+  struct End {
+    records::Disposition disposition = records::Disposition::kFailed;
+    records::EndedBy ended_by = records::EndedBy::kSystem;
+    std::string reason;
+    records::LocalCause cause = records::LocalCause::kNone;
+    int status_for_unanswered = 480;   // to a party whose INVITE waits
+    std::string phrase = "Temporarily Unavailable";
+    std::string reason_header;         // of BYEs
+    std::optional<LegSide> gone;       // this party needs to be told nothing
+  };
+
+  // call.cc
+  void dispatch(const signaling::SipEvent& event, Now& now);
+  void on_leg_opened(const LegOpened& event, Now& now);
+  void on_cancelled(LegSide side, Now& now);
+  void on_deleted(DeleteReason reason, Now& now);
+  void on_call_timeout(Now& now);
+  void end(const End& how, Now& now);
+  void end_party(LegSide side, const End& how, Now& now);
+  void connect(Now& now);
+  void ring(Now& now);
+  Party& party(LegSide side) { return parties_[bridge::index_of(side)]; }
+  const Party& party(LegSide side) const { return parties_[bridge::index_of(side)]; }
+  std::optional<LegSide> side_of(signaling::DialogId dialog) const;
+  records::LegRecord& leg_record(LegSide side) { return record_.legs[bridge::index_of(side)]; }
+  bool take_offer(Party& from, const std::optional<std::string>& sdp, bool& is_unusable);
+  void answer(LegSide side, int status, std::string phrase, std::string sdp, Now& now, std::vector<signaling::Header> headers = {});
+  std::string describe_answer(Party& to, const signaling::SessionDescription& offer, const signaling::AudioDescription& audio);
+  std::string describe_offer(Party& to, const signaling::AudioDescription& audio);
+  void configure_media(LegSide side, Now& now);
+  void apply_time_limit(Now& now);
+  static void send(signaling::SipCommand command, Now& now) { now.actions.emplace_back(std::move(command)); }
+
+  // call_out.cc: leg B is called by us
+  void start_routing(Now& now);
+  void try_next_route(Now& now);
+  void send_invite(Now& now);
+  void on_progress(const signaling::ProgressReceived& event, Now& now);
+  void on_invite_answered(const signaling::InviteAnswered& event, Now& now);
+  void on_invite_failed(const signaling::InviteFailed& event, Now& now);
+  void on_route_silent(Now& now);
+  void give_up_routing(int last_status, Now& now);
+  void relay_progress(int status, Now& now);
+  void note_attempt_code(int code, Now& now);
+
+  // call_in.cc: leg B calls us
+  void start_parking(Now& now);
+  void on_backend(BackendOutcome outcome, Now& now);
+  void park(Now& now);
+  void on_pick_up(const PickUp& event, Now& now);
+  void refuse_pick_up(int status, std::string phrase, records::LocalCause cause, Now& now);
+  void try_to_join(Now& now);
+  bool agree_on_formats(Now& now);
+  void answer_both(Now& now);
+
+  // call_up.cc: both are connected
+  void on_offer(const signaling::OfferReceived& event, LegSide side, Now& now);
+  void on_offer_answered(const signaling::OfferAnswered& event, LegSide side, Now& now);
+  void on_info(const signaling::InfoReceived& event, LegSide side, Now& now);
+  void on_info_answered(const signaling::InfoAnswered& event, Now& now);
+  void on_ack(const signaling::AckReceived& event, LegSide side, Now& now);
+  void on_bye(const signaling::ByeReceived& event, LegSide side, Now& now);
+  void on_lost(const signaling::DialogLost& event, LegSide side, Now& now);
+
+  const CallSetup setup_;
+  Phase phase_ = Phase::kAdmitted;
+  std::array<Party, 2> parties_;
+  CallTimers timers_;
+  records::CallRecord record_;
+  std::optional<std::int64_t> time_limit_s_;
+
+  // Routing.
+  std::size_t next_route_ = 0;
+  Time attempt_started_{};
+  bool has_progress_ = false;
+
+  // Joining and while up.
+  std::optional<Renegotiation> renegotiation_;
+  struct PendingInfo {
+    LegSide from = LegSide::kA;
+    signaling::RequestId request;
+  };
+  std::map<signaling::RequestId, PendingInfo> infos_;  // by the request's id
+};
+
+}  // namespace vas::calls

@@ -1,0 +1,74 @@
+// What a call is told and what it asks for: plain values in, plain values out.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "bridge/leg_config.h"
+#include "signaling/sip_event.h"
+#include "vas/records/cdr.h"
+#include "vas/sessions/session.h"
+
+namespace vas::calls {
+
+using bridge::LegSide;
+
+// ---- events beside SIP's own ----
+
+struct LegOpened {  // the answer to OpenLeg
+  LegSide side = LegSide::kA;
+  std::optional<Endpoint> local;  // absent: no port
+};
+
+enum class BackendOutcome { kPark, kNotFound, kForbidden, kUnreachable };
+struct BackendAnswered {
+  BackendOutcome outcome = BackendOutcome::kPark;
+};
+
+// The subscriber's INVITE that presents the token of this parked call.
+struct PickUp {
+  signaling::InviteReceived invite;
+};
+
+enum class DeleteReason { kNone, kTimeout, kDenied, kBusy, kNoCredit };
+struct Deleted {
+  DeleteReason reason = DeleteReason::kNone;
+};
+
+struct TimeLimitChanged {
+  std::optional<std::int64_t> seconds;
+};
+
+struct MediaWentSilent {};
+struct MediaRefused {};  // a party named one of our own media ports as its address
+struct Shutdown {};
+
+using CallEvent = std::variant<signaling::SipEvent, LegOpened, BackendAnswered, PickUp, Deleted, TimeLimitChanged, MediaWentSilent,
+                               MediaRefused, Shutdown>;
+
+// ---- actions ----
+
+struct OpenLeg {
+  LegSide side = LegSide::kA;
+  AddressFamily family = AddressFamily::kIpv4;
+};
+struct ConfigureLegMedia {
+  LegSide side = LegSide::kA;
+  bridge::LegConfig config;
+};
+struct StartMedia {};
+struct NotifyBackend {};
+struct SetStatus {
+  sessions::Status status = sessions::Status::kNew;
+};
+struct ReleaseToken {};   // a pick-up failed: the token may be presented again
+struct ConsumeToken {};   // both legs are answered
+struct Ended {};          // the record is complete but for the media's figures
+
+using CallAction = std::variant<signaling::SipCommand, OpenLeg, ConfigureLegMedia, StartMedia, NotifyBackend, SetStatus, ReleaseToken,
+                                ConsumeToken, Ended>;
+using CallActions = std::vector<CallAction>;
+
+}  // namespace vas::calls

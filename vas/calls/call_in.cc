@@ -1,0 +1,133 @@
+// Leg B calls us: the caller is parked until the INVITE comes that presents its token.
+#include <utility>
+
+#include "vas/calls/call.h"
+
+namespace vas::calls {
+
+using records::Disposition;
+using records::EndedBy;
+using records::LocalCause;
+
+void Call::start_parking(Now& now) {
+  if (!setup_.has_backend) {
+    return end({.reason = "no-backend", .cause = LocalCause::kNoBackend}, now);
+  }
+  phase_ = Phase::kNotifying;
+  timers_.set(CallTimer::kCallTimeout, now.time + setup_.call_timeout);
+  now.actions.emplace_back(NotifyBackend{});
+}
+
+void Call::on_backend(BackendOutcome outcome, Now& now) {
+  if (phase_ != Phase::kNotifying) return;
+  switch (outcome) {
+    case BackendOutcome::kPark: return park(now);
+    case BackendOutcome::kNotFound:
+      return end({.reason = "unknown-number", .cause = LocalCause::kUnknownNumber, .status_for_unanswered = 404, .phrase = "Not Found"}, now);
+    case BackendOutcome::kForbidden:
+      return end({.disposition = Disposition::kDenied, .reason = "backend-refused", .cause = LocalCause::kBackendRefused,
+                  .status_for_unanswered = 403, .phrase = "Forbidden"}, now);
+    case BackendOutcome::kUnreachable:
+      return end({.reason = "backend-unreachable", .cause = LocalCause::kBackendUnreachable}, now);
+  }
+}
+
+void Call::park(Now& now) {
+  phase_ = Phase::kParked;
+  timers_.set(CallTimer::kCallTimeout, now.time + setup_.call_timeout);
+  answer(LegSide::kA, 180, "Ringing", "", now);
+  ring(now);
+}
+
+void Call::on_pick_up(const PickUp& event, Now& now) {
+  if (!is_waiting_for_pick_up()) {
+    return send(signaling::AnswerInvite{event.invite.dialog, 403, "Forbidden", "", {}}, now);
+  }
+  Party& callee = party(LegSide::kB);
+  callee.dialog = event.invite.dialog;
+  callee.is_incoming = true;
+  callee.source = event.invite.source;
+  leg_record(LegSide::kB) = {.role = "callee",
+                             .uri = event.invite.from_uri,
+                             .signaling_address = to_string(event.invite.source.peer),
+                             .transport = signaling::to_string(event.invite.source.transport),
+                             .user_agent = event.invite.user_agent,
+                             .was_present = true};
+  bool is_unusable = false;
+  const bool is_offered = take_offer(callee, event.invite.sdp, is_unusable);
+  if (is_unusable || event.invite.has_unknown_body) return refuse_pick_up(488, "Not Acceptable Here", LocalCause::kNoCommonCodec, now);
+  const auto family = is_offered ? callee.offer->audio.rtp.address.family : callee.source.peer.address.family;
+  now.actions.emplace_back(OpenLeg{LegSide::kB, family});
+}
+
+// The subscriber may present the token again: a 488 does not strand the caller.
+void Call::refuse_pick_up(int status, std::string phrase, LocalCause cause, Now& now) {
+  std::vector<signaling::Header> headers;
+  if (cause == LocalCause::kNoCommonCodec) headers.push_back({"Warning", "305 vas \"No codec is shared with the caller\""});
+  answer(LegSide::kB, status, std::move(phrase), "", now, std::move(headers));
+  party(LegSide::kB) = Party{.origin = party(LegSide::kB).origin};
+  leg_record(LegSide::kB) = {.role = "callee"};
+  now.actions.emplace_back(ReleaseToken{});
+}
+
+void Call::try_to_join(Now& now) {
+  if (phase_ != Phase::kParked && phase_ != Phase::kNotifying) return;
+  if (!agree_on_formats(now)) return refuse_pick_up(488, "Not Acceptable Here", LocalCause::kNoCommonCodec, now);
+  answer_both(now);
+}
+
+// Fills in what each party is to be told. A party that made no offer is offered one codec: what it then answers can
+// not disagree with what the other was told.
+bool Call::agree_on_formats(Now&) {
+  Party& caller = party(LegSide::kA);
+  Party& callee = party(LegSide::kB);
+  if (caller.offer) caller.audio = caller.offer->audio;
+  if (callee.offer) callee.audio = callee.offer->audio;
+  if (caller.offer && callee.offer) {
+    caller.audio->formats = signaling::shared_formats(caller.offer->audio, callee.offer->audio);
+    callee.audio->formats = signaling::shared_formats(callee.offer->audio, *caller.audio);
+    return caller.audio->has_audio_codec() && callee.audio->has_audio_codec();
+  }
+  const auto only_first_codec = [](std::vector<signaling::AudioFormat> formats) {
+    bool has_audio = false;
+    std::erase_if(formats, [&](const signaling::AudioFormat& each) {
+      if (each.codec == media::Codec::kTelephoneEvent) return false;
+      return std::exchange(has_audio, true);
+    });
+    return formats;
+  };
+  for (Party* offered : {&caller, &callee}) {
+    Party& silent = offered == &caller ? callee : caller;
+    if (!offered->offer) continue;
+    offered->audio->formats = only_first_codec(offered->offer->audio.formats);
+    silent.audio = signaling::AudioDescription{.rtp = {}, .formats = offered->audio->formats};
+    return true;
+  }
+  // Neither made an offer: PCMU, which every phone has.
+  const std::vector<signaling::AudioFormat> formats = {{{0}, media::Codec::kPcmu, 8000, ""}, {{101}, media::Codec::kTelephoneEvent, 8000, "0-15"}};
+  caller.audio = callee.audio = signaling::AudioDescription{.formats = formats};
+  return true;
+}
+
+void Call::answer_both(Now& now) {
+  const auto directions = std::array{party(LegSide::kA).audio->direction, party(LegSide::kB).audio->direction};
+  for (const LegSide side : {LegSide::kA, LegSide::kB}) {
+    Party& each = party(side);
+    const Party& opposite = party(bridge::other(side));
+    signaling::AudioDescription ours = signaling::relayed(*opposite.audio, *each.local);
+    ours.formats = each.audio->formats;
+    ours.direction = signaling::answer_direction(directions[bridge::index_of(side)], directions[bridge::index_of(bridge::other(side))]);
+    each.is_answered = true;
+    if (each.offer) {
+      answer(side, 200, "OK", describe_answer(each, *each.offer, ours), now);
+    } else {
+      each.awaits_answer_in_ack = true;
+      answer(side, 200, "OK", describe_offer(each, ours), now);
+    }
+    if (!each.awaits_answer_in_ack) configure_media(side, now);
+  }
+  record_.last_sip_code = 200;
+  connect(now);
+}
+
+}  // namespace vas::calls

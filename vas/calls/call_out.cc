@@ -1,0 +1,197 @@
+// Leg B is called by us: routes in order, failover, early media, the answer.
+#include <fmt/format.h>
+
+#include "vas/calls/call.h"
+
+namespace vas::calls {
+
+using records::Disposition;
+using records::EndedBy;
+using records::LocalCause;
+
+namespace {
+
+Disposition disposition_of(int status) {
+  switch (status) {
+    case 402: return Disposition::kNoCredit;
+    case 403:
+    case 603: return Disposition::kDenied;
+    case 408:
+    case 480: return Disposition::kNoAnswer;
+    case 486:
+    case 600: return Disposition::kBusy;
+    default: return status / 100 == 5 ? Disposition::kCongestion : Disposition::kFailed;
+  }
+}
+
+// What the caller hears when all routes failed. 503 speaks of one server only (RFC 3261 §16.7), 3xx is never passed.
+int status_for_caller(int status) {
+  if (status == 503) return 500;
+  return status < 400 ? 480 : status;
+}
+
+}  // namespace
+
+void Call::start_routing(Now& now) {
+  phase_ = Phase::kRouting;
+  now.actions.emplace_back(SetStatus{sessions::Status::kProcessing});
+  if (setup_.plan.routes.empty()) {
+    return end({.reason = "no-route", .cause = LocalCause::kDirectionBlocked, .status_for_unanswered = 404, .phrase = "No Route To Destination"}, now);
+  }
+  record_.sell_price = setup_.plan.sell_price;
+  try_next_route(now);
+}
+
+void Call::try_next_route(Now& now) {
+  const Route& route = setup_.plan.routes[next_route_];
+  Party& callee = party(LegSide::kB);
+  // A new dialog each time: what a silent route answers later is told apart from the next one's answer.
+  callee.dialog = {setup_.id << 8 | (next_route_ + 1)};
+  callee.is_answered = false;
+  callee.audio.reset();
+  callee.source = {route.transport, route.address, 0};
+  callee.latches_to_anyone = route.latches_to_anyone;
+  ++next_route_;
+  has_progress_ = false;
+  attempt_started_ = now.time;
+  record_.route.push_back({.trunk_id = route.trunk_id, .address = to_string(route.address), .number = route.number});
+  record_.buy_price = route.buy_price;
+  record_.last_sip_code = 0;
+  leg_record(LegSide::kB) = {.role = "callee",
+                             .uri = request_uri(route),
+                             .signaling_address = to_string(route.address),
+                             .transport = signaling::to_string(route.transport),
+                             .was_present = true};
+  now.actions.emplace_back(OpenLeg{LegSide::kB, route.address.address.family});
+}
+
+void Call::send_invite(Now& now) {
+  if (phase_ != Phase::kRouting) return;
+  const Party& caller = party(LegSide::kA);
+  Party& callee = party(LegSide::kB);
+  signaling::AudioDescription ours{.rtp = *callee.local, .formats = signaling::default_formats()};
+  if (caller.offer) ours = signaling::relayed(caller.offer->audio, *callee.local);
+
+  const Route& route = setup_.plan.routes[next_route_ - 1];
+  const std::string from = fmt::format("<sip:{}@{}>", escape_user(setup_.caller_id), setup_.from_host);
+  send(signaling::SendInvite{.dialog = callee.dialog,
+                             .request_uri = request_uri(route),
+                             .from = from,
+                             .to = fmt::format("<sip:{}@{}>", escape_user(route.number), to_string(route.address)),
+                             .sdp = describe_offer(callee, ours)},
+       now);
+  timers_.set(CallTimer::kRoute, now.time + kRouteAnswerTimeout);
+}
+
+void Call::note_attempt_code(int code, Now& now) {
+  record_.last_sip_code = code;
+  if (record_.route.empty()) return;
+  records::RouteAttempt& attempt = record_.route.back();
+  attempt.code = code;
+  if (code > 100 && !attempt.post_dial_delay_ms) {
+    attempt.post_dial_delay_ms = static_cast<double>((now.time - attempt_started_).count()) / 1000.0;
+  }
+}
+
+void Call::on_progress(const signaling::ProgressReceived& event, Now& now) {
+  if (phase_ != Phase::kRouting) return;
+  note_attempt_code(event.status, now);
+  if (event.status == 100) {
+    if (!has_progress_) timers_.set(CallTimer::kRoute, now.time + kRouteProgressTimeout);
+    return;
+  }
+  if (!has_progress_) timers_.set(CallTimer::kRing, now.time + kRingTimeout);
+  has_progress_ = true;
+  timers_.clear(CallTimer::kRoute);
+  if (event.sdp) {
+    const auto description = signaling::SessionDescription::parse(*event.sdp);
+    if (description && description->audio_line) party(LegSide::kB).audio = description->audio;
+  }
+  relay_progress(event.status, now);
+  ring(now);
+}
+
+// 18x and early media pass back. A caller that made no offer gets none before the answer.
+void Call::relay_progress(int status, Now& now) {
+  Party& caller = party(LegSide::kA);
+  const Party& callee = party(LegSide::kB);
+  const char* phrase = status == 180 ? "Ringing" : "Session Progress";
+  if (!callee.audio || !caller.offer) return answer(LegSide::kA, status, phrase, "", now);
+
+  signaling::AudioDescription ours = signaling::relayed(*callee.audio, *caller.local);
+  ours.formats = signaling::shared_formats(caller.offer->audio, *callee.audio);
+  if (!ours.has_audio_codec()) return answer(LegSide::kA, status, phrase, "", now);
+  caller.audio = caller.offer->audio;
+  caller.audio->formats = ours.formats;
+  configure_media(LegSide::kA, now);
+  configure_media(LegSide::kB, now);
+  answer(LegSide::kA, status, phrase, describe_answer(caller, *caller.offer, ours), now);
+}
+
+void Call::on_invite_answered(const signaling::InviteAnswered& event, Now& now) {
+  Party& caller = party(LegSide::kA);
+  Party& callee = party(LegSide::kB);
+  note_attempt_code(200, now);
+  callee.is_answered = true;
+  if (event.source.peer.is_set()) callee.source = event.source;
+  record_.call_ids.push_back(event.call_id);
+  leg_record(LegSide::kB).user_agent = event.user_agent;
+
+  const auto description = event.sdp ? signaling::SessionDescription::parse(*event.sdp) : std::nullopt;
+  if (description && description->audio_line) callee.audio = description->audio;
+  signaling::AudioDescription ours;
+  if (callee.audio) ours = signaling::relayed(*callee.audio, *caller.local);
+  if (callee.audio && caller.offer) ours.formats = signaling::shared_formats(caller.offer->audio, *callee.audio);
+  if (!callee.audio || !ours.has_audio_codec()) {
+    return end({.reason = "no-common-codec", .cause = LocalCause::kNoCommonCodec, .status_for_unanswered = 488, .phrase = "Not Acceptable Here",
+                .reason_header = "SIP;cause=488;text=\"No common codec\""}, now);
+  }
+
+  caller.is_answered = true;
+  if (caller.offer) {
+    caller.audio = caller.offer->audio;
+    caller.audio->formats = ours.formats;
+    ours.direction = signaling::answer_direction(caller.audio->direction, callee.audio->direction);
+    answer(LegSide::kA, 200, "OK", describe_answer(caller, *caller.offer, ours), now);
+  } else {
+    caller.awaits_answer_in_ack = true;
+    answer(LegSide::kA, 200, "OK", describe_offer(caller, ours), now);
+  }
+  configure_media(LegSide::kA, now);
+  configure_media(LegSide::kB, now);
+  connect(now);
+}
+
+void Call::on_invite_failed(const signaling::InviteFailed& event, Now& now) {
+  if (phase_ != Phase::kRouting) return;
+  timers_.clear_all();
+  note_attempt_code(event.status, now);
+  party(LegSide::kB).is_over = true;
+  const bool may_try_another = fails_over(event.status) && next_route_ < setup_.plan.routes.size();
+  party(LegSide::kB).is_over = !may_try_another;
+  if (may_try_another) return try_next_route(now);
+  give_up_routing(event.status, now);
+}
+
+// No answer at all, or 100 and then nothing: the next route, while the old INVITE is cancelled.
+void Call::on_route_silent(Now& now) {
+  if (phase_ != Phase::kRouting) return;
+  Party& callee = party(LegSide::kB);
+  send(signaling::CancelInvite{callee.dialog}, now);
+  callee.is_over = true;
+  if (next_route_ >= setup_.plan.routes.size()) return give_up_routing(0, now);
+  callee.is_over = false;
+  try_next_route(now);
+}
+
+void Call::give_up_routing(int last_status, Now& now) {
+  const int status = status_for_caller(last_status);
+  end({.disposition = last_status == 0 || last_status / 100 == 3 ? Disposition::kCongestion : disposition_of(last_status),
+       .ended_by = last_status / 100 == 4 || last_status / 100 == 6 ? EndedBy::kCallee : EndedBy::kSystem,
+       .reason = last_status == 0 ? "no-response" : "rejected",
+       .status_for_unanswered = status,
+       .phrase = status == 486 ? "Busy Here" : status == 603 ? "Decline" : "Call Failed",
+       .gone = LegSide::kB}, now);
+}
+
+}  // namespace vas::calls

@@ -1,0 +1,129 @@
+#include "vas/calls/routing_plan.h"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+
+#include "vas/base/text.h"
+
+namespace vas::calls {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kMaxRoutes = 32;
+constexpr std::uint16_t kDefaultPort = 5060;
+
+std::optional<double> number_of(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  if (value == nullptr || !value->is_number()) return {};
+  return value->to_number<double>();
+}
+
+std::optional<records::Price> price_of(const json::object& object, const std::string& key) {
+  const auto rate = number_of(object, key);
+  if (!rate) return {};
+  return records::Price{*rate, static_cast<std::int64_t>(number_of(object, key + "_minimum").value_or(0)),
+                        static_cast<std::int64_t>(number_of(object, key + "_increment").value_or(1))};
+}
+
+const json::value* routes_of(const json::object& plan) {
+  const json::value* routes = plan.if_contains("routes");
+  return routes != nullptr ? routes : plan.if_contains("route");
+}
+
+Result<Route> parse_route(const json::value& value, std::size_t number) {
+  const std::string where = fmt::format("routing.routes[{}]", number);
+  if (!value.is_object()) return Error{where + " is not an object"};
+  const json::object& object = value.as_object();
+  const json::value* ip = object.if_contains("termination_ip");
+  const json::value* digits = object.if_contains("termination_number");
+  if (ip == nullptr || !ip->is_string()) return Error{where + ".termination_ip is missing"};
+  if (digits == nullptr || !digits->is_string() || digits->as_string().empty()) return Error{where + ".termination_number is missing"};
+
+  const std::string text(ip->as_string());
+  const auto address = Endpoint::parse(std::string_view(text).substr(0, text.find(';')), kDefaultPort);
+  if (!address) return Error{where + ".termination_ip is no address such as 192.0.2.7:5060 (names are not resolved yet)"};
+  const auto transport = signaling::transport_by_name(parameter(text, "transport").value_or("udp"));
+  if (!transport) return Error{where + ".termination_ip names a transport that is neither udp nor tcp"};
+  Route route{.address = *address, .transport = *transport, .number = std::string(digits->as_string()), .buy_price = price_of(object, "buyrate")};
+  if (has_control_characters(route.number)) return Error{where + ".termination_number has control characters"};
+  if (const auto trunk = number_of(object, "cx_trunk_id")) route.trunk_id = static_cast<std::int64_t>(*trunk);
+  return route;
+}
+
+Result<json::object> parse_object(std::string_view json_text) {
+  boost::system::error_code failure;
+  json::value value = json::parse(json_text, failure);
+  if (failure || !value.is_object()) return Error{"routing is not an object"};
+  return std::move(value.as_object());
+}
+
+}  // namespace
+
+Result<RoutingPlan> parse_routing_plan(std::string_view json_text) {
+  const auto object = parse_object(json_text);
+  if (!object) return Error{object.error()};
+  const json::value* routes = routes_of(*object);
+  if (routes == nullptr || !routes->is_array()) return Error{"routing.routes is not a list"};
+  if (routes->as_array().size() > kMaxRoutes) return Error{fmt::format("routing.routes has more than {} routes", kMaxRoutes)};
+
+  RoutingPlan plan{.sell_price = price_of(*object, "sellrate")};
+  for (const json::value& each : routes->as_array()) {
+    auto route = parse_route(each, plan.routes.size());
+    if (!route) return Error{route.error()};
+    plan.routes.push_back(std::move(*route));
+  }
+  return plan;
+}
+
+Result<std::string> normalize_routing_plan(std::string_view json_text) {
+  const auto plan = parse_routing_plan(json_text);
+  if (!plan) return Error{plan.error()};
+  auto object = parse_object(json_text);
+  if (const json::value* route = object->if_contains("route")) {
+    if (!object->contains("routes")) object->insert_or_assign("routes", *route);
+    object->erase("route");
+  }
+  return json::serialize(*object);
+}
+
+RoutingPlan plan_by_trunks(const directory::Directory& directory, std::int64_t domain_id, std::string_view number) {
+  RoutingPlan plan;
+  for (const directory::Trunk* trunk : directory.trunks_for(domain_id, number)) {
+    std::string outgoing(number);
+    if (!trunk->strip_prefix.empty() && outgoing.starts_with(trunk->strip_prefix)) outgoing.erase(0, trunk->strip_prefix.size());
+    outgoing.insert(0, trunk->add_prefix);
+    for (const std::string& target : trunk->targets) {
+      const auto address = Endpoint::parse(std::string_view(target).substr(0, target.find(';')), kDefaultPort);
+      const auto transport = signaling::transport_by_name(parameter(target, "transport").value_or("udp"));
+      if (!address || !transport) continue;
+      plan.routes.push_back({.trunk_id = trunk->id, .address = *address, .transport = *transport, .number = outgoing,
+                             .latches_to_anyone = trunk->latches_to_anyone});
+    }
+  }
+  return plan;
+}
+
+bool fails_over(int status) { return status == 0 || status == 408 || status / 100 == 3 || status / 100 == 5; }
+
+std::string escape_user(std::string_view user) {
+  constexpr std::string_view kUnescaped = "-_.!~*'()&=+$,;?/";  // unreserved and user-unreserved, RFC 3261 §25.1
+  std::string escaped;
+  for (const char c : user) {
+    const bool is_alphanumeric = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    if (is_alphanumeric || kUnescaped.find(c) != std::string_view::npos) {
+      escaped += c;
+    } else {
+      escaped += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return escaped;
+}
+
+std::string request_uri(const Route& route) {
+  const char* transport = route.transport == signaling::Transport::kTcp ? ";transport=tcp" : "";
+  return fmt::format("sip:{}@{}{}", escape_user(route.number), to_string(route.address), transport);
+}
+
+}  // namespace vas::calls

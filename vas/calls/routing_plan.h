@@ -1,0 +1,47 @@
+// The ways to a destination, in order, and what may be tried next.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "signaling/gateway/flow.h"
+#include "vas/base/endpoint.h"
+#include "vas/base/result.h"
+#include "vas/directory/directory.h"
+#include "vas/records/cdr.h"
+
+namespace vas::calls {
+
+struct Route {
+  std::optional<std::int64_t> trunk_id;
+  Endpoint address;
+  signaling::Transport transport = signaling::Transport::kUdp;
+  std::string number;  // as it goes out
+  std::optional<records::Price> buy_price;
+  bool latches_to_anyone = false;
+};
+
+struct RoutingPlan {
+  std::vector<Route> routes;
+  std::optional<records::Price> sell_price;
+};
+
+// A plan in the API's JSON (`routes`); says which field is wrong.
+Result<RoutingPlan> parse_routing_plan(std::string_view json_text);
+
+// The same plan with `route` renamed to `routes`, all else unchanged.
+Result<std::string> normalize_routing_plan(std::string_view json_text);
+
+// Each target of each of the domain's trunks that takes `number`.
+RoutingPlan plan_by_trunks(const directory::Directory& directory, std::int64_t domain_id, std::string_view number);
+
+// True when the next route is to be tried after this answer: 5xx, 408, any 3xx (never followed), or none (0).
+bool fails_over(int status);
+
+// `sip:<number>@<address>`; characters that a user part may not hold are escaped (RFC 3261 §25.1).
+std::string request_uri(const Route& route);
+std::string escape_user(std::string_view user);
+
+}  // namespace vas::calls

@@ -1,0 +1,238 @@
+#include <boost/json.hpp>
+#include <cmath>
+
+#include "media/voice_quality.h"
+#include "vas/base/clock.h"
+#include "vas/records/cdr.h"
+
+namespace vas::records {
+namespace {
+
+namespace json = boost::json;
+
+template <typename T>
+json::value or_null(const std::optional<T>& value) {
+  return value ? json::value(*value) : json::value(nullptr);
+}
+
+json::value text_or_null(const std::string& text) { return text.empty() ? json::value(nullptr) : json::value(text); }
+
+json::value time_or_null(const std::optional<WallTime>& time) {
+  return time ? json::value(to_rfc3339(*time)) : json::value(nullptr);
+}
+
+double rounded(double value, double step) { return std::round(value / step) * step; }
+
+std::optional<double> rounded(const std::optional<double>& value, double step = 0.001) {
+  return value ? std::optional<double>(rounded(*value, step)) : std::nullopt;
+}
+
+json::object received_json(const media::ReceiveSummary& received) {
+  return {{"packets", received.packets},
+          {"bytes", received.bytes},
+          {"lost", received.expected == 0 ? json::value(nullptr) : json::value(received.lost)},
+          {"loss_percent", or_null(rounded(received.loss_percent()))},
+          {"jitter_ms", or_null(rounded(received.jitter_mean_ms))},
+          {"jitter_max_ms", or_null(rounded(received.jitter_max_ms))},
+          {"out_of_order", received.out_of_order},
+          {"duplicates", received.duplicates}};
+}
+
+// The way to the party is measured by the party alone: what its RTCP said.
+json::object sent_json(const bridge::LegStats& stats) {
+  std::optional<double> loss_percent;
+  if (stats.reported_lost && stats.sent_packets > 0) {
+    loss_percent = 100.0 * static_cast<double>(*stats.reported_lost) / static_cast<double>(stats.sent_packets);
+  }
+  return {{"packets", stats.sent_packets},
+          {"bytes", stats.sent_bytes},
+          {"lost", or_null(stats.reported_lost)},
+          {"loss_percent", or_null(rounded(loss_percent))},
+          {"jitter_ms", or_null(rounded(stats.reported_jitter_ms))},
+          {"jitter_max_ms", or_null(rounded(stats.reported_jitter_max_ms))},
+          {"out_of_order", nullptr},
+          {"duplicates", nullptr}};
+}
+
+json::object leg_json(const LegRecord& leg, const bridge::LegStats* stats) {
+  json::object object{{"role", leg.role},
+                      {"uri", text_or_null(leg.uri)},
+                      {"signaling_address", text_or_null(leg.signaling_address)},
+                      {"media_address", nullptr},
+                      {"transport", text_or_null(leg.transport)},
+                      {"user_agent", text_or_null(leg.user_agent)},
+                      {"codec", nullptr},
+                      {"ptime", nullptr},
+                      {"srtp", nullptr},
+                      {"ice_path", nullptr},
+                      {"dtmf_count", nullptr},
+                      {"received", nullptr},
+                      {"sent", nullptr},
+                      {"rtt_ms", nullptr},
+                      {"r_factor", nullptr},
+                      {"mos", nullptr}};
+  if (stats == nullptr) return object;
+  if (stats->media_endpoint.is_set()) object["media_address"] = vas::to_string(stats->media_endpoint);
+  if (stats->codec) object["codec"] = media::info_of(*stats->codec).name;
+  object["ptime"] = or_null(stats->ptime_ms);
+  object["dtmf_count"] = stats->telephone_events;
+  object["received"] = received_json(stats->received);
+  object["sent"] = sent_json(*stats);
+  object["rtt_ms"] = or_null(rounded(stats->round_trip_ms));
+  if (stats->codec && stats->received.loss_percent()) {
+    const auto quality = media::voice_quality({.codec = media::info_of(*stats->codec).name,
+                                               .loss_percent = *stats->received.loss_percent(),
+                                               .jitter_ms = stats->received.jitter_mean_ms.value_or(0),
+                                               .one_way_delay_ms = stats->round_trip_ms.value_or(0) / 2});
+    object["r_factor"] = rounded(quality.r_factor, 0.1);
+    object["mos"] = rounded(quality.mos, 0.01);
+  }
+  return object;
+}
+
+json::array route_json(const CallRecord& record) {
+  json::array attempts;
+  for (const RouteAttempt& attempt : record.route) {
+    attempts.push_back({{"trunk_id", or_null(attempt.trunk_id)},
+                        {"address", attempt.address},
+                        {"number", attempt.number},
+                        {"code", attempt.code},
+                        {"post_dial_delay_ms", or_null(rounded(attempt.post_dial_delay_ms))}});
+  }
+  return attempts;
+}
+
+json::value seconds_between(const std::optional<Time>& from, const std::optional<Time>& to) {
+  if (!from || !to) return nullptr;
+  return rounded(static_cast<double>((*to - *from).count()) / 1e6, 0.001);
+}
+
+json::value billed_seconds(const CallRecord& record) {
+  if (!record.ended_at) return nullptr;
+  if (!record.answered_at) return 0;
+  return (*record.ended_at - *record.answered_at + std::chrono::microseconds(999'999)) / std::chrono::seconds(1);
+}
+
+json::value cost_json(const CallRecord& record, const std::optional<Price>& price) {
+  if (!price || !record.ended_at) return nullptr;
+  if (!record.answered_at) return 0.0;
+  return rounded(cost(*price, billed_seconds(record).to_number<std::int64_t>()), 1e-6);
+}
+
+std::string_view codec_of(const CallRecord& record) {
+  if (!record.media) return {};
+  for (const bridge::LegStats& stats : *record.media) {
+    if (stats.codec) return media::info_of(*stats.codec).name;
+  }
+  return {};
+}
+
+std::string string_of(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
+}
+
+std::optional<std::int64_t> integer_of(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  if (value == nullptr || !value->is_int64()) return {};
+  return value->as_int64();
+}
+
+std::optional<WallTime> wall_of(const json::object& object, std::string_view key) {
+  const auto milliseconds = integer_of(object, key);
+  if (!milliseconds) return {};
+  return WallTime(std::chrono::milliseconds(*milliseconds));
+}
+
+json::value milliseconds(const std::optional<WallTime>& time) {
+  return time ? json::value(time->time_since_epoch().count()) : json::value(nullptr);
+}
+
+}  // namespace
+
+std::string to_json(const CallRecord& record) {
+  json::array legs;
+  for (std::size_t side = 0; side < record.legs.size(); ++side) {
+    const bool is_known = record.legs[side].was_present;
+    if (is_known) legs.push_back(leg_json(record.legs[side], record.media ? &(*record.media)[side] : nullptr));
+  }
+  const json::object object{
+      {"id", record.id},
+      {"session", text_or_null(record.session)},
+      {"node", record.node},
+      {"tenant_id", or_null(record.tenant_id)},
+      {"domain_id", or_null(record.domain_id)},
+      {"domain", text_or_null(record.domain)},
+      {"subscriber_id", or_null(record.subscriber_id)},
+      {"direction", record.direction},
+      {"from", record.from},
+      {"to", record.to},
+      {"caller_id", text_or_null(record.caller_id)},
+      {"call_ids", json::array(record.call_ids.begin(), record.call_ids.end())},
+      {"start", to_rfc3339(record.start)},
+      {"ring", time_or_null(record.ring)},
+      {"answer", time_or_null(record.answer)},
+      {"end", time_or_null(record.end)},
+      {"duration", seconds_between(record.started_at, record.ended_at)},
+      {"billsec", billed_seconds(record)},
+      {"disposition", to_string(record.disposition)},
+      {"termination_reason", record.termination_reason},
+      {"ended_by", to_string(record.ended_by)},
+      {"last_sip_code", or_null(record.last_sip_code)},
+      {"local_cause", record.local_cause == LocalCause::kNone ? json::value(nullptr) : json::value(static_cast<int>(record.local_cause))},
+      {"route", route_json(record)},
+      {"codec", codec_of(record).empty() ? json::value(nullptr) : json::value(codec_of(record))},
+      {"sell_cost", cost_json(record, record.sell_price)},
+      {"buy_cost", cost_json(record, record.buy_price)},
+      {"legs", std::move(legs)}};
+  return json::serialize(object);
+}
+
+std::string to_draft_json(const CallRecord& record) {
+  return json::serialize(json::object{{"id", record.id},
+                                      {"session", record.session},
+                                      {"node", record.node},
+                                      {"tenant_id", or_null(record.tenant_id)},
+                                      {"domain_id", or_null(record.domain_id)},
+                                      {"domain", record.domain},
+                                      {"subscriber_id", or_null(record.subscriber_id)},
+                                      {"direction", record.direction},
+                                      {"from", record.from},
+                                      {"to", record.to},
+                                      {"caller_id", record.caller_id},
+                                      {"call_ids", json::array(record.call_ids.begin(), record.call_ids.end())},
+                                      {"start", milliseconds(record.start)},
+                                      {"ring", milliseconds(record.ring)},
+                                      {"answer", milliseconds(record.answer)}});
+}
+
+std::optional<CallRecord> parse_draft_json(std::string_view text) {
+  boost::system::error_code failure;
+  const json::value value = json::parse(text, failure);
+  if (failure || !value.is_object()) return {};
+  const json::object& object = value.as_object();
+  CallRecord record;
+  record.id = string_of(object, "id");
+  record.session = string_of(object, "session");
+  record.node = string_of(object, "node");
+  record.tenant_id = integer_of(object, "tenant_id");
+  record.domain_id = integer_of(object, "domain_id");
+  record.domain = string_of(object, "domain");
+  record.subscriber_id = integer_of(object, "subscriber_id");
+  record.direction = string_of(object, "direction");
+  record.from = string_of(object, "from");
+  record.to = string_of(object, "to");
+  record.caller_id = string_of(object, "caller_id");
+  if (const json::value* ids = object.if_contains("call_ids"); ids != nullptr && ids->is_array()) {
+    for (const json::value& each : ids->as_array()) {
+      if (each.is_string()) record.call_ids.emplace_back(each.as_string());
+    }
+  }
+  record.start = wall_of(object, "start").value_or(WallTime{});
+  record.ring = wall_of(object, "ring");
+  record.answer = wall_of(object, "answer");
+  if (record.id.empty()) return {};
+  return record;
+}
+
+}  // namespace vas::records

@@ -1,0 +1,62 @@
+// What the API makes and a token names: the authority for one call. (docs/sessions.md)
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vas/base/time.h"
+
+namespace vas::sessions {
+
+enum class Direction { kOutgoing, kIncoming };
+enum class Status { kNew, kProcessing, kRinging, kConnected };
+
+std::string_view to_string(Direction direction);
+std::string_view to_string(Status status);
+
+// A token is used once: taken by the INVITE that presents it, or (incoming) reserved and given back when that fails.
+enum class TokenState { kFree, kReserved, kUsed };
+
+struct Session {
+  std::int64_t id = 0;
+  std::string token;
+  std::int64_t domain_id = 0;
+  std::string domain;
+  std::int64_t subscriber_id = 0;
+  std::string msisdn;
+  Direction direction = Direction::kOutgoing;
+  std::string remote;     // destination or origination
+  std::string caller_id;
+  Status status = Status::kNew;
+  std::optional<std::int64_t> time_limit_s;
+  WallTime created_at{};
+  WallTime modified_at{};
+  std::optional<WallTime> call_start;
+  std::optional<WallTime> call_answer;
+  std::optional<WallTime> call_end;
+  std::string callback;
+  std::string routing_json;  // as given, `route` turned into `routes`; empty: none
+  std::vector<std::string> call_ids;
+  std::string node;
+  std::string last_error;
+  std::string disposition;  // set at the end
+
+  // Not part of the object that the API shows.
+  TokenState token_state = TokenState::kFree;
+  std::int64_t events_sent = 0;  // callbacks so far: makes eventId unique and monotonic
+};
+
+// The object of the API. Lists leave `routing` out.
+std::string to_json(const Session& session, bool with_routing = true);
+
+// The body of a status callback: the object with eventId, action and, at the end, reason.
+std::string to_callback_json(const Session& session, std::string_view action, std::string_view reason);
+
+// As the store keeps it, and back.
+std::string to_store_json(const Session& session);
+std::optional<Session> parse_store_json(std::string_view text);
+
+}  // namespace vas::sessions

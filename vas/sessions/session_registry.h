@@ -1,0 +1,55 @@
+// All live sessions, by token, and who waits for one to be picked up.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "vas/base/time.h"
+#include "vas/sessions/session.h"
+
+namespace vas::sessions {
+
+// How a long poll ends: 200 or 205 of the API.
+enum class PollOutcome { kConnected, kGone };
+
+// Threads: control only.
+// Bounds:  kMaxSessions sessions, kMaxWaiters polls on one session and kMaxAllWaiters in all: beyond them refused.
+class SessionRegistry {
+ public:
+  static constexpr std::size_t kMaxSessions = 1'000'000;
+  static constexpr std::size_t kMaxWaiters = 16;
+  static constexpr std::size_t kMaxAllWaiters = 100'000;
+  using Waiter = std::function<void(PollOutcome)>;
+
+  // Null when the registry is full. The token must be new.
+  Session* add(Session session);
+  Session* find(std::string_view token);
+  void remove(std::string_view token);  // its waiters get kGone
+
+  std::vector<const Session*> of_domain(std::int64_t domain_id) const;
+  std::size_t size() const { return sessions_.size(); }
+  std::vector<std::string> expired(WallTime now, const std::function<Duration(const Session&)>& ttl) const;
+  std::int64_t next_id() { return next_id_++; }
+
+  // Returns a ticket for leave(), or nothing when there are too many.
+  std::optional<std::uint64_t> wait(std::string_view token, Waiter waiter);
+  void leave(std::string_view token, std::uint64_t ticket);
+  void wake(std::string_view token, PollOutcome outcome);
+
+ private:
+  struct Entry {
+    Session session;
+    std::map<std::uint64_t, Waiter> waiters;
+  };
+  std::unordered_map<std::string, Entry> sessions_;
+  std::size_t waiting_ = 0;
+  std::int64_t next_id_ = 1;
+  std::uint64_t next_ticket_ = 1;
+};
+
+}  // namespace vas::sessions
