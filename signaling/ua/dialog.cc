@@ -436,7 +436,7 @@ void Dialog::receive_response(nta_outgoing_t* request, const sip_t* sip) {
   const RequestId id = found->second.request;
   const int status = sip->sip_status->st_status;
   switch (kind) {
-    case Sent::kInvite: return receive_invite_response(request, sip);
+    case Sent::kInvite: return receive_invite_response(sip);
     case Sent::kOffer:
     case Sent::kRefresh: return receive_offer_response(kind, request, sip);
     case Sent::kInfo:
@@ -450,9 +450,9 @@ void Dialog::receive_response(nta_outgoing_t* request, const sip_t* sip) {
   if (status >= 200) outgoing_.erase(request);
 }
 
-void Dialog::receive_invite_response(nta_outgoing_t* request, const sip_t* sip) {
+void Dialog::receive_invite_response(const sip_t* sip) {
   const int status = sip->sip_status->st_status;
-  if (status / 100 == 2) return receive_invite_success(request, sip);
+  if (status / 100 == 2) return receive_invite_success(sip);
   if (status >= 300) {
     if (status == 422 && !is_abandoned_ && retry_longer_session(sip)) return;
     if (!is_abandoned_) {
@@ -471,8 +471,11 @@ void Dialog::receive_invite_response(nta_outgoing_t* request, const sip_t* sip) 
       set_route(leg_.get(), sip, false);
     }
     if (remote_tag_ == sip->sip_to->a_tag) {
-      add(nta_outgoing_prack(leg_.get(), request, on_response, reinterpret_cast<nta_outgoing_magic_t*>(this),
-                             URL_STRING_MAKE(context_.gateway_url.c_str()), sip, TAG_END()), Sent::kPrack);
+      const std::string rack = fmt::format("{} {} INVITE", sip->sip_rseq->rs_response, sip->sip_cseq->cs_seq);
+      add(nta_outgoing_tcreate(leg_.get(), on_response, reinterpret_cast<nta_outgoing_magic_t*>(this),
+                               URL_STRING_MAKE(context_.gateway_url.c_str()), SIP_METHOD_PRACK, nullptr, SIPTAG_RACK_STR(rack.c_str()),
+                               TAG_END()),
+          Sent::kPrack);
     }
   }
   context_.publish(ProgressReceived{id_, status, sdp_of(sip)});
@@ -486,8 +489,7 @@ bool Dialog::retry_longer_session(const sip_t* sip) {
   return true;
 }
 
-void Dialog::receive_invite_success(nta_outgoing_t* request, const sip_t* sip) {
-  (void)request;
+void Dialog::receive_invite_success(const sip_t* sip) {
   const std::string tag = text(sip->sip_to->a_tag);
   if (!answered_tag_.empty()) {  // a repeated 2xx, or one from another branch of a fork (RFC 3261 §13.2.2.4)
     if (tag == answered_tag_) return acknowledge(leg_.get(), invite_sequence_);

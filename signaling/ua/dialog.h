@@ -83,8 +83,8 @@ class Dialog {
   // UAC.
   void create_invite();
   void receive_response(nta_outgoing_t* request, const sip_t* sip);
-  void receive_invite_response(nta_outgoing_t* request, const sip_t* sip);
-  void receive_invite_success(nta_outgoing_t* request, const sip_t* sip);
+  void receive_invite_response(const sip_t* sip);
+  void receive_invite_success(const sip_t* sip);
   void receive_offer_response(Sent kind, nta_outgoing_t* request, const sip_t* sip);
   bool retry_longer_session(const sip_t* sip);
   void hang_up_fork(const sip_t* sip);

@@ -13,7 +13,7 @@ namespace {
 std::optional<std::uint16_t> parse_port(std::string_view text) {
   unsigned port = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (failure != std::errc() || end != text.data() + text.size() || port == 0 || port > 65535) return {};
+  if (failure != std::errc() || end != text.data() + text.size() || port > 65535) return {};
   return static_cast<std::uint16_t>(port);
 }
 

@@ -32,7 +32,7 @@ struct Endpoint {
   IpAddress address;
   std::uint16_t port = 0;
 
-  // "192.0.2.1:5060", "[2001:db8::1]:5060"; a missing port is `default_port`.
+  // "192.0.2.1:5060", "[2001:db8::1]:5060"; a missing port is `default_port`. Port 0 is for listening at any.
   static std::optional<Endpoint> parse(std::string_view text, std::uint16_t default_port = 0);
   static std::optional<Endpoint> from_sockaddr(const sockaddr_storage& address);
 
