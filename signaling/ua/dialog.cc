@@ -86,7 +86,8 @@ DialogState Dialog::state() const {
           .routes = routes_,
           .flow = flow_,
           .contact = contact_,
-          .local_sdp = local_sdp_};
+          .local_sdp = local_sdp_,
+          .invite_sequence = phase_ == Phase::kEstablished ? invite_sequence_ : 0};
 }
 
 void Dialog::restore(const DialogState& state) {
@@ -101,6 +102,9 @@ void Dialog::restore(const DialogState& state) {
   leg_ = make_leg(local_, remote_, call_id_, state.local_sequence, state.remote_sequence);
   if (!leg_) return finish();
   apply_route(leg_.get());
+  invite_sequence_ = state.invite_sequence;
+  answered_tag_ = nta_leg_get_rtag(leg_.get()) == nullptr ? "" : nta_leg_get_rtag(leg_.get());
+  if (invite_sequence_ != 0) acknowledge(leg_.get(), invite_sequence_);  // the process before may not have come to it
   phase_ = Phase::kEstablished;
   is_acked_ = true;
 }
@@ -436,7 +440,11 @@ void Dialog::receive_response(nta_outgoing_t* request, const sip_t* sip) {
   const RequestId id = found->second.request;
   const int status = sip->sip_status->st_status;
   switch (kind) {
-    case Sent::kInvite: return receive_invite_response(sip);
+    case Sent::kInvite:
+      receive_invite_response(sip);
+      // Repeats of a 2xx then come as strays, for as long as the far side makes them (receive_stray_success).
+      if (status / 100 == 2) outgoing_.erase(request);
+      return;
     case Sent::kOffer:
     case Sent::kRefresh: return receive_offer_response(kind, request, sip);
     case Sent::kInfo:
@@ -487,6 +495,13 @@ bool Dialog::retry_longer_session(const sip_t* sip) {
   outgoing_.clear();
   create_invite();
   return true;
+}
+
+bool Dialog::receive_stray_success(nta_leg_t* leg, const sip_t* sip) {
+  auto* dialog = reinterpret_cast<Dialog*>(nta_leg_magic(leg, on_leg_request));
+  const bool is_its_invite = dialog != nullptr && !dialog->answered_tag_.empty() && sip->sip_cseq->cs_seq == dialog->invite_sequence_;
+  if (is_its_invite) dialog->receive_invite_success(sip);
+  return is_its_invite;
 }
 
 void Dialog::receive_invite_success(const sip_t* sip) {

@@ -51,6 +51,10 @@ class Dialog {
   void answer_request(const AnswerRequest& command);
   void tick(Time now);
 
+  // A 2xx to INVITE that matches no transaction: the far side repeats it, or a fork made another. False when `leg` is
+  // not of the dialog whose INVITE it answers.
+  static bool receive_stray_success(nta_leg_t* leg, const sip_t* sip);
+
  private:
   enum class Phase { kInviting, kEstablished, kClosing };
   enum class Sent { kInvite, kOffer, kRefresh, kInfo, kBye, kPrack };

@@ -16,7 +16,8 @@ std::string text_of(const json::object& object, std::string_view key) {
 
 std::uint32_t number_of(const json::object& object, std::string_view key) {
   const json::value* value = object.if_contains(key);
-  return value != nullptr && value->is_int64() ? static_cast<std::uint32_t>(value->as_int64()) : 0;
+  const bool is_number = value != nullptr && value->is_int64() && value->as_int64() >= 0 && value->as_int64() <= UINT32_MAX;
+  return is_number ? static_cast<std::uint32_t>(value->as_int64()) : 0;
 }
 
 }  // namespace
@@ -30,7 +31,8 @@ std::string write(const DialogState& state) {
                       {"remote_target", state.remote_target},
                       {"routes", json::array(state.routes.begin(), state.routes.end())},
                       {"contact", state.contact},
-                      {"local_sdp", state.local_sdp}};
+                      {"local_sdp", state.local_sdp},
+                      {"invite_sequence", state.invite_sequence}};
   if (state.flow) {
     object["flow"] = {{"transport", to_string(state.flow->transport)},
                       {"peer", to_string(state.flow->peer)},
@@ -51,7 +53,8 @@ std::optional<DialogState> parse_dialog_state(std::string_view text) {
                     .remote_sequence = number_of(object, "remote_sequence"),
                     .remote_target = text_of(object, "remote_target"),
                     .contact = text_of(object, "contact"),
-                    .local_sdp = text_of(object, "local_sdp")};
+                    .local_sdp = text_of(object, "local_sdp"),
+                    .invite_sequence = number_of(object, "invite_sequence")};
   if (const json::value* routes = object.if_contains("routes"); routes != nullptr && routes->is_array()) {
     for (const json::value& route : routes->as_array()) {
       if (route.is_string()) state.routes.emplace_back(route.as_string());

@@ -22,6 +22,7 @@ struct DialogState {
   std::optional<Flow> flow;         // the way that requests stay on; a connection does not outlive its process
   std::string contact;              // ours
   std::string local_sdp;            // last agreed, for refreshes
+  std::uint32_t invite_sequence = 0;  // CSeq of our INVITE that made it, whose 2xx is to be ACKed again; 0: the peer's
 
   friend bool operator==(const DialogState&, const DialogState&) = default;
 };

@@ -70,6 +70,7 @@ class SofiaStack final : public SipStack {
 
  private:
   static int on_request(nta_leg_magic_t* stack, nta_leg_t*, nta_incoming_t* request, const sip_t* sip);
+  static int on_stray_response(nta_outgoing_magic_t* stack, nta_outgoing_t*, const sip_t* sip);
   static int on_commands(su_root_magic_t*, su_wait_t*, su_wakeup_arg_t* stack);
   static void on_tick(su_root_magic_t*, su_timer_t*, su_timer_arg_t* stack);
 
@@ -94,6 +95,7 @@ class SofiaStack final : public SipStack {
   RootHandle root_;
   AgentHandle agent_;
   LegHandle default_leg_;
+  OutgoingHandle stray_responses_;
   TimerHandle timer_;
   StackContext context_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Dialog>> dialogs_;
@@ -146,17 +148,19 @@ void SofiaStack::run(std::promise<Result<Endpoint>>& started) {
   }
   dialogs_.clear();
   timer_.reset();
+  stray_responses_.reset();
   default_leg_.reset();
   agent_.reset();
   root_.reset();
 }
 
 bool SofiaStack::create_agent() {
-  agent_.reset(nta_agent_create(root_.get(), URL_STRING_MAKE("sip:127.0.0.1:*;transport=udp"), nullptr, nullptr, NTATAG_UA(0),
+  agent_.reset(nta_agent_create(root_.get(), URL_STRING_MAKE("sip:127.0.0.1:*;transport=udp"), nullptr, nullptr, NTATAG_UA(1),
                                 NTATAG_UDP_MTU(65535), NTATAG_MAXSIZE(65536), NTATAG_RPORT(0), NTATAG_SERVER_RPORT(0),
                                 NTATAG_USE_NAPTR(0), NTATAG_USE_SRV(0), TAG_END()));
   if (!agent_) return false;
   default_leg_.reset(nta_leg_tcreate(agent_.get(), on_request, reinterpret_cast<nta_leg_magic_t*>(this), NTATAG_NO_DIALOG(1), TAG_END()));
+  stray_responses_.reset(nta_outgoing_default(agent_.get(), on_stray_response, reinterpret_cast<nta_outgoing_magic_t*>(this)));
   context_ = {.agent = agent_.get(),
               .gateway = &gateway_,
               .config = &config_,
@@ -165,6 +169,15 @@ bool SofiaStack::create_agent() {
               .finished = [this](DialogId id) { finished_.push_back(id); },
               .next_request = [this] { return RequestId{next_request_++}; }};
   return default_leg_ != nullptr;
+}
+
+int SofiaStack::on_stray_response(nta_outgoing_magic_t* stack, nta_outgoing_t*, const sip_t* sip) {
+  const bool is_invite_success = sip != nullptr && sip->sip_status != nullptr && sip->sip_status->st_status / 100 == 2 &&
+                                 sip->sip_cseq->cs_method == sip_method_invite && sip->sip_to->a_tag != nullptr;
+  if (!is_invite_success) return 0;
+  nta_leg_t* leg = nta_leg_by_call_id(reinterpret_cast<SofiaStack*>(stack)->agent_.get(), sip->sip_call_id->i_id);
+  if (leg != nullptr) Dialog::receive_stray_success(leg, sip);
+  return 0;
 }
 
 // Control drains its inbox without ever waiting for us, so waiting here ends.

@@ -348,9 +348,9 @@ def sipp(scenario, remote, local, *flags, expect=0, seconds=60):
 class Phone:
     """A phone scripted by hand over UDP: sends what it is told, malformed or not."""
 
-    def __init__(self, address="127.0.0.1", server=None, port=0):
+    def __init__(self, address="127.0.0.1", server=None):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind((address, port))
+        self.socket.bind((address, 0))
         self.address, self.port = self.socket.getsockname()
         self.rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.rtp.bind((address, free_ports()))
@@ -490,10 +490,16 @@ class E2eTest(unittest.TestCase):
         if failed:
             print(f"--- vas.log of {self.id()}\n{self.vas.log_text()[-3000:]}", flush=True)
 
-    def scripted(self, address="127.0.0.1", port=0):
-        phone = Phone(address, self.vas.sip, port)
+    def scripted(self, address="127.0.0.1"):
+        phone = Phone(address, self.vas.sip)
         self.addCleanup(phone.close)
         return phone
+
+    def far_phone(self):
+        """A scripted carrier with a port of its own, and the token of a session that is routed to it."""
+        far = self.scripted(TRUNK)
+        plan = {"routes": [{"termination_ip": f"{TRUNK}:{far.port}", "termination_number": "999"}]}
+        return far, self.vas.make_outgoing(routing=plan)["token"]
 
     def caller(self, name, *flags):
         caller = Caller(self.folder, f"{self._testMethodName}-{name}", *flags)

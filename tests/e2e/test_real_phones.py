@@ -1,8 +1,8 @@
 """Real phones against the server: baresip with its codecs, SIPp with PRACK, re-INVITE, TCP and fifty calls at once."""
-import json
 import re
 import shutil
 import subprocess
+import threading
 import time
 import unittest
 
@@ -131,17 +131,8 @@ class Sipp(E2eTest):
         return sipp(self.tone() / scenario, self.vas.sip, f"127.0.0.1:{free_ports()}", "-mi", "127.0.0.1", "-mp", free_ports(4 * len(tokens) + 4),
                     "-inf", self.folder / "tokens.csv", "-m", len(tokens), *flags)
 
-    def test_reliable_early_media(self):
-        carrier = self.carrier_sipp("uas_prack.xml")
-        token = self.vas.make_outgoing()["token"]
-        self.dial("uac_token.xml", [token], "-d", 500)
-        self.assertEqual(carrier.wait(20), 0)
-        self.assertEqual(self.vas.record_of(token)["disposition"], "ANSWERED")
-
     def test_hold_and_resume_pass_end_to_end_and_are_answered_in_kind(self):
-        carrier = self.scripted(TRUNK, self.vas.trunk_port)
-        token = self.vas.make_outgoing()["token"]
-        import threading
+        carrier, token = self.far_phone()
         seen = []
 
         def answer_everything():
@@ -193,7 +184,7 @@ class Figures(E2eTest):
     """Jitter and loss of the record against tshark on a capture of the same stream."""
 
     def test_jitter_and_loss_agree_with_tshark(self):
-        far, near = self.scripted(TRUNK, self.vas.trunk_port), self.scripted()
+        (far, token), near = self.far_phone(), self.scripted()
         capture = self.folder / "figures.pcap"
         near_port = near.rtp.getsockname()[1]
         dump = subprocess.Popen(["tcpdump", "-i", "lo", "-U", "-w", str(capture), f"udp src port {near_port}"],
@@ -202,7 +193,6 @@ class Figures(E2eTest):
         self.addCleanup(dump.kill)
         dump.stderr.readline()
         time.sleep(0.5)
-        token = self.vas.make_outgoing()["token"]
         near.invite(token)
         far.answer(far.receive(), 200, "OK", far.sdp(payloads="0"))
         answer = near.final()

@@ -112,8 +112,7 @@ class OutgoingCall(E2eTest):
         self.assertEqual(self.vas.record_of(token)["termination_reason"], "deleted")
 
     def test_a_caller_who_cancels_cancels_the_far_side(self):
-        far = self.scripted(TRUNK, self.vas.trunk_port)
-        token = self.vas.make_outgoing()["token"]
+        far, token = self.far_phone()
         alice = self.scripted()
         branch = alice.invite(token)
         invite = far.receive()
