@@ -7,12 +7,16 @@
 namespace vas::bridge {
 namespace {
 
-constexpr std::string_view kCname = "vas";  // one name for every call: it must not tell one listener of another
+constexpr std::string_view kCname =
+    "vas";  // one name for every call: it must not tell one listener of another
 
 }  // namespace
 
 Bridge::Bridge(Duration media_timeout, Time now, const std::array<StreamSeed, 2>& seeds)
-    : media_timeout_(media_timeout), legs_{Leg(seeds[0]), Leg(seeds[1])}, own_rtcp_at_{now, now}, silence_since_(now) {}
+    : media_timeout_(media_timeout),
+      legs_{Leg(seeds[0]), Leg(seeds[1])},
+      own_rtcp_at_{now, now},
+      silence_since_(now) {}
 
 void Bridge::configure(LegSide side, const LegConfig& config, Time now) {
   const bool was_on_hold = is_on_hold();
@@ -37,14 +41,15 @@ bool Bridge::is_silent(Time now) const {
   return now - last >= media_timeout_;
 }
 
-void Bridge::on_datagram(LegSide side, Component component, const Endpoint& source, MutableBytes datagram, Time now,
-                         Outbox& outbox) {
+void Bridge::on_datagram(LegSide side, Component component, const Endpoint& source, MutableBytes datagram,
+                         Time now, Outbox& outbox) {
   switch (media::packet_kind(datagram)) {
     case media::PacketKind::kRtp:
       if (component == Component::kRtp) relay_rtp(side, source, datagram, now, outbox);
       return;
     case media::PacketKind::kRtcp:
-      if (component == Component::kRtcp || leg(side).config().rtcp_mux) relay_rtcp(side, source, datagram, now, outbox);
+      if (component == Component::kRtcp || leg(side).config().rtcp_mux)
+        relay_rtcp(side, source, datagram, now, outbox);
       return;
     case media::PacketKind::kStun:
     case media::PacketKind::kDtls:
@@ -52,7 +57,8 @@ void Bridge::on_datagram(LegSide side, Component component, const Endpoint& sour
   }
 }
 
-void Bridge::relay_rtp(LegSide near_side, const Endpoint& source, MutableBytes datagram, Time now, Outbox& outbox) {
+void Bridge::relay_rtp(LegSide near_side, const Endpoint& source, MutableBytes datagram, Time now,
+                       Outbox& outbox) {
   Leg& near = leg(near_side);
   Leg& far = leg(other(near_side));
   const auto packet = media::RtpPacket::parse(datagram);
@@ -66,20 +72,23 @@ void Bridge::relay_rtp(LegSide near_side, const Endpoint& source, MutableBytes d
   outbox.add({other(near_side), Component::kRtp, far.latch().rtp_destination(), datagram});
 }
 
-void Bridge::relay_rtcp(LegSide near_side, const Endpoint& source, MutableBytes datagram, Time now, Outbox& outbox) {
+void Bridge::relay_rtcp(LegSide near_side, const Endpoint& source, MutableBytes datagram, Time now,
+                        Outbox& outbox) {
   Leg& near = leg(near_side);
   Leg& far = leg(other(near_side));
   if (!takes_rtcp(near_side, now) || !near.admit_rtcp(now, source)) return;
 
-  // What passes is packed to the front of the datagram: reports and names. BYE ends no call, and feedback that
-  // we do not translate would name streams that the far party never saw.
+  // What passes is packed to the front of the datagram: reports and names. BYE ends no call, and feedback
+  // that we do not translate would name streams that the far party never saw.
   MutableBytes rest = datagram;
   std::size_t kept = 0;
   while (const auto packet = media::next_rtcp(rest)) {
-    const bool is_report = packet->type == media::RtcpType::kSenderReport || packet->type == media::RtcpType::kReceiverReport;
+    const bool is_report =
+        packet->type == media::RtcpType::kSenderReport || packet->type == media::RtcpType::kReceiverReport;
     if (is_report) near.on_party_report(now, *packet);
     if (!translate(*packet, near, far, now)) continue;
-    std::copy(packet->bytes.begin(), packet->bytes.end(), datagram.begin() + static_cast<std::ptrdiff_t>(kept));
+    std::copy(packet->bytes.begin(), packet->bytes.end(),
+              datagram.begin() + static_cast<std::ptrdiff_t>(kept));
     kept += packet->bytes.size();
   }
   const Endpoint to = far.latch().rtcp_destination();
@@ -94,7 +103,8 @@ bool Bridge::takes_rtcp(LegSide side, Time now) {
   return ++budget.packets <= kMaxRtcpPerSecond;
 }
 
-// Makes one packet of `near`'s party speak of the streams that `far`'s party knows. False when it is not to pass.
+// Makes one packet of `near`'s party speak of the streams that `far`'s party knows. False when it is not to
+// pass.
 bool Bridge::translate(const media::RtcpView& packet, const Leg& near, Leg& far, Time now) {
   const MutableBytes bytes = packet.bytes;
   if (bytes.size() < 8) return false;

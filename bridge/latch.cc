@@ -47,7 +47,8 @@ bool Latch::may_take(const Endpoint& source) const {
 
 bool Latch::accepts_rtcp(const Endpoint& source) {
   if (source == rtcp_destination()) return true;
-  if (!destination_.is_set() || source.address != destination_.address || learned_rtcp_ || rtcp_mux_) return false;
+  if (!destination_.is_set() || source.address != destination_.address || learned_rtcp_ || rtcp_mux_)
+    return false;
   learned_rtcp_ = source;
   return true;
 }

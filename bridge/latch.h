@@ -9,10 +9,10 @@
 
 namespace vas::bridge {
 
-// Media goes to the address in SDP, until the party's first RTP shows that it sits behind a NAT. The window for
-// that opens with its first valid packet and lasts 5 packets or 200 ms; a packet from SDP's own address closes it
-// at once. Only the IP address that the leg's SIP comes from may take the latch, anybody only by configuration:
-// so a stranger who sprays the port range neither hears nor speaks.
+// Media goes to the address in SDP, until the party's first RTP shows that it sits behind a NAT. The window
+// for that opens with its first valid packet and lasts 5 packets or 200 ms; a packet from SDP's own address
+// closes it at once. Only the IP address that the leg's SIP comes from may take the latch, anybody only by
+// configuration: so a stranger who sprays the port range neither hears nor speaks.
 //
 // Threads: its bridge's media worker only.
 class Latch {

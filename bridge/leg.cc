@@ -67,7 +67,8 @@ Admitted Leg::admit(Time now, const media::RtpPacket& packet, std::size_t bytes,
 }
 
 void Leg::measure_ptime(const media::RtpPacket& packet, const LegFormat& format) {
-  const auto number_step = static_cast<std::uint16_t>(packet.sequence_number().value - last_audio_number_.value);
+  const auto number_step =
+      static_cast<std::uint16_t>(packet.sequence_number().value - last_audio_number_.value);
   if (last_audio_timestamp_ && number_step == 1) {
     const double ticks = static_cast<double>(packet.timestamp().value - last_audio_timestamp_->value);
     const double milliseconds = ticks * 1000.0 / format.clock_rate;
@@ -85,7 +86,8 @@ bool Leg::admit_rtcp(Time now, const Endpoint& source) {
   return true;
 }
 
-bool Leg::rewrite_for_party(Time now, const media::RtpPacket& packet, const LegFormat& format, MutableBytes datagram) {
+bool Leg::rewrite_for_party(Time now, const media::RtpPacket& packet, const LegFormat& format,
+                            MutableBytes datagram) {
   if (!is_configured_ || !config_.receives || !latch_.rtp_destination().is_set()) {
     splicer_.restart();  // what is not sent leaves no gap behind
     return false;
@@ -124,9 +126,11 @@ void Leg::on_party_report(Time now, const media::RtcpView& packet) {
 void Leg::note_report_block(Time now, Bytes block) {
   if (media::Ssrc{load_u32(block, 0)} != outgoing_ssrc_) return;
   const std::uint32_t lost = load_u32(block, 4) & 0xffffff;
-  stats_.reported_lost = (lost & 0x800000) != 0 ? std::int64_t{lost} - 0x1000000 : std::int64_t{lost};  // 24 bits, signed
+  stats_.reported_lost =
+      (lost & 0x800000) != 0 ? std::int64_t{lost} - 0x1000000 : std::int64_t{lost};  // 24 bits, signed
   stats_.reported_jitter_ms = load_u32(block, 12) * 1000.0 / last_sent_clock_rate_;
-  stats_.reported_jitter_max_ms = std::max(stats_.reported_jitter_max_ms.value_or(0), *stats_.reported_jitter_ms);
+  stats_.reported_jitter_max_ms =
+      std::max(stats_.reported_jitter_max_ms.value_or(0), *stats_.reported_jitter_ms);
 
   const std::uint32_t last_sr = load_u32(block, 16);
   const auto answered = std::find_if(sent_reports_.begin(), sent_reports_.end(),
@@ -144,9 +148,12 @@ void Leg::on_report_sent(Time now, std::uint32_t ntp_middle) {
 
 std::optional<media::SenderInfo> Leg::sender_info(Time now, WallTime wall_now) const {
   if (stats_.sent_packets == 0) return {};
-  const auto ticks = static_cast<std::uint32_t>((now - last_sent_at_).count() * last_sent_clock_rate_ / 1'000'000);
+  const auto ticks =
+      static_cast<std::uint32_t>((now - last_sent_at_).count() * last_sent_clock_rate_ / 1'000'000);
   constexpr std::uint64_t kHeader = media::RtpPacket::kFixedHeaderBytes;
-  return media::SenderInfo{outgoing_ssrc_, wall_now, {last_sent_timestamp_.value + ticks},
+  return media::SenderInfo{outgoing_ssrc_,
+                           wall_now,
+                           {last_sent_timestamp_.value + ticks},
                            static_cast<std::uint32_t>(stats_.sent_packets),
                            static_cast<std::uint32_t>(stats_.sent_bytes - kHeader * stats_.sent_packets)};
 }

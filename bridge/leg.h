@@ -39,9 +39,10 @@ class Leg {
   void count_malformed() { ++stats_.malformed; }
   const LegFormat* format_of(media::PayloadType payload_type) const;
 
-  // Far side. Turns the other party's packet, in place, into the next of this party's stream. False when it is not
-  // to be sent: on hold, nowhere to go, or no payload type for `format`.
-  bool rewrite_for_party(Time now, const media::RtpPacket& packet, const LegFormat& format, MutableBytes datagram);
+  // Far side. Turns the other party's packet, in place, into the next of this party's stream. False when it
+  // is not to be sent: on hold, nowhere to go, or no payload type for `format`.
+  bool rewrite_for_party(Time now, const media::RtpPacket& packet, const LegFormat& format,
+                         MutableBytes datagram);
   void on_sent(std::size_t bytes);
 
   // RTCP. The party's reports speak of our outgoing stream; these turn them into the other party's numbers.

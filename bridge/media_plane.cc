@@ -43,7 +43,8 @@ int bind_udp(const Endpoint& local) {
 
 }  // namespace
 
-MediaPlane::MediaPlane(const MediaPlaneConfig& config) : config_(config), ports_(config.first_port, config.last_port) {
+MediaPlane::MediaPlane(const MediaPlaneConfig& config)
+    : config_(config), ports_(config.first_port, config.last_port) {
   for (int i = 0; i < config.workers; ++i) workers_.push_back(std::make_unique<MediaWorker>(events_));
 }
 
@@ -63,7 +64,8 @@ Result<Endpoint> MediaPlane::open_leg(BridgeId bridge, LegSide side, AddressFami
   return leg.local;
 }
 
-Result<Endpoint> MediaPlane::bind_leg(BridgeId bridge, BridgePlace& place, LegSide side, AddressFamily family) {
+Result<Endpoint> MediaPlane::bind_leg(BridgeId bridge, BridgePlace& place, LegSide side,
+                                      AddressFamily family) {
   const bool is_ipv4 = family == AddressFamily::kIpv4;
   if (!is_ipv4 && !config_.bind_ipv6) return Error{"no IPv6 media address is configured (media.bind6)"};
   const IpAddress bind_address = is_ipv4 ? config_.bind_ipv4 : *config_.bind_ipv6;
@@ -79,7 +81,8 @@ Result<Endpoint> MediaPlane::bind_leg(BridgeId bridge, BridgePlace& place, LegSi
       const int reason = errno;
       if (rtp >= 0) ::close(rtp);
       ports_.take_back(*port, now);
-      if (reason != EADDRINUSE) return Error{std::string("cannot open a media socket: ") + std::strerror(reason)};
+      if (reason != EADDRINUSE)
+        return Error{std::string("cannot open a media socket: ") + std::strerror(reason)};
       continue;
     }
     const IpAddress said = is_ipv4 ? config_.advertised_ipv4.value_or(bind_address) : bind_address;
@@ -111,10 +114,11 @@ std::optional<MediaPlane::Owner> MediaPlane::owner_of(const Endpoint& endpoint) 
   return owner->second;
 }
 
-// A far end that is a port of ours is a call between two of our calls: fine while each bridge has one such leg at
-// most, for a loop would need two in every bridge that it goes through.
+// A far end that is a port of ours is a call between two of our calls: fine while each bridge has one such
+// leg at most, for a loop would need two in every bridge that it goes through.
 bool MediaPlane::is_safe_far_end(const BridgePlace& place, LegSide side, const Endpoint& far) const {
-  if (!is_own_address(far.address) || far.port < config_.first_port || far.port > config_.last_port) return true;
+  if (!is_own_address(far.address) || far.port < config_.first_port || far.port > config_.last_port)
+    return true;
   const auto owner = owner_of(far);
   if (!owner) return false;  // a port of the range that no call holds will be another call's next
   const BridgePlace& far_place = bridges_.at(owner->bridge);
@@ -141,8 +145,8 @@ void MediaPlane::forget(BridgeId bridge) {
   bridges_.erase(place);
 }
 
-// A worker empties its inbox many times a second; one that is 16,384 commands behind is overloaded, and commands
-// of calls that are up must not be lost: control waits for it.
+// A worker empties its inbox many times a second; one that is 16,384 commands behind is overloaded, and
+// commands of calls that are up must not be lost: control waits for it.
 void MediaPlane::post(std::size_t worker, WorkerCommand command) {
   while (!workers_[worker]->post(std::move(command))) std::this_thread::yield();
 }

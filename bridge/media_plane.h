@@ -29,8 +29,8 @@ class MediaPlane {
 
   BridgeId open_bridge();
 
-  // Binds a port pair and returns what SDP is to say. Safe to call again for a leg that is open already with this
-  // family: the same ports are used. Fails when the range is used up or the family is not configured.
+  // Binds a port pair and returns what SDP is to say. Safe to call again for a leg that is open already with
+  // this family: the same ports are used. Fails when the range is used up or the family is not configured.
   Result<Endpoint> open_leg(BridgeId bridge, LegSide side, AddressFamily family);
 
   // False, and nothing changed, when the far end is one of our own media ports in a way that could loop.

@@ -73,14 +73,16 @@ void MediaWorker::receive(int descriptor) {
     const auto source = Endpoint::from_sockaddr(from);
     if (entry == bridges_.end() || !source) return;
     entry->second->bridge.on_datagram(socket.side, socket.component, *source,
-                                      MutableBytes(buffer_).first(static_cast<std::size_t>(got)), monotonic_now(), outbox_);
+                                      MutableBytes(buffer_).first(static_cast<std::size_t>(got)),
+                                      monotonic_now(), outbox_);
     send(*entry->second);
   }
 }
 
 void MediaWorker::send(const Entry& entry) {
   for (const Outgoing& datagram : outbox_) {
-    const int descriptor = entry.sockets[index_of(datagram.side)][static_cast<std::size_t>(datagram.component)];
+    const int descriptor =
+        entry.sockets[index_of(datagram.side)][static_cast<std::size_t>(datagram.component)];
     sockaddr_storage to{};
     const socklen_t to_length = datagram.to.to_sockaddr(to);
     // A datagram that the kernel does not take now is lost, like any other: RTCP tells the listener.
@@ -103,8 +105,8 @@ void MediaWorker::tick() {
   }
 }
 
-// Control must not miss the end of a bridge: its ports and its record depend on it. The inbox has room for the
-// events of as many bridges as there are ports.
+// Control must not miss the end of a bridge: its ports and its record depend on it. The inbox has room for
+// the events of as many bridges as there are ports.
 void MediaWorker::publish(MediaEvent event) {
   while (!events_.push(std::move(event)) && !is_stopping_) std::this_thread::yield();
 }
@@ -118,7 +120,9 @@ void MediaWorker::handle(WorkerCommand&& command) {
 }
 
 void MediaWorker::open(const OpenBridge& command) {
-  bridges_.emplace(command.bridge, std::make_unique<Entry>(Entry{.bridge = Bridge(command.media_timeout, monotonic_now(), command.seeds)}));
+  bridges_.emplace(command.bridge,
+                   std::make_unique<Entry>(
+                       Entry{.bridge = Bridge(command.media_timeout, monotonic_now(), command.seeds)}));
 }
 
 void MediaWorker::add_leg(const AddLeg& command) {

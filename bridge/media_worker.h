@@ -37,7 +37,8 @@ struct StartBridge {
 struct CloseBridge {
   BridgeId bridge;
 };
-using WorkerCommand = std::variant<std::monostate, OpenBridge, AddLeg, ConfigureLeg, StartBridge, CloseBridge>;
+using WorkerCommand =
+    std::variant<std::monostate, OpenBridge, AddLeg, ConfigureLeg, StartBridge, CloseBridge>;
 
 // What a worker tells control.
 struct MediaSilent {

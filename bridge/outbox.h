@@ -20,8 +20,8 @@ struct Outgoing {
   Bytes bytes;  // borrowed until the outbox is cleared
 };
 
-// Filled during one turn of a bridge, then sent and cleared. One incoming datagram makes at most one outgoing,
-// a tick at most two, so a full outbox is our own bug.
+// Filled during one turn of a bridge, then sent and cleared. One incoming datagram makes at most one
+// outgoing, a tick at most two, so a full outbox is our own bug.
 class Outbox {
  public:
   static constexpr std::size_t kCapacity = 4;

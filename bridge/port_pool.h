@@ -9,8 +9,8 @@
 
 namespace vas::bridge {
 
-// Lends even ports; the odd one above is RTCP's (RFC 3550 §11). A returned port rests before it is lent again, so
-// that late packets of one call do not reach the next.
+// Lends even ports; the odd one above is RTCP's (RFC 3550 §11). A returned port rests before it is lent
+// again, so that late packets of one call do not reach the next.
 //
 // Threads: control only.   Bounds: the range; nothing is lent when all are out or resting.
 class PortPool {

@@ -21,15 +21,17 @@ constexpr std::array<CodecInfo, 5> kCodecs = {{
 const CodecInfo& info_of(Codec codec) { return kCodecs[static_cast<std::size_t>(codec)]; }
 
 std::optional<Codec> codec_by_name(std::string_view name) {
-  const auto found = std::find_if(kCodecs.begin(), kCodecs.end(),
-                                  [&](const CodecInfo& each) { return equals_ignoring_case(each.name, name); });
+  const auto found = std::find_if(kCodecs.begin(), kCodecs.end(), [&](const CodecInfo& each) {
+    return equals_ignoring_case(each.name, name);
+  });
   if (found == kCodecs.end()) return {};
   return found->codec;
 }
 
 std::optional<Codec> codec_by_static_payload_type(PayloadType payload_type) {
-  const auto found = std::find_if(kCodecs.begin(), kCodecs.end(),
-                                  [&](const CodecInfo& each) { return each.static_payload_type == payload_type; });
+  const auto found = std::find_if(kCodecs.begin(), kCodecs.end(), [&](const CodecInfo& each) {
+    return each.static_payload_type == payload_type;
+  });
   if (found == kCodecs.end()) return {};
   return found->codec;
 }

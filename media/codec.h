@@ -1,4 +1,5 @@
-// The audio formats that a call can carry, with the numbers that SDP and RTP give them. (RFC 3551, 7587, 4733)
+// The audio formats that a call can carry, with the numbers that SDP and RTP give them. (RFC 3551, 7587,
+// 4733)
 #pragma once
 
 #include <cstdint>
@@ -13,9 +14,9 @@ enum class Codec : std::uint8_t { kPcmu, kPcma, kG722, kOpus, kTelephoneEvent };
 
 struct CodecInfo {
   Codec codec;
-  std::string_view name;      // as `a=rtpmap` writes it
-  std::uint32_t clock_rate;   // RTP ticks a second: 8000 for G722 too, whose audio is 16 kHz (RFC 3551 §4.5.2)
-  int channels;               // as `a=rtpmap` writes them: opus is always 2 (RFC 7587 §4.1)
+  std::string_view name;     // as `a=rtpmap` writes it
+  std::uint32_t clock_rate;  // RTP ticks a second: 8000 for G722 too, whose audio is 16 kHz (RFC 3551 §4.5.2)
+  int channels;              // as `a=rtpmap` writes them: opus is always 2 (RFC 7587 §4.1)
   std::optional<PayloadType> static_payload_type;
 };
 

@@ -69,13 +69,16 @@ void ReceiveStats::update_jitter(Time now, const Arrival& packet) {
   }
   // Split before multiplying: microseconds since boot times the clock rate would overflow.
   const std::int64_t microseconds = now.time_since_epoch().count();
-  const std::int64_t arrival = microseconds / 1'000'000 * clock_rate_ + microseconds % 1'000'000 * clock_rate_ / 1'000'000;
-  const auto transit = static_cast<std::int32_t>(static_cast<std::uint32_t>(arrival) - packet.timestamp.value);
+  const std::int64_t arrival =
+      microseconds / 1'000'000 * clock_rate_ + microseconds % 1'000'000 * clock_rate_ / 1'000'000;
+  const auto transit =
+      static_cast<std::int32_t>(static_cast<std::uint32_t>(arrival) - packet.timestamp.value);
   if (!transit_) {
     transit_ = transit;
     return;
   }
-  const auto difference = static_cast<std::int32_t>(static_cast<std::uint32_t>(transit) - static_cast<std::uint32_t>(*transit_));
+  const auto difference =
+      static_cast<std::int32_t>(static_cast<std::uint32_t>(transit) - static_cast<std::uint32_t>(*transit_));
   transit_ = transit;
   jitter_ += (std::abs(static_cast<double>(difference)) - jitter_) / 16.0;
 
@@ -98,7 +101,9 @@ bool ReceiveStats::mark_seen(std::int64_t number) {
   return is_new;
 }
 
-std::int64_t ReceiveStats::stretch_lost() const { return std::max<std::int64_t>(0, stretch_expected() - received_); }
+std::int64_t ReceiveStats::stretch_lost() const {
+  return std::max<std::int64_t>(0, stretch_expected() - received_);
+}
 
 ReceiveSummary ReceiveStats::summary() const {
   ReceiveSummary summary = ended_;
@@ -119,7 +124,8 @@ std::optional<ReceiveStats::Report> ReceiveStats::take_report() {
   reported_received_ = received_;
 
   Report report{.ssrc = ssrc_};
-  if (expected > 0 && lost > 0) report.fraction_lost = static_cast<std::uint8_t>(std::min<std::int64_t>(255, lost * 256 / expected));
+  if (expected > 0 && lost > 0)
+    report.fraction_lost = static_cast<std::uint8_t>(std::min<std::int64_t>(255, lost * 256 / expected));
   report.cumulative_lost = static_cast<std::uint32_t>(std::min<std::int64_t>(0x7fffff, stretch_lost()));
   report.extended_highest = static_cast<std::uint32_t>(highest_);
   report.jitter = static_cast<std::uint32_t>(std::lround(jitter_));

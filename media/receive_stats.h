@@ -37,7 +37,8 @@ class ReceiveStats {
     RtpTimestamp timestamp;
     std::uint32_t clock_rate = 8000;
     std::size_t bytes = 0;
-    bool measures_jitter = true;  // false for telephone events: their timestamp stands still (RFC 4733 §2.5.1.2)
+    bool measures_jitter =
+        true;  // false for telephone events: their timestamp stands still (RFC 4733 §2.5.1.2)
   };
   void on_packet(Time now, const Arrival& packet);
 

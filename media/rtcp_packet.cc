@@ -38,13 +38,15 @@ std::optional<RtcpView> next_rtcp(MutableBytes& compound) {
   if (compound.size() < kHeaderBytes || compound[0] >> 6 != 2) return {};
   const std::size_t bytes = 4 * (std::size_t{load_u16(compound, 2)} + 1);
   if (bytes > compound.size()) return {};
-  RtcpView view{static_cast<RtcpType>(compound[1]), static_cast<std::uint8_t>(compound[0] & 0x1f), compound.first(bytes)};
+  RtcpView view{static_cast<RtcpType>(compound[1]), static_cast<std::uint8_t>(compound[0] & 0x1f),
+                compound.first(bytes)};
   compound = compound.subspan(bytes);
   return view;
 }
 
 MutableBytes report_blocks(const RtcpView& packet) {
-  const std::size_t first = kHeaderBytes + 4 + (packet.type == RtcpType::kSenderReport ? kSenderInfoBytes : 0);
+  const std::size_t first =
+      kHeaderBytes + 4 + (packet.type == RtcpType::kSenderReport ? kSenderInfoBytes : 0);
   const std::size_t bytes = packet.count * kReportBlockBytes;
   if (packet.bytes.size() < first + bytes) return {};
   return packet.bytes.subspan(first, bytes);
@@ -55,14 +57,15 @@ std::uint32_t ntp_middle(WallTime time) { return static_cast<std::uint32_t>(ntp(
 std::size_t write_report(MutableBytes out, Ssrc reporter, const SenderInfo* sender,
                          const ReceiveStats::Report* block, std::string_view cname) {
   cname = cname.substr(0, 255);
-  const std::size_t report_bytes =
-      kHeaderBytes + 4 + (sender != nullptr ? kSenderInfoBytes : 0) + (block != nullptr ? kReportBlockBytes : 0);
-  const std::size_t sdes_bytes = (kHeaderBytes + 4 + 2 + cname.size() + 1 + 3) / 4 * 4;  // ends in 1-4 zero bytes
+  const std::size_t report_bytes = kHeaderBytes + 4 + (sender != nullptr ? kSenderInfoBytes : 0) +
+                                   (block != nullptr ? kReportBlockBytes : 0);
+  const std::size_t sdes_bytes =
+      (kHeaderBytes + 4 + 2 + cname.size() + 1 + 3) / 4 * 4;  // ends in 1-4 zero bytes
   if (out.size() < report_bytes + sdes_bytes) return 0;
   std::fill_n(out.begin(), report_bytes + sdes_bytes, std::uint8_t{0});
 
-  write_header(out, sender != nullptr ? RtcpType::kSenderReport : RtcpType::kReceiverReport, block != nullptr ? 1 : 0,
-               report_bytes);
+  write_header(out, sender != nullptr ? RtcpType::kSenderReport : RtcpType::kReceiverReport,
+               block != nullptr ? 1 : 0, report_bytes);
   store_u32(out, 4, reporter.value);
   if (sender != nullptr) {
     const std::uint64_t now = ntp(sender->wall_time);

@@ -11,7 +11,13 @@
 
 namespace vas::media {
 
-enum class RtcpType : std::uint8_t { kSenderReport = 200, kReceiverReport = 201, kSdes = 202, kBye = 203, kApp = 204 };
+enum class RtcpType : std::uint8_t {
+  kSenderReport = 200,
+  kReceiverReport = 201,
+  kSdes = 202,
+  kBye = 203,
+  kApp = 204
+};
 
 // One packet of a compound. `bytes` includes its header. Borrows the datagram.
 struct RtcpView {
@@ -27,7 +33,8 @@ std::optional<RtcpView> next_rtcp(MutableBytes& compound);
 inline constexpr std::size_t kReportBlockBytes = 24;
 inline constexpr std::size_t kMaxReportBlocks = 31;
 
-// The report blocks of an SR or RR, each kReportBlockBytes long; empty when `packet` is too short for its count.
+// The report blocks of an SR or RR, each kReportBlockBytes long; empty when `packet` is too short for its
+// count.
 MutableBytes report_blocks(const RtcpView& packet);
 
 // The middle 32 bits of an NTP timestamp: what LSR carries (RFC 3550 §6.4.1).
@@ -41,8 +48,8 @@ struct SenderInfo {
   std::uint32_t octets = 0;
 };
 
-// Writes SR (or RR without `sender`) with at most one block, then SDES with `cname`. Returns the bytes written,
-// 0 when `out` is too small.
+// Writes SR (or RR without `sender`) with at most one block, then SDES with `cname`. Returns the bytes
+// written, 0 when `out` is too small.
 std::size_t write_report(MutableBytes out, Ssrc reporter, const SenderInfo* sender,
                          const ReceiveStats::Report* block, std::string_view cname);
 

@@ -15,11 +15,12 @@ int distance(std::uint16_t from, std::uint16_t to) { return static_cast<std::int
 
 Spliced StreamSplicer::splice(Time now, const Incoming& packet) {
   const auto expected = static_cast<std::uint16_t>(newest_number_ - number_offset_);
-  const bool is_same_stream = stream_ == packet.ssrc &&
-                              std::abs(distance(expected, packet.sequence_number.value)) <= kMaxDropout;
+  const bool is_same_stream =
+      stream_ == packet.ssrc && std::abs(distance(expected, packet.sequence_number.value)) <= kMaxDropout;
   if (!is_same_stream) begin_segment(now, packet);
 
-  const auto number = static_cast<std::uint16_t>(packet.sequence_number.value + number_offset_for(packet.sequence_number));
+  const auto number =
+      static_cast<std::uint16_t>(packet.sequence_number.value + number_offset_for(packet.sequence_number));
   const std::uint32_t timestamp = packet.timestamp.value + timestamp_offset_;
   if (distance(newest_number_, number) > 0 || !is_same_stream) {
     newest_number_ = number;

@@ -28,7 +28,8 @@ class StreamSplicer {
 
   // The outgoing stream starts at `first`: random, as RFC 3550 §5.1 asks.
   explicit StreamSplicer(SequenceNumber first_number, RtpTimestamp first_timestamp)
-      : newest_number_(static_cast<std::uint16_t>(first_number.value - 1)), newest_timestamp_(first_timestamp.value) {}
+      : newest_number_(static_cast<std::uint16_t>(first_number.value - 1)),
+        newest_timestamp_(first_timestamp.value) {}
 
   struct Incoming {
     Ssrc ssrc;
@@ -45,7 +46,8 @@ class StreamSplicer {
   // What was paused here goes on with the next packet as a new segment.
   void restart() { stream_.reset(); }
 
-  // For RTCP: the same translation without moving the stream. Nothing when `ssrc` is not the stream that plays.
+  // For RTCP: the same translation without moving the stream. Nothing when `ssrc` is not the stream that
+  // plays.
   std::optional<RtpTimestamp> translate_timestamp(Ssrc ssrc, RtpTimestamp timestamp) const;
   // An outgoing extended sequence number, as a receiver reports it, back into the incoming stream's numbers.
   std::uint32_t untranslate_sequence(std::uint32_t extended_highest) const;
@@ -56,8 +58,8 @@ class StreamSplicer {
   std::uint16_t number_offset_for(SequenceNumber number) const;
 
   std::optional<Ssrc> stream_;
-  std::uint16_t number_offset_ = 0;      // outgoing minus incoming, mod 2^16
-  std::uint32_t timestamp_offset_ = 0;   // outgoing minus incoming, mod 2^32
+  std::uint16_t number_offset_ = 0;       // outgoing minus incoming, mod 2^16
+  std::uint32_t timestamp_offset_ = 0;    // outgoing minus incoming, mod 2^32
   std::optional<std::uint16_t> skipped_;  // incoming number behind which number_offset_ holds
   std::uint16_t newest_number_;
   std::uint32_t newest_timestamp_;

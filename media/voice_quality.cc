@@ -12,8 +12,9 @@ struct CodecImpairment {
 
 CodecImpairment impairment_of(std::string_view codec) {
   if (codec == "PCMU" || codec == "PCMA") return {0, 25.1};
-  if (codec == "G722") return {13, 10};  // G.113 gives none for narrow-band scale use; taken from its 64 kbit/s rating
-  return {5, 20};                        // opus: no ITU figure, a cautious value for 24-32 kbit/s
+  if (codec == "G722")
+    return {13, 10};  // G.113 gives none for narrow-band scale use; taken from its 64 kbit/s rating
+  return {5, 20};     // opus: no ITU figure, a cautious value for 24-32 kbit/s
 }
 
 // G.107 §7.4, the simplified delay impairment Id.
@@ -34,10 +35,11 @@ double mos_of(double r) {
 VoiceQuality voice_quality(const PathMeasurement& path) {
   constexpr double kBestR = 93.2;  // G.107 defaults: no other impairment
   const auto codec = impairment_of(path.codec);
-  const double loss_impairment =
-      codec.equipment + (95 - codec.equipment) * path.loss_percent / (path.loss_percent + codec.loss_robustness);
+  const double loss_impairment = codec.equipment + (95 - codec.equipment) * path.loss_percent /
+                                                       (path.loss_percent + codec.loss_robustness);
   const double buffer_ms = std::max(20.0, 2 * path.jitter_ms);
-  const double r = std::clamp(kBestR - delay_impairment(path.one_way_delay_ms + buffer_ms) - loss_impairment, 0.0, 100.0);
+  const double r =
+      std::clamp(kBestR - delay_impairment(path.one_way_delay_ms + buffer_ms) - loss_impairment, 0.0, 100.0);
   return {r, std::max(1.0, mos_of(r))};
 }
 

@@ -11,9 +11,9 @@ struct VoiceQuality {
 };
 
 struct PathMeasurement {
-  std::string_view codec;      // "PCMU", "PCMA", "G722", "opus"
+  std::string_view codec;  // "PCMU", "PCMA", "G722", "opus"
   double loss_percent = 0;
-  double jitter_ms = 0;        // the listener's jitter buffer is taken as twice this, at least 20 ms
+  double jitter_ms = 0;  // the listener's jitter buffer is taken as twice this, at least 20 ms
   double one_way_delay_ms = 0;
 };
 

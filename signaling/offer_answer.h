@@ -7,11 +7,12 @@
 
 namespace vas::signaling {
 
-// The formats of `one`, with its payload types, that `other` has too; in `one`'s order, with `other`'s fmtp (each
-// party is told what the other one asks for). Telephone events go by name: their clock may differ.
+// The formats of `one`, with its payload types, that `other` has too; in `one`'s order, with `other`'s fmtp
+// (each party is told what the other one asks for). Telephone events go by name: their clock may differ.
 std::vector<AudioFormat> shared_formats(const AudioDescription& one, const AudioDescription& other);
 
-// The answer's direction to a party that offered `offered`, when the other party would have `wanted` (RFC 3264 §6.1).
+// The answer's direction to a party that offered `offered`, when the other party would have `wanted` (RFC
+// 3264 §6.1).
 Direction answer_direction(Direction offered, Direction wanted);
 
 // What we offer when nobody has offered anything yet.

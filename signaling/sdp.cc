@@ -34,12 +34,15 @@ std::optional<IpAddress> parse_connection(std::string_view value) {
 }
 
 // "rtpmap:111 opus/48000/2" and the like: what follows `name:` and the payload type.
-std::optional<std::string_view> format_attribute(const Section& section, std::string_view name, std::string_view payload_type) {
+std::optional<std::string_view> format_attribute(const Section& section, std::string_view name,
+                                                 std::string_view payload_type) {
   for (const std::string_view attribute : section.attributes) {
-    if (!attribute.starts_with(name) || attribute.size() <= name.size() || attribute[name.size()] != ':') continue;
+    if (!attribute.starts_with(name) || attribute.size() <= name.size() || attribute[name.size()] != ':')
+      continue;
     const std::string_view rest = attribute.substr(name.size() + 1);
     const auto blank = rest.find(' ');
-    if (blank != std::string_view::npos && rest.substr(0, blank) == payload_type) return trim(rest.substr(blank + 1));
+    if (blank != std::string_view::npos && rest.substr(0, blank) == payload_type)
+      return trim(rest.substr(blank + 1));
   }
   return {};
 }
@@ -47,7 +50,8 @@ std::optional<std::string_view> format_attribute(const Section& section, std::st
 std::optional<std::string_view> value_attribute(const Section& section, std::string_view name) {
   for (const std::string_view attribute : section.attributes) {
     if (attribute == name) return std::string_view{};
-    if (attribute.starts_with(name) && attribute[name.size()] == ':') return trim(attribute.substr(name.size() + 1));
+    if (attribute.starts_with(name) && attribute[name.size()] == ':')
+      return trim(attribute.substr(name.size() + 1));
   }
   return {};
 }
@@ -55,7 +59,8 @@ std::optional<std::string_view> value_attribute(const Section& section, std::str
 std::optional<AudioFormat> parse_format(const Section& section, std::string_view text) {
   const auto payload_type = parse_number<std::uint8_t>(text);
   if (!payload_type || *payload_type > 127) return {};
-  AudioFormat format{.payload_type = {*payload_type}, .fmtp = std::string(format_attribute(section, "fmtp", text).value_or(""))};
+  AudioFormat format{.payload_type = {*payload_type},
+                     .fmtp = std::string(format_attribute(section, "fmtp", text).value_or(""))};
   const auto rtpmap = format_attribute(section, "rtpmap", text);
   if (!rtpmap) {
     const auto codec = media::codec_by_static_payload_type(format.payload_type);
@@ -66,10 +71,12 @@ std::optional<AudioFormat> parse_format(const Section& section, std::string_view
   }
   const auto parts = split(*rtpmap, '/');
   const auto codec = media::codec_by_name(trim(parts[0]));
-  const auto clock_rate = parts.size() < 2 ? std::optional<std::uint32_t>() : parse_number<std::uint32_t>(trim(parts[1]));
+  const auto clock_rate =
+      parts.size() < 2 ? std::optional<std::uint32_t>() : parse_number<std::uint32_t>(trim(parts[1]));
   if (!codec || !clock_rate) return {};
   const bool is_event = *codec == media::Codec::kTelephoneEvent;
-  const bool has_known_clock = is_event ? *clock_rate >= 8000 && *clock_rate <= 96000 : *clock_rate == media::info_of(*codec).clock_rate;
+  const bool has_known_clock = is_event ? *clock_rate >= 8000 && *clock_rate <= 96000
+                                        : *clock_rate == media::info_of(*codec).clock_rate;
   if (!has_known_clock) return {};
   format.codec = *codec;
   format.clock_rate = *clock_rate;
@@ -77,27 +84,33 @@ std::optional<AudioFormat> parse_format(const Section& section, std::string_view
 }
 
 Direction parse_direction(const Section& session, const Section& section) {
-  constexpr std::pair<std::string_view, Direction> kNames[] = {
-      {"sendrecv", {true, true}}, {"sendonly", {true, false}}, {"recvonly", {false, true}}, {"inactive", {false, false}}};
+  constexpr std::pair<std::string_view, Direction> kNames[] = {{"sendrecv", {true, true}},
+                                                               {"sendonly", {true, false}},
+                                                               {"recvonly", {false, true}},
+                                                               {"inactive", {false, false}}};
   for (const Section* each : {&section, &session}) {
     for (const auto& [name, direction] : kNames) {
-      if (std::find(each->attributes.begin(), each->attributes.end(), name) != each->attributes.end()) return direction;
+      if (std::find(each->attributes.begin(), each->attributes.end(), name) != each->attributes.end())
+        return direction;
     }
   }
   return {};
 }
 
-std::optional<AudioDescription> parse_audio(const Section& session, const Section& section, const std::vector<std::string_view>& words) {
+std::optional<AudioDescription> parse_audio(const Section& session, const Section& section,
+                                            const std::vector<std::string_view>& words) {
   const auto port = parse_number<std::uint16_t>(words[1].substr(0, words[1].find('/')));
   const auto address = parse_connection(section.connection.empty() ? session.connection : section.connection);
   if (!port || *port == 0 || !address) return {};
 
   AudioDescription audio{.rtp = {*address, *port}, .rtcp = {*address, static_cast<std::uint16_t>(*port + 1)}};
   audio.rtcp_mux = value_attribute(section, "rtcp-mux").has_value();
-  if (const auto rtcp = value_attribute(section, "rtcp")) {  // RFC 3605: "53020 IN IP4 192.0.2.1" or the port alone
+  if (const auto rtcp =
+          value_attribute(section, "rtcp")) {  // RFC 3605: "53020 IN IP4 192.0.2.1" or the port alone
     const auto blank = rtcp->find(' ');
     const auto rtcp_port = parse_number<std::uint16_t>(rtcp->substr(0, blank));
-    const auto rtcp_address = blank == std::string_view::npos ? address : parse_connection(rtcp->substr(blank + 1));
+    const auto rtcp_address =
+        blank == std::string_view::npos ? address : parse_connection(rtcp->substr(blank + 1));
     if (rtcp_port && *rtcp_port != 0 && rtcp_address) audio.rtcp = {*rtcp_address, *rtcp_port};
   }
   if (audio.rtcp_mux) audio.rtcp = audio.rtp;
@@ -109,7 +122,8 @@ std::optional<AudioDescription> parse_audio(const Section& session, const Sectio
   for (std::size_t i = 3; i < words.size(); ++i) {
     const auto format = parse_format(section, words[i]);
     const auto same = [&](const AudioFormat& each) { return each.payload_type == format->payload_type; };
-    if (format && std::none_of(audio.formats.begin(), audio.formats.end(), same)) audio.formats.push_back(*format);
+    if (format && std::none_of(audio.formats.begin(), audio.formats.end(), same))
+      audio.formats.push_back(*format);
   }
   return audio;
 }
@@ -138,7 +152,8 @@ std::optional<std::vector<Section>> parse_sections(std::string_view text) {
 void append_audio(std::string& out, const AudioDescription& audio) {
   out += fmt::format("m=audio {} RTP/AVP", audio.rtp.port);
   for (const AudioFormat& format : audio.formats) out += fmt::format(" {}", format.payload_type.value);
-  out += fmt::format("\r\nc=IN {} {}\r\n", audio.rtp.address.family == AddressFamily::kIpv4 ? "IP4" : "IP6", to_string(audio.rtp.address));
+  out += fmt::format("\r\nc=IN {} {}\r\n", audio.rtp.address.family == AddressFamily::kIpv4 ? "IP4" : "IP6",
+                     to_string(audio.rtp.address));
   for (const AudioFormat& format : audio.formats) {
     const media::CodecInfo& info = media::info_of(format.codec);
     out += fmt::format("a=rtpmap:{} {}/{}{}\r\n", format.payload_type.value, info.name, format.clock_rate,
@@ -154,13 +169,15 @@ void append_audio(std::string& out, const AudioDescription& audio) {
 
 std::string session_lines(const SdpOrigin& origin, const IpAddress& address) {
   const char* family = address.family == AddressFamily::kIpv4 ? "IP4" : "IP6";
-  return fmt::format("v=0\r\no=vas {} {} IN {} {}\r\ns=-\r\nt=0 0\r\n", origin.id, origin.version, family, to_string(address));
+  return fmt::format("v=0\r\no=vas {} {} IN {} {}\r\ns=-\r\nt=0 0\r\n", origin.id, origin.version, family,
+                     to_string(address));
 }
 
 }  // namespace
 
 bool AudioDescription::has_audio_codec() const {
-  return std::any_of(formats.begin(), formats.end(), [](const AudioFormat& each) { return each.codec != media::Codec::kTelephoneEvent; });
+  return std::any_of(formats.begin(), formats.end(),
+                     [](const AudioFormat& each) { return each.codec != media::Codec::kTelephoneEvent; });
 }
 
 std::optional<SessionDescription> SessionDescription::parse(std::string_view text) {
@@ -174,7 +191,8 @@ std::optional<SessionDescription> SessionDescription::parse(std::string_view tex
     const auto words = split(trim(section.media), ' ');
     if (words.size() < 4 || words.size() > 3 + kMaxFormats) return {};
     const auto formats_at = static_cast<std::size_t>(words[3].data() - section.media.data());
-    description.lines.push_back({std::string(words[0]), std::string(words[2]), std::string(section.media.substr(formats_at))});
+    description.lines.push_back(
+        {std::string(words[0]), std::string(words[2]), std::string(section.media.substr(formats_at))});
 
     const bool may_be_ours = !description.audio_line && words[0] == "audio" && words[2] == "RTP/AVP";
     if (!may_be_ours) continue;
@@ -192,7 +210,8 @@ std::string write_offer(const SdpOrigin& origin, const AudioDescription& audio) 
   return out;
 }
 
-std::string write_answer(const SdpOrigin& origin, const SessionDescription& offer, const AudioDescription& audio) {
+std::string write_answer(const SdpOrigin& origin, const SessionDescription& offer,
+                         const AudioDescription& audio) {
   std::string out = session_lines(origin, audio.rtp.address);
   for (std::size_t i = 0; i < offer.lines.size(); ++i) {
     const MediaLine& line = offer.lines[i];

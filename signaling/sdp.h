@@ -29,7 +29,7 @@ struct AudioFormat {
 
 // The audio line that a call uses: only formats that we know, in the peer's order.
 struct AudioDescription {
-  Endpoint rtp;   // unspecified address: c=0.0.0.0, hold as RFC 2543 wrote it
+  Endpoint rtp;  // unspecified address: c=0.0.0.0, hold as RFC 2543 wrote it
   Endpoint rtcp;
   bool rtcp_mux = false;
   Direction direction;
@@ -47,10 +47,12 @@ struct MediaLine {
   std::string formats;   // as written
 };
 
-// Bounds: 64 KiB of text, 16 media lines, 64 formats a line, 1 KiB a line; more is no session description to us.
+// Bounds: 64 KiB of text, 16 media lines, 64 formats a line, 1 KiB a line; more is no session description to
+// us.
 struct SessionDescription {
   std::vector<MediaLine> lines;
-  std::optional<std::size_t> audio_line;  // the first RTP/AVP audio line with a port: the one that `audio` describes
+  std::optional<std::size_t>
+      audio_line;  // the first RTP/AVP audio line with a port: the one that `audio` describes
   AudioDescription audio;
 
   // Any text at all. A host name in `c=` makes the line unusable: names are not resolved here.
@@ -67,6 +69,7 @@ struct SdpOrigin {
 std::string write_offer(const SdpOrigin& origin, const AudioDescription& audio);
 
 // Answers `offer` line by line: its audio line with `audio`, every other with port 0 (RFC 3264 §6).
-std::string write_answer(const SdpOrigin& origin, const SessionDescription& offer, const AudioDescription& audio);
+std::string write_answer(const SdpOrigin& origin, const SessionDescription& offer,
+                         const AudioDescription& audio);
 
 }  // namespace vas::signaling

@@ -14,7 +14,8 @@
 
 namespace vas::signaling {
 
-// Names one SIP dialog in this process. Control draws ids for those that it makes, the stack for those that come in.
+// Names one SIP dialog in this process. Control draws ids for those that it makes, the stack for those that
+// come in.
 struct DialogId {
   std::uint64_t value = 0;
   friend auto operator<=>(DialogId, DialogId) = default;
@@ -42,11 +43,11 @@ struct InviteReceived {
   std::string from_user;
   std::string to_uri;
   std::string call_id;
-  std::optional<std::string> sdp;  // absent: we are to offer
-  bool has_unknown_body = false;   // a body that is not SDP: 415
+  std::optional<std::string> sdp;      // absent: we are to offer
+  bool has_unknown_body = false;       // a body that is not SDP: 415
   std::string unsupported_extensions;  // of Require, comma-separated: 420
-  std::string session_token;   // X-Cloudonix-Session
-  std::string session_domain;  // X-Cloudonix-Domain
+  std::string session_token;           // X-Cloudonix-Session
+  std::string session_domain;          // X-Cloudonix-Domain
   std::string user_agent;
   bool supports_100rel = false;
 };
@@ -81,7 +82,8 @@ struct AckReceived {
   std::optional<std::string> sdp;
 };
 
-// The dialog is over without a BYE from the peer: no ACK came, a refresh failed, or the session timer ran out.
+// The dialog is over without a BYE from the peer: no ACK came, a refresh failed, or the session timer ran
+// out.
 struct DialogLost {
   DialogId dialog;
   std::string why;
@@ -124,9 +126,9 @@ struct DialogSaved {
   DialogState state;
 };
 
-using SipEvent = std::variant<std::monostate, InviteReceived, ProgressReceived, InviteAnswered, InviteFailed, InviteCancelled,
-                              AckReceived, DialogLost, OfferReceived, OfferAnswered, InfoReceived, InfoAnswered, ByeReceived,
-                              DialogSaved>;
+using SipEvent = std::variant<std::monostate, InviteReceived, ProgressReceived, InviteAnswered, InviteFailed,
+                              InviteCancelled, AckReceived, DialogLost, OfferReceived, OfferAnswered,
+                              InfoReceived, InfoAnswered, ByeReceived, DialogSaved>;
 
 // ---- commands: control to stack ----
 
@@ -188,7 +190,7 @@ struct RestoreDialog {
   DialogState state;
 };
 
-using SipCommand = std::variant<std::monostate, AnswerInvite, SendInvite, CancelInvite, SendBye, SendOffer, SendInfo,
-                                AnswerRequest, SaveDialog, RestoreDialog>;
+using SipCommand = std::variant<std::monostate, AnswerInvite, SendInvite, CancelInvite, SendBye, SendOffer,
+                                SendInfo, AnswerRequest, SaveDialog, RestoreDialog>;
 
 }  // namespace vas::signaling

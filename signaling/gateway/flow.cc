@@ -34,7 +34,8 @@ FlowSigner::FlowSigner() { fill_random(key_); }
 std::string FlowSigner::keyed_hash(std::string_view text) const {
   std::uint8_t mac[EVP_MAX_MD_SIZE];
   unsigned length = 0;
-  HMAC(EVP_sha256(), key_.data(), static_cast<int>(key_.size()), as_bytes(text).data(), text.size(), mac, &length);
+  HMAC(EVP_sha256(), key_.data(), static_cast<int>(key_.size()), as_bytes(text).data(), text.size(), mac,
+       &length);
   return to_hex(Bytes(mac, kMacBytes));
 }
 
@@ -44,8 +45,8 @@ std::string FlowSigner::sign(const Flow& flow) const {
   for (char& c : address) {
     if (c == ':') c = '_';
   }
-  const std::string name =
-      fmt::format("{}-{}-{}-{}", flow.transport == Transport::kUdp ? 'u' : 't', address, flow.peer.port, flow.connection);
+  const std::string name = fmt::format("{}-{}-{}-{}", flow.transport == Transport::kUdp ? 'u' : 't', address,
+                                       flow.peer.port, flow.connection);
   return name + "-" + keyed_hash(name);
 }
 

@@ -13,7 +13,7 @@ namespace vas::signaling {
 
 enum class Transport : std::uint8_t { kUdp, kTcp };
 
-const char* to_string(Transport transport);  // "udp", "tcp"
+const char* to_string(Transport transport);                         // "udp", "tcp"
 std::optional<Transport> transport_by_name(std::string_view name);  // in any case
 
 struct Flow {
@@ -23,8 +23,8 @@ struct Flow {
   friend bool operator==(const Flow&, const Flow&) = default;
 };
 
-// Writes flows as tokens that are safe inside a Via branch and a URI's user part, and reads back only its own.
-// Threads: any, immutable.
+// Writes flows as tokens that are safe inside a Via branch and a URI's user part, and reads back only its
+// own. Threads: any, immutable.
 class FlowSigner {
  public:
   FlowSigner();  // with a fresh key: tokens of another process are refused

@@ -23,7 +23,8 @@ Framer::Frame Framer::next() {
   const auto head = SipMessage::parse(std::string_view(buffer_).substr(0, head_bytes));
   if (!head) return {Frame::Kind::kBroken, {}};
   const auto* length = head->first(HeaderName::kContentLength);
-  const auto body_bytes = length == nullptr ? std::optional<std::size_t>(0) : parse_number<std::size_t>(length->value);
+  const auto body_bytes =
+      length == nullptr ? std::optional<std::size_t>(0) : parse_number<std::size_t>(length->value);
   if (!body_bytes || head->count(HeaderName::kContentLength) > 1 || *body_bytes > SipMessage::kMaxBytes ||
       head_bytes + *body_bytes > SipMessage::kMaxBytes) {
     return {Frame::Kind::kBroken, {}};

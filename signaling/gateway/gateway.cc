@@ -29,7 +29,7 @@ using asio::ip::tcp;
 using asio::ip::udp;
 using boost::system::error_code;
 
-constexpr std::size_t kMaxQueuedBytes = 1 << 20;              // towards one slow reader
+constexpr std::size_t kMaxQueuedBytes = 1 << 20;  // towards one slow reader
 constexpr Duration kPartialMessageDeadline = std::chrono::seconds(10);
 constexpr Duration kIdleDeadline = std::chrono::hours(1);
 constexpr Duration kSweep = std::chrono::seconds(2);
@@ -59,7 +59,8 @@ class GatewayImpl;
 // One TCP connection, accepted or made.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(GatewayImpl& gateway, tcp::socket socket, std::uint64_t id) : gateway_(gateway), socket_(std::move(socket)), id_(id) {}
+  Connection(GatewayImpl& gateway, tcp::socket socket, std::uint64_t id)
+      : gateway_(gateway), socket_(std::move(socket)), id_(id) {}
 
   void start(const Endpoint& peer);
   void connect(const Endpoint& peer);
@@ -104,7 +105,8 @@ class UdpListener {
 
 class GatewayImpl final : public Gateway {
  public:
-  explicit GatewayImpl(const GatewayConfig& config) : config_(config), loop_(context_), sweep_timer_(context_) {}
+  explicit GatewayImpl(const GatewayConfig& config)
+      : config_(config), loop_(context_), sweep_timer_(context_) {}
   ~GatewayImpl() override { stop(); }
 
   void bind();
@@ -113,7 +115,9 @@ class GatewayImpl final : public Gateway {
   void stop() override;
   Endpoint contact_endpoint(const Flow& flow) const override;
   const std::vector<Endpoint>& listening() const override { return listening_; }
-  std::string flow_route(const Flow& flow) const override { return ViaEditor(signer_, loopback_, {}).flow_route(flow); }
+  std::string flow_route(const Flow& flow) const override {
+    return ViaEditor(signer_, loopback_, {}).flow_route(flow);
+  }
   std::optional<Flow> verify_flow(std::string_view token) const override { return signer_.verify(token); }
   const GatewayCounters& counters() const override { return counters_; }
 
@@ -125,7 +129,8 @@ class GatewayImpl final : public Gateway {
  private:
   void accept(tcp::acceptor& acceptor);
   void sweep();
-  void refuse(const SipMessage& request, const Flow& source, const Refused& refused, std::size_t request_bytes);
+  void refuse(const SipMessage& request, const Flow& source, const Refused& refused,
+              std::size_t request_bytes);
 
   // To and from the stack.
   void read_loop();
@@ -174,10 +179,11 @@ void Connection::connect(const Endpoint& peer) {
 }
 
 void Connection::read() {
-  socket_.async_read_some(asio::buffer(buffer_), [self = shared_from_this()](error_code failure, std::size_t bytes) {
-    if (failure) return self->close();
-    self->on_read(bytes);
-  });
+  socket_.async_read_some(asio::buffer(buffer_),
+                          [self = shared_from_this()](error_code failure, std::size_t bytes) {
+                            if (failure) return self->close();
+                            self->on_read(bytes);
+                          });
 }
 
 void Connection::on_read(std::size_t bytes) {
@@ -211,13 +217,14 @@ void Connection::send(std::string text) {
 void Connection::write() {
   if (!is_connected_ || is_writing_ || queue_.empty()) return;
   is_writing_ = true;
-  asio::async_write(socket_, asio::buffer(queue_.front()), [self = shared_from_this()](error_code failure, std::size_t) {
-    self->is_writing_ = false;
-    if (failure) return self->close();
-    self->queued_bytes_ -= self->queue_.front().size();
-    self->queue_.pop_front();
-    self->write();
-  });
+  asio::async_write(socket_, asio::buffer(queue_.front()),
+                    [self = shared_from_this()](error_code failure, std::size_t) {
+                      self->is_writing_ = false;
+                      if (failure) return self->close();
+                      self->queued_bytes_ -= self->queue_.front().size();
+                      self->queue_.pop_front();
+                      self->write();
+                    });
 }
 
 void Connection::close() {
@@ -296,7 +303,8 @@ void GatewayImpl::stop() {
 Endpoint GatewayImpl::contact_endpoint(const Flow& flow) const {
   for (const Endpoint& local : listening_) {
     if (local.address.family != flow.peer.address.family) continue;
-    if (local.address.family == AddressFamily::kIpv4 && config_.advertised) return {*config_.advertised, local.port};
+    if (local.address.family == AddressFamily::kIpv4 && config_.advertised)
+      return {*config_.advertised, local.port};
     return local;
   }
   return listening_.front();
@@ -353,9 +361,11 @@ void GatewayImpl::on_message(std::string_view text, const Flow& source) {
   send_to_stack(*edited);
 }
 
-void GatewayImpl::refuse(const SipMessage& request, const Flow& source, const Refused& refused, std::size_t request_bytes) {
+void GatewayImpl::refuse(const SipMessage& request, const Flow& source, const Refused& refused,
+                         std::size_t request_bytes) {
   const int status = status_of(refused.refusal);
-  const std::string answer = status == 0 ? std::string() : stateless_response(request, source, status, refused.why, random_hex(4));
+  const std::string answer =
+      status == 0 ? std::string() : stateless_response(request, source, status, refused.why, random_hex(4));
   // An unproved source gets no more than it sent, give or take: nobody is to be flooded through us.
   const bool amplifies = source.transport == Transport::kUdp && 10 * answer.size() > 13 * request_bytes;
   if (answer.empty() || amplifies) {
@@ -367,11 +377,13 @@ void GatewayImpl::refuse(const SipMessage& request, const Flow& source, const Re
 }
 
 void GatewayImpl::read_loop() {
-  loop_.async_receive_from(asio::buffer(loop_buffer_), loop_from_, [this](error_code failure, std::size_t bytes) {
-    if (failure == asio::error::operation_aborted) return;
-    if (!failure && from_asio(loop_from_) == stack_) on_stack_message({loop_buffer_.data(), bytes});
-    read_loop();
-  });
+  loop_.async_receive_from(asio::buffer(loop_buffer_), loop_from_,
+                           [this](error_code failure, std::size_t bytes) {
+                             if (failure == asio::error::operation_aborted) return;
+                             if (!failure && from_asio(loop_from_) == stack_)
+                               on_stack_message({loop_buffer_.data(), bytes});
+                             read_loop();
+                           });
 }
 
 void GatewayImpl::on_stack_message(std::string_view text) {
@@ -382,8 +394,10 @@ void GatewayImpl::on_stack_message(std::string_view text) {
   if (!outbound) return;
   const auto* cseq = message->first(HeaderName::kCseq);
   // A 2xx to INVITE is repeated end to end until its ACK (RFC 3261 §13.3.1.4); other repeats end here.
-  const bool is_invite_2xx = message->status() / 100 == 2 && cseq != nullptr && cseq->value.ends_with("INVITE");
-  if (outbound->flow.transport == Transport::kTcp && !is_invite_2xx && is_retransmission(outbound->text)) return;
+  const bool is_invite_2xx =
+      message->status() / 100 == 2 && cseq != nullptr && cseq->value.ends_with("INVITE");
+  if (outbound->flow.transport == Transport::kTcp && !is_invite_2xx && is_retransmission(outbound->text))
+    return;
   send_to_peer(outbound->flow, std::move(outbound->text));
 }
 
@@ -422,7 +436,8 @@ void GatewayImpl::send_to_peer(const Flow& flow, std::string text) {
 }
 
 std::shared_ptr<Connection> GatewayImpl::connection_for(const Flow& flow) {
-  if (const auto found = connections_.find(flow.connection); found != connections_.end()) return found->second;
+  if (const auto found = connections_.find(flow.connection); found != connections_.end())
+    return found->second;
   if (flow.connection != 0) return nullptr;  // the flow is gone; nobody else may have its messages
   for (const auto& [id, connection] : connections_) {
     if (connection->peer() == flow.peer) return connection;

@@ -23,12 +23,13 @@ struct GatewayConfig {
 // Read by any thread, written by the gateway's own.
 struct GatewayCounters {
   std::atomic<std::uint64_t> received{0};
-  std::atomic<std::uint64_t> refused{0};    // answered statelessly: 400, 483, 505
-  std::atomic<std::uint64_t> dropped{0};    // not SIP, or nothing to answer
+  std::atomic<std::uint64_t> refused{0};  // answered statelessly: 400, 483, 505
+  std::atomic<std::uint64_t> dropped{0};  // not SIP, or nothing to answer
   std::atomic<std::uint64_t> no_next_hop{0};
 };
 
-// Owns its thread from start() on. The SIP stack below listens on loopback alone and talks to this gateway alone.
+// Owns its thread from start() on. The SIP stack below listens on loopback alone and talks to this gateway
+// alone.
 //
 // Threads: construct, start and stop from one thread; counters, flow_route and contact_endpoint from any.
 // Bounds:  connections, bytes queued on each, message size; a connection that breaks one is closed.

@@ -9,10 +9,10 @@
 namespace vas::signaling {
 
 enum class Refusal : std::uint8_t {
-  kBadRequest,          // 400
-  kTooManyHops,         // 483
-  kVersionNotSupported, // 505
-  kSilent,              // no answer: a response, an ACK, or nothing that could be answered
+  kBadRequest,           // 400
+  kTooManyHops,          // 483
+  kVersionNotSupported,  // 505
+  kSilent,               // no answer: a response, an ACK, or nothing that could be answered
 };
 
 struct Refused {
@@ -22,8 +22,8 @@ struct Refused {
 
 // Nothing when `message` may pass.
 //
-// A Contact or Record-Route that is not sip: or sips: is refused here, before any dialog is made: the SIP stack
-// below resolves and follows what it is given. Numbers are checked for range for the same reason.
+// A Contact or Record-Route that is not sip: or sips: is refused here, before any dialog is made: the SIP
+// stack below resolves and follows what it is given. Numbers are checked for range for the same reason.
 std::optional<Refused> check_request(const SipMessage& message);
 std::optional<Refused> check_response(const SipMessage& message);
 

@@ -30,7 +30,8 @@ constexpr std::array<KnownName, 11> kKnownNames = {{
 
 HeaderName header_name(std::string_view name) {
   for (const KnownName& known : kKnownNames) {
-    if (equals_ignoring_case(name, known.full) || (!known.compact.empty() && equals_ignoring_case(name, known.compact))) {
+    if (equals_ignoring_case(name, known.full) ||
+        (!known.compact.empty() && equals_ignoring_case(name, known.compact))) {
       return known.name;
     }
   }
@@ -107,7 +108,8 @@ std::optional<SipMessage> SipMessage::parse(std::string_view text) {
     if (message.headers.size() == kMaxHeaders) return {};
     const auto colon = line->find(':');
     if (colon == std::string_view::npos || colon == 0) return {};
-    message.headers.push_back({header_name(trim(line->substr(0, colon))), *line, trim(line->substr(colon + 1))});
+    message.headers.push_back(
+        {header_name(trim(line->substr(0, colon))), *line, trim(line->substr(colon + 1))});
   }
   message.body = text;
   return message;
@@ -134,13 +136,14 @@ int SipMessage::status() const {
 }
 
 const HeaderField* SipMessage::first(HeaderName name) const {
-  const auto found = std::find_if(headers.begin(), headers.end(), [&](const HeaderField& each) { return each.name == name; });
+  const auto found = std::find_if(headers.begin(), headers.end(),
+                                  [&](const HeaderField& each) { return each.name == name; });
   return found == headers.end() ? nullptr : &*found;
 }
 
 std::size_t SipMessage::count(HeaderName name) const {
-  return static_cast<std::size_t>(
-      std::count_if(headers.begin(), headers.end(), [&](const HeaderField& each) { return each.name == name; }));
+  return static_cast<std::size_t>(std::count_if(headers.begin(), headers.end(),
+                                                [&](const HeaderField& each) { return each.name == name; }));
 }
 
 std::string_view first_element(std::string_view value) {
@@ -167,10 +170,12 @@ std::string_view uri_of(std::string_view name_addr) {
       in_quotes = !in_quotes;
     } else if (!in_quotes && name_addr[i] == '<') {
       const auto close = name_addr.find('>', i);
-      return close == std::string_view::npos ? std::string_view{} : trim(name_addr.substr(i + 1, close - i - 1));
+      return close == std::string_view::npos ? std::string_view{}
+                                             : trim(name_addr.substr(i + 1, close - i - 1));
     }
   }
-  return trim(name_addr.substr(0, name_addr.find(';')));  // addr-spec: what follows `;` is the header's (RFC 3261 §20.10)
+  return trim(name_addr.substr(
+      0, name_addr.find(';')));  // addr-spec: what follows `;` is the header's (RFC 3261 §20.10)
 }
 
 std::optional<Via> Via::parse(std::string_view element) {
@@ -210,6 +215,8 @@ std::optional<SipUri> SipUri::parse(std::string_view uri) {
   return parsed;
 }
 
-std::string_view SipUri::transport() const { return parameter(parameters, "transport").value_or(std::string_view{}); }
+std::string_view SipUri::transport() const {
+  return parameter(parameters, "transport").value_or(std::string_view{});
+}
 
 }  // namespace vas::signaling

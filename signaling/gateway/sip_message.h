@@ -11,7 +11,19 @@
 namespace vas::signaling {
 
 enum class HeaderName : std::uint8_t {
-  kVia, kFrom, kTo, kCallId, kCseq, kContact, kRecordRoute, kRoute, kMaxForwards, kContentLength, kContentType, kVasPrivate, kOther
+  kVia,
+  kFrom,
+  kTo,
+  kCallId,
+  kCseq,
+  kContact,
+  kRecordRoute,
+  kRoute,
+  kMaxForwards,
+  kContentLength,
+  kContentType,
+  kVasPrivate,
+  kOther
 };
 
 struct HeaderField {
@@ -44,7 +56,8 @@ struct SipMessage {
   std::size_t count(HeaderName name) const;
 };
 
-// The end of a header value's first element: commas part elements outside quotes and angle brackets (RFC 3261 §7.3.1).
+// The end of a header value's first element: commas part elements outside quotes and angle brackets (RFC 3261
+// §7.3.1).
 std::string_view first_element(std::string_view value);
 std::vector<std::string_view> elements(std::string_view value);
 
@@ -68,7 +81,7 @@ struct SipUri {
   std::string_view scheme;
   std::string_view user;
   std::string_view host;
-  std::uint16_t port = 0;  // 0: none written
+  std::uint16_t port = 0;       // 0: none written
   std::string_view parameters;  // from the first `;` on, `?` headers left out
 
   static std::optional<SipUri> parse(std::string_view uri);

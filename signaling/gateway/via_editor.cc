@@ -72,8 +72,10 @@ std::string ViaEditor::request_to_stack(const SipMessage& request, const Flow& s
   std::string out;
   out.reserve(request.body.size() + 2048);
   append_line(out, request.start_line);
-  out += fmt::format("Via: SIP/2.0/UDP {};branch={}\r\n", to_string(gateway_), own_branch(request, *top, source));
-  out += fmt::format("X-VAS-Source: {} {} {}\r\n", to_string(source.transport), to_string(source.peer), signer_.sign(source));
+  out += fmt::format("Via: SIP/2.0/UDP {};branch={}\r\n", to_string(gateway_),
+                     own_branch(request, *top, source));
+  out += fmt::format("X-VAS-Source: {} {} {}\r\n", to_string(source.transport), to_string(source.peer),
+                     signer_.sign(source));
   for (const HeaderField& header : request.headers) {
     if (header.name == HeaderName::kVasPrivate) continue;
     if (&header != via_header) {
@@ -88,7 +90,8 @@ std::string ViaEditor::request_to_stack(const SipMessage& request, const Flow& s
   return out;
 }
 
-std::optional<std::string> ViaEditor::response_to_stack(const SipMessage& response, const Flow& source) const {
+std::optional<std::string> ViaEditor::response_to_stack(const SipMessage& response,
+                                                        const Flow& source) const {
   const HeaderField* via_header = response.first(HeaderName::kVia);
   const auto top = Via::parse(first_element(via_header->value));
   if (!top) return {};
@@ -100,7 +103,8 @@ std::optional<std::string> ViaEditor::response_to_stack(const SipMessage& respon
   std::string out;
   append_line(out, response.start_line);
   out += fmt::format("Via: SIP/2.0/UDP {};branch={}\r\n", to_string(stack_), stack_branch);
-  out += fmt::format("X-VAS-Source: {} {} {}\r\n", to_string(source.transport), to_string(source.peer), signer_.sign(source));
+  out += fmt::format("X-VAS-Source: {} {} {}\r\n", to_string(source.transport), to_string(source.peer),
+                     signer_.sign(source));
   for (const HeaderField& header : response.headers) {
     if (header.name == HeaderName::kVasPrivate) continue;
     if (&header == via_header) {
@@ -138,8 +142,10 @@ std::optional<Outbound> ViaEditor::response_to_peer(const SipMessage& response) 
     }
   }
   if (!next) return {};
-  // Without rport the answer goes to the port that the Via names, at the address that was seen (RFC 3261 §18.2.2).
-  if (flow->transport == Transport::kUdp && !next->has_rport) outbound.flow.peer.port = next->port != 0 ? next->port : kDefaultPort;
+  // Without rport the answer goes to the port that the Via names, at the address that was seen (RFC 3261
+  // §18.2.2).
+  if (flow->transport == Transport::kUdp && !next->has_rport)
+    outbound.flow.peer.port = next->port != 0 ? next->port : kDefaultPort;
   outbound.text += "\r\n";
   outbound.text += response.body;
   return outbound;
@@ -147,7 +153,8 @@ std::optional<Outbound> ViaEditor::response_to_peer(const SipMessage& response) 
 
 std::variant<ViaEditor::Hop, NoHop> ViaEditor::next_hop(const SipMessage& request) const {
   const HeaderField* route = request.first(HeaderName::kRoute);
-  const std::string_view text = route != nullptr ? uri_of(first_element(route->value)) : request.request_uri();
+  const std::string_view text =
+      route != nullptr ? uri_of(first_element(route->value)) : request.request_uri();
   const auto uri = SipUri::parse(text);
   if (!uri) return NoHop::kMalformed;
   const auto address = IpAddress::parse(uri->host);
@@ -164,7 +171,8 @@ std::variant<ViaEditor::Hop, NoHop> ViaEditor::next_hop(const SipMessage& reques
   return Hop{{*transport, to, 0}, false};
 }
 
-std::string ViaEditor::request_to_peer(const SipMessage& request, const Hop& hop, const Endpoint& public_endpoint) const {
+std::string ViaEditor::request_to_peer(const SipMessage& request, const Hop& hop,
+                                       const Endpoint& public_endpoint) const {
   const HeaderField* via_header = request.first(HeaderName::kVia);
   const HeaderField* flow_route_header = hop.names_flow ? request.first(HeaderName::kRoute) : nullptr;
   const auto top = Via::parse(first_element(via_header->value));
@@ -172,8 +180,8 @@ std::string ViaEditor::request_to_peer(const SipMessage& request, const Hop& hop
 
   std::string out;
   append_line(out, request.start_line);
-  out += fmt::format("Via: SIP/2.0/{} {};rport;branch={}.{}\r\n", upper(hop.flow.transport), to_string(public_endpoint),
-                     branch, signer_.keyed_hash(branch));
+  out += fmt::format("Via: SIP/2.0/{} {};rport;branch={}.{}\r\n", upper(hop.flow.transport),
+                     to_string(public_endpoint), branch, signer_.keyed_hash(branch));
   for (const HeaderField& header : request.headers) {
     if (header.name == HeaderName::kVasPrivate) continue;
     if (&header == via_header) {
@@ -193,8 +201,8 @@ std::string ViaEditor::flow_route(const Flow& flow) const {
   return fmt::format("<sip:{}@{};lr>", signer_.sign(flow), to_string(gateway_));
 }
 
-std::string stateless_response(const SipMessage& request, const Flow& source, int status, std::string_view reason,
-                               std::string_view to_tag) {
+std::string stateless_response(const SipMessage& request, const Flow& source, int status,
+                               std::string_view reason, std::string_view to_tag) {
   std::string out = fmt::format("SIP/2.0 {} {}\r\n", status, reason);
   const HeaderField* top = request.first(HeaderName::kVia);
   for (const HeaderField& header : request.headers) {
@@ -210,8 +218,13 @@ std::string stateless_response(const SipMessage& request, const Flow& source, in
         break;
       }
       case HeaderName::kTo: {
-        const bool has_tag = parameter(header.value.substr(header.value.rfind('>') == std::string_view::npos ? 0 : header.value.rfind('>')), "tag").has_value();
-        append_line(out, std::string(header.line) + (has_tag ? std::string() : ";tag=" + std::string(to_tag)));
+        const bool has_tag =
+            parameter(header.value.substr(
+                          header.value.rfind('>') == std::string_view::npos ? 0 : header.value.rfind('>')),
+                      "tag")
+                .has_value();
+        append_line(out,
+                    std::string(header.line) + (has_tag ? std::string() : ";tag=" + std::string(to_tag)));
         break;
       }
       case HeaderName::kFrom:

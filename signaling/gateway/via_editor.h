@@ -1,5 +1,5 @@
-// The edits that a message gets on its way through the gateway: no state, all that is needed rides in Via branches
-// and signed flow tokens. (RFC 3261 §16.11, §18.2; RFC 3581)
+// The edits that a message gets on its way through the gateway: no state, all that is needed rides in Via
+// branches and signed flow tokens. (RFC 3261 §16.11, §18.2; RFC 3581)
 #pragma once
 
 #include <optional>
@@ -26,8 +26,8 @@ class ViaEditor {
   ViaEditor(const FlowSigner& signer, const Endpoint& gateway, const Endpoint& stack)
       : signer_(signer), gateway_(gateway), stack_(stack) {}
 
-  // Peer -> stack. The request has passed the guard. received/rport go on its Via, ours on top, X-VAS-Source is
-  // added and any that came from outside dropped.
+  // Peer -> stack. The request has passed the guard. received/rport go on its Via, ours on top, X-VAS-Source
+  // is added and any that came from outside dropped.
   std::string request_to_stack(const SipMessage& request, const Flow& source) const;
 
   // Peer -> stack. Nothing when the top Via is none that this gateway wrote.
@@ -42,7 +42,8 @@ class ViaEditor {
     bool names_flow = false;  // the first Route names a flow and is to be dropped
   };
   std::variant<Hop, NoHop> next_hop(const SipMessage& request) const;
-  std::string request_to_peer(const SipMessage& request, const Hop& hop, const Endpoint& public_endpoint) const;
+  std::string request_to_peer(const SipMessage& request, const Hop& hop,
+                              const Endpoint& public_endpoint) const;
 
   // The URI that a dialog puts first among its routes to stay on `flow`.
   std::string flow_route(const Flow& flow) const;
@@ -55,8 +56,9 @@ class ViaEditor {
   const Endpoint stack_;
 };
 
-// A stateless answer to a request that goes no further (RFC 3261 §8.2.6, §11): its Via, From, To, Call-ID and CSeq.
-std::string stateless_response(const SipMessage& request, const Flow& source, int status, std::string_view reason,
-                               std::string_view to_tag);
+// A stateless answer to a request that goes no further (RFC 3261 §8.2.6, §11): its Via, From, To, Call-ID and
+// CSeq.
+std::string stateless_response(const SipMessage& request, const Flow& source, int status,
+                               std::string_view reason, std::string_view to_tag);
 
 }  // namespace vas::signaling

@@ -12,12 +12,12 @@
 
 #include <algorithm>
 
+#include "signaling/gateway/sip_message.h"
+#include "signaling/ua/sofia_text.h"
 #include "vas/base/clock.h"
 #include "vas/base/log.h"
 #include "vas/base/random.h"
 #include "vas/base/text.h"
-#include "signaling/gateway/sip_message.h"
-#include "signaling/ua/sofia_text.h"
 
 namespace vas::signaling {
 namespace {
@@ -25,14 +25,17 @@ namespace {
 constexpr std::string_view kAllow = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO";
 constexpr std::string_view kSupported = "timer, 100rel";
 
-std::string with_tag(const std::string& value, std::string_view tag) { return value + ";tag=" + std::string(tag); }
+std::string with_tag(const std::string& value, std::string_view tag) {
+  return value + ";tag=" + std::string(tag);
+}
 
 }  // namespace
 
 std::optional<Flow> source_of(const Gateway& gateway, const sip_t* sip) {
   const std::string value = unknown_header(sip, "X-VAS-Source");
   const auto blank = value.rfind(' ');
-  return blank == std::string::npos ? std::nullopt : gateway.verify_flow(std::string_view(value).substr(blank + 1));
+  return blank == std::string::npos ? std::nullopt
+                                    : gateway.verify_flow(std::string_view(value).substr(blank + 1));
 }
 
 // ---- identity and route ----
@@ -41,9 +44,11 @@ LegHandle Dialog::make_leg(const std::string& local, const std::string& remote, 
                            std::uint32_t local_sequence, std::uint32_t remote_sequence) {
   Scratch scratch;
   return LegHandle(nta_leg_tcreate(
-      context_.agent, on_leg_request, reinterpret_cast<nta_leg_magic_t*>(this), SIPTAG_FROM_STR(local.c_str()),
-      SIPTAG_TO_STR(remote.c_str()), TAG_IF(!call_id.empty(), SIPTAG_CALL_ID_STR(call_id.c_str())),
-      TAG_IF(local_sequence != 0, SIPTAG_CSEQ(sip_cseq_create(scratch.get(), local_sequence, sip_method_unknown, "X"))),
+      context_.agent, on_leg_request, reinterpret_cast<nta_leg_magic_t*>(this),
+      SIPTAG_FROM_STR(local.c_str()), SIPTAG_TO_STR(remote.c_str()),
+      TAG_IF(!call_id.empty(), SIPTAG_CALL_ID_STR(call_id.c_str())),
+      TAG_IF(local_sequence != 0,
+             SIPTAG_CSEQ(sip_cseq_create(scratch.get(), local_sequence, sip_method_unknown, "X"))),
       TAG_IF(remote_sequence != 0, NTATAG_REMOTE_CSEQ(remote_sequence)), TAG_END()));
 }
 
@@ -104,7 +109,8 @@ void Dialog::restore(const DialogState& state) {
   apply_route(leg_.get());
   invite_sequence_ = state.invite_sequence;
   answered_tag_ = nta_leg_get_rtag(leg_.get()) == nullptr ? "" : nta_leg_get_rtag(leg_.get());
-  if (invite_sequence_ != 0) acknowledge(leg_.get(), invite_sequence_);  // the process before may not have come to it
+  if (invite_sequence_ != 0)
+    acknowledge(leg_.get(), invite_sequence_);  // the process before may not have come to it
   phase_ = Phase::kEstablished;
   is_acked_ = true;
 }
@@ -132,7 +138,8 @@ bool Dialog::receive_invite(nta_incoming_t* request, const sip_t* sip, const Flo
   peer_allows_update_ = sip_is_allowed(sip->sip_allow, sip_method_update, nullptr) != 0;
   if (sip->sip_session_expires != nullptr) {
     asked_interval_s_ = static_cast<std::uint32_t>(sip->sip_session_expires->x_delta);
-    peer_refreshes_ = !(sip->sip_session_expires->x_refresher != nullptr && equals_ignoring_case(sip->sip_session_expires->x_refresher, "uas"));
+    peer_refreshes_ = !(sip->sip_session_expires->x_refresher != nullptr &&
+                        equals_ignoring_case(sip->sip_session_expires->x_refresher, "uas"));
     if (asked_interval_s_ < kMinSessionExpires) {
       nta_incoming_treply(request, 422, "Session Interval Too Small", SIPTAG_MIN_SE_STR("90"), TAG_END());
       return false;
@@ -156,20 +163,21 @@ bool Dialog::receive_invite(nta_incoming_t* request, const sip_t* sip, const Flo
   contact_ = contact_text(*context_.gateway, source);
   nta_incoming_treply(request, SIP_100_TRYING, TAG_END());
 
-  InviteReceived event{.dialog = id_,
-                       .source = source,
-                       .request_user = text(sip->sip_request->rq_url->url_user),
-                       .from_uri = url_text(sip->sip_from->a_url),
-                       .from_user = text(sip->sip_from->a_url->url_user),
-                       .to_uri = url_text(sip->sip_to->a_url),
-                       .call_id = call_id_,
-                       .sdp = sdp_of(sip),
-                       .has_unknown_body = sip->sip_payload != nullptr && !sdp_of(sip),
-                       .unsupported_extensions = unsupported_of(sip->sip_require),
-                       .session_token = unknown_header(sip, "X-Cloudonix-Session"),
-                       .session_domain = unknown_header(sip, "X-Cloudonix-Domain"),
-                       .user_agent = sip->sip_user_agent != nullptr ? text(sip->sip_user_agent->g_string) : "",
-                       .supports_100rel = peer_supports_100rel_};
+  InviteReceived event{
+      .dialog = id_,
+      .source = source,
+      .request_user = text(sip->sip_request->rq_url->url_user),
+      .from_uri = url_text(sip->sip_from->a_url),
+      .from_user = text(sip->sip_from->a_url->url_user),
+      .to_uri = url_text(sip->sip_to->a_url),
+      .call_id = call_id_,
+      .sdp = sdp_of(sip),
+      .has_unknown_body = sip->sip_payload != nullptr && !sdp_of(sip),
+      .unsupported_extensions = unsupported_of(sip->sip_require),
+      .session_token = unknown_header(sip, "X-Cloudonix-Session"),
+      .session_domain = unknown_header(sip, "X-Cloudonix-Domain"),
+      .user_agent = sip->sip_user_agent != nullptr ? text(sip->sip_user_agent->g_string) : "",
+      .supports_100rel = peer_supports_100rel_};
   remote_sdp_ = event.sdp.value_or("");
   context_.publish(std::move(event));
   return true;
@@ -178,15 +186,18 @@ bool Dialog::receive_invite(nta_incoming_t* request, const sip_t* sip, const Flo
 // The Session-Expires of our 2xx (RFC 4028 §9), and the timer with it.
 std::string Dialog::session_timer_headers(const sip_t* sip) {
   if (sip != nullptr && sip->sip_session_expires != nullptr) {
-    asked_interval_s_ = std::max<std::uint32_t>(kMinSessionExpires, static_cast<std::uint32_t>(sip->sip_session_expires->x_delta));
-    peer_refreshes_ = !(sip->sip_session_expires->x_refresher != nullptr && equals_ignoring_case(sip->sip_session_expires->x_refresher, "uas"));
+    asked_interval_s_ = std::max<std::uint32_t>(
+        kMinSessionExpires, static_cast<std::uint32_t>(sip->sip_session_expires->x_delta));
+    peer_refreshes_ = !(sip->sip_session_expires->x_refresher != nullptr &&
+                        equals_ignoring_case(sip->sip_session_expires->x_refresher, "uas"));
   }
   if (!peer_supports_timer_ && asked_interval_s_ == 0) return {};
-  const std::uint32_t interval = asked_interval_s_ != 0 ? asked_interval_s_ : context_.config->session_expires_s;
+  const std::uint32_t interval =
+      asked_interval_s_ != 0 ? asked_interval_s_ : context_.config->session_expires_s;
   const bool peer_refreshes = peer_refreshes_ && peer_supports_timer_;
   timer_.restart(monotonic_now(), interval, !peer_refreshes);
-  return fmt::format("{}Session-Expires: {};refresher={}\r\n", peer_refreshes ? "Require: timer\r\n" : "", interval,
-                     peer_refreshes ? "uac" : "uas");
+  return fmt::format("{}Session-Expires: {};refresher={}\r\n", peer_refreshes ? "Require: timer\r\n" : "",
+                     interval, peer_refreshes ? "uac" : "uas");
 }
 
 void Dialog::answer_invite(const AnswerInvite& command) {
@@ -196,27 +207,34 @@ void Dialog::answer_invite(const AnswerInvite& command) {
   if (is_success) headers += session_timer_headers(nullptr);
   const bool has_body = !command.sdp.empty();
   const bool has_contact = command.status < 300;
-  const bool is_reliable = command.status > 100 && command.status < 200 && peer_supports_100rel_ && (requires_100rel_ || has_body);
+  const bool is_reliable =
+      command.status > 100 && command.status < 200 && peer_supports_100rel_ && (requires_100rel_ || has_body);
 
   const auto reply = [&](auto&& send) {
-    send(SIPTAG_CONTACT_STR(has_contact ? contact_.c_str() : nullptr), SIPTAG_ALLOW_STR(has_contact ? kAllow.data() : nullptr),
+    send(SIPTAG_CONTACT_STR(has_contact ? contact_.c_str() : nullptr),
+         SIPTAG_ALLOW_STR(has_contact ? kAllow.data() : nullptr),
          SIPTAG_SUPPORTED_STR(is_success ? kSupported.data() : nullptr),
-         SIPTAG_CONTENT_TYPE_STR(has_body ? "application/sdp" : nullptr), SIPTAG_PAYLOAD_STR(has_body ? command.sdp.c_str() : nullptr),
+         SIPTAG_CONTENT_TYPE_STR(has_body ? "application/sdp" : nullptr),
+         SIPTAG_PAYLOAD_STR(has_body ? command.sdp.c_str() : nullptr),
          SIPTAG_HEADER_STR(headers.empty() ? nullptr : headers.c_str()));
   };
   if (is_reliable) {
     reply([&](auto... tags) {
-      nta_reliable_treply(invite_in_.get(), on_prack, nullptr, command.status, command.reason.c_str(), tags..., TAG_END());
+      nta_reliable_treply(invite_in_.get(), on_prack, nullptr, command.status, command.reason.c_str(),
+                          tags..., TAG_END());
     });
   } else {
-    reply([&](auto... tags) { nta_incoming_treply(invite_in_.get(), command.status, command.reason.c_str(), tags..., TAG_END()); });
+    reply([&](auto... tags) {
+      nta_incoming_treply(invite_in_.get(), command.status, command.reason.c_str(), tags..., TAG_END());
+    });
   }
   if (has_body) local_sdp_ = command.sdp;
   if (is_success) phase_ = Phase::kEstablished;
   if (command.status >= 300) finish();
 }
 
-int Dialog::on_prack(nta_reliable_magic_t*, nta_reliable_t* reliable, nta_incoming_t* prack, const sip_t* sip) {
+int Dialog::on_prack(nta_reliable_magic_t*, nta_reliable_t* reliable, nta_incoming_t* prack,
+                     const sip_t* sip) {
   nta_reliable_destroy(reliable);
   return prack != nullptr && sip != nullptr ? 200 : 0;
 }
@@ -297,7 +315,10 @@ int Dialog::receive_bye(nta_incoming_t* request, const sip_t* sip) {
   nta_incoming_destroy(request);
   if (phase_ == Phase::kClosing) return 0;
   Scratch scratch;
-  const std::string reason = sip->sip_reason != nullptr ? header_text(scratch, reinterpret_cast<const sip_header_t*>(sip->sip_reason)) : "";
+  const std::string reason =
+      sip->sip_reason != nullptr
+          ? header_text(scratch, reinterpret_cast<const sip_header_t*>(sip->sip_reason))
+          : "";
   const bool was_inviting = phase_ == Phase::kInviting;
   if (was_inviting && invite_in_) nta_incoming_treply(invite_in_.get(), SIP_487_REQUEST_CANCELLED, TAG_END());
   context_.publish(was_inviting ? SipEvent(InviteCancelled{id_}) : SipEvent(ByeReceived{id_, reason}));
@@ -309,10 +330,14 @@ int Dialog::receive_offer(nta_incoming_t* request, const sip_t* sip) {
   const bool is_invite = sip->sip_request->rq_method == sip_method_invite;
   const auto sdp = sdp_of(sip);
   if (phase_ == Phase::kClosing) return 481;
-  if (phase_ == Phase::kInviting) return is_invite ? 491 : (sdp ? 488 : 200);  // early media is not renegotiated
-  const bool ours_is_pending = std::any_of(outgoing_.begin(), outgoing_.end(), [](const auto& each) { return each.second.kind == Sent::kOffer; });
+  if (phase_ == Phase::kInviting)
+    return is_invite ? 491 : (sdp ? 488 : 200);  // early media is not renegotiated
+  const bool ours_is_pending = std::any_of(outgoing_.begin(), outgoing_.end(),
+                                           [](const auto& each) { return each.second.kind == Sent::kOffer; });
   if (ours_is_pending) return 491;  // glare (RFC 3261 §14.2)
-  if (!waiting_.empty() && std::any_of(waiting_.begin(), waiting_.end(), [](const auto& each) { return !each.second.sdp.empty(); })) return 500;
+  if (!waiting_.empty() && std::any_of(waiting_.begin(), waiting_.end(),
+                                       [](const auto& each) { return !each.second.sdp.empty(); }))
+    return 500;
 
   refresh_target(sip);
   if (is_invite) nta_incoming_bind(request, on_ack_or_cancel, reinterpret_cast<nta_incoming_magic_t*>(this));
@@ -328,14 +353,15 @@ int Dialog::receive_offer(nta_incoming_t* request, const sip_t* sip) {
   return 0;
 }
 
-// A re-INVITE that repeats its last SDP, or asks for ours, and an UPDATE without SDP change nothing: the answer, or
-// the offer, is what was last agreed (RFC 4028 §7.4, RFC 3261 §14.2).
+// A re-INVITE that repeats its last SDP, or asks for ours, and an UPDATE without SDP change nothing: the
+// answer, or the offer, is what was last agreed (RFC 4028 §7.4, RFC 3261 §14.2).
 void Dialog::answer_refresh(nta_incoming_t* request, const sip_t* sip) {
   const bool is_invite = sip->sip_request->rq_method == sip_method_invite;
   const bool wants_sdp = is_invite || sdp_of(sip).has_value();
   const std::string headers = session_timer_headers(sip);
-  nta_incoming_treply(request, SIP_200_OK, SIPTAG_CONTACT_STR(contact_.c_str()), SIPTAG_ALLOW_STR(kAllow.data()),
-                      SIPTAG_SUPPORTED_STR(kSupported.data()), SIPTAG_CONTENT_TYPE_STR(wants_sdp ? "application/sdp" : nullptr),
+  nta_incoming_treply(request, SIP_200_OK, SIPTAG_CONTACT_STR(contact_.c_str()),
+                      SIPTAG_ALLOW_STR(kAllow.data()), SIPTAG_SUPPORTED_STR(kSupported.data()),
+                      SIPTAG_CONTENT_TYPE_STR(wants_sdp ? "application/sdp" : nullptr),
                       SIPTAG_PAYLOAD_STR(wants_sdp ? local_sdp_.c_str() : nullptr),
                       SIPTAG_HEADER_STR(headers.empty() ? nullptr : headers.c_str()), TAG_END());
   if (is_invite) {
@@ -348,8 +374,9 @@ void Dialog::answer_refresh(nta_incoming_t* request, const sip_t* sip) {
 int Dialog::receive_info(nta_incoming_t* request, const sip_t* sip) {
   if (phase_ == Phase::kClosing) return 481;
   const RequestId id = context_.next_request();
-  InfoReceived event{id_, id, sip->sip_content_type != nullptr ? text(sip->sip_content_type->c_type) : "",
-                     sip->sip_payload != nullptr ? std::string(sip->sip_payload->pl_data, sip->sip_payload->pl_len) : ""};
+  InfoReceived event{
+      id_, id, sip->sip_content_type != nullptr ? text(sip->sip_content_type->c_type) : "",
+      sip->sip_payload != nullptr ? std::string(sip->sip_payload->pl_data, sip->sip_payload->pl_len) : ""};
   waiting_.emplace(id, Waiting{IncomingHandle(request), false, ""});
   context_.publish(std::move(event));
   return 0;
@@ -402,7 +429,8 @@ void Dialog::create_invite() {
   Scratch scratch;
   const auto uri = SipUri::parse(invite_.request_uri);
   const auto address = uri ? IpAddress::parse(uri->host) : std::nullopt;
-  const auto transport = uri && !uri->transport().empty() ? transport_by_name(uri->transport()) : Transport::kUdp;
+  const auto transport =
+      uri && !uri->transport().empty() ? transport_by_name(uri->transport()) : Transport::kUdp;
   if (!address || !transport) {
     context_.publish(InviteFailed{id_, 0, "the route is not a numeric address"});
     return finish();
@@ -412,14 +440,16 @@ void Dialog::create_invite() {
   const std::string expires = std::to_string(std::max(min_se_s_, context_.config->session_expires_s));
   const std::string min_se = std::to_string(min_se_s_);
   const bool has_body = !invite_.sdp.empty();
-  nta_outgoing_t* request = nta_outgoing_tcreate(
-      leg_.get(), on_response, reinterpret_cast<nta_outgoing_magic_t*>(this), URL_STRING_MAKE(context_.gateway_url.c_str()),
-      SIP_METHOD_INVITE, URL_STRING_MAKE(invite_.request_uri.c_str()), SIPTAG_CONTACT_STR(contact_.c_str()),
-      SIPTAG_ALLOW_STR(kAllow.data()), SIPTAG_SUPPORTED_STR(kSupported.data()),
-      SIPTAG_SESSION_EXPIRES_STR(expires.c_str()), SIPTAG_MIN_SE_STR(min_se.c_str()),
-      SIPTAG_USER_AGENT_STR(context_.config->user_agent.c_str()), SIPTAG_CONTENT_TYPE_STR(has_body ? "application/sdp" : nullptr),
-      SIPTAG_PAYLOAD_STR(has_body ? invite_.sdp.c_str() : nullptr),
-      SIPTAG_HEADER_STR(headers.empty() ? nullptr : headers.c_str()), TAG_END());
+  nta_outgoing_t* request =
+      nta_outgoing_tcreate(leg_.get(), on_response, reinterpret_cast<nta_outgoing_magic_t*>(this),
+                           URL_STRING_MAKE(context_.gateway_url.c_str()), SIP_METHOD_INVITE,
+                           URL_STRING_MAKE(invite_.request_uri.c_str()), SIPTAG_CONTACT_STR(contact_.c_str()),
+                           SIPTAG_ALLOW_STR(kAllow.data()), SIPTAG_SUPPORTED_STR(kSupported.data()),
+                           SIPTAG_SESSION_EXPIRES_STR(expires.c_str()), SIPTAG_MIN_SE_STR(min_se.c_str()),
+                           SIPTAG_USER_AGENT_STR(context_.config->user_agent.c_str()),
+                           SIPTAG_CONTENT_TYPE_STR(has_body ? "application/sdp" : nullptr),
+                           SIPTAG_PAYLOAD_STR(has_body ? invite_.sdp.c_str() : nullptr),
+                           SIPTAG_HEADER_STR(headers.empty() ? nullptr : headers.c_str()), TAG_END());
   if (add(request, Sent::kInvite) == nullptr) {
     context_.publish(InviteFailed{id_, 0, "the INVITE could not be made"});
     return finish();
@@ -429,7 +459,8 @@ void Dialog::create_invite() {
 }
 
 int Dialog::on_response(nta_outgoing_magic_t* magic, nta_outgoing_t* request, const sip_t* sip) {
-  if (sip != nullptr && sip->sip_status != nullptr) reinterpret_cast<Dialog*>(magic)->receive_response(request, sip);
+  if (sip != nullptr && sip->sip_status != nullptr)
+    reinterpret_cast<Dialog*>(magic)->receive_response(request, sip);
   return 0;
 }
 
@@ -471,7 +502,8 @@ void Dialog::receive_invite_response(const sip_t* sip) {
   }
   if (is_abandoned_) return;
   has_progress_ = true;
-  const bool is_reliable = status > 100 && sip->sip_rseq != nullptr && sip_has_feature(sip->sip_require, "100rel");
+  const bool is_reliable =
+      status > 100 && sip->sip_rseq != nullptr && sip_has_feature(sip->sip_require, "100rel");
   if (is_reliable && sip->sip_to->a_tag != nullptr) {
     if (remote_tag_.empty()) {
       remote_tag_ = sip->sip_to->a_tag;
@@ -481,8 +513,8 @@ void Dialog::receive_invite_response(const sip_t* sip) {
     if (remote_tag_ == sip->sip_to->a_tag) {
       const std::string rack = fmt::format("{} {} INVITE", sip->sip_rseq->rs_response, sip->sip_cseq->cs_seq);
       add(nta_outgoing_tcreate(leg_.get(), on_response, reinterpret_cast<nta_outgoing_magic_t*>(this),
-                               URL_STRING_MAKE(context_.gateway_url.c_str()), SIP_METHOD_PRACK, nullptr, SIPTAG_RACK_STR(rack.c_str()),
-                               TAG_END()),
+                               URL_STRING_MAKE(context_.gateway_url.c_str()), SIP_METHOD_PRACK, nullptr,
+                               SIPTAG_RACK_STR(rack.c_str()), TAG_END()),
           Sent::kPrack);
     }
   }
@@ -490,7 +522,9 @@ void Dialog::receive_invite_response(const sip_t* sip) {
 }
 
 bool Dialog::retry_longer_session(const sip_t* sip) {
-  if (sip->sip_min_se == nullptr || sip->sip_min_se->min_delta <= min_se_s_ || sip->sip_min_se->min_delta > 86400) return false;
+  if (sip->sip_min_se == nullptr || sip->sip_min_se->min_delta <= min_se_s_ ||
+      sip->sip_min_se->min_delta > 86400)
+    return false;
   min_se_s_ = static_cast<std::uint32_t>(sip->sip_min_se->min_delta);
   outgoing_.clear();
   create_invite();
@@ -499,7 +533,8 @@ bool Dialog::retry_longer_session(const sip_t* sip) {
 
 bool Dialog::receive_stray_success(nta_leg_t* leg, const sip_t* sip) {
   auto* dialog = reinterpret_cast<Dialog*>(nta_leg_magic(leg, on_leg_request));
-  const bool is_its_invite = dialog != nullptr && !dialog->answered_tag_.empty() && sip->sip_cseq->cs_seq == dialog->invite_sequence_;
+  const bool is_its_invite = dialog != nullptr && !dialog->answered_tag_.empty() &&
+                             sip->sip_cseq->cs_seq == dialog->invite_sequence_;
   if (is_its_invite) dialog->receive_invite_success(sip);
   return is_its_invite;
 }
@@ -531,7 +566,8 @@ void Dialog::receive_invite_success(const sip_t* sip) {
   local_sdp_ = offered_sdp_;
   const auto sdp = sdp_of(sip);
   remote_sdp_ = sdp.value_or("");
-  context_.publish(InviteAnswered{id_, call_id_, sip->sip_user_agent != nullptr ? text(sip->sip_user_agent->g_string) : "",
+  context_.publish(InviteAnswered{id_, call_id_,
+                                  sip->sip_user_agent != nullptr ? text(sip->sip_user_agent->g_string) : "",
                                   source_of(*context_.gateway, sip).value_or(Flow{}), sdp});
 }
 
@@ -542,15 +578,18 @@ void Dialog::hang_up_fork(const sip_t* sip) {
   if (!fork || sip->sip_contact == nullptr) return;
   nta_leg_server_route(fork.get(), nullptr, sip->sip_contact);
   acknowledge(fork.get(), invite_sequence_);
-  OutgoingHandle(nta_outgoing_tcreate(fork.get(), nullptr, nullptr, URL_STRING_MAKE(context_.gateway_url.c_str()), SIP_METHOD_BYE,
-                                      nullptr, TAG_END()));
+  OutgoingHandle(nta_outgoing_tcreate(fork.get(), nullptr, nullptr,
+                                      URL_STRING_MAKE(context_.gateway_url.c_str()), SIP_METHOD_BYE, nullptr,
+                                      TAG_END()));
 }
 
-// Always with a branch of its own: nta looks for the INVITE's transaction otherwise, and aborts when it is gone.
+// Always with a branch of its own: nta looks for the INVITE's transaction otherwise, and aborts when it is
+// gone.
 void Dialog::acknowledge(nta_leg_t* leg, std::uint32_t sequence) {
   Scratch scratch;
   const std::string branch = "z9hG4bK" + random_hex(8);
-  OutgoingHandle(nta_outgoing_tcreate(leg, nullptr, nullptr, URL_STRING_MAKE(context_.gateway_url.c_str()), SIP_METHOD_ACK, nullptr,
+  OutgoingHandle(nta_outgoing_tcreate(leg, nullptr, nullptr, URL_STRING_MAKE(context_.gateway_url.c_str()),
+                                      SIP_METHOD_ACK, nullptr,
                                       SIPTAG_CSEQ(sip_cseq_create(scratch.get(), sequence, SIP_METHOD_ACK)),
                                       NTATAG_ACK_BRANCH(branch.c_str()), TAG_END()));
 }
@@ -558,8 +597,11 @@ void Dialog::acknowledge(nta_leg_t* leg, std::uint32_t sequence) {
 void Dialog::adopt_timer_of_response(const sip_t* sip) {
   const sip_session_expires_t* expires = sip->sip_session_expires;
   if (expires == nullptr) return timer_.restart(monotonic_now(), 0, false);
-  const bool peer_refreshes = expires->x_refresher != nullptr && equals_ignoring_case(expires->x_refresher, "uas");
-  timer_.restart(monotonic_now(), std::max<std::uint32_t>(kMinSessionExpires, static_cast<std::uint32_t>(expires->x_delta)), !peer_refreshes);
+  const bool peer_refreshes =
+      expires->x_refresher != nullptr && equals_ignoring_case(expires->x_refresher, "uas");
+  timer_.restart(monotonic_now(),
+                 std::max<std::uint32_t>(kMinSessionExpires, static_cast<std::uint32_t>(expires->x_delta)),
+                 !peer_refreshes);
   peer_supports_timer_ = true;
 }
 
@@ -580,9 +622,10 @@ void Dialog::send_bye(const std::string& reason) {
   }
   phase_ = Phase::kClosing;
   timer_.restart(monotonic_now(), 0, false);
-  nta_outgoing_t* bye = nta_outgoing_tcreate(leg_.get(), on_response, reinterpret_cast<nta_outgoing_magic_t*>(this),
-                                             URL_STRING_MAKE(context_.gateway_url.c_str()), SIP_METHOD_BYE, nullptr,
-                                             SIPTAG_REASON_STR(reason.empty() ? nullptr : reason.c_str()), TAG_END());
+  nta_outgoing_t* bye =
+      nta_outgoing_tcreate(leg_.get(), on_response, reinterpret_cast<nta_outgoing_magic_t*>(this),
+                           URL_STRING_MAKE(context_.gateway_url.c_str()), SIP_METHOD_BYE, nullptr,
+                           SIPTAG_REASON_STR(reason.empty() ? nullptr : reason.c_str()), TAG_END());
   if (add(bye, Sent::kBye) == nullptr) finish();
 }
 
@@ -592,12 +635,17 @@ void Dialog::send_offer(const std::string& sdp) {
     return;
   }
   offered_sdp_ = sdp;
-  const std::string headers = timer_.interval_s() == 0 ? "" : fmt::format("Session-Expires: {};refresher={}\r\n", timer_.interval_s(), timer_.we_refresh() ? "uac" : "uas");
-  nta_outgoing_t* request = nta_outgoing_tcreate(
-      leg_.get(), on_response, reinterpret_cast<nta_outgoing_magic_t*>(this), URL_STRING_MAKE(context_.gateway_url.c_str()),
-      SIP_METHOD_INVITE, nullptr, SIPTAG_CONTACT_STR(contact_.c_str()), SIPTAG_ALLOW_STR(kAllow.data()),
-      SIPTAG_SUPPORTED_STR(kSupported.data()), SIPTAG_CONTENT_TYPE_STR("application/sdp"), SIPTAG_PAYLOAD_STR(sdp.c_str()),
-      SIPTAG_HEADER_STR(headers.empty() ? nullptr : headers.c_str()), TAG_END());
+  const std::string headers = timer_.interval_s() == 0
+                                  ? ""
+                                  : fmt::format("Session-Expires: {};refresher={}\r\n", timer_.interval_s(),
+                                                timer_.we_refresh() ? "uac" : "uas");
+  nta_outgoing_t* request =
+      nta_outgoing_tcreate(leg_.get(), on_response, reinterpret_cast<nta_outgoing_magic_t*>(this),
+                           URL_STRING_MAKE(context_.gateway_url.c_str()), SIP_METHOD_INVITE, nullptr,
+                           SIPTAG_CONTACT_STR(contact_.c_str()), SIPTAG_ALLOW_STR(kAllow.data()),
+                           SIPTAG_SUPPORTED_STR(kSupported.data()),
+                           SIPTAG_CONTENT_TYPE_STR("application/sdp"), SIPTAG_PAYLOAD_STR(sdp.c_str()),
+                           SIPTAG_HEADER_STR(headers.empty() ? nullptr : headers.c_str()), TAG_END());
   if (add(request, Sent::kOffer) == nullptr) context_.publish(OfferAnswered{id_, 500, {}});
 }
 
@@ -605,15 +653,17 @@ void Dialog::refresh() {
   const std::string headers = fmt::format("Session-Expires: {};refresher=uac\r\n", timer_.interval_s());
   const bool uses_update = peer_allows_update_ || local_sdp_.empty();
   nta_outgoing_t* request =
-      uses_update ? nta_outgoing_tcreate(leg_.get(), on_response, reinterpret_cast<nta_outgoing_magic_t*>(this),
-                                         URL_STRING_MAKE(context_.gateway_url.c_str()), SIP_METHOD_UPDATE, nullptr,
-                                         SIPTAG_CONTACT_STR(contact_.c_str()), SIPTAG_SUPPORTED_STR(kSupported.data()),
-                                         SIPTAG_HEADER_STR(headers.c_str()), TAG_END())
-                  : nta_outgoing_tcreate(leg_.get(), on_response, reinterpret_cast<nta_outgoing_magic_t*>(this),
-                                         URL_STRING_MAKE(context_.gateway_url.c_str()), SIP_METHOD_INVITE, nullptr,
-                                         SIPTAG_CONTACT_STR(contact_.c_str()), SIPTAG_SUPPORTED_STR(kSupported.data()),
-                                         SIPTAG_CONTENT_TYPE_STR("application/sdp"), SIPTAG_PAYLOAD_STR(local_sdp_.c_str()),
-                                         SIPTAG_HEADER_STR(headers.c_str()), TAG_END());
+      uses_update ? nta_outgoing_tcreate(
+                        leg_.get(), on_response, reinterpret_cast<nta_outgoing_magic_t*>(this),
+                        URL_STRING_MAKE(context_.gateway_url.c_str()), SIP_METHOD_UPDATE, nullptr,
+                        SIPTAG_CONTACT_STR(contact_.c_str()), SIPTAG_SUPPORTED_STR(kSupported.data()),
+                        SIPTAG_HEADER_STR(headers.c_str()), TAG_END())
+                  : nta_outgoing_tcreate(
+                        leg_.get(), on_response, reinterpret_cast<nta_outgoing_magic_t*>(this),
+                        URL_STRING_MAKE(context_.gateway_url.c_str()), SIP_METHOD_INVITE, nullptr,
+                        SIPTAG_CONTACT_STR(contact_.c_str()), SIPTAG_SUPPORTED_STR(kSupported.data()),
+                        SIPTAG_CONTENT_TYPE_STR("application/sdp"), SIPTAG_PAYLOAD_STR(local_sdp_.c_str()),
+                        SIPTAG_HEADER_STR(headers.c_str()), TAG_END());
   if (add(request, Sent::kRefresh) == nullptr) lose("the session could not be refreshed");
 }
 
@@ -636,7 +686,8 @@ void Dialog::receive_offer_response(Sent kind, nta_outgoing_t* request, const si
     if (sip->sip_session_expires != nullptr) adopt_timer_of_response(sip);
   }
   if (kind == Sent::kRefresh) {
-    if (status / 100 != 2) timer_.restart(monotonic_now(), timer_.interval_s(), true);  // refused, but alive: try again
+    if (status / 100 != 2)
+      timer_.restart(monotonic_now(), timer_.interval_s(), true);  // refused, but alive: try again
     return;
   }
   const auto sdp = sdp_of(sip);
@@ -651,11 +702,14 @@ void Dialog::send_info(const SendInfo& command) {
   nta_outgoing_t* request =
       phase_ != Phase::kEstablished
           ? nullptr
-          : nta_outgoing_tcreate(leg_.get(), on_response, reinterpret_cast<nta_outgoing_magic_t*>(this),
-                                 URL_STRING_MAKE(context_.gateway_url.c_str()), SIP_METHOD_INFO, nullptr,
-                                 SIPTAG_CONTENT_TYPE_STR(command.content_type.empty() ? nullptr : command.content_type.c_str()),
-                                 SIPTAG_PAYLOAD_STR(command.body.empty() ? nullptr : command.body.c_str()), TAG_END());
-  if (add(request, Sent::kInfo, command.request) == nullptr) context_.publish(InfoAnswered{id_, command.request, 481});
+          : nta_outgoing_tcreate(
+                leg_.get(), on_response, reinterpret_cast<nta_outgoing_magic_t*>(this),
+                URL_STRING_MAKE(context_.gateway_url.c_str()), SIP_METHOD_INFO, nullptr,
+                SIPTAG_CONTENT_TYPE_STR(command.content_type.empty() ? nullptr
+                                                                     : command.content_type.c_str()),
+                SIPTAG_PAYLOAD_STR(command.body.empty() ? nullptr : command.body.c_str()), TAG_END());
+  if (add(request, Sent::kInfo, command.request) == nullptr)
+    context_.publish(InfoAnswered{id_, command.request, 481});
 }
 
 void Dialog::tick(Time now) {

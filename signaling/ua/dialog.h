@@ -20,9 +20,9 @@ struct StackContext {
   nta_agent_t* agent = nullptr;
   Gateway* gateway = nullptr;
   const SipStackConfig* config = nullptr;
-  std::string gateway_url;                   // where every request is sent to
+  std::string gateway_url;  // where every request is sent to
   std::function<void(SipEvent)> publish;
-  std::function<void(DialogId)> finished;    // the dialog may be destroyed after the current turn
+  std::function<void(DialogId)> finished;  // the dialog may be destroyed after the current turn
   std::function<RequestId()> next_request;
 };
 
@@ -36,8 +36,8 @@ class Dialog {
   Dialog(const Dialog&) = delete;
   Dialog& operator=(const Dialog&) = delete;
 
-  // Takes over `request`, a new INVITE from `source`. Refuses it by itself where control has no say (420, 422);
-  // false then, and the dialog is of no use.
+  // Takes over `request`, a new INVITE from `source`. Refuses it by itself where control has no say (420,
+  // 422); false then, and the dialog is of no use.
   bool receive_invite(nta_incoming_t* request, const sip_t* sip, const Flow& source);
   void send_invite(const SendInvite& command);
   void restore(const DialogState& state);
@@ -51,8 +51,8 @@ class Dialog {
   void answer_request(const AnswerRequest& command);
   void tick(Time now);
 
-  // A 2xx to INVITE that matches no transaction: the far side repeats it, or a fork made another. False when `leg` is
-  // not of the dialog whose INVITE it answers.
+  // A 2xx to INVITE that matches no transaction: the far side repeats it, or a fork made another. False when
+  // `leg` is not of the dialog whose INVITE it answers.
   static bool receive_stray_success(nta_leg_t* leg, const sip_t* sip);
 
  private:
@@ -72,7 +72,8 @@ class Dialog {
   static int on_leg_request(nta_leg_magic_t* dialog, nta_leg_t*, nta_incoming_t* request, const sip_t* sip);
   static int on_ack_or_cancel(nta_incoming_magic_t* dialog, nta_incoming_t* request, const sip_t* sip);
   static int on_response(nta_outgoing_magic_t* dialog, nta_outgoing_t* request, const sip_t* sip);
-  static int on_prack(nta_reliable_magic_t*, nta_reliable_t* reliable, nta_incoming_t* prack, const sip_t* sip);
+  static int on_prack(nta_reliable_magic_t*, nta_reliable_t* reliable, nta_incoming_t* prack,
+                      const sip_t* sip);
 
   // UAS.
   int receive_request(nta_incoming_t* request, const sip_t* sip);
@@ -112,7 +113,7 @@ class Dialog {
   bool is_finished_ = false;
 
   // Identity and route: what DialogState holds.
-  std::string local_;   // with tag once it is known
+  std::string local_;  // with tag once it is known
   std::string remote_;
   std::string call_id_;
   std::string remote_tag_;
@@ -141,7 +142,7 @@ class Dialog {
 
   // Session.
   SessionTimer timer_;
-  std::uint32_t asked_interval_s_ = 0;   // of the peer's INVITE, 0: none
+  std::uint32_t asked_interval_s_ = 0;  // of the peer's INVITE, 0: none
   bool peer_refreshes_ = true;
   bool peer_supports_timer_ = false;
   bool peer_allows_update_ = false;

@@ -16,7 +16,8 @@ std::string text_of(const json::object& object, std::string_view key) {
 
 std::uint32_t number_of(const json::object& object, std::string_view key) {
   const json::value* value = object.if_contains(key);
-  const bool is_number = value != nullptr && value->is_int64() && value->as_int64() >= 0 && value->as_int64() <= UINT32_MAX;
+  const bool is_number =
+      value != nullptr && value->is_int64() && value->as_int64() >= 0 && value->as_int64() <= UINT32_MAX;
   return is_number ? static_cast<std::uint32_t>(value->as_int64()) : 0;
 }
 

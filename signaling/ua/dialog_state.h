@@ -19,10 +19,11 @@ struct DialogState {
   std::uint32_t remote_sequence = 0;
   std::string remote_target;        // the peer's Contact URI
   std::vector<std::string> routes;  // route set in sending order, each a `<uri>`
-  std::optional<Flow> flow;         // the way that requests stay on; a connection does not outlive its process
-  std::string contact;              // ours
-  std::string local_sdp;            // last agreed, for refreshes
-  std::uint32_t invite_sequence = 0;  // CSeq of our INVITE that made it, whose 2xx is to be ACKed again; 0: the peer's
+  std::optional<Flow> flow;  // the way that requests stay on; a connection does not outlive its process
+  std::string contact;       // ours
+  std::string local_sdp;     // last agreed, for refreshes
+  std::uint32_t invite_sequence =
+      0;  // CSeq of our INVITE that made it, whose 2xx is to be ACKed again; 0: the peer's
 
   friend bool operator==(const DialogState&, const DialogState&) = default;
 };
@@ -30,8 +31,8 @@ struct DialogState {
 std::string write(const DialogState& state);
 std::optional<DialogState> parse_dialog_state(std::string_view text);
 
-// Whether requests of a dialog should go back the way its messages came, rather than to the first hop that the peer
-// named: always on a connection, and on UDP when that hop is a name or an address behind a NAT.
+// Whether requests of a dialog should go back the way its messages came, rather than to the first hop that
+// the peer named: always on a connection, and on UDP when that hop is a name or an address behind a NAT.
 bool stays_on_flow(const Flow& flow, std::string_view first_hop_uri, bool is_record_routed);
 
 }  // namespace vas::signaling

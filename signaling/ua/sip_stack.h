@@ -16,16 +16,18 @@ struct SipStackConfig {
   std::uint32_t session_expires_s = 1800;  // RFC 4028 §4.2: what our INVITEs ask for
 };
 
-// Listens on loopback UDP alone and hears the gateway alone. Sends everything through the gateway, so it never
-// resolves a name. Its timers follow the monotonic clock.
+// Listens on loopback UDP alone and hears the gateway alone. Sends everything through the gateway, so it
+// never resolves a name. Its timers follow the monotonic clock.
 //
 // Threads: send() from any; events go into the inbox that was given, which the caller drains.
-// Bounds:  both inboxes. A full command inbox refuses; a full event inbox makes the stack wait, and the loopback
+// Bounds:  both inboxes. A full command inbox refuses; a full event inbox makes the stack wait, and the
+// loopback
 //          socket's buffer then sheds load.
 class SipStack {
  public:
   // `gateway` and `events` outlive the stack. Stacks of one process are opened one after the other.
-  static Result<std::unique_ptr<SipStack>> open(const SipStackConfig& config, Gateway& gateway, Inbox<SipEvent>& events);
+  static Result<std::unique_ptr<SipStack>> open(const SipStackConfig& config, Gateway& gateway,
+                                                Inbox<SipEvent>& events);
   virtual ~SipStack() = default;
 
   virtual const Endpoint& loopback() const = 0;

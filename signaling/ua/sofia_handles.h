@@ -12,7 +12,9 @@ namespace vas::signaling {
 template <auto Destroy>
 struct Destroyer {
   template <typename T>
-  void operator()(T* handle) const { Destroy(handle); }
+  void operator()(T* handle) const {
+    Destroy(handle);
+  }
 };
 
 using LegHandle = std::unique_ptr<nta_leg_t, Destroyer<nta_leg_destroy>>;

@@ -33,9 +33,11 @@ namespace {
 constexpr std::size_t kInboxCapacity = 65536;
 constexpr std::size_t kCommandsAtOnce = 256;
 constexpr su_duration_t kTickMs = 1000;
-constexpr std::uint64_t kOwnDialogBit = 1ULL << 63;  // ids that the stack draws, beside those that control draws
+constexpr std::uint64_t kOwnDialogBit = 1ULL
+                                        << 63;  // ids that the stack draws, beside those that control draws
 
-// Wall time as it was at start plus what the monotonic clock says since: a step of the system's clock moves no timer.
+// Wall time as it was at start plus what the monotonic clock says since: a step of the system's clock moves
+// no timer.
 std::uint64_t anchored_nanoseconds() {
   static const std::uint64_t anchor = [] {
     const auto wall = static_cast<std::uint64_t>(wall_now().time_since_epoch().count()) * 1'000'000;
@@ -155,12 +157,15 @@ void SofiaStack::run(std::promise<Result<Endpoint>>& started) {
 }
 
 bool SofiaStack::create_agent() {
-  agent_.reset(nta_agent_create(root_.get(), URL_STRING_MAKE("sip:127.0.0.1:*;transport=udp"), nullptr, nullptr, NTATAG_UA(1),
-                                NTATAG_UDP_MTU(65535), NTATAG_MAXSIZE(65536), NTATAG_RPORT(0), NTATAG_SERVER_RPORT(0),
-                                NTATAG_USE_NAPTR(0), NTATAG_USE_SRV(0), TAG_END()));
+  agent_.reset(nta_agent_create(root_.get(), URL_STRING_MAKE("sip:127.0.0.1:*;transport=udp"), nullptr,
+                                nullptr, NTATAG_UA(1), NTATAG_UDP_MTU(65535), NTATAG_MAXSIZE(65536),
+                                NTATAG_RPORT(0), NTATAG_SERVER_RPORT(0), NTATAG_USE_NAPTR(0),
+                                NTATAG_USE_SRV(0), TAG_END()));
   if (!agent_) return false;
-  default_leg_.reset(nta_leg_tcreate(agent_.get(), on_request, reinterpret_cast<nta_leg_magic_t*>(this), NTATAG_NO_DIALOG(1), TAG_END()));
-  stray_responses_.reset(nta_outgoing_default(agent_.get(), on_stray_response, reinterpret_cast<nta_outgoing_magic_t*>(this)));
+  default_leg_.reset(nta_leg_tcreate(agent_.get(), on_request, reinterpret_cast<nta_leg_magic_t*>(this),
+                                     NTATAG_NO_DIALOG(1), TAG_END()));
+  stray_responses_.reset(
+      nta_outgoing_default(agent_.get(), on_stray_response, reinterpret_cast<nta_outgoing_magic_t*>(this)));
   context_ = {.agent = agent_.get(),
               .gateway = &gateway_,
               .config = &config_,
@@ -172,10 +177,12 @@ bool SofiaStack::create_agent() {
 }
 
 int SofiaStack::on_stray_response(nta_outgoing_magic_t* stack, nta_outgoing_t*, const sip_t* sip) {
-  const bool is_invite_success = sip != nullptr && sip->sip_status != nullptr && sip->sip_status->st_status / 100 == 2 &&
-                                 sip->sip_cseq->cs_method == sip_method_invite && sip->sip_to->a_tag != nullptr;
+  const bool is_invite_success =
+      sip != nullptr && sip->sip_status != nullptr && sip->sip_status->st_status / 100 == 2 &&
+      sip->sip_cseq->cs_method == sip_method_invite && sip->sip_to->a_tag != nullptr;
   if (!is_invite_success) return 0;
-  nta_leg_t* leg = nta_leg_by_call_id(reinterpret_cast<SofiaStack*>(stack)->agent_.get(), sip->sip_call_id->i_id);
+  nta_leg_t* leg =
+      nta_leg_by_call_id(reinterpret_cast<SofiaStack*>(stack)->agent_.get(), sip->sip_call_id->i_id);
   if (leg != nullptr) Dialog::receive_stray_success(leg, sip);
   return 0;
 }
@@ -216,7 +223,9 @@ int SofiaStack::receive(nta_incoming_t* request, const sip_t* sip) {
   if (sip->sip_to->a_tag != nullptr) return 481;
   if (method == sip_method_options) return 200;
   if (method != sip_method_invite) {
-    nta_incoming_treply(request, SIP_405_METHOD_NOT_ALLOWED, SIPTAG_ALLOW_STR("INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO"), TAG_END());
+    nta_incoming_treply(request, SIP_405_METHOD_NOT_ALLOWED,
+                        SIPTAG_ALLOW_STR("INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO"),
+                        TAG_END());
     nta_incoming_destroy(request);
     return 0;
   }
@@ -247,21 +256,26 @@ void SofiaStack::on_tick(su_root_magic_t*, su_timer_t*, su_timer_arg_t* stack) {
 }
 
 void SofiaStack::handle(SipCommand&& command) {
-  if (const auto* invite = std::get_if<SendInvite>(&command)) return add_dialog(invite->dialog).send_invite(*invite);
-  if (const auto* saved = std::get_if<RestoreDialog>(&command)) return add_dialog(saved->dialog).restore(saved->state);
+  if (const auto* invite = std::get_if<SendInvite>(&command))
+    return add_dialog(invite->dialog).send_invite(*invite);
+  if (const auto* saved = std::get_if<RestoreDialog>(&command))
+    return add_dialog(saved->dialog).restore(saved->state);
   std::visit(
       [this](const auto& each) {
         using Command = std::decay_t<decltype(each)>;
-        if constexpr (!std::is_same_v<Command, std::monostate> && !std::is_same_v<Command, SendInvite> && !std::is_same_v<Command, RestoreDialog>) {
+        if constexpr (!std::is_same_v<Command, std::monostate> && !std::is_same_v<Command, SendInvite> &&
+                      !std::is_same_v<Command, RestoreDialog>) {
           Dialog* dialog = find(each.dialog);
-          if (dialog == nullptr) return;  // it ended while the command was on its way; the event is on its way back
+          if (dialog == nullptr)
+            return;  // it ended while the command was on its way; the event is on its way back
           if constexpr (std::is_same_v<Command, AnswerInvite>) dialog->answer_invite(each);
           if constexpr (std::is_same_v<Command, CancelInvite>) dialog->cancel();
           if constexpr (std::is_same_v<Command, SendBye>) dialog->send_bye(each.reason);
           if constexpr (std::is_same_v<Command, SendOffer>) dialog->send_offer(each.sdp);
           if constexpr (std::is_same_v<Command, SendInfo>) dialog->send_info(each);
           if constexpr (std::is_same_v<Command, AnswerRequest>) dialog->answer_request(each);
-          if constexpr (std::is_same_v<Command, SaveDialog>) publish(DialogSaved{each.dialog, dialog->state()});
+          if constexpr (std::is_same_v<Command, SaveDialog>)
+            publish(DialogSaved{each.dialog, dialog->state()});
         }
       },
       command);
@@ -269,7 +283,8 @@ void SofiaStack::handle(SipCommand&& command) {
 
 }  // namespace
 
-Result<std::unique_ptr<SipStack>> SipStack::open(const SipStackConfig& config, Gateway& gateway, Inbox<SipEvent>& events) {
+Result<std::unique_ptr<SipStack>> SipStack::open(const SipStackConfig& config, Gateway& gateway,
+                                                 Inbox<SipEvent>& events) {
   auto stack = std::make_unique<SofiaStack>(config, gateway, events);
   const auto started = stack->start();
   if (!started) return Error{started.error()};

@@ -64,7 +64,8 @@ std::string header_lines(const std::vector<Header>& headers) {
 
 std::string contact_text(const Gateway& gateway, const Flow& flow) {
   const bool is_tcp = flow.transport == Transport::kTcp;
-  return fmt::format("<sip:vas@{}{}>", to_string(gateway.contact_endpoint(flow)), is_tcp ? ";transport=tcp" : "");
+  return fmt::format("<sip:vas@{}{}>", to_string(gateway.contact_endpoint(flow)),
+                     is_tcp ? ";transport=tcp" : "");
 }
 
 }  // namespace vas::signaling

@@ -19,8 +19,8 @@ std::string url_text(const url_t* url);
 std::string header_text(Scratch& scratch, const sip_header_t* header);  // the value alone
 std::string unknown_header(const sip_t* sip, std::string_view name);    // empty where it is not there
 std::optional<std::string> sdp_of(const sip_t* sip);
-std::vector<std::string> uris_of(const sip_record_route_t* route);      // each as `<uri>`
-std::string unsupported_of(const sip_require_t* require);               // option tags that we do not know
+std::vector<std::string> uris_of(const sip_record_route_t* route);  // each as `<uri>`
+std::string unsupported_of(const sip_require_t* require);           // option tags that we do not know
 
 // Header lines for SIPTAG_HEADER_STR. One with a control character is left out: no CR or LF is ever written.
 std::string header_lines(const std::vector<Header>& headers);

@@ -26,7 +26,11 @@ constexpr int kTelephoneEvent = 101;
 class Party {
  public:
   Party(const CallerOptions& options, Gateway& gateway, SipStack& stack, Inbox<SipEvent>& events)
-      : options_(options), stack_(stack), events_(events), local_(gateway.listening().front()), rtp_(local_.address, options.audio) {}
+      : options_(options),
+        stack_(stack),
+        events_(events),
+        local_(gateway.listening().front()),
+        rtp_(local_.address, options.audio) {}
 
   CallerReport run() {
     deadline_ = monotonic_now() + seconds(options_.wait);
@@ -63,7 +67,8 @@ class Party {
     std::vector<Header> headers;
     if (!options_.token.empty()) headers.push_back({"X-Cloudonix-Session", options_.token});
     if (!options_.domain.empty()) headers.push_back({"X-Cloudonix-Domain", options_.domain});
-    stack_.send(SendInvite{dialog_, options_.dial, fmt::format("<sip:{}@{}>", options_.from, to_string(local_)),
+    stack_.send(SendInvite{dialog_, options_.dial,
+                           fmt::format("<sip:{}@{}>", options_.from, to_string(local_)),
                            "<" + options_.dial + ">", description(), headers});
   }
 
@@ -75,7 +80,8 @@ class Party {
     if (std::holds_alternative<ByeReceived>(event)) return hung_up("them");
     if (std::holds_alternative<DialogLost>(event)) return hung_up("lost");
     if (const auto* offer = std::get_if<OfferReceived>(&event)) on_offer(*offer);
-    if (const auto* info = std::get_if<InfoReceived>(&event)) stack_.send(AnswerRequest{info->dialog, info->request, 200, "OK", ""});
+    if (const auto* info = std::get_if<InfoReceived>(&event))
+      stack_.send(AnswerRequest{info->dialog, info->request, 200, "OK", ""});
   }
 
   void on_invite(const InviteReceived& invite) {
@@ -105,7 +111,8 @@ class Party {
     report_.outcome = "answered";
     report_.status = 200;
     answered_at_ = monotonic_now();
-    deadline_ = options_.seconds > 0 ? answered_at_ + seconds(options_.seconds) : answered_at_ + std::chrono::hours(24);
+    deadline_ = options_.seconds > 0 ? answered_at_ + seconds(options_.seconds)
+                                     : answered_at_ + std::chrono::hours(24);
     if (!options_.press.empty()) rtp_.press(options_.press);
   }
 
@@ -182,7 +189,8 @@ std::optional<std::string> run_caller(const CallerOptions& options, CallerReport
   auto stack = SipStack::open({.user_agent = "vas-caller"}, **gateway, events);
   if (!stack) return stack.error();
   (*gateway)->start((*stack)->loopback());
-  if (options.announces) std::fprintf(stderr, "listening %s\n", to_string((*gateway)->listening().front()).c_str());
+  if (options.announces)
+    std::fprintf(stderr, "listening %s\n", to_string((*gateway)->listening().front()).c_str());
   report = Party(options, **gateway, **stack, events).run();
   (*stack).reset();
   (*gateway)->stop();

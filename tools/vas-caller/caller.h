@@ -12,17 +12,17 @@
 namespace vas::caller {
 
 struct CallerOptions {
-  std::string dial;    // sip:user@address:port; empty: wait for a call
-  Endpoint listen;     // SIP; port 0: any
+  std::string dial;  // sip:user@address:port; empty: wait for a call
+  Endpoint listen;   // SIP; port 0: any
   std::string from = "caller";
   std::string token;
   std::string domain;
   std::vector<std::int16_t> audio;
   std::string codec = "PCMU";
-  std::string press;   // DTMF, a second after the answer
-  double seconds = 5;  // to talk before hanging up; 0: until the other side does
-  double wait = 60;    // for the call to come, or to be answered
-  int reject = 0;      // answer a call with this code instead
+  std::string press;       // DTMF, a second after the answer
+  double seconds = 5;      // to talk before hanging up; 0: until the other side does
+  double wait = 60;        // for the call to come, or to be answered
+  int reject = 0;          // answer a call with this code instead
   bool announces = false;  // print the SIP address on standard error when ready
 };
 

@@ -47,10 +47,15 @@ int main(int argc, char** argv) {
   app.add_option("--play", play, "WAV to play in a circle: mono, 16 bit, 8000 Hz");
   app.add_option("--tone", tone, "Or a tone to play, in Hz");
   app.add_option("--record", record, "WAV to write what was heard to");
-  app.add_option("--codec", options.codec, "PCMU or PCMA")->check(CLI::IsMember({"PCMU", "PCMA"}))->capture_default_str();
+  app.add_option("--codec", options.codec, "PCMU or PCMA")
+      ->check(CLI::IsMember({"PCMU", "PCMA"}))
+      ->capture_default_str();
   app.add_option("--dtmf", options.press, "Digits to press after the answer");
-  app.add_option("--seconds", options.seconds, "Seconds to talk before hanging up; 0: until the other side does")->capture_default_str();
-  app.add_option("--wait", options.wait, "Seconds to wait for a call, or for its answer")->capture_default_str();
+  app.add_option("--seconds", options.seconds,
+                 "Seconds to talk before hanging up; 0: until the other side does")
+      ->capture_default_str();
+  app.add_option("--wait", options.wait, "Seconds to wait for a call, or for its answer")
+      ->capture_default_str();
   app.add_option("--reject", options.reject, "Answer a call with this SIP code instead of taking it");
   app.add_flag("--announce", options.announces, "Print the SIP address on standard error when ready");
   CLI11_PARSE(app, argc, argv);

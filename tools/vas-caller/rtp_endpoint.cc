@@ -18,7 +18,8 @@ constexpr int kFramesBeforeDigits = 50;          // a second after the answer, w
 
 RtpProfile* make_profile(int telephone_event_type) {
   RtpProfile* profile = rtp_profile_clone(&av_profile);
-  if (telephone_event_type > 0) rtp_profile_set_payload(profile, telephone_event_type, payload_type_clone(&payload_type_telephone_event));
+  if (telephone_event_type > 0)
+    rtp_profile_set_payload(profile, telephone_event_type, payload_type_clone(&payload_type_telephone_event));
   return profile;
 }
 

@@ -36,7 +36,8 @@ double energy(std::span<const std::int16_t> block) {
 std::vector<std::int16_t> make_tone(double hertz, double seconds) {
   std::vector<std::int16_t> samples(static_cast<std::size_t>(seconds * kSampleRate));
   for (std::size_t i = 0; i < samples.size(); ++i) {
-    samples[i] = static_cast<std::int16_t>(12000 * std::sin(2 * std::numbers::pi * hertz * static_cast<double>(i) / kSampleRate));
+    samples[i] = static_cast<std::int16_t>(
+        12000 * std::sin(2 * std::numbers::pi * hertz * static_cast<double>(i) / kSampleRate));
   }
   return samples;
 }
@@ -52,7 +53,8 @@ HeardTone find_tone(const std::vector<std::int16_t>& samples) {
     const double total = energy(block);
     if (total < kAudible) continue;
     all += total;
-    for (int hertz = kFirst; hertz <= kLast; hertz += 10) found[static_cast<std::size_t>(hertz / 10)] += energy_at(block, hertz);
+    for (int hertz = kFirst; hertz <= kLast; hertz += 10)
+      found[static_cast<std::size_t>(hertz / 10)] += energy_at(block, hertz);
   }
   if (all == 0) return {};
   HeardTone heard;

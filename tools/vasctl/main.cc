@@ -19,8 +19,9 @@ std::string summary(const std::string& line) {
     if (field == nullptr || field->is_null()) return std::string("-");
     return field->is_string() ? std::string(field->as_string()) : boost::json::serialize(*field);
   };
-  return text("start") + "  " + text("direction") + "  " + text("from") + " -> " + text("to") + "  " + text("disposition") + "  " + text("billsec") +
-         " s  " + text("termination_reason") + " (" + text("ended_by") + ")  " + text("codec") + "  " + text("id");
+  return text("start") + "  " + text("direction") + "  " + text("from") + " -> " + text("to") + "  " +
+         text("disposition") + "  " + text("billsec") + " s  " + text("termination_reason") + " (" +
+         text("ended_by") + ")  " + text("codec") + "  " + text("id");
 }
 
 int print_records(const std::string& data_dir, std::size_t last, bool as_json) {
@@ -46,7 +47,9 @@ int main(int argc, char** argv) {
   CLI::App app{"vasctl: looks into a VAS node"};
   app.require_subcommand(1);
   std::string data_dir = "vas-data";
-  app.add_option("--data-dir", data_dir, "Folder that vas keeps its data in")->envname("VAS_DATA_DIR")->capture_default_str();
+  app.add_option("--data-dir", data_dir, "Folder that vas keeps its data in")
+      ->envname("VAS_DATA_DIR")
+      ->capture_default_str();
   auto* cdr = app.add_subcommand("cdr", "Print the last call records, oldest first");
   std::size_t last = 10;
   bool as_json = false;

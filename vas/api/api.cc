@@ -35,9 +35,11 @@ std::optional<std::string> decode(std::string_view segment) {
 }  // namespace
 
 HttpHandler make_api(SessionService& service) {
-  return [&service, sessions = SessionResource(service)](const HttpRequest& request, const std::shared_ptr<Responder>& responder) mutable {
+  return [&service, sessions = SessionResource(service)](
+             const HttpRequest& request, const std::shared_ptr<Responder>& responder) mutable {
     std::vector<std::string> path;
-    for (const std::string_view segment : split(std::string_view(request.path).substr(request.path.empty() ? 0 : 1), '/')) {
+    for (const std::string_view segment :
+         split(std::string_view(request.path).substr(request.path.empty() ? 0 : 1), '/')) {
       const auto decoded = decode(segment);
       if (!decoded) return responder->send(problem(400, "The path is not properly percent-encoded."));
       path.push_back(*decoded);

@@ -63,7 +63,8 @@ class OneAnswer final : public Responder {
 
 class HttpServerImpl final : public HttpServer {
  public:
-  HttpServerImpl(asio::io_context& context, HttpHandler handler) : acceptor_(context), handler_(std::move(handler)) {}
+  HttpServerImpl(asio::io_context& context, HttpHandler handler)
+      : acceptor_(context), handler_(std::move(handler)) {}
   void open(const tcp::endpoint& endpoint) {
     acceptor_.open(endpoint.protocol());
     acceptor_.set_option(asio::socket_base::reuse_address(true));
@@ -109,10 +110,11 @@ void Connection::read() {
   http::async_read_header(stream_, buffer_, *parser_, [self](beast::error_code failure, std::size_t) {
     if (failure) return self->on_read_failure(failure);
     self->stream_.expires_after(kRequestDeadline);
-    http::async_read(self->stream_, self->buffer_, *self->parser_, [self](beast::error_code body_failure, std::size_t) {
-      if (body_failure) return self->on_read_failure(body_failure);
-      self->handle();
-    });
+    http::async_read(self->stream_, self->buffer_, *self->parser_,
+                     [self](beast::error_code body_failure, std::size_t) {
+                       if (body_failure) return self->on_read_failure(body_failure);
+                       self->handle();
+                     });
   });
 }
 
@@ -120,7 +122,8 @@ void Connection::on_read_failure(const beast::error_code& failure) {
   if (failure == http::error::body_limit) {
     return send(problem(413, "The body is over 256 KiB. Send a smaller one.", true));
   }
-  const bool is_silent = failure == http::error::end_of_stream || failure == beast::error::timeout || failure == asio::error::operation_aborted ||
+  const bool is_silent = failure == http::error::end_of_stream || failure == beast::error::timeout ||
+                         failure == asio::error::operation_aborted ||
                          failure == asio::error::connection_reset || failure == http::error::partial_message;
   if (is_silent) return;
   send(problem(400, "The request is not HTTP/1.1: " + failure.message() + ".", true));
@@ -159,12 +162,13 @@ void Connection::send(HttpResponse answer) {
     response_->content_length(response_->body().size());
   }
   stream_.expires_after(kRequestDeadline);
-  http::async_write(stream_, *response_, [self = shared_from_this(), keeps_alive](beast::error_code failure, std::size_t) {
-    if (failure) return;
-    if (keeps_alive) return self->read();
-    beast::error_code ignored;
-    self->stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
-  });
+  http::async_write(stream_, *response_,
+                    [self = shared_from_this(), keeps_alive](beast::error_code failure, std::size_t) {
+                      if (failure) return;
+                      if (keeps_alive) return self->read();
+                      beast::error_code ignored;
+                      self->stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+                    });
 }
 
 void Connection::watch(std::function<void()> gone) {
@@ -172,7 +176,8 @@ void Connection::watch(std::function<void()> gone) {
   wait_for_close();
 }
 
-// A readable socket with nothing to read is a client that left. Bytes there are its next request: it is alive.
+// A readable socket with nothing to read is a client that left. Bytes there are its next request: it is
+// alive.
 void Connection::wait_for_close() {
   stream_.socket().async_wait(tcp::socket::wait_read, [weak = weak_from_this()](beast::error_code failure) {
     const auto self = weak.lock();
@@ -187,7 +192,8 @@ void Connection::wait_for_close() {
 
 }  // namespace
 
-Result<std::unique_ptr<HttpServer>> HttpServer::open(asio::io_context& context, const Endpoint& listen, HttpHandler handler) {
+Result<std::unique_ptr<HttpServer>> HttpServer::open(asio::io_context& context, const Endpoint& listen,
+                                                     HttpHandler handler) {
   auto server = std::make_unique<HttpServerImpl>(context, std::move(handler));
   try {
     const auto address = asio::ip::make_address(vas::to_string(listen.address));

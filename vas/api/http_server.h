@@ -52,7 +52,8 @@ class HttpServer {
   static constexpr std::size_t kMaxConnections = 20'000;
   static constexpr std::size_t kMaxBodyBytes = 256 * 1024;
 
-  static Result<std::unique_ptr<HttpServer>> open(boost::asio::io_context& context, const Endpoint& listen, HttpHandler handler);
+  static Result<std::unique_ptr<HttpServer>> open(boost::asio::io_context& context, const Endpoint& listen,
+                                                  HttpHandler handler);
   virtual ~HttpServer() = default;
   virtual Endpoint listening() const = 0;
 };

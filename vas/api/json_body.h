@@ -1,4 +1,5 @@
-// Reads a request's JSON object strictly: every field named, typed and known, or a 400 that says which is not.
+// Reads a request's JSON object strictly: every field named, typed and known, or a 400 that says which is
+// not.
 #pragma once
 
 #include <boost/json.hpp>
@@ -18,7 +19,8 @@ class JsonBody {
   // An empty body counts as {}. `error()` holds the complaint when this is no JSON object.
   explicit JsonBody(const HttpRequest& request) {
     if (request.body.empty()) return;
-    const std::string_view type = trim(std::string_view(request.content_type).substr(0, request.content_type.find(';')));
+    const std::string_view type =
+        trim(std::string_view(request.content_type).substr(0, request.content_type.find(';')));
     if (!type.empty() && !equals_ignoring_case(type, "application/json")) {
       wrong_type_ = true;
       fail("Content-Type must be application/json");
@@ -48,18 +50,21 @@ class JsonBody {
       return {};
     }
     std::string content(value->as_string());
-    if (has_control_characters(content) || content.size() > 4096) fail("`" + std::string(name) + "` has control characters or is over 4096 bytes");
+    if (has_control_characters(content) || content.size() > 4096)
+      fail("`" + std::string(name) + "` has control characters or is over 4096 bytes");
     if (is_required && content.empty()) fail("`" + std::string(name) + "` is empty");
     return content;
   }
   // Nothing where it is absent or null; `is_there` tells the two apart.
-  std::optional<std::int64_t> integer(std::string_view name, std::int64_t least, std::int64_t most, bool* is_there = nullptr) {
+  std::optional<std::int64_t> integer(std::string_view name, std::int64_t least, std::int64_t most,
+                                      bool* is_there = nullptr) {
     known_.push_back(name);
     const boost::json::value* value = object_.if_contains(name);
     if (is_there != nullptr) *is_there = value != nullptr;
     if (value == nullptr || value->is_null()) return {};
     if (!value->is_int64() || value->as_int64() < least || value->as_int64() > most) {
-      fail("`" + std::string(name) + "` must be a whole number from " + std::to_string(least) + " to " + std::to_string(most) + ", or null");
+      fail("`" + std::string(name) + "` must be a whole number from " + std::to_string(least) + " to " +
+           std::to_string(most) + ", or null");
       return {};
     }
     return value->as_int64();
@@ -73,7 +78,8 @@ class JsonBody {
   void refuse_other_fields() {
     for (const auto& member : object_) {
       bool is_known = false;
-      for (const std::string_view each : known_) is_known = is_known || each == std::string_view(member.key());
+      for (const std::string_view each : known_)
+        is_known = is_known || each == std::string_view(member.key());
       if (!is_known) return fail("`" + std::string(member.key()) + "` is not a field of this request");
     }
   }

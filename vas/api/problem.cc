@@ -25,7 +25,8 @@ const char* title_of(int status) {
 
 HttpResponse problem(int status, const std::string& detail, bool closes) {
   HttpResponse response{.status = status, .content_type = "application/problem+json", .closes = closes};
-  response.body = boost::json::serialize(boost::json::object{{"type", "about:blank"}, {"title", title_of(status)}, {"status", status}, {"detail", detail}});
+  response.body = boost::json::serialize(boost::json::object{
+      {"type", "about:blank"}, {"title", title_of(status)}, {"status", status}, {"detail", detail}});
   if (status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
   return response;
 }

@@ -36,15 +36,22 @@ HttpResponse poll_response(PollOutcome outcome) {
     case PollOutcome::kConnected: return status_response(Status::kConnected);
     case PollOutcome::kGone: break;
   }
-  return {.status = 205, .body = "{\"status\":\"disconnected\"}", .headers = {{"X-Session-Status", "disconnected"}}, .closes = true};
+  return {.status = 205,
+          .body = "{\"status\":\"disconnected\"}",
+          .headers = {{"X-Session-Status", "disconnected"}},
+          .closes = true};
 }
 
-bool is_callback_url(std::string_view url) { return url.empty() || url.starts_with("http://") || url.starts_with("https://"); }
+bool is_callback_url(std::string_view url) {
+  return url.empty() || url.starts_with("http://") || url.starts_with("https://");
+}
 
 }  // namespace
 
-// One resource a case: /<domain>/{outgoing,incoming}/<msisdn>[/<token>], /sessions[/<token>], /ringing/<msisdn>/<token>.
-void SessionResource::handle(const HttpRequest& request, const std::vector<std::string>& path, const std::shared_ptr<Responder>& responder) {
+// One resource a case: /<domain>/{outgoing,incoming}/<msisdn>[/<token>], /sessions[/<token>],
+// /ringing/<msisdn>/<token>.
+void SessionResource::handle(const HttpRequest& request, const std::vector<std::string>& path,
+                             const std::shared_ptr<Responder>& responder) {
   Call call{request, path, responder, path.empty() ? nullptr : service_.directory().find_domain(path[0])};
   const std::string kind = path.size() > 1 ? path[1] : "";
   const bool is_directed = kind == "outgoing" || kind == "incoming";
@@ -68,7 +75,9 @@ bool SessionResource::authorize(Call& call, bool applications_too) {
   constexpr std::string_view kScheme = "Bearer ";
   const std::string& header = call.request.authorization;
   const bool is_bearer = starts_with_ignoring_case(header, kScheme);
-  const auto* key = is_bearer ? service_.directory().authenticate(trim(std::string_view(header).substr(kScheme.size()))) : nullptr;
+  const auto* key =
+      is_bearer ? service_.directory().authenticate(trim(std::string_view(header).substr(kScheme.size())))
+                : nullptr;
   if (key == nullptr) {
     call.responder->send(problem(401, "Send `Authorization: Bearer KEY` with a key that exists."));
     return false;
@@ -76,7 +85,8 @@ bool SessionResource::authorize(Call& call, bool applications_too) {
   if (call.domain == nullptr) {
     // Only who may see every domain learns that one does not exist.
     const bool may_know = key->scope == directory::KeyScope::kSystem;
-    call.responder->send(may_know ? problem(404, "There is no such domain.") : problem(401, "This key has no authority over the domain."));
+    call.responder->send(may_know ? problem(404, "There is no such domain.")
+                                  : problem(401, "This key has no authority over the domain."));
     return false;
   }
   if (!service_.directory().is_authorized(*key, *call.domain, applications_too)) {
@@ -89,9 +99,11 @@ bool SessionResource::authorize(Call& call, bool applications_too) {
 void SessionResource::create(Call& call, Direction direction) {
   if (call.request.method != "POST") return call.responder->send(not_allowed("POST"));
   if (!authorize(call, direction == Direction::kIncoming)) return;
-  if (service_.is_draining()) return call.responder->send(problem(503, "This node is shutting down. Use another one."));
+  if (service_.is_draining())
+    return call.responder->send(problem(503, "This node is shutting down. Use another one."));
   const auto* subscriber = service_.directory().find_subscriber(call.domain->id, call.path[2]);
-  if (subscriber == nullptr) return call.responder->send(problem(404, "The domain has no subscriber with this MSISDN."));
+  if (subscriber == nullptr)
+    return call.responder->send(problem(404, "The domain has no subscriber with this MSISDN."));
 
   JsonBody body(call.request);
   NewSession request{.domain = call.domain, .subscriber = subscriber, .direction = direction};
@@ -106,9 +118,12 @@ void SessionResource::create(Call& call, Direction direction) {
   request.callback = body.text("callback");
   body.refuse_other_fields();
   if (body.error()) return call.responder->send(problem(body.error_status(), *body.error()));
-  if (!is_callback_url(request.callback)) return call.responder->send(problem(400, "`callback` must be an http or https URL."));
+  if (!is_callback_url(request.callback))
+    return call.responder->send(problem(400, "`callback` must be an http or https URL."));
 
-  const auto wrong = service_.create(request, [responder = call.responder](const Session* session) { responder->send(session_response(session)); });
+  const auto wrong = service_.create(request, [responder = call.responder](const Session* session) {
+    responder->send(session_response(session));
+  });
   if (wrong) call.responder->send(problem(400, "`" + *wrong + "`."));
 }
 
@@ -128,9 +143,11 @@ const Session* SessionResource::find(const Call& call, const std::string& token)
   return session != nullptr && session->domain_id == call.domain->id ? session : nullptr;
 }
 
-const Session* SessionResource::find(const Call& call, Direction direction, const std::string& msisdn, const std::string& token) const {
+const Session* SessionResource::find(const Call& call, Direction direction, const std::string& msisdn,
+                                     const std::string& token) const {
   const Session* session = find(call, token);
-  const bool matches = session != nullptr && session->direction == direction && session->msisdn == directory::without_plus(msisdn);
+  const bool matches = session != nullptr && session->direction == direction &&
+                       session->msisdn == directory::without_plus(msisdn);
   return matches ? session : nullptr;
 }
 
@@ -140,7 +157,8 @@ void SessionResource::handle_session(Call& call, const Session* session) {
   if (method != "GET" && method != "PATCH" && !(method == "DELETE" && may_delete)) {
     return call.responder->send(not_allowed(may_delete ? "GET, PATCH, DELETE" : "GET, PATCH"));
   }
-  if (session == nullptr) return call.responder->send(problem(404, "There is no such session: it may have ended or expired."));
+  if (session == nullptr)
+    return call.responder->send(problem(404, "There is no such session: it may have ended or expired."));
   if (method == "GET") return call.responder->send(session_response(session));
   if (method == "PATCH") return patch(call, session->token);
   destroy(call, session->token);
@@ -150,21 +168,28 @@ void SessionResource::patch(Call& call, const std::string& token) {
   JsonBody body(call.request);
   SessionChange change;
   change.time_limit_s = body.integer("timeLimit", 1, kMaxTimeLimit, &change.changes_time_limit);
-  if (const auto start = body.integer("callStartTime", 1, kMaxEpochMs)) change.call_start = WallTime(std::chrono::milliseconds(*start));
+  if (const auto start = body.integer("callStartTime", 1, kMaxEpochMs))
+    change.call_start = WallTime(std::chrono::milliseconds(*start));
   body.refuse_other_fields();
   if (body.error()) return call.responder->send(problem(body.error_status(), *body.error()));
-  service_.change(token, change, [responder = call.responder](const Session* session) { responder->send(session_response(session)); });
+  service_.change(token, change, [responder = call.responder](const Session* session) {
+    responder->send(session_response(session));
+  });
 }
 
 void SessionResource::destroy(Call& call, const std::string& token) {
   std::string reason;
   for (const std::string_view each : split(call.request.query, '&')) {
     if (each.empty()) continue;
-    if (!each.starts_with("reason=")) return call.responder->send(problem(400, "The only query parameter is `reason`."));
+    if (!each.starts_with("reason="))
+      return call.responder->send(problem(400, "The only query parameter is `reason`."));
     reason = each.substr(7);
   }
-  const bool is_known = reason.empty() || reason == "timeout" || reason == "denied" || reason == "busy" || reason == "nocredit" || reason == "rejected";
-  if (!is_known) return call.responder->send(problem(400, "`reason` must be timeout, denied, busy, nocredit or rejected."));
+  const bool is_known = reason.empty() || reason == "timeout" || reason == "denied" || reason == "busy" ||
+                        reason == "nocredit" || reason == "rejected";
+  if (!is_known)
+    return call.responder->send(
+        problem(400, "`reason` must be timeout, denied, busy, nocredit or rejected."));
   service_.destroy(token, reason, [responder = call.responder] { responder->send({.status = 204}); });
 }
 
@@ -172,13 +197,18 @@ void SessionResource::destroy(Call& call, const std::string& token) {
 void SessionResource::poll_ringing(Call& call) {
   if (call.request.method != "GET") return call.responder->send(not_allowed("GET"));
   const std::string token = call.path[3];
-  const Session* session = call.domain == nullptr ? nullptr : find(call, Direction::kIncoming, call.path[2], token);
-  const auto* subscriber = session == nullptr ? nullptr : service_.directory().subscriber(session->subscriber_id);
-  const bool may_wait = subscriber != nullptr && subscriber->active && (session->status == Status::kNew || session->status == Status::kRinging);
-  if (!may_wait) return call.responder->send(problem(403, "No call is waiting for this subscriber under this token."));
+  const Session* session =
+      call.domain == nullptr ? nullptr : find(call, Direction::kIncoming, call.path[2], token);
+  const auto* subscriber =
+      session == nullptr ? nullptr : service_.directory().subscriber(session->subscriber_id);
+  const bool may_wait = subscriber != nullptr && subscriber->active &&
+                        (session->status == Status::kNew || session->status == Status::kRinging);
+  if (!may_wait)
+    return call.responder->send(problem(403, "No call is waiting for this subscriber under this token."));
 
   auto& registry = service_.registry();
-  const auto ticket = registry.wait(token, [responder = call.responder](PollOutcome outcome) { responder->send(poll_response(outcome)); });
+  const auto ticket = registry.wait(
+      token, [responder = call.responder](PollOutcome outcome) { responder->send(poll_response(outcome)); });
   if (!ticket) {
     HttpResponse response = problem(429, "Too many polls wait on this session.");
     response.headers.emplace_back("Retry-After", "5");

@@ -16,7 +16,8 @@ class SessionResource {
   explicit SessionResource(SessionService& service) : service_(service) {}
 
   // `path`: what follows /calls, decoded.
-  void handle(const HttpRequest& request, const std::vector<std::string>& path, const std::shared_ptr<Responder>& responder);
+  void handle(const HttpRequest& request, const std::vector<std::string>& path,
+              const std::shared_ptr<Responder>& responder);
 
  private:
   struct Call {
@@ -34,7 +35,8 @@ class SessionResource {
   void patch(Call& call, const std::string& token);
   void destroy(Call& call, const std::string& token);
   const sessions::Session* find(const Call& call, const std::string& token) const;
-  const sessions::Session* find(const Call& call, sessions::Direction direction, const std::string& msisdn, const std::string& token) const;
+  const sessions::Session* find(const Call& call, sessions::Direction direction, const std::string& msisdn,
+                                const std::string& token) const;
 
   SessionService& service_;
 };

@@ -33,10 +33,12 @@ class SessionService {
  public:
   virtual ~SessionService() = default;
 
-  // `done` runs when the session would survive a crash; null: it could not be stored. Says what is wrong with the
-  // routing plan by an error instead.
-  virtual std::optional<std::string> create(const NewSession& request, std::function<void(const sessions::Session*)> done) = 0;
-  virtual void change(const std::string& token, const SessionChange& change, std::function<void(const sessions::Session*)> done) = 0;
+  // `done` runs when the session would survive a crash; null: it could not be stored. Says what is wrong with
+  // the routing plan by an error instead.
+  virtual std::optional<std::string> create(const NewSession& request,
+                                            std::function<void(const sessions::Session*)> done) = 0;
+  virtual void change(const std::string& token, const SessionChange& change,
+                      std::function<void(const sessions::Session*)> done) = 0;
   // `reason`: one of the API's words, or empty.
   virtual void destroy(const std::string& token, const std::string& reason, std::function<void()> done) = 0;
   virtual void mark_ringing(const std::string& token) = 0;

@@ -31,7 +31,8 @@ struct Raw {
 };
 
 std::string is_address(const std::string& text) {
-  return text.empty() || IpAddress::parse(text) ? "" : "`" + text + "` is no IP address (names are not resolved)";
+  return text.empty() || IpAddress::parse(text) ? ""
+                                                : "`" + text + "` is no IP address (names are not resolved)";
 }
 
 std::string is_endpoint(const std::string& text) {
@@ -45,27 +46,38 @@ CLI::Validator validator(std::string (*check)(const std::string&), const char* n
 void add_options(CLI::App& app, Raw& raw) {
   const auto option = [&app](const std::string& name, auto& value, const std::string& text) {
     std::string variable = "VAS_" + name;
-    for (char& c : variable) c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    for (char& c : variable)
+      c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
     return app.add_option("--" + name, value, text)->envname(variable)->capture_default_str();
   };
   const auto address = validator(is_address, "ADDRESS");
   const auto endpoint = validator(is_endpoint, "ADDRESS:PORT");
   option("data-dir", raw.config.data_dir, "Folder for the store, the call journal and the records");
-  option("directory", raw.config.directory_file, "JSON file with tenants, domains, subscribers, trunks and API keys");
+  option("directory", raw.config.directory_file,
+         "JSON file with tenants, domains, subscribers, trunks and API keys");
   option("node", raw.config.node, "Name of this node in sessions and records");
-  option("log-level", raw.config.log_level, "Least severe line that is logged")->check(CLI::IsMember({"debug", "info", "warn", "error"}));
-  option("public-url", raw.config.public_url, "URL of the API that backends are told (default: of http-listen)");
+  option("log-level", raw.config.log_level, "Least severe line that is logged")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+  option("public-url", raw.config.public_url,
+         "URL of the API that backends are told (default: of http-listen)");
   option("http-listen", raw.http_listen, "Where the API listens")->check(endpoint);
-  option("sip-listen", raw.sip_listen, "Where SIP listens, over UDP and TCP; may be given more than once")->check(endpoint);
-  option("sip-advertised", raw.sip_advertised, "IPv4 address that SIP peers are told, behind 1:1 NAT")->check(address);
-  option("session-expires", raw.config.session_expires_s, "Seconds between session refreshes (RFC 4028)")->check(CLI::Range(90, 86400));
+  option("sip-listen", raw.sip_listen, "Where SIP listens, over UDP and TCP; may be given more than once")
+      ->check(endpoint);
+  option("sip-advertised", raw.sip_advertised, "IPv4 address that SIP peers are told, behind 1:1 NAT")
+      ->check(address);
+  option("session-expires", raw.config.session_expires_s, "Seconds between session refreshes (RFC 4028)")
+      ->check(CLI::Range(90, 86400));
   option("media-bind", raw.media_bind, "IPv4 address of the media sockets")->check(address);
-  option("media-bind6", raw.media_bind6, "IPv6 address of the media sockets; none: no IPv6 media")->check(address);
-  option("media-advertised", raw.media_advertised, "IPv4 address that SDP says, behind 1:1 NAT")->check(address);
+  option("media-bind6", raw.media_bind6, "IPv6 address of the media sockets; none: no IPv6 media")
+      ->check(address);
+  option("media-advertised", raw.media_advertised, "IPv4 address that SDP says, behind 1:1 NAT")
+      ->check(address);
   option("media-port-min", raw.port_min, "First port of the media range")->check(CLI::Range(1024, 65534));
   option("media-port-max", raw.port_max, "Last port of the media range")->check(CLI::Range(1025, 65535));
   option("media-workers", raw.workers, "Media threads")->check(CLI::Range(1, 64));
-  option("media-timeout", raw.media_timeout_s, "Seconds without media from either party before a call is hung up")->check(CLI::Range(1, 86400));
+  option("media-timeout", raw.media_timeout_s,
+         "Seconds without media from either party before a call is hung up")
+      ->check(CLI::Range(1, 86400));
 }
 
 std::optional<std::size_t> line_of(const std::string& file, const std::string& key) {
@@ -80,7 +92,8 @@ std::optional<std::size_t> line_of(const std::string& file, const std::string& k
   return {};
 }
 
-// CLI11 does not say where in the file it stumbled. So each key is tried alone, and the first bad one is named.
+// CLI11 does not say where in the file it stumbled. So each key is tried alone, and the first bad one is
+// named.
 std::optional<std::string> find_fault(const std::string& path) {
   std::ifstream in(path);
   if (!in) return "cannot read " + path;
@@ -124,11 +137,13 @@ Result<Config> meaning_of(const Raw& raw) {
   if (!raw.sip_advertised.empty()) config.sip.advertised = IpAddress::parse(raw.sip_advertised);
   if (raw.port_max <= raw.port_min) return Error{"`media-port-max` must be above `media-port-min`"};
   config.media.bind_ipv4 = *IpAddress::parse(raw.media_bind);
-  if (config.media.bind_ipv4.family != AddressFamily::kIpv4) return Error{"`media-bind` must be an IPv4 address; `media-bind6` is for IPv6"};
+  if (config.media.bind_ipv4.family != AddressFamily::kIpv4)
+    return Error{"`media-bind` must be an IPv4 address; `media-bind6` is for IPv6"};
   if (!raw.media_advertised.empty()) config.media.advertised_ipv4 = IpAddress::parse(raw.media_advertised);
   if (!raw.media_bind6.empty()) config.media.bind_ipv6 = IpAddress::parse(raw.media_bind6);
   if (config.media.bind_ipv4.is_unspecified() && !config.media.advertised_ipv4) {
-    return Error{"`media-advertised` is needed where `media-bind` is 0.0.0.0: phones must be told one address"};
+    return Error{
+        "`media-advertised` is needed where `media-bind` is 0.0.0.0: phones must be told one address"};
   }
   config.media.first_port = static_cast<std::uint16_t>(raw.port_min);
   config.media.last_port = static_cast<std::uint16_t>(raw.port_max);
@@ -144,7 +159,8 @@ Result<CommandLine> read_command_line(int argc, const char* const* argv) {
   Raw raw;
   CLI::App app{"vas: a voice application server. Calls, bridges and records for SIP phones."};
   app.set_version_flag("--version", std::string("vas ") + VAS_VERSION);
-  app.add_flag("--check-config", raw.only_checks, "Read the configuration, say what is wrong with it, and stop");
+  app.add_flag("--check-config", raw.only_checks,
+               "Read the configuration, say what is wrong with it, and stop");
   app.set_config("--config", "", "TOML file; every key below is a key of it")->envname("VAS_CONFIG");
   app.allow_config_extras(CLI::config_extras_mode::error);
   app.config_formatter(std::make_shared<CLI::ConfigTOML>());

@@ -28,7 +28,8 @@ struct CommandLine {
   int exit_code = -1;        // 0 or more: stop with it now (--help, --version)
 };
 
-// Reads flags, environment and file, in this order of precedence. The error names the key, and the line of the file.
+// Reads flags, environment and file, in this order of precedence. The error names the key, and the line of
+// the file.
 Result<CommandLine> read_command_line(int argc, const char* const* argv);
 
 }  // namespace vas::app

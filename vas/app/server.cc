@@ -38,11 +38,12 @@ class InboxReader {
 
  private:
   void wait() {
-    descriptor_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code failure) {
-      if (failure) return;
-      drain_();
-      wait();
-    });
+    descriptor_.async_wait(asio::posix::stream_descriptor::wait_read,
+                           [this](boost::system::error_code failure) {
+                             if (failure) return;
+                             drain_();
+                             wait();
+                           });
   }
   asio::posix::stream_descriptor descriptor_;
   std::function<void()> drain_;
@@ -105,9 +106,11 @@ Result<bool> Server::open_storage() {
   auto store = store::Store::open(config_.data_dir + "/vas.sqlite", post);
   if (!store) return Error{store.error()};
   store_ = std::move(*store);
-  auto journal = records::CdrJournal::open(config_.data_dir, [](const records::CallRecord& record, const std::string&) {
-    log::warn(record.session, "call {} was not closed by the process before; its record is written now", record.id);
-  });
+  auto journal =
+      records::CdrJournal::open(config_.data_dir, [](const records::CallRecord& record, const std::string&) {
+        log::warn(record.session, "call {} was not closed by the process before; its record is written now",
+                  record.id);
+      });
   if (!journal) return Error{journal.error()};
   journal_ = std::move(*journal);
   webhooks_ = std::make_unique<webhooks::WebhookClient>(post);
@@ -118,7 +121,9 @@ Result<bool> Server::open_edges() {
   auto gateway = signaling::Gateway::open(config_.sip);
   if (!gateway) return Error{gateway.error()};
   gateway_ = std::move(*gateway);
-  auto sip = signaling::SipStack::open({.user_agent = std::string("VAS/") + VAS_VERSION, .session_expires_s = config_.session_expires_s}, *gateway_, sip_events_);
+  auto sip = signaling::SipStack::open(
+      {.user_agent = std::string("VAS/") + VAS_VERSION, .session_expires_s = config_.session_expires_s},
+      *gateway_, sip_events_);
   if (!sip) return Error{sip.error()};
   sip_ = std::move(*sip);
   media_ = std::make_unique<bridge::MediaPlane>(config_.media);
@@ -139,7 +144,8 @@ Result<bool> Server::start() {
   sessions_->set_call_control(*switchboard_);
 
   sip_reader_ = std::make_unique<InboxReader>(context_, sip_events_.descriptor(), [this] {
-    sip_events_.drain([this](signaling::SipEvent&& event) { switchboard_->on_sip(std::move(event)); }, kEventsAtOnce);
+    sip_events_.drain([this](signaling::SipEvent&& event) { switchboard_->on_sip(std::move(event)); },
+                      kEventsAtOnce);
   });
   media_reader_ = std::make_unique<InboxReader>(context_, media_->descriptor(), [this] {
     media_->drain([this](const bridge::MediaEvent& event) { switchboard_->on_media(event); });
@@ -154,7 +160,8 @@ Result<bool> Server::start() {
     if (!failure) begin_shutdown();
   });
   gateway_->start(sip_->loopback());
-  for (const Endpoint& local : gateway_->listening()) log::info("", "SIP over UDP and TCP at {}", to_string(local));
+  for (const Endpoint& local : gateway_->listening())
+    log::info("", "SIP over UDP and TCP at {}", to_string(local));
   log::info("", "API at http://{}", to_string(http_->listening()));
   log::info("", "ready");
   return true;

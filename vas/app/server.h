@@ -5,8 +5,8 @@
 
 namespace vas::app {
 
-// Runs until SIGTERM or SIGINT; then calls are ended, records written, and it returns 0. Returns 1, after saying why,
-// when it could not start.
+// Runs until SIGTERM or SIGINT; then calls are ended, records written, and it returns 0. Returns 1, after
+// saying why, when it could not start.
 int run_server(const Config& config);
 
 }  // namespace vas::app

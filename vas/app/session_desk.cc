@@ -20,15 +20,21 @@ constexpr std::size_t kMaxWaitingCallbacks = 64;  // of one session; the oldest 
 
 }  // namespace
 
-SessionDesk::SessionDesk(boost::asio::io_context& context, const directory::Directory& directory, store::Store& store,
-                         webhooks::WebhookClient& webhooks, std::string node)
-    : context_(context), directory_(directory), store_(store), webhooks_(webhooks), node_(std::move(node)), sweep_timer_(context) {
+SessionDesk::SessionDesk(boost::asio::io_context& context, const directory::Directory& directory,
+                         store::Store& store, webhooks::WebhookClient& webhooks, std::string node)
+    : context_(context),
+      directory_(directory),
+      store_(store),
+      webhooks_(webhooks),
+      node_(std::move(node)),
+      sweep_timer_(context) {
   sweep();
 }
 
 void SessionDesk::restore(std::vector<Session> sessions) {
   for (Session& session : sessions) {
-    const bool lives_on = session.token_state == TokenState::kFree && directory_.domain(session.domain_id) != nullptr;
+    const bool lives_on =
+        session.token_state == TokenState::kFree && directory_.domain(session.domain_id) != nullptr;
     if (!lives_on) {
       store_.remove(session.token);
       continue;
@@ -37,7 +43,8 @@ void SessionDesk::restore(std::vector<Session> sessions) {
   }
 }
 
-Session SessionDesk::blank(const directory::Domain& domain, const directory::Subscriber& subscriber, Direction direction) {
+Session SessionDesk::blank(const directory::Domain& domain, const directory::Subscriber& subscriber,
+                           Direction direction) {
   const WallTime now = wall_now();
   return {.id = registry_.next_id(),
           .token = random_hex(kTokenBytes),
@@ -51,7 +58,8 @@ Session SessionDesk::blank(const directory::Domain& domain, const directory::Sub
           .node = node_};
 }
 
-std::optional<std::string> SessionDesk::create(const api::NewSession& request, std::function<void(const Session*)> done) {
+std::optional<std::string> SessionDesk::create(const api::NewSession& request,
+                                               std::function<void(const Session*)> done) {
   Session session = blank(*request.domain, *request.subscriber, request.direction);
   session.remote = request.remote;
   session.caller_id = request.caller_id;
@@ -75,8 +83,8 @@ std::optional<std::string> SessionDesk::create(const api::NewSession& request, s
   return {};
 }
 
-Session* SessionDesk::make_incoming(const directory::Domain& domain, const directory::Subscriber& subscriber, const std::string& origination,
-                                    const std::string& caller_id) {
+Session* SessionDesk::make_incoming(const directory::Domain& domain, const directory::Subscriber& subscriber,
+                                    const std::string& origination, const std::string& caller_id) {
   Session session = blank(domain, subscriber, Direction::kIncoming);
   session.remote = origination;
   session.caller_id = caller_id;
@@ -127,7 +135,8 @@ void SessionDesk::end(const std::string& token, const std::string& disposition, 
   store_.remove(token);
 }
 
-void SessionDesk::change(const std::string& token, const api::SessionChange& change, std::function<void(const Session*)> done) {
+void SessionDesk::change(const std::string& token, const api::SessionChange& change,
+                         std::function<void(const Session*)> done) {
   Session* session = registry_.find(token);
   if (session == nullptr) return done(nullptr);
   if (change.changes_time_limit) {
@@ -137,7 +146,9 @@ void SessionDesk::change(const std::string& token, const api::SessionChange& cha
   if (change.call_start && !session->call_start) session->call_start = change.call_start;
   session->modified_at = wall_now();
   call_back(*session, "updated", "");
-  store_.save(*session, [this, token, done = std::move(done)](bool committed) { done(committed ? registry_.find(token) : nullptr); });
+  store_.save(*session, [this, token, done = std::move(done)](bool committed) {
+    done(committed ? registry_.find(token) : nullptr);
+  });
 }
 
 void SessionDesk::destroy(const std::string& token, const std::string& reason, std::function<void()> done) {
@@ -168,7 +179,8 @@ void SessionDesk::call_back(Session& session, std::string_view action, std::stri
 void SessionDesk::send_next(const std::string& token) {
   const auto outbox = outboxes_.find(token);
   if (outbox == outboxes_.end()) return;
-  webhooks_.post(outbox->second.requests.front(), [this, token](int status) { on_callback_answered(token, status); });
+  webhooks_.post(outbox->second.requests.front(),
+                 [this, token](int status) { on_callback_answered(token, status); });
 }
 
 // At least once, in order: the next goes when this one was taken, or was tried often enough.
@@ -178,13 +190,15 @@ void SessionDesk::on_callback_answered(const std::string& token, int status) {
   Outbox& outbox = found->second;
   const bool is_done = status / 100 == 2 || ++outbox.tries >= kMaxTries;
   if (!is_done) {
-    outbox.timer = std::make_unique<boost::asio::steady_timer>(context_, std::chrono::milliseconds(500) * (1 << outbox.tries));
+    outbox.timer = std::make_unique<boost::asio::steady_timer>(
+        context_, std::chrono::milliseconds(500) * (1 << outbox.tries));
     outbox.timer->async_wait([this, token](boost::system::error_code failure) {
       if (!failure) send_next(token);
     });
     return;
   }
-  if (status / 100 != 2) log::warn(token, "a status callback was given up after {} tries, last answer {}", kMaxTries, status);
+  if (status / 100 != 2)
+    log::warn(token, "a status callback was given up after {} tries, last answer {}", kMaxTries, status);
   outbox.requests.pop_front();
   outbox.tries = 0;
   if (outbox.requests.empty()) {

@@ -1,4 +1,5 @@
-// Keeps sessions: made for the API and for trunk calls, changed as their call goes, told to their callbacks, stored.
+// Keeps sessions: made for the API and for trunk calls, changed as their call goes, told to their callbacks,
+// stored.
 #pragma once
 
 #include <deque>
@@ -40,8 +41,8 @@ class SessionDesk final : public api::SessionService {
 
   // For calls.
   sessions::Session* find(const std::string& token) { return registry_.find(token); }
-  sessions::Session* make_incoming(const directory::Domain& domain, const directory::Subscriber& subscriber, const std::string& origination,
-                                   const std::string& caller_id);
+  sessions::Session* make_incoming(const directory::Domain& domain, const directory::Subscriber& subscriber,
+                                   const std::string& origination, const std::string& caller_id);
   void set_token_state(const std::string& token, sessions::TokenState state);
   void set_status(const std::string& token, sessions::Status status);
   void add_call_id(const std::string& token, const std::string& call_id);
@@ -49,8 +50,10 @@ class SessionDesk final : public api::SessionService {
   void end(const std::string& token, const std::string& disposition, const std::string& reason);
 
   // For the API.
-  std::optional<std::string> create(const api::NewSession& request, std::function<void(const sessions::Session*)> done) override;
-  void change(const std::string& token, const api::SessionChange& change, std::function<void(const sessions::Session*)> done) override;
+  std::optional<std::string> create(const api::NewSession& request,
+                                    std::function<void(const sessions::Session*)> done) override;
+  void change(const std::string& token, const api::SessionChange& change,
+              std::function<void(const sessions::Session*)> done) override;
   void destroy(const std::string& token, const std::string& reason, std::function<void()> done) override;
   void mark_ringing(const std::string& token) override;
   sessions::SessionRegistry& registry() override { return registry_; }
@@ -65,7 +68,8 @@ class SessionDesk final : public api::SessionService {
     std::unique_ptr<boost::asio::steady_timer> timer;
   };
 
-  sessions::Session blank(const directory::Domain& domain, const directory::Subscriber& subscriber, sessions::Direction direction);
+  sessions::Session blank(const directory::Domain& domain, const directory::Subscriber& subscriber,
+                          sessions::Direction direction);
   void touch(sessions::Session& session);  // stores the change and calls back
   void call_back(sessions::Session& session, std::string_view action, std::string_view reason);
   void send_next(const std::string& token);

@@ -62,7 +62,8 @@ void Switchboard::on_sip(signaling::SipEvent event) {
 
 // Of a call that has left its record already: what still comes of it is ended.
 void Switchboard::answer_orphan(const signaling::SipEvent& event) {
-  if (const auto* answered = std::get_if<signaling::InviteAnswered>(&event)) send(signaling::SendBye{answered->dialog, ""});
+  if (const auto* answered = std::get_if<signaling::InviteAnswered>(&event))
+    send(signaling::SendBye{answered->dialog, ""});
   if (const auto* offer = std::get_if<signaling::OfferReceived>(&event)) {
     send(signaling::AnswerRequest{offer->dialog, offer->request, 481, "Call/Transaction Does Not Exist", ""});
   }
@@ -71,8 +72,10 @@ void Switchboard::answer_orphan(const signaling::SipEvent& event) {
   }
 }
 
-void Switchboard::reject(const signaling::InviteReceived& invite, int status, const std::string& phrase, std::vector<signaling::Header> headers) {
-  log::info(invite.session_token, "INVITE from {} refused with {} {}", to_string(invite.source.peer), status, phrase);
+void Switchboard::reject(const signaling::InviteReceived& invite, int status, const std::string& phrase,
+                         std::vector<signaling::Header> headers) {
+  log::info(invite.session_token, "INVITE from {} refused with {} {}", to_string(invite.source.peer), status,
+            phrase);
   send(signaling::AnswerInvite{invite.dialog, status, phrase, "", std::move(headers)});
 }
 
@@ -93,13 +96,15 @@ const Session* Switchboard::valid_session(const signaling::InviteReceived& invit
   if (session == nullptr || session->token_state != TokenState::kFree) return nullptr;
   const auto* domain = parts_.directory.find_domain(invite.session_domain);
   const auto* subscriber = parts_.directory.subscriber(session->subscriber_id);
-  if (domain == nullptr || domain->id != session->domain_id || subscriber == nullptr || !subscriber->active) return nullptr;
+  if (domain == nullptr || domain->id != session->domain_id || subscriber == nullptr || !subscriber->active)
+    return nullptr;
   return session;
 }
 
 void Switchboard::admit_token(const signaling::InviteReceived& invite) {
   const Session* session = valid_session(invite);
-  if (session != nullptr && session->direction == sessions::Direction::kOutgoing) return admit_outgoing(invite, *session);
+  if (session != nullptr && session->direction == sessions::Direction::kOutgoing)
+    return admit_outgoing(invite, *session);
   if (session == nullptr) return reject(invite, 403, "Forbidden");
   if (calls_by_token_.contains(session->token)) return pick_up(invite, session->token);
 
@@ -109,8 +114,13 @@ void Switchboard::admit_token(const signaling::InviteReceived& invite) {
   admit_trunk(invite, *trunk, parts_.sessions.find(session->token));
 }
 
-records::CallRecord Switchboard::draft(const signaling::InviteReceived& invite, const directory::Domain* domain, const std::string& direction) const {
-  records::CallRecord record{.id = random_hex(16), .node = config_.node, .direction = direction, .from = invite.from_user, .to = invite.request_user};
+records::CallRecord Switchboard::draft(const signaling::InviteReceived& invite,
+                                       const directory::Domain* domain, const std::string& direction) const {
+  records::CallRecord record{.id = random_hex(16),
+                             .node = config_.node,
+                             .direction = direction,
+                             .from = invite.from_user,
+                             .to = invite.request_user};
   record.start = wall_now();
   record.started_at = monotonic_now();
   if (domain != nullptr) {
@@ -125,10 +135,15 @@ void Switchboard::admit_outgoing(const signaling::InviteReceived& invite, const 
   const directory::Domain& domain = *parts_.directory.domain(session.domain_id);
   parts_.sessions.set_token_state(session.token, TokenState::kUsed);
   parts_.sessions.add_call_id(session.token, invite.call_id);
-  log::info(session.token, "{} dials {} (its INVITE says {})", session.msisdn, session.remote, invite.request_user);
+  log::info(session.token, "{} dials {} (its INVITE says {})", session.msisdn, session.remote,
+            invite.request_user);
 
-  calls::CallSetup setup{.id = next_call_++, .invite = invite, .from_host = domain.name, .time_limit_s = session.time_limit_s,
-                         .call_timeout = domain.profile.call_timeout, .record = draft(invite, &domain, "outgoing")};
+  calls::CallSetup setup{.id = next_call_++,
+                         .invite = invite,
+                         .from_host = domain.name,
+                         .time_limit_s = session.time_limit_s,
+                         .call_timeout = domain.profile.call_timeout,
+                         .record = draft(invite, &domain, "outgoing")};
   setup.caller_id = session.caller_id.empty() ? session.msisdn : session.caller_id;
   setup.record.session = session.token;
   setup.record.subscriber_id = session.subscriber_id;
@@ -137,7 +152,8 @@ void Switchboard::admit_outgoing(const signaling::InviteReceived& invite, const 
   setup.record.caller_id = setup.caller_id;
 
   Entry entry{.token = session.token};
-  const directory::Subscriber* callee = session.routing_json.empty() ? parts_.directory.find_subscriber(domain.id, session.remote) : nullptr;
+  const directory::Subscriber* callee =
+      session.routing_json.empty() ? parts_.directory.find_subscriber(domain.id, session.remote) : nullptr;
   if (callee != nullptr && callee->active) {  // one of ours: their app is notified as for a call from outside
     const Session* incoming = parts_.sessions.make_incoming(domain, *callee, session.msisdn, setup.caller_id);
     if (incoming == nullptr) return reject(invite, 503, "Service Unavailable");
@@ -156,12 +172,18 @@ void Switchboard::admit_outgoing(const signaling::InviteReceived& invite, const 
   begin(std::move(entry), {});
 }
 
-void Switchboard::admit_trunk(const signaling::InviteReceived& invite, const directory::Trunk& trunk, Session* named) {
+void Switchboard::admit_trunk(const signaling::InviteReceived& invite, const directory::Trunk& trunk,
+                              Session* named) {
   const directory::Domain& domain = *parts_.directory.domain(trunk.domain_id);
   const directory::Subscriber* subscriber = parts_.directory.find_subscriber(domain.id, invite.request_user);
-  calls::CallSetup setup{.id = next_call_++, .kind = calls::CallKind::kParked, .invite = invite, .caller_id = invite.from_user,
-                         .from_host = domain.name, .call_timeout = domain.profile.call_timeout,
-                         .has_backend = !domain.profile.control_endpoint.empty(), .latches_to_anyone = trunk.latches_to_anyone,
+  calls::CallSetup setup{.id = next_call_++,
+                         .kind = calls::CallKind::kParked,
+                         .invite = invite,
+                         .caller_id = invite.from_user,
+                         .from_host = domain.name,
+                         .call_timeout = domain.profile.call_timeout,
+                         .has_backend = !domain.profile.control_endpoint.empty(),
+                         .latches_to_anyone = trunk.latches_to_anyone,
                          .record = draft(invite, &domain, "incoming")};
   setup.record.caller_id = invite.from_user;
   std::optional<Refusal> refusal;
@@ -171,8 +193,11 @@ void Switchboard::admit_trunk(const signaling::InviteReceived& invite, const dir
   } else if (!subscriber->active) {
     refusal = Refusal{480, LocalCause::kSubscriberInactive, "subscriber-inactive"};
   } else {
-    const bool uses_named = named != nullptr && named->subscriber_id == subscriber->id && named->status == sessions::Status::kNew;
-    Session* session = uses_named ? named : parts_.sessions.make_incoming(domain, *subscriber, invite.from_user, invite.from_user);
+    const bool uses_named =
+        named != nullptr && named->subscriber_id == subscriber->id && named->status == sessions::Status::kNew;
+    Session* session =
+        uses_named ? named
+                   : parts_.sessions.make_incoming(domain, *subscriber, invite.from_user, invite.from_user);
     if (session == nullptr) return reject(invite, 503, "Service Unavailable", {{"Retry-After", "10"}});
     parts_.sessions.add_call_id(session->token, invite.call_id);
     entry.token = session->token;
@@ -247,7 +272,8 @@ void Switchboard::run(Entry& entry, calls::CallActions actions) {
 
 void Switchboard::carry_out(Entry& entry, const calls::CallAction& action, calls::CallActions& more) {
   if (const auto* command = std::get_if<signaling::SipCommand>(&action)) {
-    if (const auto* invite = std::get_if<signaling::SendInvite>(command)) calls_by_dialog_[invite->dialog.value] = entry.call->id();
+    if (const auto* invite = std::get_if<signaling::SendInvite>(command))
+      calls_by_dialog_[invite->dialog.value] = entry.call->id();
     return send(*command);
   }
   if (const auto* open = std::get_if<calls::OpenLeg>(&action)) return open_leg(entry, *open, more);
@@ -259,7 +285,8 @@ void Switchboard::carry_out(Entry& entry, const calls::CallAction& action, calls
   if (std::holds_alternative<calls::StartMedia>(action)) return parts_.media.start(*entry.bridge);
   if (std::holds_alternative<calls::NotifyBackend>(action)) return notify_backend(entry);
   if (const auto* status = std::get_if<calls::SetStatus>(&action)) return set_status(entry, status->status);
-  if (std::holds_alternative<calls::ReleaseToken>(action)) return parts_.sessions.set_token_state(entry.token, TokenState::kFree);
+  if (std::holds_alternative<calls::ReleaseToken>(action))
+    return parts_.sessions.set_token_state(entry.token, TokenState::kFree);
   if (std::holds_alternative<calls::ConsumeToken>(action)) return parts_.sessions.consume(entry.token);
   if (std::holds_alternative<calls::Ended>(action)) return finish(entry);
 }
@@ -271,7 +298,8 @@ void Switchboard::open_leg(Entry& entry, const calls::OpenLeg& action, calls::Ca
   }
   const auto local = parts_.media.open_leg(*entry.bridge, action.side, action.family);
   if (!local) log::warn(entry.token, "no media for a leg: {}", local.error());
-  entry.call->on(calls::LegOpened{action.side, local ? std::optional(*local) : std::nullopt}, monotonic_now(), wall_now(), more);
+  entry.call->on(calls::LegOpened{action.side, local ? std::optional(*local) : std::nullopt}, monotonic_now(),
+                 wall_now(), more);
 }
 
 void Switchboard::set_status(const Entry& entry, sessions::Status status) {
@@ -281,15 +309,17 @@ void Switchboard::set_status(const Entry& entry, sessions::Status status) {
   parts_.journal.update(entry.call->record());
 }
 
-// The stack's inbox holds tens of thousands of commands. When it is full the stack is stuck, and a lost command is
-// mended by the timers of SIP.
+// The stack's inbox holds tens of thousands of commands. When it is full the stack is stuck, and a lost
+// command is mended by the timers of SIP.
 void Switchboard::send(signaling::SipCommand command) {
-  if (!parts_.sip.send(std::move(command))) log::error("", "the SIP stack's inbox is full; a command was dropped");
+  if (!parts_.sip.send(std::move(command)))
+    log::error("", "the SIP stack's inbox is full; a command was dropped");
 }
 
 void Switchboard::finish(Entry& entry) {
   const records::CallRecord& record = entry.call->record();
-  log::info(entry.token, "ended: {} {}, by {}", to_string(record.disposition), record.termination_reason, to_string(record.ended_by));
+  log::info(entry.token, "ended: {} {}, by {}", to_string(record.disposition), record.termination_reason,
+            to_string(record.ended_by));
   for (const std::string& token : {entry.token, entry.linked_token}) {
     if (token.empty()) continue;
     parts_.sessions.end(token, std::string(to_string(record.disposition)), record.termination_reason);
@@ -373,10 +403,12 @@ void Switchboard::on_backend_answered(std::uint64_t call, int status) {
   if (outcome != calls::BackendOutcome::kUnreachable || entry.backend_tries >= kBackendTries) {
     return deliver(call, calls::BackendAnswered{outcome});
   }
-  entry.backend_timer = std::make_unique<boost::asio::steady_timer>(parts_.context, kBackendBackoff * (1 << (entry.backend_tries - 1)));
+  entry.backend_timer = std::make_unique<boost::asio::steady_timer>(
+      parts_.context, kBackendBackoff * (1 << (entry.backend_tries - 1)));
   entry.backend_timer->async_wait([this, call](boost::system::error_code failure) {
     const auto waiting = entries_.find(call);
-    if (!failure && waiting != entries_.end() && !waiting->second.call->is_ended()) notify_backend(waiting->second);
+    if (!failure && waiting != entries_.end() && !waiting->second.call->is_ended())
+      notify_backend(waiting->second);
   });
 }
 

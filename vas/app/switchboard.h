@@ -53,8 +53,8 @@ class Switchboard final : public CallControl {
  private:
   struct Entry {
     std::unique_ptr<calls::Call> call;
-    std::string token;         // of the session that the call belongs to
-    std::string linked_token;  // a subscriber who dialled a subscriber: the dialling one's session
+    std::string token;               // of the session that the call belongs to
+    std::string linked_token;        // a subscriber who dialled a subscriber: the dialling one's session
     std::int64_t subscriber_id = 0;  // who is called, of a parked call
     std::string dnid;
     std::optional<bridge::BridgeId> bridge;
@@ -73,11 +73,14 @@ class Switchboard final : public CallControl {
   void admit(const signaling::InviteReceived& invite);
   void admit_token(const signaling::InviteReceived& invite);
   void admit_outgoing(const signaling::InviteReceived& invite, const sessions::Session& session);
-  void admit_trunk(const signaling::InviteReceived& invite, const directory::Trunk& trunk, sessions::Session* named);
+  void admit_trunk(const signaling::InviteReceived& invite, const directory::Trunk& trunk,
+                   sessions::Session* named);
   void pick_up(const signaling::InviteReceived& invite, const std::string& token);
-  void reject(const signaling::InviteReceived& invite, int status, const std::string& phrase, std::vector<signaling::Header> headers = {});
+  void reject(const signaling::InviteReceived& invite, int status, const std::string& phrase,
+              std::vector<signaling::Header> headers = {});
   void begin(Entry entry, std::optional<Refusal> refusal);
-  records::CallRecord draft(const signaling::InviteReceived& invite, const directory::Domain* domain, const std::string& direction) const;
+  records::CallRecord draft(const signaling::InviteReceived& invite, const directory::Domain* domain,
+                            const std::string& direction) const;
   const sessions::Session* valid_session(const signaling::InviteReceived& invite) const;
 
   // Events and actions.

@@ -4,10 +4,10 @@
 #include <cstdio>
 #include <cstdlib>
 
-#define VAS_CHECK(condition, why)                                                              \
-  do {                                                                                         \
-    if (!(condition)) {                                                                        \
+#define VAS_CHECK(condition, why)                                                                  \
+  do {                                                                                             \
+    if (!(condition)) {                                                                            \
       std::fprintf(stderr, "%s:%d: check failed: %s (%s)\n", __FILE__, __LINE__, #condition, why); \
-      std::abort();                                                                            \
-    }                                                                                          \
+      std::abort();                                                                                \
+    }                                                                                              \
   } while (false)

@@ -19,7 +19,8 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
 
 bool shares_prefix(const IpAddress& a, const IpAddress& b, int bits) {
   const auto whole = static_cast<std::size_t>(bits / 8);
-  if (!std::equal(a.bytes.begin(), a.bytes.begin() + static_cast<std::ptrdiff_t>(whole), b.bytes.begin())) return false;
+  if (!std::equal(a.bytes.begin(), a.bytes.begin() + static_cast<std::ptrdiff_t>(whole), b.bytes.begin()))
+    return false;
   const int rest = bits % 8;
   if (rest == 0) return true;
   const auto mask = static_cast<std::uint8_t>(0xff << (8 - rest));
@@ -47,7 +48,8 @@ bool IpAddress::is_unspecified() const {
 
 bool IpAddress::is_loopback() const {
   if (family == AddressFamily::kIpv4) return bytes[0] == 127;
-  return bytes[15] == 1 && std::all_of(bytes.begin(), bytes.end() - 1, [](std::uint8_t byte) { return byte == 0; });
+  return bytes[15] == 1 &&
+         std::all_of(bytes.begin(), bytes.end() - 1, [](std::uint8_t byte) { return byte == 0; });
 }
 
 bool IpAddress::is_private() const {
@@ -55,7 +57,8 @@ bool IpAddress::is_private() const {
                                      *Network::parse("192.168.0.0/16"), *Network::parse("100.64.0.0/10"),
                                      *Network::parse("169.254.0.0/16"), *Network::parse("fc00::/7"),
                                      *Network::parse("fe80::/10")};
-  return std::any_of(kBlocks.begin(), kBlocks.end(), [this](const Network& block) { return block.contains(*this); });
+  return std::any_of(kBlocks.begin(), kBlocks.end(),
+                     [this](const Network& block) { return block.contains(*this); });
 }
 
 std::optional<Endpoint> Endpoint::parse(std::string_view text, std::uint16_t default_port) {
@@ -110,7 +113,8 @@ socklen_t Endpoint::to_sockaddr(sockaddr_storage& out) const {
 
 std::string to_string(const IpAddress& address) {
   char buffer[INET6_ADDRSTRLEN] = {};
-  inet_ntop(address.family == AddressFamily::kIpv4 ? AF_INET : AF_INET6, address.bytes.data(), buffer, sizeof buffer);
+  inet_ntop(address.family == AddressFamily::kIpv4 ? AF_INET : AF_INET6, address.bytes.data(), buffer,
+            sizeof buffer);
   return buffer;
 }
 
@@ -118,7 +122,9 @@ std::string to_host(const IpAddress& address) {
   return address.family == AddressFamily::kIpv4 ? to_string(address) : "[" + to_string(address) + "]";
 }
 
-std::string to_string(const Endpoint& endpoint) { return to_host(endpoint.address) + ":" + std::to_string(endpoint.port); }
+std::string to_string(const Endpoint& endpoint) {
+  return to_host(endpoint.address) + ":" + std::to_string(endpoint.port);
+}
 
 std::optional<Network> Network::parse(std::string_view text) {
   const auto slash = text.find('/');
@@ -130,7 +136,8 @@ std::optional<Network> Network::parse(std::string_view text) {
   const auto digits = text.substr(slash + 1);
   int bits = -1;
   const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
-  if (failure != std::errc() || end != digits.data() + digits.size() || bits < 0 || bits > all_bits) return {};
+  if (failure != std::errc() || end != digits.data() + digits.size() || bits < 0 || bits > all_bits)
+    return {};
   return Network{*address, bits};
 }
 

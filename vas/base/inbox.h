@@ -16,7 +16,8 @@ namespace vas {
 // Many producers, one consumer, no lock: each slot carries the turn it is ready for (Vyukov's bounded queue).
 //
 // Threads: push() from any; drain() and descriptor() by the consumer only.
-// Bounds:  holds `capacity` messages (a power of two). A full inbox refuses; the producer decides what that means.
+// Bounds:  holds `capacity` messages (a power of two). A full inbox refuses; the producer decides what that
+// means.
 template <typename Message>
 class Inbox {
  public:
@@ -35,8 +36,8 @@ class Inbox {
     std::size_t position = tail_.load(std::memory_order_relaxed);
     for (;;) {
       Slot& slot = slots_[position & mask_];
-      const auto distance =
-          static_cast<std::intptr_t>(slot.turn.load(std::memory_order_acquire)) - static_cast<std::intptr_t>(position);
+      const auto distance = static_cast<std::intptr_t>(slot.turn.load(std::memory_order_acquire)) -
+                            static_cast<std::intptr_t>(position);
       if (distance < 0) return false;
       if (distance > 0) {
         position = tail_.load(std::memory_order_relaxed);
@@ -49,7 +50,8 @@ class Inbox {
     }
   }
 
-  // Hands over at most `limit` messages; returns how many. When some may be left, the descriptor stays readable.
+  // Hands over at most `limit` messages; returns how many. When some may be left, the descriptor stays
+  // readable.
   template <typename Consumer>
   std::size_t drain(Consumer&& consume, std::size_t limit = SIZE_MAX) {
     std::uint64_t count = 0;

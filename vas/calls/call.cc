@@ -18,13 +18,15 @@ Match(Handlers...) -> Match<Handlers...>;
 
 }  // namespace
 
-Call::Call(CallSetup setup) : setup_(std::move(setup)), record_(setup_.record), time_limit_s_(setup_.time_limit_s) {
+Call::Call(CallSetup setup)
+    : setup_(std::move(setup)), record_(setup_.record), time_limit_s_(setup_.time_limit_s) {
   Party& caller = party(LegSide::kA);
   caller.dialog = setup_.invite.dialog;
   caller.is_incoming = true;
   caller.source = setup_.invite.source;
   caller.latches_to_anyone = setup_.latches_to_anyone;
-  for (const LegSide side : {LegSide::kA, LegSide::kB}) party(side).origin = {setup_.id * 2 + bridge::index_of(side) + 1, 0};
+  for (const LegSide side : {LegSide::kA, LegSide::kB})
+    party(side).origin = {setup_.id * 2 + bridge::index_of(side) + 1, 0};
   leg_record(LegSide::kA) = {.role = "caller",
                              .uri = setup_.invite.from_uri,
                              .signaling_address = to_string(setup_.invite.source.peer),
@@ -43,7 +45,8 @@ std::optional<LegSide> Call::side_of(signaling::DialogId dialog) const {
 }
 
 bool Call::is_waiting_for_pick_up() const {
-  return setup_.kind == CallKind::kParked && (phase_ == Phase::kNotifying || phase_ == Phase::kParked) && party(LegSide::kB).dialog.value == 0;
+  return setup_.kind == CallKind::kParked && (phase_ == Phase::kNotifying || phase_ == Phase::kParked) &&
+         party(LegSide::kB).dialog.value == 0;
 }
 
 void Call::start(Time time, WallTime wall, CallActions& actions) {
@@ -54,8 +57,11 @@ void Call::start(Time time, WallTime wall, CallActions& actions) {
   const bool is_offered = take_offer(caller, setup_.invite.sdp, is_unusable);
   if (is_unusable) {
     const bool is_unknown = setup_.invite.has_unknown_body;
-    return end({.reason = "no-common-codec", .cause = LocalCause::kNoCommonCodec, .status_for_unanswered = is_unknown ? 415 : 488,
-                .phrase = is_unknown ? "Unsupported Media Type" : "Not Acceptable Here"}, now);
+    return end({.reason = "no-common-codec",
+                .cause = LocalCause::kNoCommonCodec,
+                .status_for_unanswered = is_unknown ? 415 : 488,
+                .phrase = is_unknown ? "Unsupported Media Type" : "Not Acceptable Here"},
+               now);
   }
   if (is_offered) {
     actions.emplace_back(OpenLeg{LegSide::kA, caller.offer->audio.rtp.address.family});
@@ -64,83 +70,108 @@ void Call::start(Time time, WallTime wall, CallActions& actions) {
   }
 }
 
-void Call::refuse(int status, LocalCause cause, std::string reason, Time time, WallTime wall, CallActions& actions) {
+void Call::refuse(int status, LocalCause cause, std::string reason, Time time, WallTime wall,
+                  CallActions& actions) {
   Now now{time, wall, actions};
   const bool is_denied = status == 403 || status == 603;
-  end({.disposition = is_denied ? Disposition::kDenied : Disposition::kFailed, .reason = std::move(reason), .cause = cause,
-       .status_for_unanswered = status, .phrase = status == 404 ? "Not Found" : is_denied ? "Forbidden" : "Temporarily Unavailable"}, now);
+  end({.disposition = is_denied ? Disposition::kDenied : Disposition::kFailed,
+       .reason = std::move(reason),
+       .cause = cause,
+       .status_for_unanswered = status,
+       .phrase = status == 404 ? "Not Found"
+                 : is_denied   ? "Forbidden"
+                               : "Temporarily Unavailable"},
+      now);
 }
 
 void Call::on(const CallEvent& event, Time time, WallTime wall, CallActions& actions) {
   Now now{time, wall, actions};
-  std::visit(Match{[&](const signaling::SipEvent& sip) { dispatch(sip, now); },
-                   [&](const LegOpened& opened) { on_leg_opened(opened, now); },
-                   [&](const BackendAnswered& answered) { on_backend(answered.outcome, now); },
-                   [&](const PickUp& pick_up) { on_pick_up(pick_up, now); },
-                   [&](const Deleted& deleted) { on_deleted(deleted.reason, now); },
-                   [&](const TimeLimitChanged& changed) {
-                     time_limit_s_ = changed.seconds;
-                     if (phase_ == Phase::kConnected) apply_time_limit(now);
-                   },
-                   [&](const MediaWentSilent&) {
-                     if (phase_ != Phase::kConnected) return;
-                     end({.disposition = Disposition::kAnswered, .reason = "media-timeout", .cause = LocalCause::kMediaTimeout,
-                          .reason_header = "SIP;cause=408;text=\"No media\""}, now);
-                   },
-                   [&](const MediaRefused&) {
-                     end({.reason = "unsafe-media-address", .cause = LocalCause::kUnsafeMediaAddress, .status_for_unanswered = 488,
-                          .phrase = "Not Acceptable Here", .reason_header = "SIP;cause=488;text=\"Media address refused\""}, now);
-                   },
-                   [&](const Shutdown&) {
-                     if (phase_ == Phase::kEnded) return;
-                     end({.disposition = phase_ == Phase::kConnected ? Disposition::kAnswered : Disposition::kFailed, .reason = "shutdown",
-                          .cause = LocalCause::kShutdown, .status_for_unanswered = 503, .phrase = "Service Unavailable",
-                          .reason_header = "SIP;cause=503;text=\"Shutdown\""}, now);
-                   }},
-             event);
+  std::visit(
+      Match{[&](const signaling::SipEvent& sip) { dispatch(sip, now); },
+            [&](const LegOpened& opened) { on_leg_opened(opened, now); },
+            [&](const BackendAnswered& answered) { on_backend(answered.outcome, now); },
+            [&](const PickUp& pick_up) { on_pick_up(pick_up, now); },
+            [&](const Deleted& deleted) { on_deleted(deleted.reason, now); },
+            [&](const TimeLimitChanged& changed) {
+              time_limit_s_ = changed.seconds;
+              if (phase_ == Phase::kConnected) apply_time_limit(now);
+            },
+            [&](const MediaWentSilent&) {
+              if (phase_ != Phase::kConnected) return;
+              end({.disposition = Disposition::kAnswered,
+                   .reason = "media-timeout",
+                   .cause = LocalCause::kMediaTimeout,
+                   .reason_header = "SIP;cause=408;text=\"No media\""},
+                  now);
+            },
+            [&](const MediaRefused&) {
+              end({.reason = "unsafe-media-address",
+                   .cause = LocalCause::kUnsafeMediaAddress,
+                   .status_for_unanswered = 488,
+                   .phrase = "Not Acceptable Here",
+                   .reason_header = "SIP;cause=488;text=\"Media address refused\""},
+                  now);
+            },
+            [&](const Shutdown&) {
+              if (phase_ == Phase::kEnded) return;
+              end({.disposition = phase_ == Phase::kConnected ? Disposition::kAnswered : Disposition::kFailed,
+                   .reason = "shutdown",
+                   .cause = LocalCause::kShutdown,
+                   .status_for_unanswered = 503,
+                   .phrase = "Service Unavailable",
+                   .reason_header = "SIP;cause=503;text=\"Shutdown\""},
+                  now);
+            }},
+      event);
 }
 
 // One case a message. An event of a dialog that is neither side's is a late one: see the end of the function.
 void Call::dispatch(const signaling::SipEvent& event, Now& now) {
-  std::visit(
-      Match{[](const std::monostate&) {}, [](const signaling::InviteReceived&) {}, [](const signaling::DialogSaved&) {},
-            [&](const signaling::ProgressReceived& each) {
-              if (side_of(each.dialog)) on_progress(each, now);
-            },
-            [&](const signaling::InviteAnswered& each) {
-              if (phase_ == Phase::kRouting && side_of(each.dialog)) return on_invite_answered(each, now);
-              send(signaling::SendBye{each.dialog, ""}, now);  // it crossed our CANCEL, or an abandoned route came to life
-            },
-            [&](const signaling::InviteFailed& each) {
-              if (side_of(each.dialog)) on_invite_failed(each, now);
-            },
-            [&](const signaling::InviteCancelled& each) {
-              if (const auto side = side_of(each.dialog)) on_cancelled(*side, now);
-            },
-            [&](const signaling::AckReceived& each) {
-              if (const auto side = side_of(each.dialog)) on_ack(each, *side, now);
-            },
-            [&](const signaling::DialogLost& each) {
-              if (const auto side = side_of(each.dialog)) on_lost(each, *side, now);
-            },
-            [&](const signaling::OfferReceived& each) {
-              const auto side = side_of(each.dialog);
-              if (side && phase_ == Phase::kConnected) return on_offer(each, *side, now);
-              send(signaling::AnswerRequest{each.dialog, each.request, 481, "Call/Transaction Does Not Exist", ""}, now);
-            },
-            [&](const signaling::OfferAnswered& each) {
-              if (const auto side = side_of(each.dialog)) on_offer_answered(each, *side, now);
-            },
-            [&](const signaling::InfoReceived& each) {
-              const auto side = side_of(each.dialog);
-              if (side && phase_ == Phase::kConnected) return on_info(each, *side, now);
-              send(signaling::AnswerRequest{each.dialog, each.request, 481, "Call/Transaction Does Not Exist", ""}, now);
-            },
-            [&](const signaling::InfoAnswered& each) { on_info_answered(each, now); },
-            [&](const signaling::ByeReceived& each) {
-              if (const auto side = side_of(each.dialog)) on_bye(each, *side, now);
-            }},
-      event);
+  std::visit(Match{[](const std::monostate&) {}, [](const signaling::InviteReceived&) {},
+                   [](const signaling::DialogSaved&) {},
+                   [&](const signaling::ProgressReceived& each) {
+                     if (side_of(each.dialog)) on_progress(each, now);
+                   },
+                   [&](const signaling::InviteAnswered& each) {
+                     if (phase_ == Phase::kRouting && side_of(each.dialog))
+                       return on_invite_answered(each, now);
+                     send(signaling::SendBye{each.dialog, ""},
+                          now);  // it crossed our CANCEL, or an abandoned route came to life
+                   },
+                   [&](const signaling::InviteFailed& each) {
+                     if (side_of(each.dialog)) on_invite_failed(each, now);
+                   },
+                   [&](const signaling::InviteCancelled& each) {
+                     if (const auto side = side_of(each.dialog)) on_cancelled(*side, now);
+                   },
+                   [&](const signaling::AckReceived& each) {
+                     if (const auto side = side_of(each.dialog)) on_ack(each, *side, now);
+                   },
+                   [&](const signaling::DialogLost& each) {
+                     if (const auto side = side_of(each.dialog)) on_lost(each, *side, now);
+                   },
+                   [&](const signaling::OfferReceived& each) {
+                     const auto side = side_of(each.dialog);
+                     if (side && phase_ == Phase::kConnected) return on_offer(each, *side, now);
+                     send(signaling::AnswerRequest{each.dialog, each.request, 481,
+                                                   "Call/Transaction Does Not Exist", ""},
+                          now);
+                   },
+                   [&](const signaling::OfferAnswered& each) {
+                     if (const auto side = side_of(each.dialog)) on_offer_answered(each, *side, now);
+                   },
+                   [&](const signaling::InfoReceived& each) {
+                     const auto side = side_of(each.dialog);
+                     if (side && phase_ == Phase::kConnected) return on_info(each, *side, now);
+                     send(signaling::AnswerRequest{each.dialog, each.request, 481,
+                                                   "Call/Transaction Does Not Exist", ""},
+                          now);
+                   },
+                   [&](const signaling::InfoAnswered& each) { on_info_answered(each, now); },
+                   [&](const signaling::ByeReceived& each) {
+                     if (const auto side = side_of(each.dialog)) on_bye(each, *side, now);
+                   }},
+             event);
 }
 
 void Call::on_time(Time time, WallTime wall, CallActions& actions) {
@@ -151,8 +182,11 @@ void Call::on_time(Time time, WallTime wall, CallActions& actions) {
       case CallTimer::kRing: on_call_timeout(now); break;
       case CallTimer::kCallTimeout: on_call_timeout(now); break;
       case CallTimer::kTimeLimit:
-        end({.disposition = Disposition::kAnswered, .reason = "time-limit", .cause = LocalCause::kTimeLimit,
-             .reason_header = "SIP;cause=200;text=\"Time limit\""}, now);
+        end({.disposition = Disposition::kAnswered,
+             .reason = "time-limit",
+             .cause = LocalCause::kTimeLimit,
+             .reason_header = "SIP;cause=200;text=\"Time limit\""},
+            now);
         break;
     }
   }
@@ -167,16 +201,22 @@ void Call::on_leg_opened(const LegOpened& event, Now& now) {
   if (!event.local) {
     const bool is_pick_up = event.side == LegSide::kB && setup_.kind == CallKind::kParked;
     if (is_pick_up) return refuse_pick_up(503, "Service Unavailable", LocalCause::kNoMediaPort, now);
-    return end({.disposition = Disposition::kCongestion, .reason = "no-media-port", .cause = LocalCause::kNoMediaPort,
-                .status_for_unanswered = 503, .phrase = "Service Unavailable"}, now);
+    return end({.disposition = Disposition::kCongestion,
+                .reason = "no-media-port",
+                .cause = LocalCause::kNoMediaPort,
+                .status_for_unanswered = 503,
+                .phrase = "Service Unavailable"},
+               now);
   }
   party(event.side).local = event.local;
-  if (event.side == LegSide::kA) return setup_.kind == CallKind::kRouted ? start_routing(now) : start_parking(now);
+  if (event.side == LegSide::kA)
+    return setup_.kind == CallKind::kRouted ? start_routing(now) : start_parking(now);
   if (setup_.kind == CallKind::kRouted) return send_invite(now);
   try_to_join(now);
 }
 
-// The caller hung up before the answer, or (crossing) just after we sent it: its 487 is out, so the call is over.
+// The caller hung up before the answer, or (crossing) just after we sent it: its 487 is out, so the call is
+// over.
 void Call::on_cancelled(LegSide side, Now& now) {
   if (phase_ == Phase::kEnded) return;
   const bool is_pick_up = side == LegSide::kB && phase_ != Phase::kConnected;
@@ -186,13 +226,19 @@ void Call::on_cancelled(LegSide side, Now& now) {
     now.actions.emplace_back(ReleaseToken{});
     return;
   }
-  end({.disposition = Disposition::kCancelled, .ended_by = side == LegSide::kA ? EndedBy::kCaller : EndedBy::kCallee,
-       .reason = "cancelled", .gone = side}, now);
+  end({.disposition = Disposition::kCancelled,
+       .ended_by = side == LegSide::kA ? EndedBy::kCaller : EndedBy::kCallee,
+       .reason = "cancelled",
+       .gone = side},
+      now);
 }
 
 void Call::on_deleted(DeleteReason reason, Now& now) {
   if (phase_ == Phase::kEnded) return;
-  End how{.disposition = Disposition::kFailed, .reason = "deleted", .cause = LocalCause::kDeleted, .reason_header = "SIP;cause=480;text=\"Ended by the application\""};
+  End how{.disposition = Disposition::kFailed,
+          .reason = "deleted",
+          .cause = LocalCause::kDeleted,
+          .reason_header = "SIP;cause=480;text=\"Ended by the application\""};
   switch (reason) {
     case DeleteReason::kNone: break;
     case DeleteReason::kTimeout: how.disposition = Disposition::kNoAnswer; break;
@@ -214,7 +260,8 @@ void Call::on_deleted(DeleteReason reason, Now& now) {
   }
   if (phase_ == Phase::kConnected) {
     how.disposition = Disposition::kAnswered;
-    how.reason_header = "SIP;cause=" + std::to_string(how.status_for_unanswered) + ";text=\"Ended by the application\"";
+    how.reason_header =
+        "SIP;cause=" + std::to_string(how.status_for_unanswered) + ";text=\"Ended by the application\"";
   } else if (setup_.kind == CallKind::kParked) {
     how.ended_by = EndedBy::kCallee;  // its backend said so
   }
@@ -226,7 +273,9 @@ void Call::end(const End& how, Now& now) {
   phase_ = Phase::kEnded;
   timers_.clear_all();
   if (renegotiation_) {
-    send(signaling::AnswerRequest{party(renegotiation_->from).dialog, renegotiation_->request, 487, "Request Terminated", ""}, now);
+    send(signaling::AnswerRequest{party(renegotiation_->from).dialog, renegotiation_->request, 487,
+                                  "Request Terminated", ""},
+         now);
     renegotiation_.reset();
   }
   for (const LegSide side : {LegSide::kA, LegSide::kB}) {
@@ -248,26 +297,32 @@ void Call::end_party(LegSide side, const End& how, Now& now) {
   if (each.is_answered) return send(signaling::SendBye{each.dialog, how.reason_header}, now);
   if (!each.is_incoming) return send(signaling::CancelInvite{each.dialog}, now);
   std::vector<signaling::Header> headers;
-  if (how.status_for_unanswered == 488) headers.push_back({"Warning", "305 vas \"No codec of the offer is supported here\""});
+  if (how.status_for_unanswered == 488)
+    headers.push_back({"Warning", "305 vas \"No codec of the offer is supported here\""});
   if (how.status_for_unanswered == 503) headers.push_back({"Retry-After", "10"});
   answer(side, how.status_for_unanswered, how.phrase, "", now, std::move(headers));
 }
 
-void Call::answer(LegSide side, int status, std::string phrase, std::string sdp, Now& now, std::vector<signaling::Header> headers) {
-  send(signaling::AnswerInvite{party(side).dialog, status, std::move(phrase), std::move(sdp), std::move(headers)}, now);
+void Call::answer(LegSide side, int status, std::string phrase, std::string sdp, Now& now,
+                  std::vector<signaling::Header> headers) {
+  send(signaling::AnswerInvite{party(side).dialog, status, std::move(phrase), std::move(sdp),
+                               std::move(headers)},
+       now);
 }
 
 // Reads a party's offer. False and usable: it made none. Unusable: nothing in it that we could carry.
 bool Call::take_offer(Party& from, const std::optional<std::string>& sdp, bool& is_unusable) {
   if (!sdp) return false;
   auto description = signaling::SessionDescription::parse(*sdp);
-  is_unusable = is_unusable || !description || !description->audio_line || !description->audio.has_audio_codec();
+  is_unusable =
+      is_unusable || !description || !description->audio_line || !description->audio.has_audio_codec();
   if (is_unusable) return false;
   from.offer = std::move(description);
   return true;
 }
 
-std::string Call::describe_answer(Party& to, const signaling::SessionDescription& offer, const signaling::AudioDescription& audio) {
+std::string Call::describe_answer(Party& to, const signaling::SessionDescription& offer,
+                                  const signaling::AudioDescription& audio) {
   ++to.origin.version;
   signaling::AudioDescription ours = audio;
   ours.rtcp_mux = offer.audio.rtcp_mux;  // RFC 5761 §5.1.1: accepted when offered
@@ -316,7 +371,8 @@ void Call::connect(Now& now) {
 
 void Call::apply_time_limit(Now& now) {
   if (!time_limit_s_) return timers_.clear(CallTimer::kTimeLimit);
-  timers_.set(CallTimer::kTimeLimit, std::max(now.time, *record_.answered_at + std::chrono::seconds(*time_limit_s_)));
+  timers_.set(CallTimer::kTimeLimit,
+              std::max(now.time, *record_.answered_at + std::chrono::seconds(*time_limit_s_)));
 }
 
 }  // namespace vas::calls

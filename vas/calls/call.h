@@ -29,13 +29,13 @@ struct CallSetup {
   std::string from_host;             // our name in leg B's From
   std::optional<std::int64_t> time_limit_s;
   Duration call_timeout = std::chrono::seconds(60);
-  bool has_backend = true;           // of a parked call
-  bool latches_to_anyone = false;    // leg A's trunk
-  records::CallRecord record;        // identity and start filled in
+  bool has_backend = true;         // of a parked call
+  bool latches_to_anyone = false;  // leg A's trunk
+  records::CallRecord record;      // identity and start filled in
 };
 
-// It keeps its record as it goes. It reads no clock, opens nothing and calls nobody: what it wants done is appended to
-// `actions`, in order.
+// It keeps its record as it goes. It reads no clock, opens nothing and calls nobody: what it wants done is
+// appended to `actions`, in order.
 //
 // Threads: control only.
 // Lifetime: after Ended it still takes events, which end what late answers began.
@@ -50,7 +50,8 @@ class Call {
   Time next_deadline() const { return timers_.next(); }
 
   // Refuses a call that was admitted but may not go on, before start().
-  void refuse(int status, records::LocalCause cause, std::string reason, Time now, WallTime wall, CallActions& actions);
+  void refuse(int status, records::LocalCause cause, std::string reason, Time now, WallTime wall,
+              CallActions& actions);
 
   bool is_ended() const { return phase_ == Phase::kEnded; }
   bool is_waiting_for_pick_up() const;
@@ -93,10 +94,10 @@ class Call {
     records::EndedBy ended_by = records::EndedBy::kSystem;
     std::string reason;
     records::LocalCause cause = records::LocalCause::kNone;
-    int status_for_unanswered = 480;   // to a party whose INVITE waits
+    int status_for_unanswered = 480;  // to a party whose INVITE waits
     std::string phrase = "Temporarily Unavailable";
-    std::string reason_header;         // of BYEs
-    std::optional<LegSide> gone;       // this party needs to be told nothing
+    std::string reason_header;    // of BYEs
+    std::optional<LegSide> gone;  // this party needs to be told nothing
   };
 
   // call.cc
@@ -114,8 +115,10 @@ class Call {
   std::optional<LegSide> side_of(signaling::DialogId dialog) const;
   records::LegRecord& leg_record(LegSide side) { return record_.legs[bridge::index_of(side)]; }
   bool take_offer(Party& from, const std::optional<std::string>& sdp, bool& is_unusable);
-  void answer(LegSide side, int status, std::string phrase, std::string sdp, Now& now, std::vector<signaling::Header> headers = {});
-  std::string describe_answer(Party& to, const signaling::SessionDescription& offer, const signaling::AudioDescription& audio);
+  void answer(LegSide side, int status, std::string phrase, std::string sdp, Now& now,
+              std::vector<signaling::Header> headers = {});
+  std::string describe_answer(Party& to, const signaling::SessionDescription& offer,
+                              const signaling::AudioDescription& audio);
   std::string describe_offer(Party& to, const signaling::AudioDescription& audio);
   void configure_media(LegSide side, Now& now);
   void apply_time_limit(Now& now);

@@ -45,8 +45,8 @@ struct MediaWentSilent {};
 struct MediaRefused {};  // a party named one of our own media ports as its address
 struct Shutdown {};
 
-using CallEvent = std::variant<signaling::SipEvent, LegOpened, BackendAnswered, PickUp, Deleted, TimeLimitChanged, MediaWentSilent,
-                               MediaRefused, Shutdown>;
+using CallEvent = std::variant<signaling::SipEvent, LegOpened, BackendAnswered, PickUp, Deleted,
+                               TimeLimitChanged, MediaWentSilent, MediaRefused, Shutdown>;
 
 // ---- actions ----
 
@@ -63,12 +63,12 @@ struct NotifyBackend {};
 struct SetStatus {
   sessions::Status status = sessions::Status::kNew;
 };
-struct ReleaseToken {};   // a pick-up failed: the token may be presented again
-struct ConsumeToken {};   // both legs are answered
-struct Ended {};          // the record is complete but for the media's figures
+struct ReleaseToken {};  // a pick-up failed: the token may be presented again
+struct ConsumeToken {};  // both legs are answered
+struct Ended {};         // the record is complete but for the media's figures
 
-using CallAction = std::variant<signaling::SipCommand, OpenLeg, ConfigureLegMedia, StartMedia, NotifyBackend, SetStatus, ReleaseToken,
-                                ConsumeToken, Ended>;
+using CallAction = std::variant<signaling::SipCommand, OpenLeg, ConfigureLegMedia, StartMedia, NotifyBackend,
+                                SetStatus, ReleaseToken, ConsumeToken, Ended>;
 using CallActions = std::vector<CallAction>;
 
 }  // namespace vas::calls

@@ -23,10 +23,18 @@ void Call::on_backend(BackendOutcome outcome, Now& now) {
   switch (outcome) {
     case BackendOutcome::kPark: return park(now);
     case BackendOutcome::kNotFound:
-      return end({.reason = "unknown-number", .cause = LocalCause::kUnknownNumber, .status_for_unanswered = 404, .phrase = "Not Found"}, now);
+      return end({.reason = "unknown-number",
+                  .cause = LocalCause::kUnknownNumber,
+                  .status_for_unanswered = 404,
+                  .phrase = "Not Found"},
+                 now);
     case BackendOutcome::kForbidden:
-      return end({.disposition = Disposition::kDenied, .reason = "backend-refused", .cause = LocalCause::kBackendRefused,
-                  .status_for_unanswered = 403, .phrase = "Forbidden"}, now);
+      return end({.disposition = Disposition::kDenied,
+                  .reason = "backend-refused",
+                  .cause = LocalCause::kBackendRefused,
+                  .status_for_unanswered = 403,
+                  .phrase = "Forbidden"},
+                 now);
     case BackendOutcome::kUnreachable:
       return end({.reason = "backend-unreachable", .cause = LocalCause::kBackendUnreachable}, now);
   }
@@ -55,7 +63,8 @@ void Call::on_pick_up(const PickUp& event, Now& now) {
                              .was_present = true};
   bool is_unusable = false;
   const bool is_offered = take_offer(callee, event.invite.sdp, is_unusable);
-  if (is_unusable || event.invite.has_unknown_body) return refuse_pick_up(488, "Not Acceptable Here", LocalCause::kNoCommonCodec, now);
+  if (is_unusable || event.invite.has_unknown_body)
+    return refuse_pick_up(488, "Not Acceptable Here", LocalCause::kNoCommonCodec, now);
   const auto family = is_offered ? callee.offer->audio.rtp.address.family : callee.source.peer.address.family;
   now.actions.emplace_back(OpenLeg{LegSide::kB, family});
 }
@@ -63,7 +72,8 @@ void Call::on_pick_up(const PickUp& event, Now& now) {
 // The subscriber may present the token again: a 488 does not strand the caller.
 void Call::refuse_pick_up(int status, std::string phrase, LocalCause cause, Now& now) {
   std::vector<signaling::Header> headers;
-  if (cause == LocalCause::kNoCommonCodec) headers.push_back({"Warning", "305 vas \"No codec is shared with the caller\""});
+  if (cause == LocalCause::kNoCommonCodec)
+    headers.push_back({"Warning", "305 vas \"No codec is shared with the caller\""});
   answer(LegSide::kB, status, std::move(phrase), "", now, std::move(headers));
   party(LegSide::kB) = Party{.origin = party(LegSide::kB).origin};
   leg_record(LegSide::kB) = {.role = "callee"};
@@ -72,12 +82,13 @@ void Call::refuse_pick_up(int status, std::string phrase, LocalCause cause, Now&
 
 void Call::try_to_join(Now& now) {
   if (phase_ != Phase::kParked && phase_ != Phase::kNotifying) return;
-  if (!agree_on_formats(now)) return refuse_pick_up(488, "Not Acceptable Here", LocalCause::kNoCommonCodec, now);
+  if (!agree_on_formats(now))
+    return refuse_pick_up(488, "Not Acceptable Here", LocalCause::kNoCommonCodec, now);
   answer_both(now);
 }
 
-// Fills in what each party is to be told. A party that made no offer is offered one codec: what it then answers can
-// not disagree with what the other was told.
+// Fills in what each party is to be told. A party that made no offer is offered one codec: what it then
+// answers can not disagree with what the other was told.
 bool Call::agree_on_formats(Now&) {
   Party& caller = party(LegSide::kA);
   Party& callee = party(LegSide::kB);
@@ -104,19 +115,22 @@ bool Call::agree_on_formats(Now&) {
     return true;
   }
   // Neither made an offer: PCMU, which every phone has.
-  const std::vector<signaling::AudioFormat> formats = {{{0}, media::Codec::kPcmu, 8000, ""}, {{101}, media::Codec::kTelephoneEvent, 8000, "0-15"}};
+  const std::vector<signaling::AudioFormat> formats = {{{0}, media::Codec::kPcmu, 8000, ""},
+                                                       {{101}, media::Codec::kTelephoneEvent, 8000, "0-15"}};
   caller.audio = callee.audio = signaling::AudioDescription{.formats = formats};
   return true;
 }
 
 void Call::answer_both(Now& now) {
-  const auto directions = std::array{party(LegSide::kA).audio->direction, party(LegSide::kB).audio->direction};
+  const auto directions =
+      std::array{party(LegSide::kA).audio->direction, party(LegSide::kB).audio->direction};
   for (const LegSide side : {LegSide::kA, LegSide::kB}) {
     Party& each = party(side);
     const Party& opposite = party(bridge::other(side));
     signaling::AudioDescription ours = signaling::relayed(*opposite.audio, *each.local);
     ours.formats = each.audio->formats;
-    ours.direction = signaling::answer_direction(directions[bridge::index_of(side)], directions[bridge::index_of(bridge::other(side))]);
+    ours.direction = signaling::answer_direction(directions[bridge::index_of(side)],
+                                                 directions[bridge::index_of(bridge::other(side))]);
     each.is_answered = true;
     if (each.offer) {
       answer(side, 200, "OK", describe_answer(each, *each.offer, ours), now);

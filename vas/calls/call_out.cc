@@ -24,7 +24,8 @@ Disposition disposition_of(int status) {
   }
 }
 
-// What the caller hears when all routes failed. 503 speaks of one server only (RFC 3261 §16.7), 3xx is never passed.
+// What the caller hears when all routes failed. 503 speaks of one server only (RFC 3261 §16.7), 3xx is never
+// passed.
 int status_for_caller(int status) {
   if (status == 503) return 500;
   return status < 400 ? 480 : status;
@@ -36,7 +37,11 @@ void Call::start_routing(Now& now) {
   phase_ = Phase::kRouting;
   now.actions.emplace_back(SetStatus{sessions::Status::kProcessing});
   if (setup_.plan.routes.empty()) {
-    return end({.reason = "no-route", .cause = LocalCause::kDirectionBlocked, .status_for_unanswered = 404, .phrase = "No Route To Destination"}, now);
+    return end({.reason = "no-route",
+                .cause = LocalCause::kDirectionBlocked,
+                .status_for_unanswered = 404,
+                .phrase = "No Route To Destination"},
+               now);
   }
   record_.sell_price = setup_.plan.sell_price;
   try_next_route(now);
@@ -54,7 +59,8 @@ void Call::try_next_route(Now& now) {
   ++next_route_;
   has_progress_ = false;
   attempt_started_ = now.time;
-  record_.route.push_back({.trunk_id = route.trunk_id, .address = to_string(route.address), .number = route.number});
+  record_.route.push_back(
+      {.trunk_id = route.trunk_id, .address = to_string(route.address), .number = route.number});
   record_.buy_price = route.buy_price;
   record_.last_sip_code = 0;
   leg_record(LegSide::kB) = {.role = "callee",
@@ -77,7 +83,8 @@ void Call::send_invite(Now& now) {
   send(signaling::SendInvite{.dialog = callee.dialog,
                              .request_uri = request_uri(route),
                              .from = from,
-                             .to = fmt::format("<sip:{}@{}>", escape_user(route.number), to_string(route.address)),
+                             .to = fmt::format("<sip:{}@{}>", escape_user(route.number),
+                                               to_string(route.address)),
                              .sdp = describe_offer(callee, ours)},
        now);
   timers_.set(CallTimer::kRoute, now.time + kRouteAnswerTimeout);
@@ -141,10 +148,15 @@ void Call::on_invite_answered(const signaling::InviteAnswered& event, Now& now) 
   if (description && description->audio_line) callee.audio = description->audio;
   signaling::AudioDescription ours;
   if (callee.audio) ours = signaling::relayed(*callee.audio, *caller.local);
-  if (callee.audio && caller.offer) ours.formats = signaling::shared_formats(caller.offer->audio, *callee.audio);
+  if (callee.audio && caller.offer)
+    ours.formats = signaling::shared_formats(caller.offer->audio, *callee.audio);
   if (!callee.audio || !ours.has_audio_codec()) {
-    return end({.reason = "no-common-codec", .cause = LocalCause::kNoCommonCodec, .status_for_unanswered = 488, .phrase = "Not Acceptable Here",
-                .reason_header = "SIP;cause=488;text=\"No common codec\""}, now);
+    return end({.reason = "no-common-codec",
+                .cause = LocalCause::kNoCommonCodec,
+                .status_for_unanswered = 488,
+                .phrase = "Not Acceptable Here",
+                .reason_header = "SIP;cause=488;text=\"No common codec\""},
+               now);
   }
 
   caller.is_answered = true;
@@ -186,12 +198,16 @@ void Call::on_route_silent(Now& now) {
 
 void Call::give_up_routing(int last_status, Now& now) {
   const int status = status_for_caller(last_status);
-  end({.disposition = last_status == 0 || last_status / 100 == 3 ? Disposition::kCongestion : disposition_of(last_status),
+  end({.disposition = last_status == 0 || last_status / 100 == 3 ? Disposition::kCongestion
+                                                                 : disposition_of(last_status),
        .ended_by = last_status / 100 == 4 || last_status / 100 == 6 ? EndedBy::kCallee : EndedBy::kSystem,
        .reason = last_status == 0 ? "no-response" : "rejected",
        .status_for_unanswered = status,
-       .phrase = status == 486 ? "Busy Here" : status == 603 ? "Decline" : "Call Failed",
-       .gone = LegSide::kB}, now);
+       .phrase = status == 486   ? "Busy Here"
+                 : status == 603 ? "Decline"
+                                 : "Call Failed",
+       .gone = LegSide::kB},
+      now);
 }
 
 }  // namespace vas::calls

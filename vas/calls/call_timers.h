@@ -10,7 +10,8 @@ namespace vas::calls {
 
 inline constexpr Duration kRouteAnswerTimeout = std::chrono::seconds(4);     // no answer to the INVITE at all
 inline constexpr Duration kRouteProgressTimeout = std::chrono::seconds(10);  // 100, and then nothing
-inline constexpr Duration kRingTimeout = std::chrono::seconds(180);          // 18x and no answer: Timer C, RFC 3261 §16.6
+inline constexpr Duration kRingTimeout =
+    std::chrono::seconds(180);  // 18x and no answer: Timer C, RFC 3261 §16.6
 
 enum class CallTimer : std::uint8_t { kRoute, kRing, kCallTimeout, kTimeLimit };
 

@@ -13,7 +13,8 @@ EndedBy ended_by(LegSide side) { return side == LegSide::kA ? EndedBy::kCaller :
 
 }  // namespace
 
-// Hold, resume and codec changes pass end to end: the offer goes to the other party as ours, its answer comes back.
+// Hold, resume and codec changes pass end to end: the offer goes to the other party as ours, its answer comes
+// back.
 void Call::on_offer(const signaling::OfferReceived& event, LegSide side, Now& now) {
   const auto refuse = [&](int status, const char* phrase) {
     send(signaling::AnswerRequest{event.dialog, event.request, status, phrase, ""}, now);
@@ -22,8 +23,8 @@ void Call::on_offer(const signaling::OfferReceived& event, LegSide side, Now& no
   auto offer = event.sdp ? signaling::SessionDescription::parse(*event.sdp) : std::nullopt;
   const Party& from = party(side);
   Party& to = party(bridge::other(side));
-  const bool is_usable = offer && offer->audio_line && offer->audio.has_audio_codec() && from.local && to.local &&
-                         offer->audio.rtp.address.family == from.local->address.family;
+  const bool is_usable = offer && offer->audio_line && offer->audio.has_audio_codec() && from.local &&
+                         to.local && offer->audio.rtp.address.family == from.local->address.family;
   if (!is_usable) return refuse(488, "Not Acceptable Here");
 
   const std::string sdp = describe_offer(to, signaling::relayed(offer->audio, *to.local));
@@ -38,7 +39,9 @@ void Call::on_offer_answered(const signaling::OfferAnswered& event, LegSide side
   Party& from = party(pending.from);
   Party& to = party(side);
   const auto refuse = [&](int status) {
-    send(signaling::AnswerRequest{from.dialog, pending.request, status, status == 491 ? "Request Pending" : "Not Acceptable Here", ""}, now);
+    send(signaling::AnswerRequest{from.dialog, pending.request, status,
+                                  status == 491 ? "Request Pending" : "Not Acceptable Here", ""},
+         now);
   };
   if (event.status / 100 != 2) return refuse(event.status == 491 ? 491 : 488);
 
@@ -54,7 +57,9 @@ void Call::on_offer_answered(const signaling::OfferAnswered& event, LegSide side
   to.audio = answer->audio;
   configure_media(pending.from, now);
   configure_media(side, now);
-  send(signaling::AnswerRequest{from.dialog, pending.request, 200, "OK", describe_answer(from, pending.offer, ours)}, now);
+  send(signaling::AnswerRequest{from.dialog, pending.request, 200, "OK",
+                                describe_answer(from, pending.offer, ours)},
+       now);
 }
 
 // The answer to an offer that our 2xx made (RFC 3261 §13.2.2.4).
@@ -64,8 +69,11 @@ void Call::on_ack(const signaling::AckReceived& event, LegSide side, Now& now) {
   each.awaits_answer_in_ack = false;
   const auto answer = event.sdp ? signaling::SessionDescription::parse(*event.sdp) : std::nullopt;
   if (!answer || !answer->audio_line || !answer->audio.has_audio_codec()) {
-    return end({.disposition = Disposition::kFailed, .reason = "no-common-codec", .cause = LocalCause::kNoCommonCodec,
-                .reason_header = "SIP;cause=488;text=\"No usable answer in ACK\""}, now);
+    return end({.disposition = Disposition::kFailed,
+                .reason = "no-common-codec",
+                .cause = LocalCause::kNoCommonCodec,
+                .reason_header = "SIP;cause=488;text=\"No usable answer in ACK\""},
+               now);
   }
   each.audio = answer->audio;
   configure_media(side, now);
@@ -74,28 +82,41 @@ void Call::on_ack(const signaling::AckReceived& event, LegSide side, Now& now) {
 void Call::on_info(const signaling::InfoReceived& event, LegSide side, Now& now) {
   constexpr std::size_t kMaxPending = 16;
   if (infos_.size() >= kMaxPending) {
-    return send(signaling::AnswerRequest{event.dialog, event.request, 500, "Too Many Requests Pending", ""}, now);
+    return send(signaling::AnswerRequest{event.dialog, event.request, 500, "Too Many Requests Pending", ""},
+                now);
   }
   infos_.emplace(event.request, PendingInfo{side, event.request});
-  send(signaling::SendInfo{party(bridge::other(side)).dialog, event.request, event.content_type, event.body}, now);
+  send(signaling::SendInfo{party(bridge::other(side)).dialog, event.request, event.content_type, event.body},
+       now);
 }
 
 void Call::on_info_answered(const signaling::InfoAnswered& event, Now& now) {
   const auto pending = infos_.find(event.request);
   if (pending == infos_.end()) return;
-  send(signaling::AnswerRequest{party(pending->second.from).dialog, event.request, event.status, event.status / 100 == 2 ? "OK" : "Not Accepted", ""}, now);
+  send(signaling::AnswerRequest{party(pending->second.from).dialog, event.request, event.status,
+                                event.status / 100 == 2 ? "OK" : "Not Accepted", ""},
+       now);
   infos_.erase(pending);
 }
 
 void Call::on_bye(const signaling::ByeReceived& event, LegSide side, Now& now) {
   if (phase_ == Phase::kEnded) return;
-  end({.disposition = Disposition::kAnswered, .ended_by = ended_by(side), .reason = "normal", .reason_header = event.reason, .gone = side}, now);
+  end({.disposition = Disposition::kAnswered,
+       .ended_by = ended_by(side),
+       .reason = "normal",
+       .reason_header = event.reason,
+       .gone = side},
+      now);
 }
 
 void Call::on_lost(const signaling::DialogLost& event, LegSide side, Now& now) {
   if (phase_ == Phase::kEnded) return;
-  end({.disposition = record_.answer ? Disposition::kAnswered : Disposition::kFailed, .reason = event.why, .cause = LocalCause::kDialogLost,
-       .reason_header = "SIP;cause=408;text=\"The other party is lost\"", .gone = side}, now);
+  end({.disposition = record_.answer ? Disposition::kAnswered : Disposition::kFailed,
+       .reason = event.why,
+       .cause = LocalCause::kDialogLost,
+       .reason_header = "SIP;cause=408;text=\"The other party is lost\"",
+       .gone = side},
+      now);
 }
 
 }  // namespace vas::calls

@@ -39,15 +39,21 @@ Result<Route> parse_route(const json::value& value, std::size_t number) {
   const json::value* ip = object.if_contains("termination_ip");
   const json::value* digits = object.if_contains("termination_number");
   if (ip == nullptr || !ip->is_string()) return Error{where + ".termination_ip is missing"};
-  if (digits == nullptr || !digits->is_string() || digits->as_string().empty()) return Error{where + ".termination_number is missing"};
+  if (digits == nullptr || !digits->is_string() || digits->as_string().empty())
+    return Error{where + ".termination_number is missing"};
 
   const std::string text(ip->as_string());
   const auto address = Endpoint::parse(std::string_view(text).substr(0, text.find(';')), kDefaultPort);
-  if (!address) return Error{where + ".termination_ip is no address such as 192.0.2.7:5060 (names are not resolved yet)"};
+  if (!address)
+    return Error{where + ".termination_ip is no address such as 192.0.2.7:5060 (names are not resolved yet)"};
   const auto transport = signaling::transport_by_name(parameter(text, "transport").value_or("udp"));
   if (!transport) return Error{where + ".termination_ip names a transport that is neither udp nor tcp"};
-  Route route{.address = *address, .transport = *transport, .number = std::string(digits->as_string()), .buy_price = price_of(object, "buyrate")};
-  if (has_control_characters(route.number)) return Error{where + ".termination_number has control characters"};
+  Route route{.address = *address,
+              .transport = *transport,
+              .number = std::string(digits->as_string()),
+              .buy_price = price_of(object, "buyrate")};
+  if (has_control_characters(route.number))
+    return Error{where + ".termination_number has control characters"};
   if (const auto trunk = number_of(object, "cx_trunk_id")) route.trunk_id = static_cast<std::int64_t>(*trunk);
   return route;
 }
@@ -66,7 +72,8 @@ Result<RoutingPlan> parse_routing_plan(std::string_view json_text) {
   if (!object) return Error{object.error()};
   const json::value* routes = routes_of(*object);
   if (routes == nullptr || !routes->is_array()) return Error{"routing.routes is not a list"};
-  if (routes->as_array().size() > kMaxRoutes) return Error{fmt::format("routing.routes has more than {} routes", kMaxRoutes)};
+  if (routes->as_array().size() > kMaxRoutes)
+    return Error{fmt::format("routing.routes has more than {} routes", kMaxRoutes)};
 
   RoutingPlan plan{.sell_price = price_of(*object, "sellrate")};
   for (const json::value& each : routes->as_array()) {
@@ -88,17 +95,23 @@ Result<std::string> normalize_routing_plan(std::string_view json_text) {
   return json::serialize(*object);
 }
 
-RoutingPlan plan_by_trunks(const directory::Directory& directory, std::int64_t domain_id, std::string_view number) {
+RoutingPlan plan_by_trunks(const directory::Directory& directory, std::int64_t domain_id,
+                           std::string_view number) {
   RoutingPlan plan;
   for (const directory::Trunk* trunk : directory.trunks_for(domain_id, number)) {
     std::string outgoing(number);
-    if (!trunk->strip_prefix.empty() && outgoing.starts_with(trunk->strip_prefix)) outgoing.erase(0, trunk->strip_prefix.size());
+    if (!trunk->strip_prefix.empty() && outgoing.starts_with(trunk->strip_prefix))
+      outgoing.erase(0, trunk->strip_prefix.size());
     outgoing.insert(0, trunk->add_prefix);
     for (const std::string& target : trunk->targets) {
-      const auto address = Endpoint::parse(std::string_view(target).substr(0, target.find(';')), kDefaultPort);
+      const auto address =
+          Endpoint::parse(std::string_view(target).substr(0, target.find(';')), kDefaultPort);
       const auto transport = signaling::transport_by_name(parameter(target, "transport").value_or("udp"));
       if (!address || !transport) continue;
-      plan.routes.push_back({.trunk_id = trunk->id, .address = *address, .transport = *transport, .number = outgoing,
+      plan.routes.push_back({.trunk_id = trunk->id,
+                             .address = *address,
+                             .transport = *transport,
+                             .number = outgoing,
                              .latches_to_anyone = trunk->latches_to_anyone});
     }
   }
@@ -108,7 +121,8 @@ RoutingPlan plan_by_trunks(const directory::Directory& directory, std::int64_t d
 bool fails_over(int status) { return status == 0 || status == 408 || status / 100 == 3 || status / 100 == 5; }
 
 std::string escape_user(std::string_view user) {
-  constexpr std::string_view kUnescaped = "-_.!~*'()&=+$,;?/";  // unreserved and user-unreserved, RFC 3261 §25.1
+  constexpr std::string_view kUnescaped =
+      "-_.!~*'()&=+$,;?/";  // unreserved and user-unreserved, RFC 3261 §25.1
   std::string escaped;
   for (const char c : user) {
     const bool is_alphanumeric = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');

@@ -35,7 +35,8 @@ Result<RoutingPlan> parse_routing_plan(std::string_view json_text);
 Result<std::string> normalize_routing_plan(std::string_view json_text);
 
 // Each target of each of the domain's trunks that takes `number`.
-RoutingPlan plan_by_trunks(const directory::Directory& directory, std::int64_t domain_id, std::string_view number);
+RoutingPlan plan_by_trunks(const directory::Directory& directory, std::int64_t domain_id,
+                           std::string_view number);
 
 // True when the next route is to be tried after this answer: 5xx, 408, any 3xx (never followed), or none (0).
 bool fails_over(int status);

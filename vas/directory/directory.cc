@@ -20,7 +20,8 @@ std::string_view without_plus(std::string_view number) {
 
 void Directory::put(Domain domain) {
   domains_by_name_.insert_or_assign(to_lower(domain.name), domain.id);
-  for (const std::string& alias : domain.aliases) domains_by_name_.insert_or_assign(to_lower(alias), domain.id);
+  for (const std::string& alias : domain.aliases)
+    domains_by_name_.insert_or_assign(to_lower(alias), domain.id);
   domains_.insert_or_assign(domain.id, std::move(domain));
 }
 
@@ -57,7 +58,8 @@ const Subscriber* Directory::find_subscriber(std::int64_t domain_id, std::string
 
 const Trunk* Directory::trusted_trunk(const IpAddress& source) const {
   for (const auto& [id, trunk] : trunks_) {
-    const bool is_trusted = std::any_of(trunk.sources.begin(), trunk.sources.end(), [&](const Network& each) { return each.contains(source); });
+    const bool is_trusted = std::any_of(trunk.sources.begin(), trunk.sources.end(),
+                                        [&](const Network& each) { return each.contains(source); });
     if (is_trusted) return &trunk;
   }
   return nullptr;
@@ -80,7 +82,8 @@ std::vector<const Trunk*> Directory::trunks_for(std::int64_t domain_id, std::str
     if (longest) matches.push_back({&trunk, *longest});
   }
   std::stable_sort(matches.begin(), matches.end(), [](const Match& a, const Match& b) {
-    return a.prefix_length != b.prefix_length ? a.prefix_length > b.prefix_length : a.trunk->priority < b.trunk->priority;
+    return a.prefix_length != b.prefix_length ? a.prefix_length > b.prefix_length
+                                              : a.trunk->priority < b.trunk->priority;
   });
   std::vector<const Trunk*> trunks;
   for (const Match& match : matches) trunks.push_back(match.trunk);

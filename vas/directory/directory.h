@@ -21,11 +21,11 @@ struct Tenant {
 
 // What the profile says, checked and with defaults; the profile itself is kept as it was given.
 struct DomainProfile {
-  std::string control_endpoint;      // registration-free-control-endpoint
-  std::string routing_application;   // call-routing-application
-  std::string webhook_secret;        // webhook-secret
-  Duration call_timeout = std::chrono::seconds(60);   // call-timeout
-  Duration session_ttl = std::chrono::seconds(300);   // session-ttl
+  std::string control_endpoint;                      // registration-free-control-endpoint
+  std::string routing_application;                   // call-routing-application
+  std::string webhook_secret;                        // webhook-secret
+  Duration call_timeout = std::chrono::seconds(60);  // call-timeout
+  Duration session_ttl = std::chrono::seconds(300);  // session-ttl
 };
 
 struct Domain {
@@ -85,7 +85,8 @@ class Directory {
   const Domain* domain(std::int64_t id) const;
   const Domain* find_domain(std::string_view name_alias_or_id) const;
   const Subscriber* subscriber(std::int64_t id) const;
-  const Subscriber* find_subscriber(std::int64_t domain_id, std::string_view number) const;  // MSISDN or alias
+  const Subscriber* find_subscriber(std::int64_t domain_id,
+                                    std::string_view number) const;  // MSISDN or alias
   const Trunk* trusted_trunk(const IpAddress& source) const;
 
   // Trunks of the domain that take `number`: longest prefix first, then by priority.

@@ -32,7 +32,8 @@ class Entry {
     const json::value* value = field(name);
     if (value == nullptr) return fallback;
     if (!value->is_string()) throw wrong(name, "is not a string");
-    if (has_control_characters(std::string_view(value->as_string()))) throw wrong(name, "has control characters");
+    if (has_control_characters(std::string_view(value->as_string())))
+      throw wrong(name, "has control characters");
     return std::string(value->as_string());
   }
   std::string required_text(std::string_view name) {
@@ -100,7 +101,9 @@ DomainProfile parse_profile(const json::value& value, const std::string& where) 
 
 Domain parse_domain(const json::value& value, const std::string& where) {
   Entry entry(value, where);
-  Domain domain{.id = entry.number("id"), .tenant_id = entry.number("tenantId"), .name = entry.required_text("name"),
+  Domain domain{.id = entry.number("id"),
+                .tenant_id = entry.number("tenantId"),
+                .name = entry.required_text("name"),
                 .aliases = entry.texts("aliases")};
   if (const json::value* profile = entry.field("profile")) {
     domain.profile = parse_profile(*profile, where);
@@ -112,8 +115,10 @@ Domain parse_domain(const json::value& value, const std::string& where) {
 
 Subscriber parse_subscriber(const json::value& value, const std::string& where) {
   Entry entry(value, where);
-  Subscriber subscriber{.id = entry.number("id"), .domain_id = entry.number("domainId"),
-                        .msisdn = std::string(without_plus(entry.required_text("msisdn"))), .aliases = entry.texts("aliases"),
+  Subscriber subscriber{.id = entry.number("id"),
+                        .domain_id = entry.number("domainId"),
+                        .msisdn = std::string(without_plus(entry.required_text("msisdn"))),
+                        .aliases = entry.texts("aliases"),
                         .active = entry.flag("active", true)};
   entry.refuse_other_fields();
   return subscriber;
@@ -121,13 +126,19 @@ Subscriber parse_subscriber(const json::value& value, const std::string& where) 
 
 Trunk parse_trunk(const json::value& value, const std::string& where) {
   Entry entry(value, where);
-  Trunk trunk{.id = entry.number("id"), .domain_id = entry.number("domainId"), .name = entry.text("name"),
-              .targets = entry.texts("targets"), .prefixes = entry.texts("prefixes"),
-              .priority = static_cast<int>(entry.number("priority", 100)), .strip_prefix = entry.text("stripPrefix"),
-              .add_prefix = entry.text("addPrefix"), .latches_to_anyone = entry.flag("latchesToAnyone", false)};
+  Trunk trunk{.id = entry.number("id"),
+              .domain_id = entry.number("domainId"),
+              .name = entry.text("name"),
+              .targets = entry.texts("targets"),
+              .prefixes = entry.texts("prefixes"),
+              .priority = static_cast<int>(entry.number("priority", 100)),
+              .strip_prefix = entry.text("stripPrefix"),
+              .add_prefix = entry.text("addPrefix"),
+              .latches_to_anyone = entry.flag("latchesToAnyone", false)};
   for (const std::string& source : entry.texts("sources")) {
     const auto network = Network::parse(source);
-    if (!network) throw entry.wrong("sources", "has `" + source + "`, which is no address or block such as 192.0.2.0/24");
+    if (!network)
+      throw entry.wrong("sources", "has `" + source + "`, which is no address or block such as 192.0.2.0/24");
     trunk.sources.push_back(*network);
   }
   for (const std::string& target : trunk.targets) {
@@ -143,7 +154,8 @@ ApiKey parse_key(const json::value& value, const std::string& where) {
   Entry entry(value, where);
   ApiKey key{.id = entry.number("id"), .sha256 = to_lower(entry.text("sha256"))};
   const std::string plain = entry.text("key");
-  if (plain.empty() && key.sha256.size() != 64) throw entry.wrong("key", "or a `sha256` of 64 hex digits is needed");
+  if (plain.empty() && key.sha256.size() != 64)
+    throw entry.wrong("key", "or a `sha256` of 64 hex digits is needed");
   if (!plain.empty()) key.sha256 = hash_of_key(plain);
   const std::string scope = entry.required_text("scope");
   if (scope == "system") {
@@ -167,7 +179,8 @@ void each_entry(const json::object& file, std::string_view list, Parse&& parse) 
   if (value == nullptr) return;
   if (!value->is_array()) throw Wrong("`" + std::string(list) + "` is not a list");
   std::size_t number = 0;
-  for (const json::value& each : value->as_array()) parse(each, std::string(list) + "[" + std::to_string(number++) + "]");
+  for (const json::value& each : value->as_array())
+    parse(each, std::string(list) + "[" + std::to_string(number++) + "]");
 }
 
 }  // namespace
@@ -182,7 +195,8 @@ Result<Directory> parse_directory(std::string_view json_text) {
     const json::object& file = value.as_object();
     for (const auto& member : file) {
       const std::string_view key = member.key();
-      if (key != "tenants" && key != "domains" && key != "subscribers" && key != "trunks" && key != "apiKeys") {
+      if (key != "tenants" && key != "domains" && key != "subscribers" && key != "trunks" &&
+          key != "apiKeys") {
         throw Wrong("`" + std::string(key) + "` is none of tenants, domains, subscribers, trunks, apiKeys");
       }
     }
@@ -191,18 +205,24 @@ Result<Directory> parse_directory(std::string_view json_text) {
       directory.put(Tenant{entry.number("id"), entry.text("name")});
       entry.refuse_other_fields();
     });
-    each_entry(file, "domains", [&](const json::value& each, const std::string& where) { directory.put(parse_domain(each, where)); });
+    each_entry(file, "domains", [&](const json::value& each, const std::string& where) {
+      directory.put(parse_domain(each, where));
+    });
     each_entry(file, "subscribers", [&](const json::value& each, const std::string& where) {
       Subscriber subscriber = parse_subscriber(each, where);
-      if (directory.domain(subscriber.domain_id) == nullptr) throw Wrong(where + ": `domainId` names no domain of this file");
+      if (directory.domain(subscriber.domain_id) == nullptr)
+        throw Wrong(where + ": `domainId` names no domain of this file");
       directory.put(std::move(subscriber));
     });
     each_entry(file, "trunks", [&](const json::value& each, const std::string& where) {
       Trunk trunk = parse_trunk(each, where);
-      if (directory.domain(trunk.domain_id) == nullptr) throw Wrong(where + ": `domainId` names no domain of this file");
+      if (directory.domain(trunk.domain_id) == nullptr)
+        throw Wrong(where + ": `domainId` names no domain of this file");
       directory.put(std::move(trunk));
     });
-    each_entry(file, "apiKeys", [&](const json::value& each, const std::string& where) { directory.put(parse_key(each, where)); });
+    each_entry(file, "apiKeys", [&](const json::value& each, const std::string& where) {
+      directory.put(parse_key(each, where));
+    });
     return directory;
   } catch (const Wrong& wrong) {
     return Error{wrong.what()};
@@ -210,11 +230,12 @@ Result<Directory> parse_directory(std::string_view json_text) {
 }
 
 std::string to_json(const Subscriber& subscriber) {
-  return json::serialize(json::object{{"id", subscriber.id},
-                                      {"domainId", subscriber.domain_id},
-                                      {"msisdn", subscriber.msisdn},
-                                      {"aliases", json::array(subscriber.aliases.begin(), subscriber.aliases.end())},
-                                      {"active", subscriber.active}});
+  return json::serialize(
+      json::object{{"id", subscriber.id},
+                   {"domainId", subscriber.domain_id},
+                   {"msisdn", subscriber.msisdn},
+                   {"aliases", json::array(subscriber.aliases.begin(), subscriber.aliases.end())},
+                   {"active", subscriber.active}});
 }
 
 }  // namespace vas::directory

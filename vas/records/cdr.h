@@ -13,7 +13,17 @@
 
 namespace vas::records {
 
-enum class Disposition { kAnswered, kBusy, kNoAnswer, kCancelled, kDenied, kNoCredit, kCongestion, kFailed, kExpired };
+enum class Disposition {
+  kAnswered,
+  kBusy,
+  kNoAnswer,
+  kCancelled,
+  kDenied,
+  kNoCredit,
+  kCongestion,
+  kFailed,
+  kExpired
+};
 enum class EndedBy { kCaller, kCallee, kSystem };
 
 std::string_view to_string(Disposition disposition);  // "ANSWERED"
@@ -22,11 +32,11 @@ std::string_view to_string(EndedBy party);            // "caller"
 // Our own refusals, beside SIP's codes (docs/cdr.md has the table).
 enum class LocalCause {
   kNone = 0,
-  kDirectionBlocked = 900,   // no route leads to the number
-  kNoBackend = 901,          // neither control endpoint nor application is configured
-  kBackendUnreachable = 902, // the control endpoint failed or timed out
-  kBackendRefused = 903,     // it answered something that forbids the call
-  kUnknownNumber = 904,      // DNID, or the backend's 404
+  kDirectionBlocked = 900,    // no route leads to the number
+  kNoBackend = 901,           // neither control endpoint nor application is configured
+  kBackendUnreachable = 902,  // the control endpoint failed or timed out
+  kBackendRefused = 903,      // it answered something that forbids the call
+  kUnknownNumber = 904,       // DNID, or the backend's 404
   kSubscriberInactive = 905,
   kNoCommonCodec = 906,
   kNoMediaPort = 907,
@@ -34,7 +44,7 @@ enum class LocalCause {
   kCallTimeout = 909,
   kTimeLimit = 910,
   kMediaTimeout = 911,
-  kDeleted = 912,            // DELETE of the session
+  kDeleted = 912,  // DELETE of the session
   kShutdown = 913,
   kNodeFailure = 914,
   kDialogLost = 915,
@@ -45,7 +55,7 @@ struct RouteAttempt {
   std::optional<std::int64_t> trunk_id;
   std::string address;
   std::string number;
-  int code = 0;                         // 0: nothing came back
+  int code = 0;                              // 0: nothing came back
   std::optional<double> post_dial_delay_ms;  // INVITE to the first answer beyond 100
 };
 
@@ -84,14 +94,14 @@ struct CallRecord {
   std::optional<WallTime> ring;
   std::optional<WallTime> answer;
   std::optional<WallTime> end;
-  Time started_at{};                  // durations are monotonic, so that a clock step bends none
+  Time started_at{};  // durations are monotonic, so that a clock step bends none
   std::optional<Time> answered_at;
   std::optional<Time> ended_at;
 
   Disposition disposition = Disposition::kFailed;
   std::string termination_reason;
   EndedBy ended_by = EndedBy::kSystem;
-  std::optional<int> last_sip_code;   // of the far side; 0: asked and nothing came back; absent: never asked
+  std::optional<int> last_sip_code;  // of the far side; 0: asked and nothing came back; absent: never asked
   LocalCause local_cause = LocalCause::kNone;
   std::vector<RouteAttempt> route;
   std::optional<Price> sell_price;

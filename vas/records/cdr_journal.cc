@@ -71,7 +71,7 @@ std::set<std::string> ids_in_lines(const std::string& path) {
 }
 
 struct Recovered {
-  std::map<std::string, CallRecord> open;                    // started, never ended
+  std::map<std::string, CallRecord> open;                  // started, never ended
   std::vector<std::pair<std::string, std::string>> ended;  // id and JSON
 };
 
@@ -122,8 +122,9 @@ std::vector<JournalEntry> decode(std::string_view file, std::size_t& valid_bytes
   return entries;
 }
 
-Result<std::unique_ptr<CdrJournal>> CdrJournal::open(const std::string& folder,
-                                                     const std::function<void(const CallRecord&, const std::string&)>& on_recovered) {
+Result<std::unique_ptr<CdrJournal>> CdrJournal::open(
+    const std::string& folder,
+    const std::function<void(const CallRecord&, const std::string&)>& on_recovered) {
   const std::string journal_path = folder + "/calls.journal";
   const std::string lines_path = folder + "/records.jsonl";
   const Recovered recovered = replay(journal_path);

@@ -19,31 +19,35 @@ enum class EntryKind : std::uint8_t { kStarted = 1, kUpdated = 2, kEnded = 3 };
 
 struct JournalEntry {
   EntryKind kind = EntryKind::kStarted;
-  std::string payload;  // kStarted, kUpdated: draft JSON; kEnded: the record's JSON, whose "id" names the call
+  std::string
+      payload;  // kStarted, kUpdated: draft JSON; kEnded: the record's JSON, whose "id" names the call
 };
 
 std::string encode(const JournalEntry& entry);
 // Whole entries from the front of `file`; `valid_bytes` is where the first broken one begins.
 std::vector<JournalEntry> decode(std::string_view file, std::size_t& valid_bytes);
 
-// Append-only, with a writer thread of its own that commits whatever is queued as soon as the previous commit ends.
+// Append-only, with a writer thread of its own that commits whatever is queued as soon as the previous commit
+// ends.
 //
-// `journal` holds the entries, `records.jsonl` beside it every finished record, one JSON a line, each once: at start
-// the lines that a crash kept from it are added, calls left open are closed as node-failure, and the journal begins
-// anew.
+// `journal` holds the entries, `records.jsonl` beside it every finished record, one JSON a line, each once:
+// at start the lines that a crash kept from it are added, calls left open are closed as node-failure, and the
+// journal begins anew.
 //
 // Threads: start(), update(), end() from control; callbacks run on the writer's thread.
-// Bounds:  the queue holds kMaxQueued entries. Beyond it start() refuses, so that no call is admitted without its
+// Bounds:  the queue holds kMaxQueued entries. Beyond it start() refuses, so that no call is admitted without
+// its
 //          entry; what belongs to admitted calls is always taken.
 class CdrJournal {
  public:
   static constexpr std::size_t kMaxQueued = 100'000;
   using Done = std::function<void(bool written)>;
 
-  // Opens or makes both files in `folder`, and recovers. `on_recovered` gets the JSON of each record that was not in
-  // records.jsonl yet, oldest first, before this returns.
-  static Result<std::unique_ptr<CdrJournal>> open(const std::string& folder,
-                                                  const std::function<void(const CallRecord&, const std::string&)>& on_recovered);
+  // Opens or makes both files in `folder`, and recovers. `on_recovered` gets the JSON of each record that was
+  // not in records.jsonl yet, oldest first, before this returns.
+  static Result<std::unique_ptr<CdrJournal>> open(
+      const std::string& folder,
+      const std::function<void(const CallRecord&, const std::string&)>& on_recovered);
   ~CdrJournal();  // writes what is queued
 
   void start(const CallRecord& record, Done done);

@@ -15,7 +15,9 @@ json::value or_null(const std::optional<T>& value) {
   return value ? json::value(*value) : json::value(nullptr);
 }
 
-json::value text_or_null(const std::string& text) { return text.empty() ? json::value(nullptr) : json::value(text); }
+json::value text_or_null(const std::string& text) {
+  return text.empty() ? json::value(nullptr) : json::value(text);
+}
 
 json::value time_or_null(const std::optional<WallTime>& time) {
   return time ? json::value(to_rfc3339(*time)) : json::value(nullptr);
@@ -42,7 +44,8 @@ json::object received_json(const media::ReceiveSummary& received) {
 json::object sent_json(const bridge::LegStats& stats) {
   std::optional<double> loss_percent;
   if (stats.reported_lost && stats.sent_packets > 0) {
-    loss_percent = 100.0 * static_cast<double>(*stats.reported_lost) / static_cast<double>(stats.sent_packets);
+    loss_percent =
+        100.0 * static_cast<double>(*stats.reported_lost) / static_cast<double>(stats.sent_packets);
   }
   return {{"packets", stats.sent_packets},
           {"bytes", stats.sent_bytes},
@@ -110,7 +113,8 @@ json::value seconds_between(const std::optional<Time>& from, const std::optional
 json::value billed_seconds(const CallRecord& record) {
   if (!record.ended_at) return nullptr;
   if (!record.answered_at) return 0;
-  return (*record.ended_at - *record.answered_at + std::chrono::microseconds(999'999)) / std::chrono::seconds(1);
+  return (*record.ended_at - *record.answered_at + std::chrono::microseconds(999'999)) /
+         std::chrono::seconds(1);
 }
 
 json::value cost_json(const CallRecord& record, const std::optional<Price>& price) {
@@ -154,7 +158,8 @@ std::string to_json(const CallRecord& record) {
   json::array legs;
   for (std::size_t side = 0; side < record.legs.size(); ++side) {
     const bool is_known = record.legs[side].was_present;
-    if (is_known) legs.push_back(leg_json(record.legs[side], record.media ? &(*record.media)[side] : nullptr));
+    if (is_known)
+      legs.push_back(leg_json(record.legs[side], record.media ? &(*record.media)[side] : nullptr));
   }
   const json::object object{
       {"id", record.id},
@@ -179,7 +184,9 @@ std::string to_json(const CallRecord& record) {
       {"termination_reason", record.termination_reason},
       {"ended_by", to_string(record.ended_by)},
       {"last_sip_code", or_null(record.last_sip_code)},
-      {"local_cause", record.local_cause == LocalCause::kNone ? json::value(nullptr) : json::value(static_cast<int>(record.local_cause))},
+      {"local_cause", record.local_cause == LocalCause::kNone
+                          ? json::value(nullptr)
+                          : json::value(static_cast<int>(record.local_cause))},
       {"route", route_json(record)},
       {"codec", codec_of(record).empty() ? json::value(nullptr) : json::value(codec_of(record))},
       {"sell_cost", cost_json(record, record.sell_price)},
@@ -189,21 +196,22 @@ std::string to_json(const CallRecord& record) {
 }
 
 std::string to_draft_json(const CallRecord& record) {
-  return json::serialize(json::object{{"id", record.id},
-                                      {"session", record.session},
-                                      {"node", record.node},
-                                      {"tenant_id", or_null(record.tenant_id)},
-                                      {"domain_id", or_null(record.domain_id)},
-                                      {"domain", record.domain},
-                                      {"subscriber_id", or_null(record.subscriber_id)},
-                                      {"direction", record.direction},
-                                      {"from", record.from},
-                                      {"to", record.to},
-                                      {"caller_id", record.caller_id},
-                                      {"call_ids", json::array(record.call_ids.begin(), record.call_ids.end())},
-                                      {"start", milliseconds(record.start)},
-                                      {"ring", milliseconds(record.ring)},
-                                      {"answer", milliseconds(record.answer)}});
+  return json::serialize(
+      json::object{{"id", record.id},
+                   {"session", record.session},
+                   {"node", record.node},
+                   {"tenant_id", or_null(record.tenant_id)},
+                   {"domain_id", or_null(record.domain_id)},
+                   {"domain", record.domain},
+                   {"subscriber_id", or_null(record.subscriber_id)},
+                   {"direction", record.direction},
+                   {"from", record.from},
+                   {"to", record.to},
+                   {"caller_id", record.caller_id},
+                   {"call_ids", json::array(record.call_ids.begin(), record.call_ids.end())},
+                   {"start", milliseconds(record.start)},
+                   {"ring", milliseconds(record.ring)},
+                   {"answer", milliseconds(record.answer)}});
 }
 
 std::optional<CallRecord> parse_draft_json(std::string_view text) {

@@ -9,7 +9,9 @@ namespace {
 
 namespace json = boost::json;
 
-json::value or_null(const std::string& text) { return text.empty() ? json::value(nullptr) : json::value(text); }
+json::value or_null(const std::string& text) {
+  return text.empty() ? json::value(nullptr) : json::value(text);
+}
 
 json::value milliseconds(const std::optional<WallTime>& time) {
   return time ? json::value(time->time_since_epoch().count()) : json::value(nullptr);
@@ -27,29 +29,30 @@ json::value routing_value(const Session& session) {
 
 json::object object_of(const Session& session, bool with_routing) {
   const bool is_outgoing = session.direction == Direction::kOutgoing;
-  json::object object{{"id", session.id},
-                      {"domainId", session.domain_id},
-                      {"domain", session.domain},
-                      {"subscriberId", session.subscriber_id},
-                      {is_outgoing ? "destination" : "origination", session.remote},
-                      {"remote", session.remote},
-                      {"callerId", or_null(session.caller_id)},
-                      {"direction", to_string(session.direction)},
-                      {"token", session.token},
-                      {"status", to_string(session.status)},
-                      {"timeLimit", session.time_limit_s ? json::value(*session.time_limit_s) : json::value(nullptr)},
-                      {"createdAt", session.created_at.time_since_epoch().count()},
-                      {"modifiedAt", session.modified_at.time_since_epoch().count()},
-                      {"callStartTime", milliseconds(session.call_start)},
-                      {"callAnswerTime", milliseconds(session.call_answer)},
-                      {"callEndTime", milliseconds(session.call_end)},
-                      {"startTime", rfc3339(session.call_start)},
-                      {"answerTime", rfc3339(session.call_answer)},
-                      {"endTime", rfc3339(session.call_end)},
-                      {"callback", or_null(session.callback)},
-                      {"callIds", json::array(session.call_ids.begin(), session.call_ids.end())},
-                      {"node", or_null(session.node)},
-                      {"lastError", or_null(session.last_error)}};
+  json::object object{
+      {"id", session.id},
+      {"domainId", session.domain_id},
+      {"domain", session.domain},
+      {"subscriberId", session.subscriber_id},
+      {is_outgoing ? "destination" : "origination", session.remote},
+      {"remote", session.remote},
+      {"callerId", or_null(session.caller_id)},
+      {"direction", to_string(session.direction)},
+      {"token", session.token},
+      {"status", to_string(session.status)},
+      {"timeLimit", session.time_limit_s ? json::value(*session.time_limit_s) : json::value(nullptr)},
+      {"createdAt", session.created_at.time_since_epoch().count()},
+      {"modifiedAt", session.modified_at.time_since_epoch().count()},
+      {"callStartTime", milliseconds(session.call_start)},
+      {"callAnswerTime", milliseconds(session.call_answer)},
+      {"callEndTime", milliseconds(session.call_end)},
+      {"startTime", rfc3339(session.call_start)},
+      {"answerTime", rfc3339(session.call_answer)},
+      {"endTime", rfc3339(session.call_end)},
+      {"callback", or_null(session.callback)},
+      {"callIds", json::array(session.call_ids.begin(), session.call_ids.end())},
+      {"node", or_null(session.node)},
+      {"lastError", or_null(session.last_error)}};
   if (!session.disposition.empty()) object["disposition"] = session.disposition;
   if (with_routing && !session.routing_json.empty()) object["routing"] = routing_value(session);
   return object;
@@ -92,7 +95,9 @@ std::string_view to_string(Status status) {
   return "?";
 }
 
-std::string to_json(const Session& session, bool with_routing) { return json::serialize(object_of(session, with_routing)); }
+std::string to_json(const Session& session, bool with_routing) {
+  return json::serialize(object_of(session, with_routing));
+}
 
 std::string to_callback_json(const Session& session, std::string_view action, std::string_view reason) {
   json::object object = object_of(session, true);
@@ -122,7 +127,8 @@ std::optional<Session> parse_store_json(std::string_view text) {
   session.domain = string_of(object, "domain");
   session.subscriber_id = integer_of(object, "subscriberId").value_or(0);
   session.msisdn = string_of(object, "msisdn");
-  session.direction = string_of(object, "direction") == "incoming" ? Direction::kIncoming : Direction::kOutgoing;
+  session.direction =
+      string_of(object, "direction") == "incoming" ? Direction::kIncoming : Direction::kOutgoing;
   session.remote = string_of(object, "remote");
   session.caller_id = string_of(object, "callerId");
   session.time_limit_s = integer_of(object, "timeLimit");
@@ -133,8 +139,10 @@ std::optional<Session> parse_store_json(std::string_view text) {
   session.node = string_of(object, "node");
   session.events_sent = integer_of(object, "eventsSent").value_or(0);
   const json::value* is_free = object.if_contains("tokenFree");
-  session.token_state = is_free != nullptr && is_free->is_bool() && is_free->as_bool() ? TokenState::kFree : TokenState::kUsed;
-  if (const json::value* routing = object.if_contains("routing")) session.routing_json = json::serialize(*routing);
+  session.token_state =
+      is_free != nullptr && is_free->is_bool() && is_free->as_bool() ? TokenState::kFree : TokenState::kUsed;
+  if (const json::value* routing = object.if_contains("routing"))
+    session.routing_json = json::serialize(*routing);
   if (session.token.empty() || session.id == 0) return {};
   return session;
 }

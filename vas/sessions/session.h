@@ -17,7 +17,8 @@ enum class Status { kNew, kProcessing, kRinging, kConnected };
 std::string_view to_string(Direction direction);
 std::string_view to_string(Status status);
 
-// A token is used once: taken by the INVITE that presents it, or (incoming) reserved and given back when that fails.
+// A token is used once: taken by the INVITE that presents it, or (incoming) reserved and given back when that
+// fails.
 enum class TokenState { kFree, kReserved, kUsed };
 
 struct Session {
@@ -28,7 +29,7 @@ struct Session {
   std::int64_t subscriber_id = 0;
   std::string msisdn;
   Direction direction = Direction::kOutgoing;
-  std::string remote;     // destination or origination
+  std::string remote;  // destination or origination
   std::string caller_id;
   Status status = Status::kNew;
   std::optional<std::int64_t> time_limit_s;

@@ -32,7 +32,8 @@ std::vector<const Session*> SessionRegistry::of_domain(std::int64_t domain_id) c
   return found;
 }
 
-std::vector<std::string> SessionRegistry::expired(WallTime now, const std::function<Duration(const Session&)>& ttl) const {
+std::vector<std::string> SessionRegistry::expired(WallTime now,
+                                                  const std::function<Duration(const Session&)>& ttl) const {
   std::vector<std::string> tokens;
   for (const auto& [token, entry] : sessions_) {
     const Session& session = entry.session;
@@ -44,7 +45,8 @@ std::vector<std::string> SessionRegistry::expired(WallTime now, const std::funct
 
 std::optional<std::uint64_t> SessionRegistry::wait(std::string_view token, Waiter waiter) {
   const auto found = sessions_.find(std::string(token));
-  if (found == sessions_.end() || found->second.waiters.size() >= kMaxWaiters || waiting_ >= kMaxAllWaiters) return {};
+  if (found == sessions_.end() || found->second.waiters.size() >= kMaxWaiters || waiting_ >= kMaxAllWaiters)
+    return {};
   const std::uint64_t ticket = next_ticket_++;
   found->second.waiters.emplace(ticket, std::move(waiter));
   ++waiting_;

@@ -18,7 +18,8 @@ namespace vas::sessions {
 enum class PollOutcome { kConnected, kGone };
 
 // Threads: control only.
-// Bounds:  kMaxSessions sessions, kMaxWaiters polls on one session and kMaxAllWaiters in all: beyond them refused.
+// Bounds:  kMaxSessions sessions, kMaxWaiters polls on one session and kMaxAllWaiters in all: beyond them
+// refused.
 class SessionRegistry {
  public:
   static constexpr std::size_t kMaxSessions = 1'000'000;

@@ -43,7 +43,8 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& path, Post post) {
   }
 }
 
-Store::Store(std::unique_ptr<soci::session> database, Post post) : database_(std::move(database)), post_(std::move(post)) {
+Store::Store(std::unique_ptr<soci::session> database, Post post)
+    : database_(std::move(database)), post_(std::move(post)) {
   thread_ = std::thread([this] { run(); });
   pthread_setname_np(thread_.native_handle(), "vas-store");
 }
@@ -104,7 +105,8 @@ bool Store::commit(const std::vector<Write>& batch) {
     soci::statement save = (database_->prepare << "INSERT INTO sessions (token, body) VALUES (:token, :body) "
                                                   "ON CONFLICT (token) DO UPDATE SET body = excluded.body",
                             soci::use(token), soci::use(body));
-    soci::statement remove = (database_->prepare << "DELETE FROM sessions WHERE token = :token", soci::use(token));
+    soci::statement remove =
+        (database_->prepare << "DELETE FROM sessions WHERE token = :token", soci::use(token));
     for (const Write& write : batch) {
       token = write.token;
       body = write.body;

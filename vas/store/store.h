@@ -19,8 +19,10 @@ class session;
 namespace vas::store {
 
 // Threads: save and remove from control; completions are posted through the function given to open().
-// Bounds:  kMaxQueued writes wait; beyond them a write with a completion fails at once. Those without one (changes of
-//          sessions that were acknowledged before) are always taken: a session has one row, and their number is bounded.
+// Bounds:  kMaxQueued writes wait; beyond them a write with a completion fails at once. Those without one
+// (changes of
+//          sessions that were acknowledged before) are always taken: a session has one row, and their number
+//          is bounded.
 class Store {
  public:
   static constexpr std::size_t kMaxQueued = 200'000;
@@ -28,7 +30,8 @@ class Store {
   using Done = std::function<void(bool committed)>;
   using Post = std::function<void(std::function<void()>)>;  // runs its argument on control's thread
 
-  // `path` of a SQLite database; made, and migrated, when needed. synchronous=FULL: a commit survives a power cut.
+  // `path` of a SQLite database; made, and migrated, when needed. synchronous=FULL: a commit survives a power
+  // cut.
   static Result<std::unique_ptr<Store>> open(const std::string& path, Post post);
   ~Store();  // commits what is queued
 

@@ -88,7 +88,10 @@ void WebhookClient::run() {
       if (message->msg != CURLMSG_DONE) continue;
       long status = 0;
       curl_easy_getinfo(message->easy_handle, CURLINFO_RESPONSE_CODE, &status);
-      finish(message->easy_handle, message->data.result == CURLE_OK || message->data.result == CURLE_WRITE_ERROR ? static_cast<int>(status) : 0);
+      finish(message->easy_handle,
+             message->data.result == CURLE_OK || message->data.result == CURLE_WRITE_ERROR
+                 ? static_cast<int>(status)
+                 : 0);
     }
     curl_multi_poll(multi, nullptr, 0, 1000, nullptr);
   }
@@ -98,11 +101,14 @@ void WebhookClient::begin(std::unique_ptr<Transfer> transfer) {
   const WebhookRequest& request = transfer->request;
   CURL* easy = curl_easy_init();
   transfer->easy = easy;
-  const auto timestamp = std::to_string(std::chrono::duration_cast<std::chrono::seconds>(request.timestamp.time_since_epoch()).count());
+  const auto timestamp = std::to_string(
+      std::chrono::duration_cast<std::chrono::seconds>(request.timestamp.time_since_epoch()).count());
   transfer->add_header("Content-Type: application/json");
   transfer->add_header("webhook-id: " + request.id);
   transfer->add_header("webhook-timestamp: " + timestamp);
-  if (!request.secret.empty()) transfer->add_header("webhook-signature: " + signature(request.secret, request.id, timestamp, request.body));
+  if (!request.secret.empty())
+    transfer->add_header("webhook-signature: " +
+                         signature(request.secret, request.id, timestamp, request.body));
 
   curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");

@@ -15,14 +15,14 @@ namespace vas::webhooks {
 
 struct WebhookRequest {
   std::string url;
-  std::string body;     // JSON
-  std::string id;       // webhook-id: the same when it is repeated
-  std::string secret;   // empty: not signed
+  std::string body;    // JSON
+  std::string id;      // webhook-id: the same when it is repeated
+  std::string secret;  // empty: not signed
   WallTime timestamp{};
 };
 
-// Bounds:  kMaxQueued requests wait or run; one more fails at once. 5 s to connect, 10 s in all, no redirects.
-// Threads: post() from any; completions go through the function that was given.
+// Bounds:  kMaxQueued requests wait or run; one more fails at once. 5 s to connect, 10 s in all, no
+// redirects. Threads: post() from any; completions go through the function that was given.
 class WebhookClient {
  public:
   static constexpr std::size_t kMaxQueued = 10'000;

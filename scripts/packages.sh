@@ -1,0 +1,31 @@
+# Debian packages, by what they are for. Sourced by ./run and ./test.
+build_packages=(g++ cmake ninja-build ccache lld pkg-config python3 libsofia-sip-ua-dev libboost1.81-dev libboost-json1.81-dev
+  libssl-dev libsoci-dev libsqlite3-dev libcurl4-openssl-dev libspdlog-dev libfmt-dev libcli11-dev libortp-dev libbctoolbox-dev)
+test_packages=(libgtest-dev libgmock-dev baresip-core sip-tester sox tshark tcpdump libre-dev gcc clang clang-format libclang-rt-14-dev)
+
+# Installs what is missing of its arguments; says nothing and is quick when nothing is.
+install_packages() {
+  local missing=() package
+  for package in "$@"; do
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
+  done
+  ((${#missing[@]})) || return 0
+  local as_root=()
+  if [[ $(id -u) != 0 ]]; then
+    command -v sudo >/dev/null || { echo "These packages are missing and there is no sudo: ${missing[*]}" >&2; return 1; }
+    as_root=(sudo)
+  fi
+  echo "Installing ${#missing[@]} Debian packages: ${missing[*]}"
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# Configures and builds one preset; more arguments are targets.
+build_preset() {
+  local preset=$1
+  shift
+  cmake --preset "$preset" >"build-$preset.log" 2>&1 || { cat "build-$preset.log" >&2; return 1; }
+  rm -f "build-$preset.log"
+  cmake --build --preset "$preset" ${1:+--target "$@"} | grep -vE '^\[[0-9]+/[0-9]+\] (Building|Linking|Checking)|^includes point down|^ninja: no work' || true
+  [[ ${PIPESTATUS[0]} == 0 ]]
+}

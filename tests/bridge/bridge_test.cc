@@ -1,0 +1,215 @@
+#include "bridge/bridge.h"
+
+#include <gtest/gtest.h>
+
+#include "media/packet_kind.h"
+#include "tests/support/rtp_builder.h"
+
+namespace vas::bridge {
+namespace {
+
+using media::PayloadType;
+using media::RtpFields;
+using media::RtpPacket;
+using media::SequenceNumber;
+using media::Ssrc;
+
+const Endpoint kA = *Endpoint::parse("192.0.2.1:4000");
+const Endpoint kB = *Endpoint::parse("192.0.2.2:5000");
+constexpr Duration kMediaTimeout = std::chrono::seconds(60);
+
+Endpoint rtcp_of(const Endpoint& rtp) { return {rtp.address, static_cast<std::uint16_t>(rtp.port + 1)}; }
+
+// Two parties, a and z, with fake time.
+class BridgeTest : public testing::Test {
+ protected:
+  BridgeTest()
+      : bridge_(kMediaTimeout, now_,
+                {StreamSeed{{0xaaaa}, {100}, {1000}}, StreamSeed{{0xbbbb}, {200}, {2000}}}) {
+    a_ = {.far_rtp = kA,
+          .far_rtcp = rtcp_of(kA),
+          .formats = {{{0}, media::Codec::kPcmu, 8000}, {{101}, media::Codec::kTelephoneEvent, 8000}}};
+    b_ = {.far_rtp = kB,
+          .far_rtcp = rtcp_of(kB),
+          .formats = {{{0}, media::Codec::kPcmu, 8000}, {{96}, media::Codec::kTelephoneEvent, 8000}}};
+    configure();
+    bridge_.start(now_);
+  }
+  void configure() {
+    bridge_.configure(LegSide::kA, a_, now_);
+    bridge_.configure(LegSide::kB, b_, now_);
+  }
+  // True if it came out at the other side; then heard_ holds it.
+  bool send(LegSide from, const Endpoint& source, const RtpFields& fields,
+            Component component = Component::kRtp) {
+    return deliver(from, source, media::build_rtp(fields), component);
+  }
+  bool deliver(LegSide from, const Endpoint& source, std::vector<std::uint8_t> bytes, Component component) {
+    Outbox outbox;
+    bridge_.on_datagram(from, component, source, bytes, now_, outbox);
+    if (outbox.size() == 0) return false;
+    sent_ = *outbox.begin();
+    heard_.assign(sent_.bytes.begin(), sent_.bytes.end());
+    return true;
+  }
+  RtpPacket heard() const { return *RtpPacket::parse(heard_); }
+  std::vector<std::uint8_t> receiver_report(Ssrc of, std::uint32_t last_sr = 0) {
+    std::vector<std::uint8_t> buffer(128);
+    const media::ReceiveStats::Report block{
+        .ssrc = of, .cumulative_lost = 4, .extended_highest = 105, .jitter = 80};
+    buffer.resize(media::write_report(buffer, {5}, nullptr, &block, "phone"));
+    store_u32(buffer, 8 + 16, last_sr);
+    return buffer;
+  }
+
+  Time now_{std::chrono::seconds(1000)};
+  WallTime wall_{std::chrono::seconds(1'700'000'000)};
+  LegConfig a_, b_;
+  Bridge bridge_;
+  Outgoing sent_;
+  std::vector<std::uint8_t> heard_;
+};
+
+TEST_F(BridgeTest, RelaysWithItsOwnSsrcAndTheOtherPartysPayloadType) {
+  ASSERT_TRUE(send(LegSide::kA, kA, {.payload_type = {101}, .payload = {5, 10, 0, 160}}));
+  EXPECT_EQ(sent_.to, kB);
+  EXPECT_EQ(sent_.side, LegSide::kB);
+  EXPECT_EQ(heard().payload_type(), PayloadType{96});
+  EXPECT_EQ(heard().ssrc(), Ssrc{0xbbbb});
+  EXPECT_EQ(heard().sequence_number(), SequenceNumber{200});
+  EXPECT_EQ(bridge_.stats(LegSide::kA).telephone_events, 1u);
+}
+
+TEST_F(BridgeTest, DropsWhatWasNotNegotiatedAndWhoIsNotTheParty) {
+  EXPECT_FALSE(send(LegSide::kA, kA, {.payload_type = {8}}));
+  EXPECT_FALSE(send(LegSide::kA, *Endpoint::parse("203.0.113.66:4000"), {}));
+  EXPECT_FALSE(deliver(LegSide::kA, kA, {0x80}, Component::kRtp));
+  EXPECT_FALSE(deliver(LegSide::kA, kA, {}, Component::kRtp));
+  const auto stats = bridge_.stats(LegSide::kA);
+  EXPECT_EQ(stats.unknown_payload_type, 1u);
+  EXPECT_EQ(stats.refused_source, 1u);
+  EXPECT_EQ(stats.malformed, 2u);
+  EXPECT_EQ(stats.received.packets, 0u);
+}
+
+TEST_F(BridgeTest, AnEventTypeThatTheOtherSideLacksLeavesNoGap) {
+  b_.formats.pop_back();
+  configure();
+  send(LegSide::kA, kA, {.sequence_number = {1}});
+  EXPECT_FALSE(
+      send(LegSide::kA, kA, {.payload_type = {101}, .sequence_number = {2}, .payload = {5, 10, 0, 160}}));
+  ASSERT_TRUE(send(LegSide::kA, kA, {.sequence_number = {3}}));
+  EXPECT_EQ(heard().sequence_number(), SequenceNumber{201});
+}
+
+TEST_F(BridgeTest, SendsNothingToAPartyOnHoldAndGoesOnUnbrokenAfterIt) {
+  ASSERT_TRUE(send(LegSide::kA, kA, {.sequence_number = {1}, .timestamp = {160}}));
+  b_.receives = false;
+  configure();
+  EXPECT_FALSE(send(LegSide::kA, kA, {.sequence_number = {2}, .timestamp = {320}}));
+  b_.receives = true;
+  configure();
+  now_ += std::chrono::seconds(1);
+  ASSERT_TRUE(send(LegSide::kA, kA, {.sequence_number = {52}, .timestamp = {8320}}));
+  EXPECT_EQ(heard().sequence_number(), SequenceNumber{201});
+  EXPECT_EQ(heard().timestamp(), media::RtpTimestamp{2000 + 8000});
+  EXPECT_EQ(bridge_.stats(LegSide::kA).received.lost, 49);  // A was not on hold: what it lost is lost
+}
+
+TEST_F(BridgeTest, IsSilentAfterTheTimeoutButNotOnHoldNorBeforeItStarts) {
+  now_ += kMediaTimeout - Duration(1);
+  EXPECT_FALSE(bridge_.is_silent(now_));
+  now_ += Duration(1);
+  EXPECT_TRUE(bridge_.is_silent(now_));
+  a_.sends = false;
+  configure();
+  EXPECT_FALSE(bridge_.is_silent(now_));
+  a_.sends = true;
+  configure();
+  EXPECT_FALSE(bridge_.is_silent(now_));
+  now_ += kMediaTimeout;
+  EXPECT_TRUE(bridge_.is_silent(now_));
+  send(LegSide::kB, kB, {});
+  EXPECT_FALSE(bridge_.is_silent(now_));
+}
+
+TEST_F(BridgeTest, TranslatesAReceiverReportIntoTheSendersNumbers) {
+  send(LegSide::kA, kA, {.sequence_number = {5000}, .ssrc = {0x77}});
+  ASSERT_TRUE(deliver(LegSide::kB, rtcp_of(kB), receiver_report({0xbbbb}), Component::kRtcp));
+  EXPECT_EQ(sent_.to, rtcp_of(kA));
+  EXPECT_EQ(load_u32(heard_, 4), 0xaaaau);
+  EXPECT_EQ(load_u32(heard_, 8), 0x77u);
+  EXPECT_EQ(load_u32(heard_, 16) & 0xffff, 4905u);  // 105 of our 200-based line is 95 before its start
+  const auto stats = bridge_.stats(LegSide::kB);
+  EXPECT_EQ(stats.reported_lost, 4);
+  EXPECT_DOUBLE_EQ(*stats.reported_jitter_ms, 10);
+}
+
+TEST_F(BridgeTest, MeasuresTheRoundTripFromASenderReportThatPassed) {
+  send(LegSide::kA, kA, {.ssrc = {0x77}});
+  std::vector<std::uint8_t> report(128);
+  const media::SenderInfo sender{{0x77}, wall_, {160}, 1, 160};
+  report.resize(media::write_report(report, {0x77}, &sender, nullptr, "phone"));
+  ASSERT_TRUE(deliver(LegSide::kA, rtcp_of(kA), report, Component::kRtcp));
+  EXPECT_EQ(load_u32(heard_, 4), 0xbbbbu);
+  EXPECT_EQ(load_u32(heard_, 16), 2000u);
+  now_ += std::chrono::milliseconds(40);
+  deliver(LegSide::kB, rtcp_of(kB), receiver_report({0xbbbb}, media::ntp_middle(wall_)), Component::kRtcp);
+  EXPECT_NEAR(*bridge_.stats(LegSide::kB).round_trip_ms, 40, 0.1);
+}
+
+TEST_F(BridgeTest, ByeAndForeignRtcpEndNothingAndDoNotPass) {
+  std::vector<std::uint8_t> bye = {0x81, 203, 0, 1, 0, 0, 0, 7};
+  EXPECT_FALSE(deliver(LegSide::kA, rtcp_of(kA), bye, Component::kRtcp));
+  EXPECT_FALSE(deliver(LegSide::kA, *Endpoint::parse("203.0.113.66:4001"), receiver_report({0xaaaa}),
+                       Component::kRtcp));
+  EXPECT_FALSE(bridge_.is_silent(now_));
+}
+
+TEST_F(BridgeTest, PassesAtMostTwentyRtcpPacketsASecond) {
+  int passed = 0;
+  for (int i = 0; i < 100; ++i)
+    passed += deliver(LegSide::kB, rtcp_of(kB), receiver_report({1}), Component::kRtcp) ? 1 : 0;
+  EXPECT_EQ(passed, Bridge::kMaxRtcpPerSecond);
+}
+
+TEST_F(BridgeTest, MakesRtcpOfItsOwnOnlyForWhoHearsNoneOfTheOther) {
+  send(LegSide::kA, kA, {});
+  send(LegSide::kB, kB, {});
+  now_ += std::chrono::seconds(9);
+  deliver(LegSide::kB, rtcp_of(kB), receiver_report({0xbbbb}), Component::kRtcp);
+  now_ += std::chrono::seconds(2);
+  Outbox outbox;
+  bridge_.tick(now_, wall_, outbox);
+  ASSERT_EQ(outbox.size(), 1u);  // A sent none for 11 s, so B gets ours; B's pass to A
+  EXPECT_EQ(outbox.begin()->to, rtcp_of(kB));
+  EXPECT_EQ(outbox.begin()->bytes[1], 200);
+  outbox.clear();
+  bridge_.tick(now_ + std::chrono::seconds(1), wall_, outbox);
+  EXPECT_EQ(outbox.size(), 0u);
+}
+
+TEST_F(BridgeTest, TakesRtcpOnTheRtpPortOnlyWithMux) {
+  EXPECT_FALSE(deliver(LegSide::kB, kB, receiver_report({0xbbbb}), Component::kRtp));
+  b_.rtcp_mux = true;
+  configure();
+  EXPECT_TRUE(deliver(LegSide::kB, kB, receiver_report({0xbbbb}), Component::kRtp));
+}
+
+TEST_F(BridgeTest, AnyBytesAtAllAreSurvived) {
+  std::uint32_t random = 1;
+  for (int i = 0; i < 200000; ++i) {
+    std::vector<std::uint8_t> bytes(random % 80);
+    for (auto& byte : bytes) byte = static_cast<std::uint8_t>((random = random * 1664525 + 1013904223) >> 24);
+    random = random * 1664525 + 1013904223;
+    if (!bytes.empty() && i % 2 == 0) bytes[0] = static_cast<std::uint8_t>(0x80 | (bytes[0] & 0x3f));
+    if (bytes.size() > 1 && i % 3 == 0) bytes[1] = static_cast<std::uint8_t>(200 + bytes[1] % 6);
+    now_ += std::chrono::milliseconds(60);
+    deliver(LegSide::kA, i % 5 == 0 ? rtcp_of(kA) : kA, std::move(bytes),
+            i % 5 == 0 ? Component::kRtcp : Component::kRtp);
+  }
+  EXPECT_GT(bridge_.stats(LegSide::kA).malformed, 0u);
+}
+
+}  // namespace
+}  // namespace vas::bridge

@@ -1,0 +1,116 @@
+#include "bridge/media_plane.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/support/rtp_builder.h"
+
+namespace vas::bridge {
+namespace {
+
+class MediaPlaneTest : public testing::Test {
+ protected:
+  MediaPlaneTest()
+      : plane_({.bind_ipv4 = *IpAddress::parse("127.0.0.1"),
+                .advertised_ipv4 = {},
+                .bind_ipv6 = {},
+                .first_port = 19000,
+                .last_port = 19039}) {}
+
+  LegConfig to(const char* endpoint) {
+    return {
+        .far_rtp = *Endpoint::parse(endpoint), .far_rtcp = {}, .formats = {{{0}, media::Codec::kPcmu, 8000}}};
+  }
+  BridgeClosed wait_for_close() {
+    std::optional<BridgeClosed> closed;
+    while (!closed) {
+      pollfd waiting{plane_.descriptor(), POLLIN, 0};
+      EXPECT_EQ(poll(&waiting, 1, 5000), 1);
+      plane_.drain([&](const MediaEvent& event) {
+        if (const auto* each = std::get_if<BridgeClosed>(&event)) closed = *each;
+      });
+    }
+    return *closed;
+  }
+  MediaPlane plane_;
+};
+
+TEST_F(MediaPlaneTest, RelaysBetweenRealSocketsAndReturnsItsFigures) {
+  int sockets[2];
+  Endpoint ends[2];
+  for (int i = 0; i < 2; ++i) {
+    sockets[i] = socket(AF_INET, SOCK_DGRAM, 0);
+    sockaddr_storage address{};
+    socklen_t length = Endpoint::parse("127.0.0.1:0")->to_sockaddr(address);
+    ASSERT_EQ(bind(sockets[i], reinterpret_cast<sockaddr*>(&address), length), 0);
+    getsockname(sockets[i], reinterpret_cast<sockaddr*>(&address), &length);
+    ends[i] = *Endpoint::from_sockaddr(address);
+  }
+  const BridgeId bridge = plane_.open_bridge();
+  const auto a = plane_.open_leg(bridge, LegSide::kA, AddressFamily::kIpv4);
+  const auto b = plane_.open_leg(bridge, LegSide::kB, AddressFamily::kIpv4);
+  ASSERT_TRUE(a && b);
+  ASSERT_TRUE(plane_.configure_leg(bridge, LegSide::kA, to(to_string(ends[0]).c_str())));
+  ASSERT_TRUE(plane_.configure_leg(bridge, LegSide::kB, to(to_string(ends[1]).c_str())));
+  plane_.start(bridge);
+
+  const auto packet = media::build_rtp({});
+  sockaddr_storage target{};
+  const socklen_t target_length = a->to_sockaddr(target);
+  std::uint8_t got[256];
+  ssize_t bytes = -1;
+  for (int i = 0; i < 50 && bytes < 0; ++i) {
+    sendto(sockets[0], packet.data(), packet.size(), 0, reinterpret_cast<sockaddr*>(&target), target_length);
+    pollfd waiting{sockets[1], POLLIN, 0};
+    poll(&waiting, 1, 100);
+    bytes = recv(sockets[1], got, sizeof got, MSG_DONTWAIT);
+  }
+  EXPECT_EQ(bytes, static_cast<ssize_t>(packet.size()));
+  plane_.close(bridge);
+  const BridgeClosed closed = wait_for_close();
+  EXPECT_GE(closed.legs[0].received.packets, 1u);
+  EXPECT_GE(closed.legs[1].sent_packets, 1u);
+  for (const int each : sockets) close(each);
+}
+
+TEST_F(MediaPlaneTest, SaysWhenNoPortIsFreeAndLendsThemAgain) {
+  std::vector<BridgeId> bridges;
+  for (int i = 0; i < 10; ++i) {
+    bridges.push_back(plane_.open_bridge());
+    ASSERT_TRUE(plane_.open_leg(bridges.back(), LegSide::kA, AddressFamily::kIpv4));
+    ASSERT_TRUE(plane_.open_leg(bridges.back(), LegSide::kB, AddressFamily::kIpv4));
+  }
+  const BridgeId one_more = plane_.open_bridge();
+  EXPECT_FALSE(plane_.open_leg(one_more, LegSide::kA, AddressFamily::kIpv4));
+  plane_.close(bridges.front());
+  wait_for_close();
+  usleep(600'000);
+  EXPECT_TRUE(plane_.open_leg(one_more, LegSide::kA, AddressFamily::kIpv4));
+}
+
+TEST_F(MediaPlaneTest, AFarEndThatIsOneOfOurPortsIsRefusedUnlessItIsTrulyBetweenTwoCalls) {
+  const BridgeId one = plane_.open_bridge();
+  const BridgeId two = plane_.open_bridge();
+  std::map<std::pair<std::uint64_t, LegSide>, std::string> local;
+  for (const BridgeId bridge : {one, two}) {
+    for (const LegSide side : {LegSide::kA, LegSide::kB})
+      local[{bridge.value, side}] = to_string(*plane_.open_leg(bridge, side, AddressFamily::kIpv4));
+  }
+  const auto at = [&](BridgeId bridge, LegSide side) { return local.at({bridge.value, side}).c_str(); };
+  EXPECT_FALSE(plane_.configure_leg(one, LegSide::kA, to("127.0.0.1:19038"))) << "a port that no call holds";
+  EXPECT_FALSE(plane_.configure_leg(one, LegSide::kA, to(at(one, LegSide::kB)))) << "its own other leg";
+  EXPECT_TRUE(plane_.configure_leg(one, LegSide::kB, to(at(two, LegSide::kA))));
+  EXPECT_TRUE(plane_.configure_leg(two, LegSide::kA, to(at(one, LegSide::kB))));
+  EXPECT_FALSE(plane_.configure_leg(two, LegSide::kB, to(at(one, LegSide::kA))))
+      << "that would close the loop";
+  EXPECT_FALSE(plane_.configure_leg(one, LegSide::kA, to(at(two, LegSide::kB)))) << "that too";
+}
+
+TEST_F(MediaPlaneTest, RefusesIpv6WhereNoneIsConfigured) {
+  EXPECT_FALSE(plane_.open_leg(plane_.open_bridge(), LegSide::kA, AddressFamily::kIpv6));
+}
+
+}  // namespace
+}  // namespace vas::bridge

@@ -1,0 +1,72 @@
+#include "signaling/gateway/guard.h"
+
+#include <gtest/gtest.h>
+
+namespace vas::signaling {
+namespace {
+
+std::string request(const std::string& replace = "", const std::string& with = "",
+                    const std::string& method = "INVITE") {
+  std::string text = method +
+                     " sip:bob@192.0.2.4 SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: "
+                     "<sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\n"
+                     "Call-ID: c@h\r\nCSeq: 1 " +
+                     method +
+                     "\r\nContact: <sip:a@192.0.2.1>\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n";
+  if (!replace.empty()) text.replace(text.find(replace), replace.size(), with);
+  return text;
+}
+
+int verdict(const std::string& text) {
+  const auto message = SipMessage::parse(text);
+  if (!message) return -1;
+  const auto refused = check_request(*message);
+  return refused ? status_of(refused->refusal) : 200;
+}
+
+TEST(Guard, LetsAProperRequestPass) {
+  EXPECT_EQ(verdict(request()), 200);
+  EXPECT_EQ(verdict(request("", "", "OPTIONS")), 200);
+}
+
+TEST(Guard, RefusesATargetThatIsNoSipUri) {
+  for (const char* contact :
+       {"<tel:+1>", "*", "<mailto:a@b>", "", "<sip:a@h>, <sip:b@h>", "<sip:a@h>\r\nContact: <sip:b@h>"}) {
+    EXPECT_EQ(verdict(request("<sip:a@192.0.2.1>", contact)), 400) << contact;
+  }
+  EXPECT_EQ(verdict(request("Contact: <sip:a@192.0.2.1>\r\n", "")), 400);
+  EXPECT_EQ(verdict(request("Max-Forwards", "Record-Route: <tel:1>\r\nMax-Forwards")), 400);
+}
+
+TEST(Guard, ChecksNumbersAndSingles) {
+  EXPECT_EQ(verdict(request("CSeq: 1 INVITE", "CSeq: 4294967296 INVITE")), 400);
+  EXPECT_EQ(verdict(request("CSeq: 1 INVITE", "CSeq: 1 OPTIONS")), 400);
+  EXPECT_EQ(verdict(request("Max-Forwards: 70", "Max-Forwards: 256")), 400);
+  EXPECT_EQ(verdict(request("Max-Forwards: 70", "Max-Forwards: 0")), 483);
+  EXPECT_EQ(verdict(request("Content-Length: 0", "Content-Length: 5")), 400);
+  EXPECT_EQ(verdict(request("Content-Length: 0", "Content-Length: 0\r\nl: 0")), 400);
+  EXPECT_EQ(verdict(request("To:", "To: <sip:x@h>\r\nTo:")), 400);
+  EXPECT_EQ(verdict(request("Call-ID: c@h\r\n", "")), 400);
+  EXPECT_EQ(verdict(request(" SIP/2.0\r\nVia", " SIP/7.0\r\nVia")), 505);
+}
+
+TEST(Guard, IsSilentWhereNothingCanBeAnswered) {
+  EXPECT_EQ(verdict(request("Via: SIP/2.0/UDP h;branch=z9hG4bK1\r\n", "")), 0);
+  EXPECT_EQ(verdict(request("CSeq: 1 ACK", "CSeq: 1 INVITE", "ACK")), 0);
+}
+
+TEST(Guard, DropsAnAnswerWhoseContactIsNoSipUri) {
+  const auto answer = [](const std::string& status, const std::string& contact) {
+    return "SIP/2.0 " + status +
+           "\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\nTo: "
+           "<sip:b@h>;tag=2\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\nContact: " +
+           contact + "\r\n\r\n";
+  };
+  EXPECT_FALSE(check_response(*SipMessage::parse(answer("200 OK", "<sip:b@192.0.2.1>"))));
+  EXPECT_TRUE(check_response(*SipMessage::parse(answer("200 OK", "<tel:+1>"))));
+  EXPECT_FALSE(check_response(*SipMessage::parse(answer("302 Moved", "<tel:+1>"))));
+  EXPECT_TRUE(check_response(*SipMessage::parse(answer("999 No", "<sip:b@h>"))));
+}
+
+}  // namespace
+}  // namespace vas::signaling

@@ -1,0 +1,131 @@
+#include "signaling/gateway/via_editor.h"
+
+#include <gtest/gtest.h>
+
+namespace vas::signaling {
+namespace {
+
+const Endpoint kGateway = *Endpoint::parse("127.0.0.1:7001");
+const Endpoint kStack = *Endpoint::parse("127.0.0.1:7002");
+const Endpoint kPublic = *Endpoint::parse("198.51.100.1:5060");
+const Flow kPhone{Transport::kUdp, *Endpoint::parse("203.0.113.5:61000"), 0};
+
+class ViaEditorTest : public testing::Test {
+ protected:
+  std::string request(const std::string& via = "SIP/2.0/UDP 10.0.0.5;branch=z9hG4bKphone;rport",
+                      const std::string& method = "INVITE") {
+    return method + " sip:bob@h SIP/2.0\r\nVia: " + via +
+           "\r\nX-VAS-Source: udp 1.2.3.4:5 forged\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\nCall-ID: "
+           "c\r\nCSeq: 1 " +
+           method + "\r\n\r\n";
+  }
+  static std::vector<std::string_view> vias(const SipMessage& message) {
+    std::vector<std::string_view> all;
+    for (const auto& header : message.headers) {
+      if (header.name == HeaderName::kVia) all.push_back(header.value);
+    }
+    return all;
+  }
+  std::string up(const std::string& text) {
+    return editor_.request_to_stack(*SipMessage::parse(text), kPhone);
+  }
+  static std::string branch(const std::string& text) {
+    return std::string(
+        Via::parse(first_element(SipMessage::parse(text)->first(HeaderName::kVia)->value))->branch);
+  }
+
+  FlowSigner signer_;
+  ViaEditor editor_{signer_, kGateway, kStack};
+};
+
+TEST_F(ViaEditorTest, PutsItsViaOnTopSaysWhatItSawAndDropsForgedPrivateHeaders) {
+  const std::string text = up(request());
+  const auto message = SipMessage::parse(text);
+  const auto all = vias(*message);
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_TRUE(all[0].starts_with("SIP/2.0/UDP 127.0.0.1:7001;branch=z9hG4bK"));
+  EXPECT_EQ(all[1], "SIP/2.0/UDP 10.0.0.5;branch=z9hG4bKphone;received=203.0.113.5;rport=61000");
+  EXPECT_EQ(message->count(HeaderName::kVasPrivate), 1u);
+  EXPECT_EQ(text.find("forged"), std::string::npos);
+}
+
+TEST_F(ViaEditorTest, CancelAckAndRepeatsFallOnTheSameTransactionOthersDoNot) {
+  EXPECT_EQ(branch(up(request())),
+            branch(up(request("SIP/2.0/UDP 10.0.0.5;branch=z9hG4bKphone;rport", "CANCEL"))));
+  EXPECT_NE(branch(up(request())), branch(up(request("SIP/2.0/UDP 10.0.0.5;branch=z9hG4bKother;rport"))));
+  EXPECT_NE(branch(up(request())), branch(up(request("SIP/2.0/UDP 10.0.0.6;branch=z9hG4bKphone;rport"))));
+  EXPECT_EQ(branch(up(request("SIP/2.0/UDP 10.0.0.5"))),
+            branch(up(request("SIP/2.0/UDP 10.0.0.5"))));  // RFC 2543
+}
+
+TEST_F(ViaEditorTest, SendsTheAnswerBackTheWayTheRequestCame) {
+  for (const bool has_rport : {true, false}) {
+    const std::string via =
+        std::string("SIP/2.0/UDP 10.0.0.5:5070;branch=z9hG4bKphone") + (has_rport ? ";rport" : "");
+    std::string answer = up(request(via));
+    answer.replace(0, answer.find("\r\n"), "SIP/2.0 200 OK");
+    const auto outbound = editor_.response_to_peer(*SipMessage::parse(answer));
+    ASSERT_TRUE(outbound);
+    EXPECT_EQ(outbound->flow.peer.address, kPhone.peer.address);
+    EXPECT_EQ(outbound->flow.peer.port, has_rport ? 61000 : 5070);
+    EXPECT_EQ(vias(*SipMessage::parse(outbound->text)).size(), 1u);
+    EXPECT_EQ(outbound->text.find("127.0.0.1"), std::string::npos);
+  }
+}
+
+TEST_F(ViaEditorTest, AnAnswerWhoseViaIsNotOursGoesNowhere) {
+  std::string answer = request();
+  answer.replace(0, answer.find("\r\n"), "SIP/2.0 200 OK");
+  EXPECT_FALSE(editor_.response_to_peer(*SipMessage::parse(answer)));
+  EXPECT_FALSE(editor_.response_to_stack(*SipMessage::parse(answer), kPhone));
+}
+
+TEST_F(ViaEditorTest, HidesTheStackFromPeersAndPutsItsViaBackOnTheAnswer) {
+  const std::string from_stack =
+      "BYE sip:a@203.0.113.5:61000 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:7002;branch=z9hG4bKsofia\r\nCSeq: 2 "
+      "BYE\r\n\r\n";
+  const auto message = SipMessage::parse(from_stack);
+  const auto hop = std::get<ViaEditor::Hop>(editor_.next_hop(*message));
+  EXPECT_EQ(hop.flow.peer, kPhone.peer);
+  const std::string out = editor_.request_to_peer(*message, hop, kPublic);
+  EXPECT_EQ(out.find("127.0.0.1"), std::string::npos);
+  EXPECT_NE(out.find("Via: SIP/2.0/UDP 198.51.100.1:5060;rport;branch=z9hG4bKsofia."), std::string::npos);
+
+  std::string answer = out;
+  answer.replace(0, answer.find("\r\n"), "SIP/2.0 200 OK");
+  const auto back = editor_.response_to_stack(*SipMessage::parse(answer), kPhone);
+  ASSERT_TRUE(back);
+  EXPECT_NE(back->find("Via: SIP/2.0/UDP 127.0.0.1:7002;branch=z9hG4bKsofia\r\n"), std::string::npos);
+  answer.replace(answer.find("z9hG4bKsofia"), 12, "z9hG4bKguess");
+  EXPECT_FALSE(editor_.response_to_stack(*SipMessage::parse(answer), kPhone));
+}
+
+TEST_F(ViaEditorTest, TheNextHopIsTheFlowElseTheRouteElseTheRequestUri) {
+  const Flow connection{Transport::kTcp, *Endpoint::parse("203.0.113.5:5000"), 9};
+  const auto hop = [&](const std::string& routes, const std::string& uri = "sip:a@10.0.0.5") {
+    return editor_.next_hop(*SipMessage::parse("BYE " + uri + " SIP/2.0\r\n" + routes +
+                                               "Via: SIP/2.0/UDP 127.0.0.1:7002;branch=z9hG4bKs\r\n\r\n"));
+  };
+  const auto by_flow = std::get<ViaEditor::Hop>(
+      hop("Route: " + editor_.flow_route(connection) + ", <sip:p@192.0.2.8;lr>\r\n"));
+  EXPECT_EQ(by_flow.flow, connection);
+  EXPECT_TRUE(by_flow.names_flow);
+  EXPECT_EQ(
+      to_string(std::get<ViaEditor::Hop>(hop("Route: <sip:192.0.2.8:5080;lr;transport=tcp>\r\n")).flow.peer),
+      "192.0.2.8:5080");
+  EXPECT_EQ(to_string(std::get<ViaEditor::Hop>(hop("")).flow.peer), "10.0.0.5:5060");
+  EXPECT_EQ(std::get<NoHop>(hop("", "sip:a@phone.example")), NoHop::kHostname);
+  EXPECT_EQ(std::get<NoHop>(hop("Route: <sip:forged@127.0.0.1:7001;lr>\r\n")), NoHop::kMalformed);
+  EXPECT_EQ(std::get<NoHop>(hop("", "sip:a@10.0.0.5;transport=sctp")), NoHop::kUnsupportedTransport);
+}
+
+TEST_F(ViaEditorTest, AStatelessAnswerIsNoLargerThanItsRequestByMuch) {
+  const std::string text = request();
+  const std::string answer = stateless_response(*SipMessage::parse(text), kPhone, 400, "Bad Request", "tag");
+  EXPECT_TRUE(answer.starts_with("SIP/2.0 400 Bad Request\r\n"));
+  EXPECT_NE(answer.find("To: <sip:b@h>;tag=tag"), std::string::npos);
+  EXPECT_LT(static_cast<double>(answer.size()), 1.3 * static_cast<double>(text.size()));
+}
+
+}  // namespace
+}  // namespace vas::signaling

@@ -1,0 +1,57 @@
+#include "vas/base/endpoint.h"
+
+#include <gtest/gtest.h>
+
+namespace vas {
+namespace {
+
+TEST(Endpoint, ParsesBothFamiliesAndPrintsThemBack) {
+  for (const char* text : {"192.0.2.1:5060", "[2001:db8::1]:5060", "127.0.0.1:0"}) {
+    const auto endpoint = Endpoint::parse(text);
+    ASSERT_TRUE(endpoint) << text;
+    EXPECT_EQ(to_string(*endpoint), text);
+  }
+}
+
+TEST(Endpoint, TakesTheDefaultPortWhereNoneIsWritten) {
+  EXPECT_EQ(Endpoint::parse("192.0.2.1", 5060)->port, 5060);
+  EXPECT_EQ(Endpoint::parse("2001:db8::1", 5060)->port, 5060);
+  EXPECT_EQ(Endpoint::parse("[2001:db8::1]", 5060)->port, 5060);
+}
+
+TEST(Endpoint, NeverTakesANameOrANonsensePort) {
+  for (const char* text :
+       {"localhost:5060", "192.0.2.1:65536", "192.0.2.1:x", "192.0.2:5", "", ":5060", "[::1:5060"}) {
+    EXPECT_FALSE(Endpoint::parse(text)) << text;
+  }
+}
+
+TEST(Endpoint, GoesToASocketAddressAndBack) {
+  for (const char* text : {"192.0.2.1:5060", "[2001:db8::1]:5061"}) {
+    sockaddr_storage address{};
+    Endpoint::parse(text)->to_sockaddr(address);
+    EXPECT_EQ(to_string(*Endpoint::from_sockaddr(address)), text);
+  }
+}
+
+TEST(Network, ContainsWhatSharesItsPrefix) {
+  const auto network = *Network::parse("10.1.128.0/17");
+  EXPECT_TRUE(network.contains(*IpAddress::parse("10.1.255.1")));
+  EXPECT_FALSE(network.contains(*IpAddress::parse("10.1.127.1")));
+  EXPECT_FALSE(network.contains(*IpAddress::parse("::1")));
+  EXPECT_TRUE(Network::parse("0.0.0.0/0")->contains(*IpAddress::parse("8.8.8.8")));
+  for (const char* text : {"10.0.0.0/33", "10.0.0.0/", "x/8", "10.0.0.0/-1"})
+    EXPECT_FALSE(Network::parse(text)) << text;
+}
+
+TEST(IpAddress, KnowsWhatIsPrivate) {
+  for (const char* text :
+       {"10.0.0.1", "172.31.0.1", "192.168.1.1", "100.64.0.1", "169.254.1.1", "fe80::1", "fd00::1"}) {
+    EXPECT_TRUE(IpAddress::parse(text)->is_private()) << text;
+  }
+  for (const char* text : {"8.8.8.8", "172.32.0.1", "2001:db8::1"})
+    EXPECT_FALSE(IpAddress::parse(text)->is_private()) << text;
+}
+
+}  // namespace
+}  // namespace vas

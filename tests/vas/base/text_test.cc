@@ -1,0 +1,34 @@
+#include "vas/base/text.h"
+
+#include <gtest/gtest.h>
+
+#include "vas/base/clock.h"
+
+namespace vas {
+namespace {
+
+TEST(Text, FindsParametersBehindSemicolons) {
+  EXPECT_EQ(parameter("SIP/2.0/UDP h;rport;branch=z9 ;x=", "branch"), "z9");
+  EXPECT_EQ(parameter("a;RPORT", "rport"), "");
+  EXPECT_FALSE(parameter("rport=1", "rport"));
+}
+
+TEST(Text, ParsesWholeNumbersOnly) {
+  EXPECT_EQ(parse_number<int>("42"), 42);
+  for (const char* text : {"", "4x", " 4", "99999999999999"}) EXPECT_FALSE(parse_number<int>(text)) << text;
+  EXPECT_FALSE(parse_number<std::uint8_t>("256"));
+}
+
+TEST(Text, SplitsAndTrims) {
+  EXPECT_EQ(split("a,,b", ',').size(), 3u);
+  EXPECT_EQ(trim(" \t a b\r\n"), "a b");
+  EXPECT_TRUE(has_control_characters("a\rb"));
+  EXPECT_FALSE(has_control_characters("a b"));
+}
+
+TEST(Clock, WritesRfc3339WithMilliseconds) {
+  EXPECT_EQ(to_rfc3339(WallTime(std::chrono::milliseconds(1'700'000'000'007))), "2023-11-14T22:13:20.007Z");
+}
+
+}  // namespace
+}  // namespace vas

@@ -1,0 +1,76 @@
+#include "vas/calls/routing_plan.h"
+
+#include <gtest/gtest.h>
+
+namespace vas::calls {
+namespace {
+
+constexpr std::string_view kSeed = R"({"sellrate":0.02,"sellrate_minimum":60,"sellrate_increment":60,"route":[
+  {"provider_id":1,"cx_trunk_id":101,"termination_ip":"187.33.22.44:5060","termination_number":"2828#63121233333","buyrate":0.012,"buyrate_minimum":1,"buyrate_increment":1},
+  {"cx_trunk_id":102,"termination_ip":"187.33.22.45;transport=tcp","termination_number":"1"}]})";
+
+TEST(RoutingPlan, ReadsTheApisPlan) {
+  const auto plan = parse_routing_plan(kSeed);
+  ASSERT_TRUE(plan) << plan.error();
+  ASSERT_EQ(plan->routes.size(), 2u);
+  EXPECT_EQ(plan->routes[0].trunk_id, 101);
+  EXPECT_EQ(to_string(plan->routes[0].address), "187.33.22.44:5060");
+  EXPECT_DOUBLE_EQ(plan->routes[0].buy_price->rate_per_minute, 0.012);
+  EXPECT_EQ(plan->routes[1].transport, signaling::Transport::kTcp);
+  EXPECT_EQ(plan->routes[1].address.port, 5060);
+  EXPECT_EQ(plan->sell_price->minimum_s, 60);
+}
+
+TEST(RoutingPlan, ReturnsRouteAsRoutesAndKeepsWhatItDoesNotKnow) {
+  const auto normalized = normalize_routing_plan(kSeed);
+  ASSERT_TRUE(normalized);
+  EXPECT_NE(normalized->find("\"routes\":["), std::string::npos);
+  EXPECT_EQ(normalized->find("\"route\":"), std::string::npos);
+  EXPECT_NE(normalized->find("provider_id"), std::string::npos);
+}
+
+TEST(RoutingPlan, SaysWhichFieldIsWrong) {
+  const auto error = [](std::string_view text) { return parse_routing_plan(text).error(); };
+  EXPECT_NE(error(R"({"routes":5})").find("routes"), std::string::npos);
+  EXPECT_NE(error(R"({"routes":[{"termination_ip":"carrier.example","termination_number":"1"}]})")
+                .find("routes[0].termination_ip"),
+            std::string::npos);
+  EXPECT_NE(error(R"({"routes":[{"termination_ip":"1.2.3.4"}]})").find("termination_number"),
+            std::string::npos);
+}
+
+TEST(RoutingPlan, FailsOverOnServersFaultsAndNeverFollowsARedirect) {
+  for (const int status : {0, 408, 500, 503, 302}) EXPECT_TRUE(fails_over(status)) << status;
+  for (const int status : {403, 404, 480, 486, 603, 600}) EXPECT_FALSE(fails_over(status)) << status;
+}
+
+TEST(RoutingPlan, EscapesWhatAUserPartMayNotHold) {
+  EXPECT_EQ(escape_user("2828#1 <x>@y"), "2828%231%20%3Cx%3E%40y");
+  EXPECT_EQ(escape_user("+15155558484"), "+15155558484");
+}
+
+TEST(RoutingPlan, TakesTheTrunkWithTheLongestPrefixThenByPriority) {
+  directory::Directory directory;
+  const auto trunk = [&](std::int64_t id, std::vector<std::string> prefixes, int priority) {
+    directory.put(directory::Trunk{.id = id,
+                                   .domain_id = 3,
+                                   .targets = {"192.0.2.1"},
+                                   .prefixes = std::move(prefixes),
+                                   .priority = priority,
+                                   .strip_prefix = "00",
+                                   .add_prefix = "9"});
+  };
+  trunk(1, {}, 1);
+  trunk(2, {"0049"}, 50);
+  trunk(3, {"0049"}, 10);
+  trunk(4, {"0044"}, 1);
+  const auto plan = plan_by_trunks(directory, 3, "0049301234");
+  ASSERT_EQ(plan.routes.size(), 3u);
+  EXPECT_EQ(plan.routes[0].trunk_id, 3);
+  EXPECT_EQ(plan.routes[1].trunk_id, 2);
+  EXPECT_EQ(plan.routes[2].trunk_id, 1);
+  EXPECT_EQ(plan.routes[0].number, "949301234");
+}
+
+}  // namespace
+}  // namespace vas::calls

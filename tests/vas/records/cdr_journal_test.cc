@@ -1,0 +1,96 @@
+#include "vas/records/cdr_journal.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <future>
+
+namespace vas::records {
+namespace {
+
+class CdrJournalTest : public testing::Test {
+ protected:
+  void SetUp() override { std::filesystem::create_directories(folder_); }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  std::unique_ptr<CdrJournal> open() {
+    recovered_.clear();
+    return std::move(*CdrJournal::open(
+        folder_, [this](const CallRecord& record, const std::string&) { recovered_.push_back(record.id); }));
+  }
+  static CallRecord record(const std::string& id) { return {.id = id, .direction = "outgoing"}; }
+  static void start(CdrJournal& journal, const std::string& id) {
+    std::promise<bool> written;
+    journal.start(record(id), [&](bool good) { written.set_value(good); });
+    EXPECT_TRUE(written.get_future().get());
+  }
+  std::size_t lines() const {
+    std::ifstream in(folder_ + "/records.jsonl");
+    std::size_t count = 0;
+    for (std::string line; std::getline(in, line);) ++count;
+    return count;
+  }
+  std::string journal_path() const { return folder_ + "/calls.journal"; }
+
+  const std::string folder_ = testing::TempDir() + "vas-journal-" + std::to_string(::getpid());
+  std::vector<std::string> recovered_;
+};
+
+TEST_F(CdrJournalTest, ACallLeftOpenIsClosedOnceAtTheNextStart) {
+  {
+    const auto journal = open();
+    start(*journal, "ended");
+    start(*journal, "open");
+    journal->end(record("ended"), {});
+  }
+  open();
+  EXPECT_EQ(recovered_, std::vector<std::string>{"open"});
+  EXPECT_EQ(lines(), 2u);
+  open();
+  EXPECT_TRUE(recovered_.empty());
+  EXPECT_EQ(lines(), 2u);
+}
+
+TEST_F(CdrJournalTest, ALineThatACrashKeptFromTheRecordsIsAddedFromTheJournal) {
+  {
+    const auto journal = open();
+    start(*journal, "a");
+    journal->end(record("a"), {});
+  }
+  std::filesystem::resize_file(folder_ + "/records.jsonl", 10);  // torn in the middle of its line
+  open();
+  EXPECT_EQ(recovered_, std::vector<std::string>{"a"});
+  EXPECT_EQ(lines(), 1u);
+}
+
+TEST_F(CdrJournalTest, EveryTornTailOfTheJournalLosesOnlyWhatWasTorn) {
+  {
+    const auto journal = open();
+    start(*journal, "first");
+    start(*journal, "second");
+  }
+  std::ifstream in(journal_path(), std::ios::binary);
+  const std::string whole((std::istreambuf_iterator<char>(in)), {});
+  std::size_t valid = 0;
+  ASSERT_EQ(decode(whole, valid).size(), 2u);
+  EXPECT_EQ(valid, whole.size());
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    const auto entries = decode(std::string_view(whole).substr(0, size), valid);
+    EXPECT_LE(valid, size);
+    EXPECT_EQ(entries.size(), size < whole.size() / 2 ? 0u : 1u);
+  }
+  std::string flipped = whole;
+  flipped[whole.size() / 2 - 1] ^= 1;
+  EXPECT_EQ(decode(flipped, valid).size(), 0u);
+}
+
+TEST_F(CdrJournalTest, SaysWhyItCannotBeOpened) {
+  const auto journal = CdrJournal::open("/nonexistent", [](const CallRecord&, const std::string&) {});
+  ASSERT_FALSE(journal);
+  EXPECT_NE(journal.error().find("/nonexistent"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace vas::records

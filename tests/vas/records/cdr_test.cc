@@ -1,0 +1,53 @@
+#include "vas/records/cdr.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+namespace vas::records {
+namespace {
+
+TEST(Cdr, CostIsTheMinimumThenWholeIncrements) {
+  const Price price{0.6, 30, 6};
+  EXPECT_DOUBLE_EQ(cost(price, 1), 0.3);
+  EXPECT_DOUBLE_EQ(cost(price, 30), 0.3);
+  EXPECT_DOUBLE_EQ(cost(price, 31), 0.36);
+  EXPECT_DOUBLE_EQ(cost(price, 36), 0.36);
+  EXPECT_DOUBLE_EQ(cost(price, 37), 0.42);
+}
+
+TEST(Cdr, WhatIsNotKnownIsNullAndNeverZero) {
+  CallRecord record{.id = "r", .direction = "outgoing"};
+  record.legs[0].was_present = true;
+  record.ended_at = record.started_at + std::chrono::milliseconds(1500);
+  const auto json = boost::json::parse(to_json(record)).as_object();
+  for (const char* key : {"session", "answer", "last_sip_code", "codec", "sell_cost", "local_cause", "end"})
+    EXPECT_TRUE(json.at(key).is_null()) << key;
+  EXPECT_EQ(json.at("billsec"), 0);
+  EXPECT_DOUBLE_EQ(json.at("duration").as_double(), 1.5);
+  const auto& leg = json.at("legs").as_array().at(0).as_object();
+  for (const char* key : {"media_address", "codec", "rtt_ms", "mos", "received", "dtmf_count"})
+    EXPECT_TRUE(leg.at(key).is_null()) << key;
+}
+
+TEST(Cdr, ADraftComesBackAndIsClosedAsNodeFailure) {
+  CallRecord record{.id = "r",
+                    .session = "s",
+                    .domain_id = 3,
+                    .direction = "incoming",
+                    .from = "a\"b",
+                    .call_ids = {"1", "2"}};
+  record.start = WallTime(std::chrono::milliseconds(5));
+  record.answer = WallTime(std::chrono::milliseconds(9));
+  auto restored = parse_draft_json(to_draft_json(record));
+  ASSERT_TRUE(restored);
+  EXPECT_EQ(to_draft_json(*restored), to_draft_json(record));
+  close_after_node_failure(*restored);
+  const auto json = boost::json::parse(to_json(*restored)).as_object();
+  EXPECT_EQ(json.at("termination_reason"), "node-failure");
+  EXPECT_EQ(json.at("disposition"), "ANSWERED");
+  EXPECT_TRUE(json.at("duration").is_null());
+}
+
+}  // namespace
+}  // namespace vas::records
