@@ -55,6 +55,14 @@ std::optional<std::string_view> take_header_line(std::string_view& text) {
   return line;
 }
 
+// A CR that ends no line, or a NUL: what reads it as nothing and what reads it as a line end see different headers.
+bool has_stray_control(std::string_view line) {
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    if (line[i] == '\0' || (line[i] == '\r' && (i + 1 == line.size() || line[i + 1] != '\n'))) return true;
+  }
+  return false;
+}
+
 // Calls `visit(position)` for every character outside quotes and angle brackets until it returns true.
 template <typename Visit>
 std::size_t scan_outside_quotes(std::string_view text, Visit&& visit) {
@@ -98,12 +106,12 @@ std::optional<SipMessage> SipMessage::parse(std::string_view text) {
   if (text.size() > kMaxBytes) return {};
   SipMessage message;
   const auto start = take_header_line(text);
-  if (!start || start->empty() || start->size() > kMaxLineBytes) return {};
+  if (!start || start->empty() || start->size() > kMaxLineBytes || has_stray_control(*start)) return {};
   message.start_line = *start;
 
   for (;;) {
     const auto line = take_header_line(text);
-    if (!line || line->size() > kMaxLineBytes) return {};
+    if (!line || line->size() > kMaxLineBytes || has_stray_control(*line)) return {};
     if (line->empty()) break;
     if (message.headers.size() == kMaxHeaders) return {};
     const auto colon = line->find(':');
@@ -148,6 +156,11 @@ std::size_t SipMessage::count(HeaderName name) const {
 
 std::string_view first_element(std::string_view value) {
   return trim(value.substr(0, scan_outside_quotes(value, [](char c) { return c == ','; })));
+}
+
+std::string_view rest_elements(std::string_view value) {
+  const auto comma = scan_outside_quotes(value, [](char c) { return c == ','; });
+  return comma == std::string_view::npos ? value.substr(value.size()) : trim(value.substr(comma + 1));
 }
 
 std::vector<std::string_view> elements(std::string_view value) {

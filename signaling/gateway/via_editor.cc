@@ -25,13 +25,6 @@ void append_rest(std::string& out, std::string_view name, std::string_view value
   if (!value.empty()) append_line(out, std::string(name) + ": " + std::string(value));
 }
 
-// What follows the first element of a header's value.
-std::string_view rest_elements(std::string_view value) {
-  const auto parts = elements(value);
-  if (parts.size() < 2) return {};
-  return trim(value.substr(static_cast<std::size_t>(parts[1].data() - value.data())));
-}
-
 // The top Via with what the peer cannot know: its address as seen here (RFC 3261 §18.2.1, RFC 3581 §4).
 std::string with_received(const Via& via, const Flow& source) {
   std::string text;

@@ -64,6 +64,12 @@ TEST(SipMessage, EveryTruncationIsRefusedUpToTheEmptyLine) {
   }
 }
 
+// Found by the fuzzer: with the CR gone this was a second private header.
+TEST(SipMessage, RefusesAStrayCarriageReturnAndANul) {
+  EXPECT_FALSE(SipMessage::parse("OPTIONS sip:x SIP/2.0\r\nX\r-VAS-Source: forged\r\n\r\n"));
+  EXPECT_FALSE(SipMessage::parse(std::string_view("OPTIONS sip:x SIP/2.0\r\nX: a\0b\r\n\r\n", 35)));
+}
+
 TEST(SipMessage, KeepsItsBounds) {
   std::string many = "OPTIONS sip:x SIP/2.0\r\n";
   for (std::size_t i = 0; i <= SipMessage::kMaxHeaders; ++i) many += "X: y\r\n";

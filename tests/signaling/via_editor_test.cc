@@ -119,6 +119,13 @@ TEST_F(ViaEditorTest, TheNextHopIsTheFlowElseTheRouteElseTheRequestUri) {
   EXPECT_EQ(std::get<NoHop>(hop("", "sip:a@10.0.0.5;transport=sctp")), NoHop::kUnsupportedTransport);
 }
 
+// Found by the fuzzer: the second element is empty.
+TEST_F(ViaEditorTest, AViaThatEndsInACommaIsSurvived) {
+  const std::string text = request("SIP/2.0/UDP 10.0.0.5;branch=z9hG4bKphone,");
+  EXPECT_TRUE(SipMessage::parse(up(text)));
+  EXPECT_FALSE(stateless_response(*SipMessage::parse(text), kPhone, 400, "Bad Request", "tag").empty());
+}
+
 TEST_F(ViaEditorTest, AStatelessAnswerIsNoLargerThanItsRequestByMuch) {
   const std::string text = request();
   const std::string answer = stateless_response(*SipMessage::parse(text), kPhone, 400, "Bad Request", "tag");

@@ -14,7 +14,8 @@ namespace vas {
 bool equals_ignoring_case(std::string_view a, std::string_view b);
 bool starts_with_ignoring_case(std::string_view text, std::string_view prefix);
 std::string to_lower(std::string_view text);
-std::string_view trim(std::string_view text);  // spaces, tabs, CR, LF at both ends
+// Without spaces, tabs, CR and LF at both ends. Always a piece of `text`, even when it is empty.
+std::string_view trim(std::string_view text);
 std::vector<std::string_view> split(std::string_view text, char separator);
 std::string to_hex(Bytes bytes);
 

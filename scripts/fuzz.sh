@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Builds the fuzzers with clang and runs each over its corpus and SECONDS of new inputs.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+seconds=${1:-10}
+out=build/fuzz
+mkdir -p "$out"
+base="vas/base/clock.cc vas/base/endpoint.cc vas/base/random.cc vas/base/text.cc"
+media="media/codec.cc media/receive_stats.cc media/rtcp_packet.cc media/rtp_packet.cc media/stream_splicer.cc media/voice_quality.cc"
+gateway="signaling/gateway/flow.cc signaling/gateway/framer.cc signaling/gateway/guard.cc signaling/gateway/sip_message.cc signaling/gateway/via_editor.cc"
+declare -A sources=(
+  [sip]="$gateway $base"
+  [sdp]="signaling/sdp.cc signaling/offer_answer.cc media/codec.cc $base"
+  [media]="bridge/bridge.cc bridge/latch.cc bridge/leg.cc $media $base"
+  [journal]="vas/records/cdr.cc vas/records/cdr_json.cc vas/records/cdr_journal.cc $media $base"
+)
+for name in sip sdp media journal; do
+  stamp=$(cat ${sources[$name]} "tests/fuzz/${name}_fuzz.cc" $(git ls-files '*.h') | sha256sum | cut -c1-16)
+  binary=$out/${name}_fuzz-$stamp
+  if [[ ! -x $binary ]]; then
+    rm -f "$out/${name}_fuzz-"*
+    clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL \
+      -DSPDLOG_SHARED_LIB -DFMT_SHARED -I. "tests/fuzz/${name}_fuzz.cc" ${sources[$name]} -o "$binary" -lspdlog -lfmt -lcrypto -lboost_json -lpthread
+  fi
+  mkdir -p "$out/corpus/$name"
+  if "$binary" -max_total_time="$seconds" -max_len=4096 -timeout=10 -artifact_prefix="$out/$name-" "$out/corpus/$name" "tests/fuzz/corpus/$name" >"$out/$name.log" 2>&1; then
+    printf '%-8s %s\n' "$name" "$(grep -oE 'Done [0-9]+ runs in [0-9]+ second' "$out/$name.log" | tail -1)"
+  else
+    tail -40 "$out/$name.log" >&2
+    echo "fuzzer $name failed; its input is $out/$name-*" >&2
+    exit 1
+  fi
+done

@@ -1,0 +1,38 @@
+// Datagrams on a leg's two ports: each input is a series of them, each with a byte for its way in and one for
+// its length.
+#include <vector>
+
+#include "bridge/bridge.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace vas;
+  using namespace vas::bridge;
+  const Endpoint party = *Endpoint::parse("192.0.2.1:4000");
+  const LegConfig config{
+      .far_rtp = party,
+      .far_rtcp = {party.address, 4001},
+      .formats = {{{0}, media::Codec::kPcmu, 8000}, {{101}, media::Codec::kTelephoneEvent, 8000}}};
+  Time now{std::chrono::hours(1)};
+  Bridge bridge(std::chrono::seconds(60), now,
+                {StreamSeed{{1}, {65530}, {0}}, StreamSeed{{2}, {0}, {0xfffffff0}}});
+  bridge.configure(LegSide::kA, config, now);
+  bridge.configure(LegSide::kB, config, now);
+  bridge.start(now);
+  while (size >= 2) {
+    const std::uint8_t way = data[0];
+    const std::size_t length = std::min<std::size_t>(data[1], size - 2);
+    std::vector<std::uint8_t> datagram(data + 2, data + 2 + length);
+    data += 2 + length;
+    size -= 2 + length;
+    const bool is_rtcp = (way & 2) != 0;
+    now += std::chrono::milliseconds(way);
+    Outbox outbox;
+    bridge.on_datagram((way & 1) != 0 ? LegSide::kA : LegSide::kB,
+                       is_rtcp ? Component::kRtcp : Component::kRtp, is_rtcp ? config.far_rtcp : party,
+                       datagram, now, outbox);
+    outbox.clear();
+    bridge.tick(now, WallTime(std::chrono::hours(1)), outbox);
+  }
+  (void)bridge.stats(LegSide::kA);
+  return 0;
+}

@@ -1,0 +1,58 @@
+// Bytes from the network through everything that sees them before the SIP stack: framer, parser, guard,
+// edits.
+#include <cstdlib>
+
+#include "signaling/gateway/framer.h"
+#include "signaling/gateway/guard.h"
+#include "signaling/gateway/via_editor.h"
+
+namespace {
+
+using namespace vas;
+using namespace vas::signaling;
+
+void require(bool condition) {
+  if (!condition) std::abort();
+}
+
+void edit(const SipMessage& message) {
+  static const FlowSigner signer;
+  static const ViaEditor editor(signer, *Endpoint::parse("127.0.0.1:7001"),
+                                *Endpoint::parse("127.0.0.1:7002"));
+  const Flow source{Transport::kUdp, *Endpoint::parse("203.0.113.5:61000"), 0};
+  if (!message.is_request()) {
+    if (!check_response(message)) (void)editor.response_to_stack(message, source);
+    (void)editor.response_to_peer(message);
+    return;
+  }
+  const auto refused = check_request(message);
+  if (refused && status_of(refused->refusal) != 0) {
+    const std::string answer = stateless_response(message, source, 400, refused->why, "t");
+    require(SipMessage::parse(answer).has_value());
+  }
+  if (!refused) {
+    const std::string edited = editor.request_to_stack(message, source);
+    const auto again = SipMessage::parse(edited);
+    // What left the guard is well-formed still, and holds exactly one private header: ours.
+    require(edited.size() > SipMessage::kMaxBytes || message.headers.size() + 2 > SipMessage::kMaxHeaders ||
+            again.has_value());
+    if (again) require(again->count(HeaderName::kVasPrivate) == 1);
+  }
+  const auto hop = editor.next_hop(message);
+  if (const auto* found = std::get_if<ViaEditor::Hop>(&hop);
+      found != nullptr && message.first(HeaderName::kVia) != nullptr) {
+    (void)editor.request_to_peer(message, *found, source.peer);
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  if (const auto message = SipMessage::parse(text)) edit(*message);
+  Framer framer;
+  framer.append(text);
+  while (framer.next().kind == Framer::Frame::Kind::kMessage) {
+  }
+  return 0;
+}
