@@ -55,7 +55,8 @@ std::optional<std::string_view> take_header_line(std::string_view& text) {
   return line;
 }
 
-// A CR that ends no line, or a NUL: what reads it as nothing and what reads it as a line end see different headers.
+// A CR that ends no line, or a NUL: what reads it as nothing and what reads it as a line end see different
+// headers.
 bool has_stray_control(std::string_view line) {
   for (std::size_t i = 0; i < line.size(); ++i) {
     if (line[i] == '\0' || (line[i] == '\r' && (i + 1 == line.size() || line[i + 1] != '\n'))) return true;

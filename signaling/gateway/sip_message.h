@@ -59,7 +59,8 @@ struct SipMessage {
 // The end of a header value's first element: commas part elements outside quotes and angle brackets (RFC 3261
 // §7.3.1).
 std::string_view first_element(std::string_view value);
-std::string_view rest_elements(std::string_view value);  // what follows the first; empty where there is one only
+std::string_view rest_elements(
+    std::string_view value);  // what follows the first; empty where there is one only
 std::vector<std::string_view> elements(std::string_view value);
 
 // The URI of a name-addr or addr-spec: `"Bob" <sip:bob@host>;x=y` and `sip:bob@host;x=y`.

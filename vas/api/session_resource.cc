@@ -164,7 +164,8 @@ void SessionResource::handle_session(Call& call, const Session* session) {
   destroy(call, session->token);
 }
 
-void SessionResource::patch(Call& call, const std::string& token) {
+// The token is a copy, here and in destroy: the session that holds it may be gone before the call returns.
+void SessionResource::patch(Call& call, std::string token) {
   JsonBody body(call.request);
   SessionChange change;
   change.time_limit_s = body.integer("timeLimit", 1, kMaxTimeLimit, &change.changes_time_limit);
@@ -177,7 +178,7 @@ void SessionResource::patch(Call& call, const std::string& token) {
   });
 }
 
-void SessionResource::destroy(Call& call, const std::string& token) {
+void SessionResource::destroy(Call& call, std::string token) {
   std::string reason;
   for (const std::string_view each : split(call.request.query, '&')) {
     if (each.empty()) continue;

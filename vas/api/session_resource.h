@@ -32,8 +32,8 @@ class SessionResource {
   void list(Call& call);
   void poll_ringing(Call& call);
   void handle_session(Call& call, const sessions::Session* session);
-  void patch(Call& call, const std::string& token);
-  void destroy(Call& call, const std::string& token);
+  void patch(Call& call, std::string token);
+  void destroy(Call& call, std::string token);
   const sessions::Session* find(const Call& call, const std::string& token) const;
   const sessions::Session* find(const Call& call, sessions::Direction direction, const std::string& msisdn,
                                 const std::string& token) const;

@@ -124,7 +124,7 @@ void SessionDesk::consume(const std::string& token) {
   registry_.wake(token, sessions::PollOutcome::kConnected);
 }
 
-void SessionDesk::end(const std::string& token, const std::string& disposition, const std::string& reason) {
+void SessionDesk::end(std::string token, const std::string& disposition, const std::string& reason) {
   Session* session = registry_.find(token);
   if (session == nullptr) return;
   session->disposition = disposition;

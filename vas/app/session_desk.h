@@ -47,7 +47,7 @@ class SessionDesk final : public api::SessionService {
   void set_status(const std::string& token, sessions::Status status);
   void add_call_id(const std::string& token, const std::string& call_id);
   void consume(const std::string& token);  // connected: its polls return
-  void end(const std::string& token, const std::string& disposition, const std::string& reason);
+  void end(std::string token, const std::string& disposition, const std::string& reason);
 
   // For the API.
   std::optional<std::string> create(const api::NewSession& request,
