@@ -33,6 +33,7 @@ constexpr std::size_t kMaxQueuedBytes = 1 << 20;  // towards one slow reader
 constexpr Duration kPartialMessageDeadline = std::chrono::seconds(10);
 constexpr Duration kIdleDeadline = std::chrono::hours(1);
 constexpr Duration kSweep = std::chrono::seconds(2);
+constexpr Duration kAcceptRetry = std::chrono::milliseconds(100);
 constexpr Duration kRetransmissionMemory = std::chrono::seconds(32);  // 64 T1: RFC 3261 §17
 constexpr std::size_t kMaxRemembered = 65536;
 constexpr int kLoopbackBuffer = 4 << 20;
@@ -128,6 +129,7 @@ class GatewayImpl final : public Gateway {
 
  private:
   void accept(tcp::acceptor& acceptor);
+  void retry_accept(tcp::acceptor& acceptor);
   void sweep();
   void refuse(const SipMessage& request, const Flow& source, const Refused& refused,
               std::size_t request_bytes);
@@ -313,15 +315,24 @@ Endpoint GatewayImpl::contact_endpoint(const Flow& flow) const {
 void GatewayImpl::accept(tcp::acceptor& acceptor) {
   acceptor.async_accept([this, &acceptor](error_code failure, tcp::socket socket) {
     if (failure == asio::error::operation_aborted) return;
+    if (failure) return retry_accept(acceptor);
     error_code gone;
-    const auto peer = failure ? tcp::endpoint() : socket.remote_endpoint(gone);
-    if (!failure && !gone && connections_.size() < config_.max_connections) {
+    const auto peer = socket.remote_endpoint(gone);
+    if (!gone && connections_.size() < config_.max_connections) {
       const std::uint64_t id = next_connection_++;
       const auto connection = std::make_shared<Connection>(*this, std::move(socket), id);
       connections_.emplace(id, connection);
       connection->start(from_asio(peer));
     }
     accept(acceptor);
+  });
+}
+
+// No descriptor is left, or the like: asking again at once would only burn the thread.
+void GatewayImpl::retry_accept(tcp::acceptor& acceptor) {
+  const auto timer = std::make_shared<asio::steady_timer>(context_, kAcceptRetry);
+  timer->async_wait([this, &acceptor, timer](error_code failure) {
+    if (!failure) accept(acceptor);
   });
 }
 

@@ -146,6 +146,20 @@ class Dialogs(E2eTest):
         self.assertEqual(answer.header("Session-Expires"), "120;refresher=uas")
         near.bye()
 
+    def test_we_refresh_when_it_is_our_turn(self):
+        (far, token), near = self.far_phone(), self.scripted()
+        near.invite(token)
+        request = far.receive()
+        far.answer(request, 200, "OK", far.sdp(), ["Session-Expires: 90;refresher=uac", "Require: timer", "Allow: INVITE, ACK, BYE, UPDATE"])
+        near.ack(near.final())
+        self.assertEqual(far.receive().method, "ACK")
+        begun = time.monotonic()
+        refresh = far.receive(60)
+        self.assertEqual((refresh.method, refresh.header("Session-Expires")), ("UPDATE", "90;refresher=uac"))
+        self.assertAlmostEqual(time.monotonic() - begun, 45, delta=2.5)
+        far.answer(refresh, 200, "OK", "", ["Session-Expires: 90;refresher=uac"])
+        near.bye()
+
     def test_a_required_extension_that_is_unknown_gets_420(self):
         near = self.scripted()
         near.invite(self.vas.make_outgoing()["token"], headers=["Require: precondition"])

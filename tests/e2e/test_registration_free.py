@@ -2,7 +2,7 @@
 import time
 import unittest
 
-from harness import ALICE, BOB, DOMAIN, IDLE, TRUNK, E2eTest, Poll, dialling, wait_until
+from harness import ALICE, BOB, DOMAIN, IDLE, TRUNK, E2eTest, Poll, dialling, free_ports, wait_until
 
 
 class OutgoingCall(E2eTest):
@@ -198,6 +198,25 @@ class IncomingCall(E2eTest):
         wait_until(lambda: len(self.vas.records()) == before + 2, 5, "the records")
         self.assertEqual([record["local_cause"] for record in self.vas.records()[before:]], [904, 905])
 
+    def test_an_invite_that_names_a_session_made_by_the_api_is_parked_under_it(self):
+        status, session = self.vas.request("POST", f"/calls/{DOMAIN}/incoming/{BOB}", {"origination": "63121233333"})
+        self.assertEqual((status, session["direction"], session["origination"], session["timeLimit"]), (200, "incoming", "63121233333", None))
+        self.assertEqual(self.caller("early", *dialling(self.vas, session["token"])).result()["status"], 403)  # nobody waits yet
+        trunk = self.trunk_call("--token", session["token"], "--domain", DOMAIN, "--seconds", 0)
+        self.assertEqual(self.notification()["session"], session["token"])
+        bob = self.caller("bob", *dialling(self.vas, session["token"], "--seconds", 1))
+        self.assertEqual((bob.result()["outcome"], trunk.result()["outcome"]), ("answered", "answered"))
+        self.assertEqual(self.vas.record_of(session["token"])["disposition"], "ANSWERED")
+
+    def test_a_poll_that_waits_at_shutdown_harms_nothing(self):
+        trunk, token = self.parked("--wait", 3)
+        polls = [Poll(self.vas, token) for _ in range(3)]
+        wait_until(lambda: self.vas.session(token)[1]["status"] == "ringing", 5, "the ringing")
+        self.assertEqual(self.vas.stop(), 0)
+        self.assertEqual([poll.wait()[0] for poll in polls], [205] * 3)
+        trunk.result()
+        self.vas.start()
+
     def test_a_stranger_without_a_token_gets_403(self):
         stranger = self.caller("stranger", "--listen", "127.0.0.77:0", "--dial", f"sip:{BOB}@{self.vas.sip}")
         self.assertEqual(stranger.result()["status"], 403)
@@ -237,6 +256,25 @@ class IncomingCall(E2eTest):
         bob = self.caller("bob", *dialling(self.vas, body["session"], "--tone", 440, "--seconds", 0))
         self.assertEqual((alice.result()["outcome"], bob.result()["outcome"]), ("answered", "answered"))
         self.assert_heard(alice.wav, 440, 1000)
+
+
+class Ipv6(E2eTest):
+    flags = ("--media-bind6", "::1")
+
+    @classmethod
+    def setUpClass(cls):
+        cls.flags = ("--media-bind6", "::1", "--sip-listen", f"[::1]:{free_ports()}")
+        super().setUpClass()
+
+    def test_an_ipv6_phone_talks_to_an_ipv4_carrier(self):
+        carrier = self.carrier("--tone", 440, "--seconds", 0)
+        token = self.vas.make_outgoing()["token"]
+        alice = self.caller("alice", "--listen", "[::1]:0", "--dial", f"sip:any@{self.flags[3]}", "--token", token, "--domain", DOMAIN,
+                            "--tone", 1000, "--seconds", 2)
+        self.assertEqual((alice.result()["outcome"], carrier.result()["outcome"]), ("answered", "answered"))
+        self.assert_heard(alice.wav, 440, 1000)
+        self.assert_heard(carrier.wav, 1000, 440)
+        self.assertTrue(self.vas.record_of(token)["legs"][0]["media_address"].startswith("[::1]:"))
 
 
 class Timeouts(E2eTest):

@@ -2,6 +2,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <cstring>
@@ -23,12 +24,23 @@ constexpr std::size_t kMaxHeaderBytes = 16 * 1024;
 
 using Stream = beast::basic_stream<tcp, asio::io_context::executor_type>;
 
-class HttpServerImpl;
+constexpr auto kAcceptRetry =
+    std::chrono::milliseconds(100);  // after a failure, such as no descriptor being left
+
+// What connections share with their server, and may outlive it with: a handler of the loop keeps a connection
+// until the loop itself goes.
+struct Shared {
+  HttpHandler handler;
+  std::size_t open_connections = 0;
+};
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(HttpServerImpl& server, Stream stream) : server_(server), stream_(std::move(stream)) {}
-  ~Connection();
+  Connection(std::shared_ptr<Shared> shared, Stream stream)
+      : shared_(std::move(shared)), stream_(std::move(stream)) {
+    ++shared_->open_connections;
+  }
+  ~Connection() { --shared_->open_connections; }
   void read();
   void send(HttpResponse response);
   void watch(std::function<void()> gone);
@@ -38,7 +50,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void on_read_failure(const beast::error_code& failure);
   void wait_for_close();
 
-  HttpServerImpl& server_;
+  const std::shared_ptr<Shared> shared_;
   Stream stream_;
   beast::flat_buffer buffer_;
   std::optional<http::request_parser<http::string_body>> parser_;
@@ -64,7 +76,9 @@ class OneAnswer final : public Responder {
 class HttpServerImpl final : public HttpServer {
  public:
   HttpServerImpl(asio::io_context& context, HttpHandler handler)
-      : acceptor_(context), handler_(std::move(handler)) {}
+      : acceptor_(context),
+        retry_timer_(context),
+        shared_(std::make_shared<Shared>(Shared{std::move(handler)})) {}
   void open(const tcp::endpoint& endpoint) {
     acceptor_.open(endpoint.protocol());
     acceptor_.set_option(asio::socket_base::reuse_address(true));
@@ -78,27 +92,29 @@ class HttpServerImpl final : public HttpServer {
     std::memcpy(&storage, local.data(), local.size());
     return *Endpoint::from_sockaddr(storage);
   }
-  const HttpHandler& handler() const { return handler_; }
-  void connection_closed() { --connections_; }
 
  private:
   void accept() {
     acceptor_.async_accept([this](beast::error_code failure, auto socket) {
       if (failure == asio::error::operation_aborted) return;
-      if (!failure && connections_ < kMaxConnections) {
-        ++connections_;
-        std::make_shared<Connection>(*this, Stream(std::move(socket)))->read();
+      if (failure) return retry();
+      if (shared_->open_connections < kMaxConnections) {
+        std::make_shared<Connection>(shared_, Stream(std::move(socket)))->read();
       }
       accept();
     });
   }
+  void retry() {
+    retry_timer_.expires_after(kAcceptRetry);
+    retry_timer_.async_wait([this](beast::error_code failure) {
+      if (!failure) accept();
+    });
+  }
 
   asio::basic_socket_acceptor<tcp, asio::io_context::executor_type> acceptor_;
-  HttpHandler handler_;
-  std::size_t connections_ = 0;
+  asio::steady_timer retry_timer_;
+  const std::shared_ptr<Shared> shared_;
 };
-
-Connection::~Connection() { server_.connection_closed(); }
 
 void Connection::read() {
   is_answering_ = false;
@@ -140,7 +156,7 @@ void Connection::handle() {
                       .authorization = std::string(message[http::field::authorization]),
                       .content_type = std::string(message[http::field::content_type]),
                       .body = message.body()};
-  server_.handler()(request, std::make_shared<OneAnswer>(shared_from_this()));
+  shared_->handler(request, std::make_shared<OneAnswer>(shared_from_this()));
 }
 
 void Connection::send(HttpResponse answer) {
