@@ -37,6 +37,7 @@ constexpr Duration kAcceptRetry = std::chrono::milliseconds(100);
 constexpr Duration kRetransmissionMemory = std::chrono::seconds(32);  // 64 T1: RFC 3261 §17
 constexpr std::size_t kMaxRemembered = 65536;
 constexpr int kLoopbackBuffer = 4 << 20;
+constexpr int kPortTries = 16;
 
 template <typename AsioEndpoint>
 Endpoint from_asio(const AsioEndpoint& endpoint) {
@@ -128,6 +129,7 @@ class GatewayImpl final : public Gateway {
   std::size_t max_queued() const { return kMaxQueuedBytes; }
 
  private:
+  bool listen(const Endpoint& wanted, bool is_last_try);
   void accept(tcp::acceptor& acceptor);
   void retry_accept(tcp::acceptor& acceptor);
   void sweep();
@@ -270,20 +272,32 @@ void GatewayImpl::bind() {
   loop_.bind({asio::ip::address_v4::loopback(), 0});
   loopback_ = from_asio(loop_.local_endpoint());
 
-  for (Endpoint local : config_.listen) {
-    udp_.push_back(std::make_unique<UdpListener>(*this, context_));
-    udp_.back()->open(local);
-    local = udp_.back()->local();
-    listening_.push_back(local);
-
-    const auto endpoint = to_asio<tcp::endpoint>(local);
-    tcp::acceptor acceptor(context_, endpoint.protocol());
-    acceptor.set_option(asio::socket_base::reuse_address(true));
-    if (local.address.family == AddressFamily::kIpv6) acceptor.set_option(asio::ip::v6_only(true));
-    acceptor.bind(endpoint);
-    acceptor.listen();
-    acceptors_.push_back(std::move(acceptor));
+  for (const Endpoint& wanted : config_.listen) {
+    // Port 0 is any port that is free for both: what UDP is given may be taken over TCP.
+    int tries = wanted.port == 0 ? kPortTries : 1;
+    while (!listen(wanted, --tries == 0)) {
+    }
   }
+}
+
+// One port for UDP and TCP. False when TCP's is taken; throws instead where that is to be the last word.
+bool GatewayImpl::listen(const Endpoint& wanted, bool is_last_try) {
+  auto listener = std::make_unique<UdpListener>(*this, context_);
+  listener->open(wanted);
+  const Endpoint local = listener->local();
+  const auto endpoint = to_asio<tcp::endpoint>(local);
+  tcp::acceptor acceptor(context_, endpoint.protocol());
+  acceptor.set_option(asio::socket_base::reuse_address(true));
+  if (local.address.family == AddressFamily::kIpv6) acceptor.set_option(asio::ip::v6_only(true));
+  error_code failure;
+  acceptor.bind(endpoint, failure);
+  if (failure && is_last_try) throw boost::system::system_error(failure);
+  if (failure) return false;
+  acceptor.listen();
+  udp_.push_back(std::move(listener));
+  acceptors_.push_back(std::move(acceptor));
+  listening_.push_back(local);
+  return true;
 }
 
 void GatewayImpl::start(const Endpoint& stack) {

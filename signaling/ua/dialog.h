@@ -26,6 +26,9 @@ struct StackContext {
   std::function<RequestId()> next_request;
 };
 
+inline constexpr const char* kAllow = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO";
+inline constexpr const char* kSupported = "timer, 100rel";
+
 // What the gateway saw, from a message's X-VAS-Source.
 std::optional<Flow> source_of(const Gateway& gateway, const sip_t* sip);
 

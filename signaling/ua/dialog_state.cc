@@ -1,24 +1,16 @@
 #include "signaling/ua/dialog_state.h"
 
-#include <boost/json.hpp>
-
 #include "signaling/gateway/sip_message.h"
+#include "vas/base/json.h"
 
 namespace vas::signaling {
 namespace {
 
 namespace json = boost::json;
 
-std::string text_of(const json::object& object, std::string_view key) {
-  const json::value* value = object.if_contains(key);
-  return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
-}
-
 std::uint32_t number_of(const json::object& object, std::string_view key) {
-  const json::value* value = object.if_contains(key);
-  const bool is_number =
-      value != nullptr && value->is_int64() && value->as_int64() >= 0 && value->as_int64() <= UINT32_MAX;
-  return is_number ? static_cast<std::uint32_t>(value->as_int64()) : 0;
+  const auto number = integer_field(object, key);
+  return number && *number >= 0 && *number <= UINT32_MAX ? static_cast<std::uint32_t>(*number) : 0;
 }
 
 }  // namespace
@@ -43,18 +35,17 @@ std::string write(const DialogState& state) {
 }
 
 std::optional<DialogState> parse_dialog_state(std::string_view text) {
-  boost::system::error_code failure;
-  const json::value value = json::parse(text, failure);
-  if (failure || !value.is_object()) return {};
-  const json::object& object = value.as_object();
-  DialogState state{.call_id = text_of(object, "call_id"),
-                    .local = text_of(object, "local"),
-                    .remote = text_of(object, "remote"),
+  const auto parsed = parse_object(text);
+  if (!parsed) return {};
+  const json::object& object = *parsed;
+  DialogState state{.call_id = text_field(object, "call_id"),
+                    .local = text_field(object, "local"),
+                    .remote = text_field(object, "remote"),
                     .local_sequence = number_of(object, "local_sequence"),
                     .remote_sequence = number_of(object, "remote_sequence"),
-                    .remote_target = text_of(object, "remote_target"),
-                    .contact = text_of(object, "contact"),
-                    .local_sdp = text_of(object, "local_sdp"),
+                    .remote_target = text_field(object, "remote_target"),
+                    .contact = text_field(object, "contact"),
+                    .local_sdp = text_field(object, "local_sdp"),
                     .invite_sequence = number_of(object, "invite_sequence")};
   if (const json::value* routes = object.if_contains("routes"); routes != nullptr && routes->is_array()) {
     for (const json::value& route : routes->as_array()) {
@@ -62,8 +53,8 @@ std::optional<DialogState> parse_dialog_state(std::string_view text) {
     }
   }
   if (const json::value* flow = object.if_contains("flow"); flow != nullptr && flow->is_object()) {
-    const auto transport = transport_by_name(text_of(flow->as_object(), "transport"));
-    const auto peer = Endpoint::parse(text_of(flow->as_object(), "peer"));
+    const auto transport = transport_by_name(text_field(flow->as_object(), "transport"));
+    const auto peer = Endpoint::parse(text_field(flow->as_object(), "peer"));
     if (transport && peer) state.flow = Flow{*transport, *peer, number_of(flow->as_object(), "connection")};
   }
   if (state.call_id.empty() || state.local.empty() || state.remote.empty()) return {};

@@ -223,9 +223,7 @@ int SofiaStack::receive(nta_incoming_t* request, const sip_t* sip) {
   if (sip->sip_to->a_tag != nullptr) return 481;
   if (method == sip_method_options) return 200;
   if (method != sip_method_invite) {
-    nta_incoming_treply(request, SIP_405_METHOD_NOT_ALLOWED,
-                        SIPTAG_ALLOW_STR("INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO"),
-                        TAG_END());
+    nta_incoming_treply(request, SIP_405_METHOD_NOT_ALLOWED, SIPTAG_ALLOW_STR(kAllow), TAG_END());
     nta_incoming_destroy(request);
     return 0;
   }

@@ -62,6 +62,10 @@ std::string header_lines(const std::vector<Header>& headers) {
   return lines;
 }
 
+std::string with_tag(const std::string& value, std::string_view tag) {
+  return value + ";tag=" + std::string(tag);
+}
+
 std::string contact_text(const Gateway& gateway, const Flow& flow) {
   const bool is_tcp = flow.transport == Transport::kTcp;
   return fmt::format("<sip:vas@{}{}>", to_string(gateway.contact_endpoint(flow)),

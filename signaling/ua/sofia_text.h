@@ -25,6 +25,9 @@ std::string unsupported_of(const sip_require_t* require);           // option ta
 // Header lines for SIPTAG_HEADER_STR. One with a control character is left out: no CR or LF is ever written.
 std::string header_lines(const std::vector<Header>& headers);
 
+// A From or To value with its tag.
+std::string with_tag(const std::string& value, std::string_view tag);
+
 // Our Contact towards a peer of `flow`.
 std::string contact_text(const Gateway& gateway, const Flow& flow);
 

@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <boost/json.hpp>
-
+#include "vas/base/json.h"
 #include "vas/base/text.h"
 
 namespace vas::calls {
@@ -58,17 +57,16 @@ Result<Route> parse_route(const json::value& value, std::size_t number) {
   return route;
 }
 
-Result<json::object> parse_object(std::string_view json_text) {
-  boost::system::error_code failure;
-  json::value value = json::parse(json_text, failure);
-  if (failure || !value.is_object()) return Error{"routing is not an object"};
-  return std::move(value.as_object());
+Result<json::object> parse_plan(std::string_view json_text) {
+  auto object = parse_object(json_text);
+  if (!object) return Error{"routing is not an object"};
+  return std::move(*object);
 }
 
 }  // namespace
 
 Result<RoutingPlan> parse_routing_plan(std::string_view json_text) {
-  const auto object = parse_object(json_text);
+  const auto object = parse_plan(json_text);
   if (!object) return Error{object.error()};
   const json::value* routes = routes_of(*object);
   if (routes == nullptr || !routes->is_array()) return Error{"routing.routes is not a list"};
@@ -87,7 +85,7 @@ Result<RoutingPlan> parse_routing_plan(std::string_view json_text) {
 Result<std::string> normalize_routing_plan(std::string_view json_text) {
   const auto plan = parse_routing_plan(json_text);
   if (!plan) return Error{plan.error()};
-  auto object = parse_object(json_text);
+  auto object = parse_plan(json_text);
   if (const json::value* route = object->if_contains("route")) {
     if (!object->contains("routes")) object->insert_or_assign("routes", *route);
     object->erase("route");

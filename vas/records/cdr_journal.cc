@@ -6,7 +6,6 @@
 
 #include <array>
 #include <boost/crc.hpp>
-#include <boost/json.hpp>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -16,6 +15,7 @@
 #include <sstream>
 
 #include "vas/base/bytes.h"
+#include "vas/base/json.h"
 #include "vas/base/log.h"
 
 namespace vas::records {
@@ -31,10 +31,8 @@ std::uint32_t checksum(std::string_view kind_and_payload) {
 }
 
 std::string id_of(std::string_view json_text) {
-  boost::system::error_code failure;
-  const auto value = boost::json::parse(json_text, failure);
-  const auto* id = !failure && value.is_object() ? value.as_object().if_contains("id") : nullptr;
-  return id != nullptr && id->is_string() ? std::string(id->as_string()) : std::string();
+  const auto object = parse_object(json_text);
+  return object ? text_field(*object, "id") : std::string();
 }
 
 bool write_all(int descriptor, std::string_view bytes) {

@@ -3,21 +3,13 @@
 
 #include "media/voice_quality.h"
 #include "vas/base/clock.h"
+#include "vas/base/json.h"
 #include "vas/records/cdr.h"
 
 namespace vas::records {
 namespace {
 
 namespace json = boost::json;
-
-template <typename T>
-json::value or_null(const std::optional<T>& value) {
-  return value ? json::value(*value) : json::value(nullptr);
-}
-
-json::value text_or_null(const std::string& text) {
-  return text.empty() ? json::value(nullptr) : json::value(text);
-}
 
 json::value time_or_null(const std::optional<WallTime>& time) {
   return time ? json::value(to_rfc3339(*time)) : json::value(nullptr);
@@ -59,11 +51,11 @@ json::object sent_json(const bridge::LegStats& stats) {
 
 json::object leg_json(const LegRecord& leg, const bridge::LegStats* stats) {
   json::object object{{"role", leg.role},
-                      {"uri", text_or_null(leg.uri)},
-                      {"signaling_address", text_or_null(leg.signaling_address)},
+                      {"uri", or_null(leg.uri)},
+                      {"signaling_address", or_null(leg.signaling_address)},
                       {"media_address", nullptr},
-                      {"transport", text_or_null(leg.transport)},
-                      {"user_agent", text_or_null(leg.user_agent)},
+                      {"transport", or_null(leg.transport)},
+                      {"user_agent", or_null(leg.user_agent)},
                       {"codec", nullptr},
                       {"ptime", nullptr},
                       {"srtp", nullptr},
@@ -131,27 +123,6 @@ std::string_view codec_of(const CallRecord& record) {
   return {};
 }
 
-std::string string_of(const json::object& object, std::string_view key) {
-  const json::value* value = object.if_contains(key);
-  return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
-}
-
-std::optional<std::int64_t> integer_of(const json::object& object, std::string_view key) {
-  const json::value* value = object.if_contains(key);
-  if (value == nullptr || !value->is_int64()) return {};
-  return value->as_int64();
-}
-
-std::optional<WallTime> wall_of(const json::object& object, std::string_view key) {
-  const auto milliseconds = integer_of(object, key);
-  if (!milliseconds) return {};
-  return WallTime(std::chrono::milliseconds(*milliseconds));
-}
-
-json::value milliseconds(const std::optional<WallTime>& time) {
-  return time ? json::value(time->time_since_epoch().count()) : json::value(nullptr);
-}
-
 }  // namespace
 
 std::string to_json(const CallRecord& record) {
@@ -163,16 +134,16 @@ std::string to_json(const CallRecord& record) {
   }
   const json::object object{
       {"id", record.id},
-      {"session", text_or_null(record.session)},
+      {"session", or_null(record.session)},
       {"node", record.node},
       {"tenant_id", or_null(record.tenant_id)},
       {"domain_id", or_null(record.domain_id)},
-      {"domain", text_or_null(record.domain)},
+      {"domain", or_null(record.domain)},
       {"subscriber_id", or_null(record.subscriber_id)},
       {"direction", record.direction},
       {"from", record.from},
       {"to", record.to},
-      {"caller_id", text_or_null(record.caller_id)},
+      {"caller_id", or_null(record.caller_id)},
       {"call_ids", json::array(record.call_ids.begin(), record.call_ids.end())},
       {"start", to_rfc3339(record.start)},
       {"ring", time_or_null(record.ring)},
@@ -209,36 +180,35 @@ std::string to_draft_json(const CallRecord& record) {
                    {"to", record.to},
                    {"caller_id", record.caller_id},
                    {"call_ids", json::array(record.call_ids.begin(), record.call_ids.end())},
-                   {"start", milliseconds(record.start)},
-                   {"ring", milliseconds(record.ring)},
-                   {"answer", milliseconds(record.answer)}});
+                   {"start", or_null(record.start)},
+                   {"ring", or_null(record.ring)},
+                   {"answer", or_null(record.answer)}});
 }
 
 std::optional<CallRecord> parse_draft_json(std::string_view text) {
-  boost::system::error_code failure;
-  const json::value value = json::parse(text, failure);
-  if (failure || !value.is_object()) return {};
-  const json::object& object = value.as_object();
+  const auto parsed = parse_object(text);
+  if (!parsed) return {};
+  const json::object& object = *parsed;
   CallRecord record;
-  record.id = string_of(object, "id");
-  record.session = string_of(object, "session");
-  record.node = string_of(object, "node");
-  record.tenant_id = integer_of(object, "tenant_id");
-  record.domain_id = integer_of(object, "domain_id");
-  record.domain = string_of(object, "domain");
-  record.subscriber_id = integer_of(object, "subscriber_id");
-  record.direction = string_of(object, "direction");
-  record.from = string_of(object, "from");
-  record.to = string_of(object, "to");
-  record.caller_id = string_of(object, "caller_id");
+  record.id = text_field(object, "id");
+  record.session = text_field(object, "session");
+  record.node = text_field(object, "node");
+  record.tenant_id = integer_field(object, "tenant_id");
+  record.domain_id = integer_field(object, "domain_id");
+  record.domain = text_field(object, "domain");
+  record.subscriber_id = integer_field(object, "subscriber_id");
+  record.direction = text_field(object, "direction");
+  record.from = text_field(object, "from");
+  record.to = text_field(object, "to");
+  record.caller_id = text_field(object, "caller_id");
   if (const json::value* ids = object.if_contains("call_ids"); ids != nullptr && ids->is_array()) {
     for (const json::value& each : ids->as_array()) {
       if (each.is_string()) record.call_ids.emplace_back(each.as_string());
     }
   }
-  record.start = wall_of(object, "start").value_or(WallTime{});
-  record.ring = wall_of(object, "ring");
-  record.answer = wall_of(object, "answer");
+  record.start = time_field(object, "start").value_or(WallTime{});
+  record.ring = time_field(object, "ring");
+  record.answer = time_field(object, "answer");
   if (record.id.empty()) return {};
   return record;
 }

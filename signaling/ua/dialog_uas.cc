@@ -1,0 +1,299 @@
+// The dialog as it answers: INVITE, ACK, CANCEL, and what comes inside the dialog. (RFC 3261 §13.3, §14.2,
+// §15.1.2)
+#include <fmt/format.h>
+#include <sofia-sip/nta_tag.h>
+#include <sofia-sip/sip_header.h>
+#include <sofia-sip/sip_protos.h>
+#include <sofia-sip/sip_status.h>
+#include <sofia-sip/sip_tag.h>
+#include <sofia-sip/su_tag.h>
+#include <sofia-sip/url.h>
+
+#include <algorithm>
+
+#include "signaling/gateway/sip_message.h"
+#include "signaling/ua/dialog.h"
+#include "signaling/ua/sofia_text.h"
+#include "vas/base/clock.h"
+#include "vas/base/random.h"
+#include "vas/base/text.h"
+
+namespace vas::signaling {
+
+bool Dialog::receive_invite(nta_incoming_t* request, const sip_t* sip, const Flow& source) {
+  invite_in_.reset(request);
+  peer_supports_timer_ = sip_has_feature(sip->sip_supported, "timer") != 0;
+  peer_supports_100rel_ = sip_has_feature(sip->sip_supported, "100rel") != 0;
+  requires_100rel_ = sip_has_feature(sip->sip_require, "100rel") != 0;
+  peer_supports_100rel_ = peer_supports_100rel_ || requires_100rel_;
+  peer_allows_update_ = sip_is_allowed(sip->sip_allow, sip_method_update, nullptr) != 0;
+  if (sip->sip_session_expires != nullptr) {
+    asked_interval_s_ = static_cast<std::uint32_t>(sip->sip_session_expires->x_delta);
+    peer_refreshes_ = !(sip->sip_session_expires->x_refresher != nullptr &&
+                        equals_ignoring_case(sip->sip_session_expires->x_refresher, "uas"));
+    if (asked_interval_s_ < kMinSessionExpires) {
+      nta_incoming_treply(request, 422, "Session Interval Too Small", SIPTAG_MIN_SE_STR("90"), TAG_END());
+      return false;
+    }
+  }
+
+  Scratch scratch;
+  local_ = header_text(scratch, reinterpret_cast<const sip_header_t*>(sip->sip_to));
+  remote_ = header_text(scratch, reinterpret_cast<const sip_header_t*>(sip->sip_from));
+  call_id_ = sip->sip_call_id->i_id;
+  leg_ = make_leg(local_, remote_, call_id_, 0, sip->sip_cseq->cs_seq);
+  if (!leg_) {
+    nta_incoming_treply(request, SIP_500_INTERNAL_SERVER_ERROR, TAG_END());
+    return false;
+  }
+  set_route(leg_.get(), sip, true);
+  const char* tag = nta_leg_tag(leg_.get(), nullptr);
+  nta_incoming_tag(request, tag);
+  nta_incoming_bind(request, on_ack_or_cancel, reinterpret_cast<nta_incoming_magic_t*>(this));
+  local_ = with_tag(local_, tag);
+  contact_ = contact_text(*context_.gateway, source);
+  nta_incoming_treply(request, SIP_100_TRYING, TAG_END());
+
+  InviteReceived event{
+      .dialog = id_,
+      .source = source,
+      .request_user = text(sip->sip_request->rq_url->url_user),
+      .from_uri = url_text(sip->sip_from->a_url),
+      .from_user = text(sip->sip_from->a_url->url_user),
+      .to_uri = url_text(sip->sip_to->a_url),
+      .call_id = call_id_,
+      .sdp = sdp_of(sip),
+      .has_unknown_body = sip->sip_payload != nullptr && !sdp_of(sip),
+      .unsupported_extensions = unsupported_of(sip->sip_require),
+      .session_token = unknown_header(sip, "X-Cloudonix-Session"),
+      .session_domain = unknown_header(sip, "X-Cloudonix-Domain"),
+      .user_agent = sip->sip_user_agent != nullptr ? text(sip->sip_user_agent->g_string) : "",
+      .supports_100rel = peer_supports_100rel_};
+  remote_sdp_ = event.sdp.value_or("");
+  context_.publish(std::move(event));
+  return true;
+}
+
+// The Session-Expires of our 2xx (RFC 4028 §9), and the timer with it.
+std::string Dialog::session_timer_headers(const sip_t* sip) {
+  if (sip != nullptr && sip->sip_session_expires != nullptr) {
+    asked_interval_s_ = std::max<std::uint32_t>(
+        kMinSessionExpires, static_cast<std::uint32_t>(sip->sip_session_expires->x_delta));
+    peer_refreshes_ = !(sip->sip_session_expires->x_refresher != nullptr &&
+                        equals_ignoring_case(sip->sip_session_expires->x_refresher, "uas"));
+  }
+  if (!peer_supports_timer_ && asked_interval_s_ == 0) return {};
+  const std::uint32_t interval =
+      asked_interval_s_ != 0 ? asked_interval_s_ : context_.config->session_expires_s;
+  const bool peer_refreshes = peer_refreshes_ && peer_supports_timer_;
+  timer_.restart(monotonic_now(), interval, !peer_refreshes);
+  return fmt::format("{}Session-Expires: {};refresher={}\r\n", peer_refreshes ? "Require: timer\r\n" : "",
+                     interval, peer_refreshes ? "uac" : "uas");
+}
+
+void Dialog::answer_invite(const AnswerInvite& command) {
+  if (!invite_in_ || nta_incoming_status(invite_in_.get()) >= 200) return;  // a CANCEL was faster
+  std::string headers = header_lines(command.headers);
+  const bool is_success = command.status / 100 == 2;
+  if (is_success) headers += session_timer_headers(nullptr);
+  const bool has_body = !command.sdp.empty();
+  const bool has_contact = command.status < 300;
+  const bool is_reliable =
+      command.status > 100 && command.status < 200 && peer_supports_100rel_ && (requires_100rel_ || has_body);
+
+  const auto reply = [&](auto&& send) {
+    send(SIPTAG_CONTACT_STR(has_contact ? contact_.c_str() : nullptr),
+         SIPTAG_ALLOW_STR(has_contact ? kAllow : nullptr),
+         SIPTAG_SUPPORTED_STR(is_success ? kSupported : nullptr),
+         SIPTAG_CONTENT_TYPE_STR(has_body ? "application/sdp" : nullptr),
+         SIPTAG_PAYLOAD_STR(has_body ? command.sdp.c_str() : nullptr),
+         SIPTAG_HEADER_STR(headers.empty() ? nullptr : headers.c_str()));
+  };
+  if (is_reliable) {
+    reply([&](auto... tags) {
+      nta_reliable_treply(invite_in_.get(), on_prack, nullptr, command.status, command.reason.c_str(),
+                          tags..., TAG_END());
+    });
+  } else {
+    reply([&](auto... tags) {
+      nta_incoming_treply(invite_in_.get(), command.status, command.reason.c_str(), tags..., TAG_END());
+    });
+  }
+  if (has_body) local_sdp_ = command.sdp;
+  if (is_success) phase_ = Phase::kEstablished;
+  if (command.status >= 300) finish();
+}
+
+int Dialog::on_prack(nta_reliable_magic_t*, nta_reliable_t* reliable, nta_incoming_t* prack,
+                     const sip_t* sip) {
+  nta_reliable_destroy(reliable);
+  return prack != nullptr && sip != nullptr ? 200 : 0;
+}
+
+int Dialog::on_ack_or_cancel(nta_incoming_magic_t* magic, nta_incoming_t* request, const sip_t* sip) {
+  auto& dialog = *reinterpret_cast<Dialog*>(magic);
+  if (sip == nullptr) {  // no ACK for our 2xx within 64 T1 (RFC 3261 §13.3.1.4)
+    if (dialog.phase_ == Phase::kEstablished) {
+      dialog.is_acked_ = true;
+      dialog.lose("no ACK");
+    }
+    return 0;
+  }
+  const bool is_cancel = sip->sip_request != nullptr && sip->sip_request->rq_method == sip_method_cancel;
+  if (is_cancel) {
+    if (dialog.phase_ == Phase::kInviting && request == dialog.invite_in_.get()) {
+      dialog.context_.publish(InviteCancelled{dialog.id_});
+      dialog.finish();
+    }
+    return 0;
+  }
+  dialog.receive_ack(request, sip);
+  return 0;
+}
+
+void Dialog::receive_ack(nta_incoming_t* request, const sip_t* sip) {
+  if (request == invite_in_.get()) {
+    if (phase_ == Phase::kInviting) return;  // the ACK of a refusal
+    if (!is_acked_) {
+      is_acked_ = true;
+      const auto sdp = sdp_of(sip);
+      if (sdp) remote_sdp_ = *sdp;
+      context_.publish(AckReceived{id_, sdp});
+    }
+    invite_in_.reset();
+    return send_pending_bye();
+  }
+  const auto unacked = unacked_.find(request);
+  if (unacked == unacked_.end()) return;
+  const auto sdp = sdp_of(sip);
+  if (sdp) {
+    remote_sdp_ = *sdp;
+    context_.publish(AckReceived{id_, sdp});
+  }
+  unacked_.erase(unacked);
+}
+
+void Dialog::send_pending_bye() {
+  if (!bye_after_ack_) return;
+  const std::string reason = std::move(*bye_after_ack_);
+  bye_after_ack_.reset();
+  send_bye(reason);
+}
+
+int Dialog::on_leg_request(nta_leg_magic_t* magic, nta_leg_t*, nta_incoming_t* request, const sip_t* sip) {
+  return reinterpret_cast<Dialog*>(magic)->receive_request(request, sip);
+}
+
+// Returns the status that nta is to answer with, or 0 when the request was answered or is kept.
+int Dialog::receive_request(nta_incoming_t* request, const sip_t* sip) {
+  switch (sip->sip_request->rq_method) {
+    case sip_method_ack:  // of a 2xx whose transaction is gone
+      if (!is_acked_ && phase_ == Phase::kEstablished) receive_ack(invite_in_.get(), sip);
+      nta_incoming_destroy(request);
+      return 0;
+    case sip_method_bye: return receive_bye(request, sip);
+    case sip_method_invite:
+    case sip_method_update: return receive_offer(request, sip);
+    case sip_method_info: return receive_info(request, sip);
+    case sip_method_options: return 200;
+    case sip_method_prack: return 481;  // PRACKs of ours go to on_prack
+    default: return 501;
+  }
+}
+
+int Dialog::receive_bye(nta_incoming_t* request, const sip_t* sip) {
+  nta_incoming_treply(request, SIP_200_OK, TAG_END());
+  nta_incoming_destroy(request);
+  if (phase_ == Phase::kClosing) return 0;
+  Scratch scratch;
+  const std::string reason =
+      sip->sip_reason != nullptr
+          ? header_text(scratch, reinterpret_cast<const sip_header_t*>(sip->sip_reason))
+          : "";
+  const bool was_inviting = phase_ == Phase::kInviting;
+  if (was_inviting && invite_in_) nta_incoming_treply(invite_in_.get(), SIP_487_REQUEST_CANCELLED, TAG_END());
+  context_.publish(was_inviting ? SipEvent(InviteCancelled{id_}) : SipEvent(ByeReceived{id_, reason}));
+  finish();
+  return 0;
+}
+
+int Dialog::receive_offer(nta_incoming_t* request, const sip_t* sip) {
+  const bool is_invite = sip->sip_request->rq_method == sip_method_invite;
+  const auto sdp = sdp_of(sip);
+  if (phase_ == Phase::kClosing) return 481;
+  if (phase_ == Phase::kInviting)
+    return is_invite ? 491 : (sdp ? 488 : 200);  // early media is not renegotiated
+  const bool ours_is_pending = std::any_of(outgoing_.begin(), outgoing_.end(),
+                                           [](const auto& each) { return each.second.kind == Sent::kOffer; });
+  if (ours_is_pending) return 491;  // glare (RFC 3261 §14.2)
+  if (!waiting_.empty() && std::any_of(waiting_.begin(), waiting_.end(),
+                                       [](const auto& each) { return !each.second.sdp.empty(); }))
+    return 500;
+
+  refresh_target(sip);
+  if (is_invite) nta_incoming_bind(request, on_ack_or_cancel, reinterpret_cast<nta_incoming_magic_t*>(this));
+  const bool is_refresh = !local_sdp_.empty() && (sdp ? *sdp == remote_sdp_ : true);
+  if (is_refresh) {
+    answer_refresh(request, sip);
+    return 0;
+  }
+  const RequestId id = context_.next_request();
+  if (is_invite) nta_incoming_treply(request, SIP_100_TRYING, TAG_END());
+  waiting_.emplace(id, Waiting{IncomingHandle(request), is_invite, sdp.value_or("")});
+  context_.publish(OfferReceived{id_, id, sdp});
+  return 0;
+}
+
+// A re-INVITE that repeats its last SDP, or asks for ours, and an UPDATE without SDP change nothing: the
+// answer, or the offer, is what was last agreed (RFC 4028 §7.4, RFC 3261 §14.2).
+void Dialog::answer_refresh(nta_incoming_t* request, const sip_t* sip) {
+  const bool is_invite = sip->sip_request->rq_method == sip_method_invite;
+  const bool wants_sdp = is_invite || sdp_of(sip).has_value();
+  const std::string headers = session_timer_headers(sip);
+  nta_incoming_treply(request, SIP_200_OK, SIPTAG_CONTACT_STR(contact_.c_str()), SIPTAG_ALLOW_STR(kAllow),
+                      SIPTAG_SUPPORTED_STR(kSupported),
+                      SIPTAG_CONTENT_TYPE_STR(wants_sdp ? "application/sdp" : nullptr),
+                      SIPTAG_PAYLOAD_STR(wants_sdp ? local_sdp_.c_str() : nullptr),
+                      SIPTAG_HEADER_STR(headers.empty() ? nullptr : headers.c_str()), TAG_END());
+  if (is_invite) {
+    unacked_.emplace(request, IncomingHandle(request));
+  } else {
+    nta_incoming_destroy(request);
+  }
+}
+
+int Dialog::receive_info(nta_incoming_t* request, const sip_t* sip) {
+  if (phase_ == Phase::kClosing) return 481;
+  const RequestId id = context_.next_request();
+  InfoReceived event{
+      id_, id, sip->sip_content_type != nullptr ? text(sip->sip_content_type->c_type) : "",
+      sip->sip_payload != nullptr ? std::string(sip->sip_payload->pl_data, sip->sip_payload->pl_len) : ""};
+  waiting_.emplace(id, Waiting{IncomingHandle(request), false, ""});
+  context_.publish(std::move(event));
+  return 0;
+}
+
+void Dialog::answer_request(const AnswerRequest& command) {
+  const auto found = waiting_.find(command.request);
+  if (found == waiting_.end()) return;
+  Waiting waiting = std::move(found->second);
+  waiting_.erase(found);
+  const bool is_success = command.status / 100 == 2;
+  const bool has_body = !command.sdp.empty();
+  const std::string headers = is_success && has_body ? session_timer_headers(nullptr) : std::string();
+  nta_incoming_treply(waiting.handle.get(), command.status, command.reason.c_str(),
+                      SIPTAG_CONTACT_STR(has_body ? contact_.c_str() : nullptr),
+                      SIPTAG_CONTENT_TYPE_STR(has_body ? "application/sdp" : nullptr),
+                      SIPTAG_PAYLOAD_STR(has_body ? command.sdp.c_str() : nullptr),
+                      SIPTAG_HEADER_STR(headers.empty() ? nullptr : headers.c_str()), TAG_END());
+  if (is_success && has_body) {
+    local_sdp_ = command.sdp;
+    remote_sdp_ = waiting.sdp;
+  }
+  if (waiting.is_invite && is_success) {
+    nta_incoming_t* raw = waiting.handle.get();
+    unacked_.emplace(raw, std::move(waiting.handle));
+  }
+}
+
+}  // namespace vas::signaling
