@@ -4,6 +4,7 @@ Phones: Baresip (a real phone), Sipp (scenarios made of steps), Caller (vas-call
 real phones refuse to do). Every address is in 127.0.0.0/8; media ports of phones stay out of the server's range.
 """
 import array
+import ctypes
 import http.client
 import http.server
 import json
@@ -41,6 +42,11 @@ def free_ports(count=2):
     first = _next_port[0]
     _next_port[0] += count + count % 2
     return first
+
+
+def die_with_parent():
+    """Run in each child before its program: a test that is killed leaves no process behind."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def wait_until(condition, seconds=10, what="condition"):
@@ -155,7 +161,7 @@ class Vas:
         self.process = subprocess.Popen(
             [BIN / "vas", "--data-dir", self.folder / "data", "--directory", self.folder / "directory.json",
              "--sip-listen", f"127.0.0.1:{self.sip_port}", "--http-listen", f"127.0.0.1:{self.http_port}", *self.flags],
-            stdout=self.log, stderr=self.log)
+            stdout=self.log, stderr=self.log, preexec_fn=die_with_parent)
         wait_until(self.is_ready, 20, "the server's start")
         return self
 
@@ -242,7 +248,8 @@ class Caller:
     def __init__(self, folder, name, *flags):
         self.wav = pathlib.Path(folder) / f"{name}.wav"
         self.process = subprocess.Popen([BIN / "vas-caller", "--record", self.wav, "--announce", *map(str, flags)],
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                        preexec_fn=die_with_parent)
         line = self.process.stderr.readline()  # waits until it listens
         assert line.startswith("listening "), line
         self.sip = line.split()[1]
@@ -307,7 +314,7 @@ class Baresip:
         self.log = open(self.folder / "log", "wb")
         self.process = subprocess.Popen(
             ["baresip", "-f", self.folder, "-s", "-t", str(seconds), *[part for command in commands for part in ("-e", command)]],
-            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, preexec_fn=die_with_parent)
         if not dial:
             wait_until(lambda: b"baresip is ready" in (self.folder / "log").read_bytes(), 10, "baresip's start")
         return self
@@ -340,7 +347,7 @@ def sipp(scenario, remote, local, *flags, expect=0, seconds=60):
     port = local.split(":")[1]
     command = ["sipp", remote, "-sf", str(HERE / "scenarios" / scenario), "-i", local.split(":")[0], "-p", port,
                "-nostdin", "-timeout", f"{int(seconds * SLOW)}s", *map(str, flags)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds * SLOW + 10)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds * SLOW + 10, preexec_fn=die_with_parent)
     assert done.returncode == expect, f"{' '.join(command)}\nended with {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-2000:]}"
     return done
 

@@ -6,7 +6,7 @@ import threading
 import time
 import unittest
 
-from harness import BOB, LOOSE_TRUNK, TRUNK, Baresip, E2eTest, Phone, Poll, audible_seconds, dialling, free_ports, rtp_packet, sipp, tone_share, wait_until, write_tone
+from harness import BOB, LOOSE_TRUNK, TRUNK, Baresip, E2eTest, Phone, Poll, audible_seconds, dialling, die_with_parent, free_ports, rtp_packet, sipp, tone_share, wait_until, write_tone
 
 
 class RealPhones(E2eTest):
@@ -120,7 +120,7 @@ class Sipp(E2eTest):
         media = free_ports(max(4, 2 * count + 2))
         process = subprocess.Popen(["sipp", "-sf", self.tone() / scenario, "-i", TRUNK, "-p", str(self.vas.trunk_port), "-mi", TRUNK,
                                     "-mp", str(media), "-m", str(count), "-nostdin", "-timeout", "60s", *flags],
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=die_with_parent)
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.kill)
         time.sleep(0.4)

@@ -5,12 +5,12 @@ import tempfile
 import threading
 import unittest
 
-from harness import BIN, Phone, free_ports, sipp
+from harness import BIN, Phone, die_with_parent, free_ports, sipp
 
 
 class Restore(unittest.TestCase):
     def host(self, mode, port, file, *more):
-        process = subprocess.Popen([BIN / "dialog_host", mode, str(port), file, *more], stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen([BIN / "dialog_host", mode, str(port), file, *more], stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.kill)
         self.assertEqual(process.stdout.readline(), "ready\n")
