@@ -211,11 +211,9 @@ std::string stateless_response(const SipMessage& request, const Flow& source, in
         break;
       }
       case HeaderName::kTo: {
-        const bool has_tag =
-            parameter(header.value.substr(
-                          header.value.rfind('>') == std::string_view::npos ? 0 : header.value.rfind('>')),
-                      "tag")
-                .has_value();
+        const auto bracket = header.value.rfind('>');  // parameters behind it are the header's own
+        const auto own = header.value.substr(bracket == std::string_view::npos ? 0 : bracket);
+        const bool has_tag = parameter(own, "tag").has_value();
         append_line(out,
                     std::string(header.line) + (has_tag ? std::string() : ";tag=" + std::string(to_tag)));
         break;

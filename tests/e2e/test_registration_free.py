@@ -202,20 +202,24 @@ class IncomingCall(E2eTest):
         status, session = self.vas.request("POST", f"/calls/{DOMAIN}/incoming/{BOB}", {"origination": "63121233333"})
         self.assertEqual((status, session["direction"], session["origination"], session["timeLimit"]), (200, "incoming", "63121233333", None))
         self.assertEqual(self.caller("early", *dialling(self.vas, session["token"])).result()["status"], 403)  # nobody waits yet
+        poll = Poll(self.vas, session["token"])  # an app that is faster than the call
+        wait_until(lambda: self.vas.session(session["token"])[1]["status"] == "ringing", 5, "the poll")
+        self.assertIsNone(self.vas.session(session["token"])[1]["callStartTime"])
         trunk = self.trunk_call("--token", session["token"], "--domain", DOMAIN, "--seconds", 0)
         self.assertEqual(self.notification()["session"], session["token"])
         bob = self.caller("bob", *dialling(self.vas, session["token"], "--seconds", 1))
         self.assertEqual((bob.result()["outcome"], trunk.result()["outcome"]), ("answered", "answered"))
+        self.assertEqual(poll.wait(), (200, {"status": "connected"}))
         self.assertEqual(self.vas.record_of(session["token"])["disposition"], "ANSWERED")
 
     def test_a_poll_that_waits_at_shutdown_harms_nothing(self):
         trunk, token = self.parked("--wait", 3)
         polls = [Poll(self.vas, token) for _ in range(3)]
-        wait_until(lambda: self.vas.session(token)[1]["status"] == "ringing", 5, "the ringing")
+        time.sleep(1)  # nothing outside tells when a poll has begun to wait
+        self.addCleanup(self.vas.start)
         self.assertEqual(self.vas.stop(), 0)
         self.assertEqual([poll.wait()[0] for poll in polls], [205] * 3)
         trunk.result()
-        self.vas.start()
 
     def test_a_stranger_without_a_token_gets_403(self):
         stranger = self.caller("stranger", "--listen", "127.0.0.77:0", "--dial", f"sip:{BOB}@{self.vas.sip}")

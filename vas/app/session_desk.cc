@@ -157,9 +157,12 @@ void SessionDesk::destroy(const std::string& token, const std::string& reason, s
   done();
 }
 
+// A poll alone makes no call: callStartTime stays unset.
 void SessionDesk::mark_ringing(const std::string& token) {
-  const Session* session = registry_.find(token);
-  if (session != nullptr && session->status == Status::kNew) set_status(token, Status::kRinging);
+  Session* session = registry_.find(token);
+  if (session == nullptr || session->status != Status::kNew) return;
+  session->status = Status::kRinging;
+  touch(*session);
 }
 
 void SessionDesk::call_back(Session& session, std::string_view action, std::string_view reason) {

@@ -193,8 +193,7 @@ void Switchboard::admit_trunk(const signaling::InviteReceived& invite, const dir
   } else if (!subscriber->active) {
     refusal = Refusal{480, LocalCause::kSubscriberInactive, "subscriber-inactive"};
   } else {
-    const bool uses_named =
-        named != nullptr && named->subscriber_id == subscriber->id && named->status == sessions::Status::kNew;
+    const bool uses_named = named != nullptr && named->subscriber_id == subscriber->id;
     Session* session =
         uses_named ? named
                    : parts_.sessions.make_incoming(domain, *subscriber, invite.from_user, invite.from_user);
@@ -217,7 +216,7 @@ void Switchboard::admit_trunk(const signaling::InviteReceived& invite, const dir
 void Switchboard::begin(Entry entry, std::optional<Refusal> refusal) {
   const std::uint64_t id = entry.call->id();
   const records::CallRecord record = entry.call->record();
-  calls_by_dialog_[entry.call->caller_dialog().value] = id;
+  add_dialog(entry, entry.call->caller_dialog());
   if (!entry.token.empty()) calls_by_token_[entry.token] = id;
   if (!entry.linked_token.empty()) calls_by_token_[entry.linked_token] = id;
   entries_.emplace(id, std::move(entry));
@@ -245,7 +244,7 @@ void Switchboard::pick_up(const signaling::InviteReceived& invite, const std::st
   log::info(token, "picked up from {}", to_string(invite.source.peer));
   parts_.sessions.set_token_state(token, TokenState::kReserved);
   parts_.sessions.add_call_id(token, invite.call_id);
-  calls_by_dialog_[invite.dialog.value] = id;
+  add_dialog(entries_.at(id), invite.dialog);
   deliver(id, calls::PickUp{invite});
 }
 
@@ -272,8 +271,7 @@ void Switchboard::run(Entry& entry, calls::CallActions actions) {
 
 void Switchboard::carry_out(Entry& entry, const calls::CallAction& action, calls::CallActions& more) {
   if (const auto* command = std::get_if<signaling::SipCommand>(&action)) {
-    if (const auto* invite = std::get_if<signaling::SendInvite>(command))
-      calls_by_dialog_[invite->dialog.value] = entry.call->id();
+    if (const auto* invite = std::get_if<signaling::SendInvite>(command)) add_dialog(entry, invite->dialog);
     return send(*command);
   }
   if (const auto* open = std::get_if<calls::OpenLeg>(&action)) return open_leg(entry, *open, more);
@@ -289,6 +287,11 @@ void Switchboard::carry_out(Entry& entry, const calls::CallAction& action, calls
     return parts_.sessions.set_token_state(entry.token, TokenState::kFree);
   if (std::holds_alternative<calls::ConsumeToken>(action)) return parts_.sessions.consume(entry.token);
   if (std::holds_alternative<calls::Ended>(action)) return finish(entry);
+}
+
+void Switchboard::add_dialog(Entry& entry, signaling::DialogId dialog) {
+  entry.dialogs.push_back(dialog.value);
+  calls_by_dialog_[dialog.value] = entry.call->id();
 }
 
 void Switchboard::open_leg(Entry& entry, const calls::OpenLeg& action, calls::CallActions& more) {
@@ -348,7 +351,7 @@ void Switchboard::on_media(const bridge::MediaEvent& event) {
 
 void Switchboard::write_record(std::uint64_t call) {
   parts_.journal.end(entries_.at(call).call->record(), {});
-  std::erase_if(calls_by_dialog_, [&](const auto& each) { return each.second == call; });
+  for (const std::uint64_t dialog : entries_.at(call).dialogs) calls_by_dialog_.erase(dialog);
   entries_.erase(call);
 }
 

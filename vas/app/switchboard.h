@@ -57,6 +57,7 @@ class Switchboard final : public CallControl {
     std::string linked_token;        // a subscriber who dialled a subscriber: the dialling one's session
     std::int64_t subscriber_id = 0;  // who is called, of a parked call
     std::string dnid;
+    std::vector<std::uint64_t> dialogs;  // that were ever this call's
     std::optional<bridge::BridgeId> bridge;
     Time deadline = kNever;
     int backend_tries = 0;
@@ -87,6 +88,7 @@ class Switchboard final : public CallControl {
   void deliver(std::uint64_t call, const calls::CallEvent& event);
   void run(Entry& entry, calls::CallActions actions);
   void carry_out(Entry& entry, const calls::CallAction& action, calls::CallActions& more);
+  void add_dialog(Entry& entry, signaling::DialogId dialog);
   void open_leg(Entry& entry, const calls::OpenLeg& action, calls::CallActions& more);
   void send(signaling::SipCommand command);
   void answer_orphan(const signaling::SipEvent& event);
