@@ -32,7 +32,7 @@ class Host {
     if (!state) std::_Exit(3);
     dialog_ = {1};
     stack_.send(RestoreDialog{dialog_, *state});
-    bye_at_ = monotonic_now() + std::chrono::seconds(3);
+    bye_at_ = monotonic_now() + std::chrono::seconds(5);  // well behind the re-INVITE
   }
   void dial(const std::string& uri) {
     dialog_ = {1};
