@@ -50,8 +50,6 @@ class MediaPlane {
     });
   }
 
-  std::size_t open_bridges() const { return bridges_.size(); }
-
  private:
   struct LegPlace {
     std::uint16_t port = 0;  // 0: not open

@@ -31,7 +31,6 @@ std::optional<RtcpView> next_rtcp(MutableBytes& compound);
 
 // Offsets inside SR and RR: the sender's SSRC, then (SR only) 20 bytes of sender information, then blocks.
 inline constexpr std::size_t kReportBlockBytes = 24;
-inline constexpr std::size_t kMaxReportBlocks = 31;
 
 // The report blocks of an SR or RR, each kReportBlockBytes long; empty when `packet` is too short for its
 // count.

@@ -7,24 +7,6 @@
 
 namespace vas::media {
 
-struct TelephoneEvent {
-  std::uint8_t event = 0;  // 0-9 digits, 10 `*`, 11 `#`, 12-15 A-D
-  bool is_end = false;
-  std::uint16_t duration = 0;  // RTP ticks
-
-  static std::optional<TelephoneEvent> parse(Bytes payload) {
-    if (payload.size() < 4) return {};
-    return TelephoneEvent{payload[0], (payload[1] & 0x80) != 0, load_u16(payload, 2)};
-  }
-
-  // Nothing for events that are not DTMF.
-  std::optional<char> digit() const {
-    constexpr char kDigits[] = "0123456789*#ABCD";
-    if (event > 15) return {};
-    return kDigits[event];
-  }
-};
-
 // Counts pressed keys: all packets of one press share SSRC and timestamp (RFC 4733 §2.5.1.2).
 class TelephoneEventCounter {
  public:

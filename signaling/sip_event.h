@@ -41,7 +41,6 @@ struct InviteReceived {
   std::string request_user;
   std::string from_uri;
   std::string from_user;
-  std::string to_uri;
   std::string call_id;
   std::optional<std::string> sdp;      // absent: we are to offer
   bool has_unknown_body = false;       // a body that is not SDP: 415
@@ -49,7 +48,6 @@ struct InviteReceived {
   std::string session_token;           // X-Cloudonix-Session
   std::string session_domain;          // X-Cloudonix-Domain
   std::string user_agent;
-  bool supports_100rel = false;
 };
 
 struct ProgressReceived {

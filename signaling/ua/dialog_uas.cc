@@ -60,15 +60,13 @@ bool Dialog::receive_invite(nta_incoming_t* request, const sip_t* sip, const Flo
       .request_user = text(sip->sip_request->rq_url->url_user),
       .from_uri = url_text(sip->sip_from->a_url),
       .from_user = text(sip->sip_from->a_url->url_user),
-      .to_uri = url_text(sip->sip_to->a_url),
       .call_id = call_id_,
       .sdp = sdp_of(sip),
       .has_unknown_body = sip->sip_payload != nullptr && !sdp_of(sip),
       .unsupported_extensions = unsupported_of(sip->sip_require),
       .session_token = unknown_header(sip, "X-Cloudonix-Session"),
       .session_domain = unknown_header(sip, "X-Cloudonix-Domain"),
-      .user_agent = sip->sip_user_agent != nullptr ? text(sip->sip_user_agent->g_string) : "",
-      .supports_100rel = peer_supports_100rel_};
+      .user_agent = sip->sip_user_agent != nullptr ? text(sip->sip_user_agent->g_string) : ""};
   remote_sdp_ = event.sdp.value_or("");
   context_.publish(std::move(event));
   return true;

@@ -11,7 +11,6 @@
 namespace vas::signaling {
 
 inline constexpr std::uint32_t kMinSessionExpires = 90;  // RFC 4028 §5
-inline constexpr std::uint32_t kDefaultSessionExpires = 1800;
 
 // Threads: its dialog's. Time is handed in.
 class SessionTimer {

@@ -155,6 +155,7 @@ class IncomingCall(E2eTest):
         self.assert_heard(trunk.wav, 1000, 440)
         record = self.vas.record_of(body["session"])
         self.assertEqual((record["direction"], record["disposition"], record["ended_by"]), ("incoming", "ANSWERED", "callee"))
+        self.assertEqual((len(set(record["call_ids"])), record["last_sip_code"]), (2, None))  # no INVITE of ours: nobody answered one
 
     def test_the_caller_cancels_and_the_poll_gets_205(self):
         trunk, token = self.parked("--wait", 1.5)

@@ -280,7 +280,6 @@ void Call::end(const End& how, Now& now) {
   }
   for (const LegSide side : {LegSide::kA, LegSide::kB}) {
     if (how.gone != side) end_party(side, how, now);
-    party(side).is_over = true;
   }
   record_.disposition = how.disposition;
   record_.termination_reason = how.reason;
@@ -293,7 +292,7 @@ void Call::end(const End& how, Now& now) {
 
 void Call::end_party(LegSide side, const End& how, Now& now) {
   const Party& each = party(side);
-  if (each.dialog.value == 0 || each.is_over) return;
+  if (each.dialog.value == 0) return;
   if (each.is_answered) return send(signaling::SendBye{each.dialog, how.reason_header}, now);
   if (!each.is_incoming) return send(signaling::CancelInvite{each.dialog}, now);
   std::vector<signaling::Header> headers;

@@ -68,7 +68,7 @@ class Call {
     signaling::DialogId dialog;
     bool is_incoming = false;  // its INVITE came to us
     bool is_answered = false;  // a 2xx went or came
-    bool is_over = false;      // nothing is to be sent any more
+    std::string call_id;       // of its INVITE, when that came to us
     signaling::Flow source;
     std::optional<signaling::SessionDescription> offer;  // of its INVITE, while that is unanswered
     std::optional<signaling::AudioDescription> audio;    // last agreed from its side

@@ -55,6 +55,7 @@ void Call::on_pick_up(const PickUp& event, Now& now) {
   callee.dialog = event.invite.dialog;
   callee.is_incoming = true;
   callee.source = event.invite.source;
+  callee.call_id = event.invite.call_id;
   leg_record(LegSide::kB) = {.role = "callee",
                              .uri = event.invite.from_uri,
                              .signaling_address = to_string(event.invite.source.peer),
@@ -140,7 +141,7 @@ void Call::answer_both(Now& now) {
     }
     if (!each.awaits_answer_in_ack) configure_media(side, now);
   }
-  record_.last_sip_code = 200;
+  record_.call_ids.push_back(party(LegSide::kB).call_id);
   connect(now);
 }
 

@@ -178,9 +178,7 @@ void Call::on_invite_failed(const signaling::InviteFailed& event, Now& now) {
   if (phase_ != Phase::kRouting) return;
   timers_.clear_all();
   note_attempt_code(event.status, now);
-  party(LegSide::kB).is_over = true;
   const bool may_try_another = fails_over(event.status) && next_route_ < setup_.plan.routes.size();
-  party(LegSide::kB).is_over = !may_try_another;
   if (may_try_another) return try_next_route(now);
   give_up_routing(event.status, now);
 }
@@ -188,11 +186,8 @@ void Call::on_invite_failed(const signaling::InviteFailed& event, Now& now) {
 // No answer at all, or 100 and then nothing: the next route, while the old INVITE is cancelled.
 void Call::on_route_silent(Now& now) {
   if (phase_ != Phase::kRouting) return;
-  Party& callee = party(LegSide::kB);
-  send(signaling::CancelInvite{callee.dialog}, now);
-  callee.is_over = true;
+  send(signaling::CancelInvite{party(LegSide::kB).dialog}, now);
   if (next_route_ >= setup_.plan.routes.size()) return give_up_routing(0, now);
-  callee.is_over = false;
   try_next_route(now);
 }
 
