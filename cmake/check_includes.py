@@ -13,10 +13,10 @@ ARROWS = {
     "vas/records": ["media", "bridge", "vas/base"],
     "vas/directory": ["vas/base"],
     "vas/sessions": ["vas/directory", "vas/base"],
-    "vas/store": ["vas/sessions", "vas/directory", "vas/base"],
+    "vas/store": ["vas/sessions", "vas/directory", "vas/webhooks", "vas/base"],
     "vas/webhooks": ["vas/base"],
     "vas/calls": ["signaling", "bridge", "media", "vas/records", "vas/sessions", "vas/directory", "vas/base"],
-    "vas/api": ["vas/sessions", "vas/directory", "vas/base"],
+    "vas/api": ["vas/sessions", "vas/directory", "vas/webhooks", "vas/base"],
     "tools/vasctl": ["vas/base"],
     "tools/vas-caller": ["signaling", "media", "vas/base"],
 }

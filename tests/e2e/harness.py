@@ -160,7 +160,8 @@ class Vas:
         self.log = open(self.folder / "vas.log", "ab")
         self.process = subprocess.Popen(
             [BIN / "vas", "--data-dir", self.folder / "data", "--directory", self.folder / "directory.json",
-             "--sip-listen", f"127.0.0.1:{self.sip_port}", "--http-listen", f"127.0.0.1:{self.http_port}", *self.flags],
+             "--sip-listen", f"127.0.0.1:{self.sip_port}", "--http-listen", f"127.0.0.1:{self.http_port}",
+             "--webhook-allow", "127.0.0.0/8", *self.flags],
             stdout=self.log, stderr=self.log, preexec_fn=die_with_parent)
         wait_until(self.is_ready, 20, "the server's start")
         return self

@@ -1,11 +1,24 @@
 #include "vas/api/api.h"
 
-#include "vas/api/problem.h"
-#include "vas/api/session_resource.h"
+#include <fmt/format.h>
+
+#include "vas/api/api_call.h"
+#include "vas/api/open_api.h"
+#include "vas/api/rate_limit.h"
+#include "vas/api/resources.h"
+#include "vas/base/check.h"
+#include "vas/base/clock.h"
 #include "vas/base/text.h"
 
 namespace vas::api {
 namespace {
+
+namespace json = boost::json;
+using directory::ApiKey;
+using directory::KeyScope;
+
+constexpr std::size_t kMaxJsonDepth = 32;
+constexpr std::string_view kDraining = "This node is shutting down. Use another one.";
 
 std::optional<int> hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -14,7 +27,7 @@ std::optional<int> hex_value(char c) {
   return {};
 }
 
-// Percent-decoding of one segment (RFC 3986 §2.1); nothing when it is malformed or hides a control character.
+// Percent-decoding (RFC 3986 §2.1); nothing when it is malformed or hides a control character.
 std::optional<std::string> decode(std::string_view segment) {
   std::string decoded;
   for (std::size_t i = 0; i < segment.size(); ++i) {
@@ -32,29 +45,221 @@ std::optional<std::string> decode(std::string_view segment) {
   return decoded;
 }
 
+std::optional<std::vector<std::string>> segments_of(std::string_view path) {
+  std::vector<std::string> segments;
+  for (const std::string_view segment : split(path.substr(path.empty() ? 0 : 1), '/')) {
+    auto decoded = decode(segment);
+    if (!decoded) return {};
+    segments.push_back(std::move(*decoded));
+  }
+  return segments;
+}
+
+// A query parameter's text as its schema wants it; the text itself where it does not look so.
+json::value value_of(const Parameter& parameter, const std::string& text, bool is_bare) {
+  if (parameter.schema.takes("boolean") &&
+      (text == "true" || text == "1" || (is_bare && parameter.may_be_bare)))
+    return true;
+  if (parameter.schema.takes("boolean") && (text == "false" || text == "0")) return false;
+  if (parameter.schema.takes("integer") && !parameter.schema.takes("string")) {
+    if (const auto number = parse_number<std::int64_t>(text)) return *number;
+  }
+  return json::string(text);
+}
+
+// Says what is wrong with the query, or fills `into`.
+std::optional<std::string> read_query(const Operation& operation, std::string_view query,
+                                      json::object& into) {
+  for (const std::string_view each : split(query, '&')) {
+    if (each.empty()) continue;
+    const auto sign = each.find('=');
+    const auto name = decode(each.substr(0, sign));
+    const auto text = decode(sign == std::string_view::npos ? std::string_view{} : each.substr(sign + 1));
+    if (!name || !text) return "The query is not properly percent-encoded.";
+    const auto known = std::find_if(operation.query.begin(), operation.query.end(),
+                                    [&](const Parameter& parameter) { return parameter.name == *name; });
+    if (known == operation.query.end()) {
+      std::string names;
+      for (const Parameter& parameter : operation.query)
+        names += (names.empty() ? "`" : ", `") + parameter.name + "`";
+      return fmt::format("`{}` is not a query parameter of this request; those are {}.", *name,
+                         names.empty() ? "none" : names);
+    }
+    json::value value = value_of(*known, *text, sign == std::string_view::npos);
+    if (auto fault = known->schema.fault_of(value, *name)) return fault;
+    into[*name] = std::move(value);
+  }
+  return {};
+}
+
+bool is_json(std::string_view content_type) {
+  const std::string_view type = trim(content_type.substr(0, content_type.find(';')));
+  return type.empty() || equals_ignoring_case(type, "application/json");
+}
+
+class Api {
+ public:
+  explicit Api(const Services& services) : services_(services) {
+    add_session_operations(operations_, services.sessions);
+    add_tenant_operations(operations_, services.directory);
+    add_domain_operations(operations_, services.directory);
+    add_subscriber_operations(operations_, services.directory);
+    add_trunk_operations(operations_, services.directory);
+    add_key_operations(operations_, services.directory);
+    add_dead_letter_operations(operations_, services.platform);
+    add_platform_operations(operations_, services.platform);
+    for (const Operation& each : document_.operations())
+      VAS_CHECK(operations_.contains(each.id), "every operation of the document is implemented");
+    VAS_CHECK(operations_.size() == document_.operations().size(), "every operation stands in the document");
+  }
+
+  void handle(const HttpRequest& request, const std::shared_ptr<Responder>& responder) {
+    const auto segments = segments_of(request.path);
+    if (!segments) return responder->send(problem(400, "The path is not properly percent-encoded."));
+    auto matched = document_.match(request.method, *segments);
+    if (std::holds_alternative<NoSuchPath>(matched)) {
+      return responder->send(problem(404, "There is no such resource. GET /openapi.json lists them."));
+    }
+    if (const auto* wrong = std::get_if<NoSuchMethod>(&matched)) {
+      HttpResponse response = problem(405, "This resource answers " + wrong->allowed + " only.");
+      response.headers.emplace_back("Allow", wrong->allowed);
+      return responder->send(std::move(response));
+    }
+    run(std::get<Matched>(matched), request, responder);
+  }
+
+ private:
+  void run(Matched& matched, const HttpRequest& request, const std::shared_ptr<Responder>& responder) {
+    const Operation& operation = *matched.operation;
+    ApiCall call{.path_parameters = std::move(matched.parameters), .responder = responder};
+    call.domain = services_.directory.directory().find_domain(call.path("domain"));
+    const auto refused =
+        operation.is_public ? std::nullopt : authorize(operation, request.authorization, call);
+    if (refused) return call.fail(refused->status, refused->detail);
+    if (is_over_limit(call)) return;
+    if (auto fault = read_query(operation, request.query, call.query)) return call.fail(400, *fault);
+    if (operation.body && !read_body(operation, request, call)) return;
+    if (services_.platform.is_draining() && request.method == "POST")
+      return call.fail(503, std::string(kDraining));
+    operations_.at(operation.id)(call);
+  }
+
+  // 401 for who is nobody, or too little: the seed's word for both.
+  std::optional<Refused> authorize(const Operation& operation, const std::string& header, ApiCall& call) {
+    constexpr std::string_view kScheme = "Bearer ";
+    const directory::Directory& directory = services_.directory.directory();
+    call.key = starts_with_ignoring_case(header, kScheme)
+                   ? directory.authenticate(trim(std::string_view(header).substr(kScheme.size())))
+                   : nullptr;
+    if (call.key == nullptr) return Refused{401, "Send `Authorization: Bearer KEY` with a key that exists."};
+    const auto& scopes = operation.scopes;
+    if (std::find(scopes.begin(), scopes.end(), call.key->scope) == scopes.end())
+      return Refused{401, fmt::format("A key of scope {} may not do this.", to_string(call.key->scope))};
+    if (!reaches(*call.key, call)) return Refused{401, "This key has no authority over what the path names."};
+    return missing(call);
+  }
+
+  // Whether the key's tenant or domain is the path's. Who may not see all learns nothing of what does not
+  // exist.
+  bool reaches(const ApiKey& key, const ApiCall& call) const {
+    if (key.scope == KeyScope::kSystem) return true;
+    const bool names_domain = !call.path("domain").empty();
+    const bool names_tenant = !call.path("tenant").empty();
+    if (names_domain && call.domain == nullptr) return false;
+    if (names_tenant && parse_number<std::int64_t>(call.path("tenant")) != tenant_of(key)) return false;
+    if (names_domain && !services_.directory.directory().is_authorized(key, *call.domain, true)) return false;
+    return true;
+  }
+
+  std::optional<std::int64_t> tenant_of(const ApiKey& key) const {
+    if (key.scope == KeyScope::kTenant) return key.tenant_id;
+    const directory::Domain* domain = services_.directory.directory().domain(key.domain_id);
+    return domain != nullptr ? std::optional(domain->tenant_id) : std::nullopt;
+  }
+
+  std::optional<Refused> missing(const ApiCall& call) const {
+    const std::string& tenant = call.path("tenant");
+    const auto tenant_id = parse_number<std::int64_t>(tenant);
+    if (!tenant.empty() && (!tenant_id || services_.directory.directory().tenant(*tenant_id) == nullptr))
+      return Refused{404, "There is no such tenant."};
+    if (call.path("domain").empty()) return {};
+    if (call.domain == nullptr || (tenant_id && call.domain->tenant_id != *tenant_id))
+      return Refused{404, "There is no such domain."};
+    return {};
+  }
+
+  bool is_over_limit(const ApiCall& call) {
+    if (call.domain == nullptr) return false;
+    RateLimit& limit = call.key != nullptr ? requests_ : polls_;
+    const auto wait = limit.take(call.domain->id, call.domain->profile.requests_per_second, monotonic_now());
+    if (!wait) return false;
+    HttpResponse response = problem(429, fmt::format("The domain makes more than {} requests a second.",
+                                                     call.domain->profile.requests_per_second));
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(*wait).count();
+    response.headers.emplace_back("Retry-After", std::to_string(std::max<std::int64_t>(seconds, 1)));
+    call.responder->send(std::move(response));
+    return true;
+  }
+
+  bool read_body(const Operation& operation, const HttpRequest& request, ApiCall& call) {
+    if (!is_json(request.content_type)) {
+      call.fail(415, "Send `Content-Type: application/json`.");
+      return false;
+    }
+    std::optional<std::string> fault;
+    if (request.body.empty()) {
+      if (operation.needs_body) fault = "The body is missing: send a JSON object.";
+    } else {
+      json::parse_options options;
+      options.max_depth = kMaxJsonDepth;
+      boost::system::error_code failure;
+      json::value value = json::parse(request.body, failure, {}, options);
+      if (failure) {
+        fault = failure == json::error::too_deep
+                    ? fmt::format("The body is nested over {} levels deep.", kMaxJsonDepth)
+                    : "The body is not JSON: " + failure.message() + ".";
+      } else if (!value.is_object()) {
+        fault = "The body is not a JSON object.";
+      } else {
+        call.body = std::move(value.as_object());
+      }
+    }
+    if (!fault) fault = operation.body->fault_of(call.body, "");
+    if (fault) call.fail(400, *fault);
+    return !fault;
+  }
+
+  const Services services_;
+  const OpenApi document_;
+  Operations operations_;
+  RateLimit requests_;
+  RateLimit polls_;  // of their own: who knows no key cannot use up a domain's requests
+};
+
 }  // namespace
 
-HttpHandler make_api(SessionService& service) {
-  return [&service, sessions = SessionResource(service)](
-             const HttpRequest& request, const std::shared_ptr<Responder>& responder) mutable {
-    std::vector<std::string> path;
-    for (const std::string_view segment :
-         split(std::string_view(request.path).substr(request.path.empty() ? 0 : 1), '/')) {
-      const auto decoded = decode(segment);
-      if (!decoded) return responder->send(problem(400, "The path is not properly percent-encoded."));
-      path.push_back(*decoded);
-    }
-    const std::string root = path.empty() ? "" : path.front();
-    if (root == "healthz" && path.size() == 1) return responder->send({.body = "{\"status\":\"up\"}"});
-    if (root == "readyz" && path.size() == 1) {
-      if (service.is_draining()) return responder->send(problem(503, "This node is shutting down."));
-      return responder->send({.body = "{\"status\":\"ready\"}"});
-    }
-    if (root == "calls") {
-      path.erase(path.begin());
-      return sessions.handle(request, path, responder);
-    }
-    responder->send(problem(404, "There is no such resource. docs/api.md lists them."));
+PageRequest page_request(const ApiCall& call) {
+  PageRequest page;
+  if (const json::value* after = call.query.if_contains("after"))
+    page.after = std::string(after->as_string());
+  if (const json::value* limit = call.query.if_contains("limit"))
+    page.limit = static_cast<std::size_t>(limit->as_int64());
+  return page;
+}
+
+void send_page(const std::shared_ptr<Responder>& responder, const std::string& path,
+               std::optional<Page> page) {
+  if (!page) return responder->send(problem(503, "The list could not be read. Try again in a moment."));
+  HttpResponse response{.body = std::move(page->json)};
+  if (page->next)
+    response.headers.emplace_back("Link", "<" + path + "after=" + *page->next + ">; rel=\"next\"");
+  responder->send(std::move(response));
+}
+
+HttpHandler make_api(const Services& services) {
+  return [api = std::make_shared<Api>(services)](const HttpRequest& request,
+                                                 const std::shared_ptr<Responder>& responder) {
+    api->handle(request, responder);
   };
 }
 

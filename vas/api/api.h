@@ -1,14 +1,21 @@
-// The REST API: routes requests to their resources, after the key was checked. (docs/api.md)
+// The REST API: finds the operation of a request, checks key and fields against the OpenAPI document, and
+// hands it to its resource. (docs/api.md)
 #pragma once
 
-#include <memory>
-
+#include "vas/api/directory_service.h"
 #include "vas/api/http_server.h"
+#include "vas/api/platform_service.h"
 #include "vas/api/session_service.h"
 
 namespace vas::api {
 
-// Lifetime: `service` outlives the handler. Threads: control only.
-HttpHandler make_api(SessionService& service);
+struct Services {  // borrowed; all outlive the handler
+  SessionService& sessions;
+  DirectoryService& directory;
+  PlatformService& platform;
+};
+
+// Threads: control only.
+HttpHandler make_api(const Services& services);
 
 }  // namespace vas::api

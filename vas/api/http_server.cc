@@ -31,6 +31,7 @@ constexpr auto kAcceptRetry =
 // until the loop itself goes.
 struct Shared {
   HttpHandler handler;
+  std::size_t max_connections = 0;
   std::size_t open_connections = 0;
 };
 
@@ -75,10 +76,10 @@ class OneAnswer final : public Responder {
 
 class HttpServerImpl final : public HttpServer {
  public:
-  HttpServerImpl(asio::io_context& context, HttpHandler handler)
+  HttpServerImpl(asio::io_context& context, HttpHandler handler, std::size_t max_connections)
       : acceptor_(context),
         retry_timer_(context),
-        shared_(std::make_shared<Shared>(Shared{std::move(handler)})) {}
+        shared_(std::make_shared<Shared>(Shared{std::move(handler), max_connections})) {}
   void open(const tcp::endpoint& endpoint) {
     acceptor_.open(endpoint.protocol());
     acceptor_.set_option(asio::socket_base::reuse_address(true));
@@ -98,7 +99,7 @@ class HttpServerImpl final : public HttpServer {
     acceptor_.async_accept([this](beast::error_code failure, auto socket) {
       if (failure == asio::error::operation_aborted) return;
       if (failure) return retry();
-      if (shared_->open_connections < kMaxConnections) {
+      if (shared_->open_connections < shared_->max_connections) {
         std::make_shared<Connection>(shared_, Stream(std::move(socket)))->read();
       }
       accept();
@@ -209,8 +210,9 @@ void Connection::wait_for_close() {
 }  // namespace
 
 Result<std::unique_ptr<HttpServer>> HttpServer::open(asio::io_context& context, const Endpoint& listen,
-                                                     HttpHandler handler) {
-  auto server = std::make_unique<HttpServerImpl>(context, std::move(handler));
+                                                     HttpHandler handler, std::size_t max_connections) {
+  auto server = std::make_unique<HttpServerImpl>(context, std::move(handler),
+                                                 std::min(max_connections, kMaxConnections));
   try {
     const auto address = asio::ip::make_address(vas::to_string(listen.address));
     server->open({address, listen.port});

@@ -45,15 +45,16 @@ class Responder {
 using HttpHandler = std::function<void(const HttpRequest&, std::shared_ptr<Responder>)>;
 
 // Threads: all on the thread that runs `context`.
-// Bounds:  kMaxConnections at once, 256 KiB of body, 16 KiB of headers, 10 s for a request to arrive whole,
+// Bounds:  `max_connections` at once, kMaxConnections at most; 256 KiB of body, 16 KiB of headers, 10 s for a
+// request to arrive whole,
 //          60 s between requests.
 class HttpServer {
  public:
-  static constexpr std::size_t kMaxConnections = 20'000;
+  static constexpr std::size_t kMaxConnections = 100'000;
   static constexpr std::size_t kMaxBodyBytes = 256 * 1024;
 
   static Result<std::unique_ptr<HttpServer>> open(boost::asio::io_context& context, const Endpoint& listen,
-                                                  HttpHandler handler);
+                                                  HttpHandler handler, std::size_t max_connections);
   virtual ~HttpServer() = default;
   virtual Endpoint listening() const = 0;
 };

@@ -1,25 +1,14 @@
-#include "vas/api/session_resource.h"
-
-#include "vas/api/json_body.h"
-#include "vas/api/problem.h"
-#include "vas/base/text.h"
+#include "vas/api/resources.h"
+#include "vas/base/json.h"
 
 namespace vas::api {
 namespace {
 
+namespace json = boost::json;
 using sessions::Direction;
 using sessions::PollOutcome;
 using sessions::Session;
 using sessions::Status;
-
-constexpr std::int64_t kMaxTimeLimit = 86400;
-constexpr std::int64_t kMaxEpochMs = 4'102'444'800'000;  // the year 2100
-
-HttpResponse not_allowed(const std::string& allow) {
-  HttpResponse response = problem(405, "This resource answers " + allow + " only.");
-  response.headers.emplace_back("Allow", allow);
-  return response;
-}
 
 HttpResponse session_response(const Session* session) {
   if (session == nullptr) return problem(503, "The session could not be stored. Try again in a moment.");
@@ -42,181 +31,134 @@ HttpResponse poll_response(PollOutcome outcome) {
           .closes = true};
 }
 
-bool is_callback_url(std::string_view url) {
-  return url.empty() || url.starts_with("http://") || url.starts_with("https://");
-}
+// Threads: control only. Lifetime: borrows the service.
+class Sessions {
+ public:
+  explicit Sessions(SessionService& service) : service_(service) {}
+
+  void create(ApiCall& call, Direction direction) const {
+    const auto* subscriber = service_.directory().find_subscriber(call.domain->id, call.path("msisdn"));
+    if (subscriber == nullptr) return call.fail(404, "The domain has no subscriber with this MSISDN.");
+    const json::value* routing = call.body.if_contains("routing");
+    const NewSession request{
+        .domain = call.domain,
+        .subscriber = subscriber,
+        .direction = direction,
+        .remote = text_field(call.body, direction == Direction::kOutgoing ? "destination" : "origination"),
+        .caller_id = text_field(call.body, "callerId"),
+        .time_limit_s = integer_field(call.body, "timeLimit"),
+        .callback = text_field(call.body, "callback"),
+        .routing_json =
+            routing != nullptr && routing->is_object() ? json::serialize(*routing) : std::string()};
+    const auto wrong = service_.create(request, [responder = call.responder](const Session* session) {
+      responder->send(session_response(session));
+    });
+    if (wrong) call.fail(400, *wrong);
+  }
+
+  void list(ApiCall& call) const {
+    const sessions::SessionFilter filter{
+        .domain_id = call.domain->id,
+        .status = text_field(call.query, "status"),
+        .direction = text_field(call.query, "direction"),
+        .msisdn = std::string(directory::without_plus(text_field(call.query, "msisdn")))};
+    std::string path = "/calls/" + call.domain->name + "/sessions?";
+    for (const auto& [name, value] : call.query) {
+      if (name == "after") continue;
+      path += std::string(name) + "=" +
+              (value.is_string() ? std::string(value.as_string()) : json::serialize(value)) + "&";
+    }
+    service_.list(filter, page_request(call), [responder = call.responder, path](std::optional<Page> page) {
+      send_page(responder, path, std::move(page));
+    });
+  }
+
+  void get(ApiCall& call, const Session* session) const {
+    if (session == nullptr) return no_session(call);
+    call.answer(200, to_json(*session));
+  }
+
+  // The token is a copy, here and in destroy: the session that holds it may be gone before the call returns.
+  void patch(ApiCall& call, const Session* session) const {
+    if (session == nullptr) return no_session(call);
+    SessionChange change{.changes_time_limit = call.body.contains("timeLimit"),
+                         .time_limit_s = integer_field(call.body, "timeLimit"),
+                         .call_start = time_field(call.body, "callStartTime")};
+    const std::string token = session->token;
+    service_.change(token, change, [responder = call.responder](const Session* changed) {
+      responder->send(session_response(changed));
+    });
+  }
+
+  void destroy(ApiCall& call) const {
+    const Session* session = find(call);
+    if (session == nullptr) return no_session(call);
+    const std::string token = session->token;
+    service_.destroy(token, text_field(call.query, "reason"),
+                     [responder = call.responder] { responder->send({.status = 204}); });
+  }
+
+  // Unprivileged: who knows the token and the number may wait. All five conditions, or 403 that tells
+  // nothing.
+  void poll_ringing(ApiCall& call) const {
+    const Session* session = call.domain == nullptr ? nullptr : find(call, Direction::kIncoming);
+    const auto* subscriber =
+        session == nullptr ? nullptr : service_.directory().subscriber(session->subscriber_id);
+    const bool may_wait = subscriber != nullptr && subscriber->active &&
+                          (session->status == Status::kNew || session->status == Status::kRinging);
+    if (!may_wait) return call.fail(403, "No call is waiting for this subscriber under this token.");
+
+    auto& registry = service_.registry();
+    const std::string token = session->token;
+    const auto ticket = registry.wait(token, [responder = call.responder](PollOutcome outcome) {
+      responder->send(poll_response(outcome));
+    });
+    if (!ticket) {
+      HttpResponse response = problem(429, "Too many polls wait on this session.");
+      response.headers.emplace_back("Retry-After", "5");
+      return call.responder->send(std::move(response));
+    }
+    call.responder->watch_client([&registry, token, ticket] { registry.leave(token, *ticket); });
+    service_.mark_ringing(token);
+  }
+
+  const Session* find(const ApiCall& call) const {
+    const Session* session = service_.registry().find(call.path("token"));
+    return session != nullptr && session->domain_id == call.domain->id ? session : nullptr;
+  }
+  const Session* find(const ApiCall& call, Direction direction) const {
+    const Session* session = find(call);
+    const bool matches = session != nullptr && session->direction == direction &&
+                         session->msisdn == directory::without_plus(call.path("msisdn"));
+    return matches ? session : nullptr;
+  }
+
+ private:
+  static void no_session(const ApiCall& call) {
+    call.fail(404, "There is no such session: it may have ended or expired.");
+  }
+
+  SessionService& service_;
+};
 
 }  // namespace
 
-// One resource a case: /<domain>/{outgoing,incoming}/<msisdn>[/<token>], /sessions[/<token>],
-// /ringing/<msisdn>/<token>.
-void SessionResource::handle(const HttpRequest& request, const std::vector<std::string>& path,
-                             const std::shared_ptr<Responder>& responder) {
-  Call call{request, path, responder, path.empty() ? nullptr : service_.directory().find_domain(path[0])};
-  const std::string kind = path.size() > 1 ? path[1] : "";
-  const bool is_directed = kind == "outgoing" || kind == "incoming";
-  const Direction direction = kind == "incoming" ? Direction::kIncoming : Direction::kOutgoing;
-
-  if (kind == "ringing" && path.size() == 4) return poll_ringing(call);
-  if (is_directed && path.size() == 3) return create(call, direction);
-  if (kind == "sessions" && path.size() == 2) return list(call);
-  if (kind == "sessions" && path.size() == 3) {
-    if (authorize(call, true)) handle_session(call, find(call, path[2]));
-    return;
+void add_session_operations(Operations& operations, SessionService& service) {
+  const Sessions all(service);
+  operations["createOutgoingSession"] = [all](ApiCall& call) { all.create(call, Direction::kOutgoing); };
+  operations["createIncomingSession"] = [all](ApiCall& call) { all.create(call, Direction::kIncoming); };
+  operations["listSessions"] = [all](ApiCall& call) { all.list(call); };
+  operations["getSession"] = [all](ApiCall& call) { all.get(call, all.find(call)); };
+  operations["updateSession"] = [all](ApiCall& call) { all.patch(call, all.find(call)); };
+  operations["deleteSession"] = [all](ApiCall& call) { all.destroy(call); };
+  operations["pollRinging"] = [all](ApiCall& call) { all.poll_ringing(call); };
+  for (const Direction direction : {Direction::kOutgoing, Direction::kIncoming}) {
+    const std::string name = direction == Direction::kOutgoing ? "OutgoingSession" : "IncomingSession";
+    operations["get" + name] = [all, direction](ApiCall& call) { all.get(call, all.find(call, direction)); };
+    operations["update" + name] = [all, direction](ApiCall& call) {
+      all.patch(call, all.find(call, direction));
+    };
   }
-  if (is_directed && path.size() == 4) {
-    if (authorize(call, true)) handle_session(call, find(call, direction, path[2], path[3]));
-    return;
-  }
-  responder->send(problem(404, "There is no such resource. docs/api.md lists them."));
-}
-
-bool SessionResource::authorize(Call& call, bool applications_too) {
-  constexpr std::string_view kScheme = "Bearer ";
-  const std::string& header = call.request.authorization;
-  const bool is_bearer = starts_with_ignoring_case(header, kScheme);
-  const auto* key =
-      is_bearer ? service_.directory().authenticate(trim(std::string_view(header).substr(kScheme.size())))
-                : nullptr;
-  if (key == nullptr) {
-    call.responder->send(problem(401, "Send `Authorization: Bearer KEY` with a key that exists."));
-    return false;
-  }
-  if (call.domain == nullptr) {
-    // Only who may see every domain learns that one does not exist.
-    const bool may_know = key->scope == directory::KeyScope::kSystem;
-    call.responder->send(may_know ? problem(404, "There is no such domain.")
-                                  : problem(401, "This key has no authority over the domain."));
-    return false;
-  }
-  if (!service_.directory().is_authorized(*key, *call.domain, applications_too)) {
-    call.responder->send(problem(401, "This key has no authority over the domain, or not for this call."));
-    return false;
-  }
-  return true;
-}
-
-void SessionResource::create(Call& call, Direction direction) {
-  if (call.request.method != "POST") return call.responder->send(not_allowed("POST"));
-  if (!authorize(call, direction == Direction::kIncoming)) return;
-  if (service_.is_draining())
-    return call.responder->send(problem(503, "This node is shutting down. Use another one."));
-  const auto* subscriber = service_.directory().find_subscriber(call.domain->id, call.path[2]);
-  if (subscriber == nullptr)
-    return call.responder->send(problem(404, "The domain has no subscriber with this MSISDN."));
-
-  JsonBody body(call.request);
-  NewSession request{.domain = call.domain, .subscriber = subscriber, .direction = direction};
-  if (direction == Direction::kOutgoing) {
-    request.remote = body.text("destination", true);
-    request.routing_json = body.object_text("routing");
-  } else {
-    request.remote = body.text("origination", true);
-  }
-  request.caller_id = body.text("callerId");
-  request.time_limit_s = body.integer("timeLimit", 1, kMaxTimeLimit);
-  request.callback = body.text("callback");
-  body.refuse_other_fields();
-  if (body.error()) return call.responder->send(problem(body.error_status(), *body.error()));
-  if (!is_callback_url(request.callback))
-    return call.responder->send(problem(400, "`callback` must be an http or https URL."));
-
-  const auto wrong = service_.create(request, [responder = call.responder](const Session* session) {
-    responder->send(session_response(session));
-  });
-  if (wrong) call.responder->send(problem(400, "`" + *wrong + "`."));
-}
-
-void SessionResource::list(Call& call) {
-  if (call.request.method != "GET") return call.responder->send(not_allowed("GET"));
-  if (!authorize(call, true)) return;
-  std::string body = "[";
-  for (const Session* session : service_.registry().of_domain(call.domain->id)) {
-    if (body.size() > 1) body += ",";
-    body += to_json(*session, false);
-  }
-  call.responder->send({.body = body + "]"});
-}
-
-const Session* SessionResource::find(const Call& call, const std::string& token) const {
-  const Session* session = service_.registry().find(token);
-  return session != nullptr && session->domain_id == call.domain->id ? session : nullptr;
-}
-
-const Session* SessionResource::find(const Call& call, Direction direction, const std::string& msisdn,
-                                     const std::string& token) const {
-  const Session* session = find(call, token);
-  const bool matches = session != nullptr && session->direction == direction &&
-                       session->msisdn == directory::without_plus(msisdn);
-  return matches ? session : nullptr;
-}
-
-void SessionResource::handle_session(Call& call, const Session* session) {
-  const std::string& method = call.request.method;
-  const bool may_delete = call.path[1] == "sessions";
-  if (method != "GET" && method != "PATCH" && !(method == "DELETE" && may_delete)) {
-    return call.responder->send(not_allowed(may_delete ? "GET, PATCH, DELETE" : "GET, PATCH"));
-  }
-  if (session == nullptr)
-    return call.responder->send(problem(404, "There is no such session: it may have ended or expired."));
-  if (method == "GET") return call.responder->send(session_response(session));
-  if (method == "PATCH") return patch(call, session->token);
-  destroy(call, session->token);
-}
-
-// The token is a copy, here and in destroy: the session that holds it may be gone before the call returns.
-void SessionResource::patch(Call& call, std::string token) {
-  JsonBody body(call.request);
-  SessionChange change;
-  change.time_limit_s = body.integer("timeLimit", 1, kMaxTimeLimit, &change.changes_time_limit);
-  if (const auto start = body.integer("callStartTime", 1, kMaxEpochMs))
-    change.call_start = WallTime(std::chrono::milliseconds(*start));
-  body.refuse_other_fields();
-  if (body.error()) return call.responder->send(problem(body.error_status(), *body.error()));
-  service_.change(token, change, [responder = call.responder](const Session* session) {
-    responder->send(session_response(session));
-  });
-}
-
-void SessionResource::destroy(Call& call, std::string token) {
-  std::string reason;
-  for (const std::string_view each : split(call.request.query, '&')) {
-    if (each.empty()) continue;
-    if (!each.starts_with("reason="))
-      return call.responder->send(problem(400, "The only query parameter is `reason`."));
-    reason = each.substr(7);
-  }
-  const bool is_known = reason.empty() || reason == "timeout" || reason == "denied" || reason == "busy" ||
-                        reason == "nocredit" || reason == "rejected";
-  if (!is_known)
-    return call.responder->send(
-        problem(400, "`reason` must be timeout, denied, busy, nocredit or rejected."));
-  service_.destroy(token, reason, [responder = call.responder] { responder->send({.status = 204}); });
-}
-
-// Unprivileged: who knows the token and the number may wait. All five conditions, or 403 that tells nothing.
-void SessionResource::poll_ringing(Call& call) {
-  if (call.request.method != "GET") return call.responder->send(not_allowed("GET"));
-  const std::string token = call.path[3];
-  const Session* session =
-      call.domain == nullptr ? nullptr : find(call, Direction::kIncoming, call.path[2], token);
-  const auto* subscriber =
-      session == nullptr ? nullptr : service_.directory().subscriber(session->subscriber_id);
-  const bool may_wait = subscriber != nullptr && subscriber->active &&
-                        (session->status == Status::kNew || session->status == Status::kRinging);
-  if (!may_wait)
-    return call.responder->send(problem(403, "No call is waiting for this subscriber under this token."));
-
-  auto& registry = service_.registry();
-  const auto ticket = registry.wait(
-      token, [responder = call.responder](PollOutcome outcome) { responder->send(poll_response(outcome)); });
-  if (!ticket) {
-    HttpResponse response = problem(429, "Too many polls wait on this session.");
-    response.headers.emplace_back("Retry-After", "5");
-    return call.responder->send(std::move(response));
-  }
-  call.responder->watch_client([&registry, token, ticket] { registry.leave(token, *ticket); });
-  service_.mark_ringing(token);
 }
 
 }  // namespace vas::api

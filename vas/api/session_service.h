@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "vas/base/page.h"
 #include "vas/directory/directory.h"
 #include "vas/sessions/session.h"
 #include "vas/sessions/session_registry.h"
@@ -34,17 +35,18 @@ class SessionService {
   virtual ~SessionService() = default;
 
   // `done` runs when the session would survive a crash; null: it could not be stored. Says what is wrong with
-  // the routing plan by an error instead.
+  // callback or routing plan by a sentence instead.
   virtual std::optional<std::string> create(const NewSession& request,
                                             std::function<void(const sessions::Session*)> done) = 0;
   virtual void change(const std::string& token, const SessionChange& change,
                       std::function<void(const sessions::Session*)> done) = 0;
-  // `reason`: one of the API's words, or empty.
+  // `reason`: one of the API's words, or empty. `done` runs when the end would survive a crash.
   virtual void destroy(const std::string& token, const std::string& reason, std::function<void()> done) = 0;
+  virtual void list(const sessions::SessionFilter& filter, const PageRequest& page,
+                    std::function<void(std::optional<Page>)> done) = 0;
   virtual void mark_ringing(const std::string& token) = 0;
   virtual sessions::SessionRegistry& registry() = 0;
   virtual const directory::Directory& directory() const = 0;
-  virtual bool is_draining() const = 0;
 };
 
 }  // namespace vas::api

@@ -17,6 +17,7 @@ namespace {
 struct Raw {
   std::string config_file;
   std::vector<std::string> sip_listen = {"127.0.0.1:5060"};
+  std::vector<std::string> webhook_allow;
   std::string sip_advertised;
   std::string http_listen = "127.0.0.1:8080";
   std::string media_bind = "127.0.0.1";
@@ -39,6 +40,10 @@ std::string is_endpoint(const std::string& text) {
   return Endpoint::parse(text) ? "" : "`" + text + "` is no address with a port, such as 127.0.0.1:5060";
 }
 
+std::string is_network(const std::string& text) {
+  return Network::parse(text) ? "" : "`" + text + "` is no address or block such as 10.1.0.0/16";
+}
+
 CLI::Validator validator(std::string (*check)(const std::string&), const char* name) {
   return CLI::Validator([check](std::string& text) { return check(text); }, name);
 }
@@ -54,7 +59,7 @@ void add_options(CLI::App& app, Raw& raw) {
   const auto endpoint = validator(is_endpoint, "ADDRESS:PORT");
   option("data-dir", raw.config.data_dir, "Folder for the store, the call journal and the records");
   option("directory", raw.config.directory_file,
-         "JSON file with tenants, domains, subscribers, trunks and API keys");
+         "JSON file with tenants, domains, subscribers, trunks and API keys, read into an empty store");
   option("node", raw.config.node, "Name of this node in sessions and records");
   option("log-level", raw.config.log_level, "Least severe line that is logged")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
@@ -67,6 +72,10 @@ void add_options(CLI::App& app, Raw& raw) {
       ->check(address);
   option("session-expires", raw.config.session_expires_s, "Seconds between session refreshes (RFC 4028)")
       ->check(CLI::Range(90, 86400));
+  option("webhook-allow", raw.webhook_allow,
+         "Block of loopback, private or otherwise reserved addresses that callbacks may reach; may be given "
+         "more than once")
+      ->check(validator(is_network, "ADDRESS/BITS"));
   option("media-bind", raw.media_bind, "IPv4 address of the media sockets")->check(address);
   option("media-bind6", raw.media_bind6, "IPv6 address of the media sockets; none: no IPv6 media")
       ->check(address);
@@ -134,6 +143,7 @@ Result<Config> meaning_of(const Raw& raw) {
   Config config = raw.config;
   config.http_listen = *Endpoint::parse(raw.http_listen);
   for (const std::string& each : raw.sip_listen) config.sip.listen.push_back(*Endpoint::parse(each));
+  for (const std::string& each : raw.webhook_allow) config.webhook_allow.push_back(*Network::parse(each));
   if (!raw.sip_advertised.empty()) config.sip.advertised = IpAddress::parse(raw.sip_advertised);
   if (raw.port_max <= raw.port_min) return Error{"`media-port-max` must be above `media-port-min`"};
   config.media.bind_ipv4 = *IpAddress::parse(raw.media_bind);

@@ -20,6 +20,7 @@ struct Config {
   signaling::GatewayConfig sip;
   std::uint32_t session_expires_s = 1800;
   bridge::MediaPlaneConfig media;
+  std::vector<Network> webhook_allow;  // of the platform's own network: what customers' URLs may reach
 };
 
 struct CommandLine {

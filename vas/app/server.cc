@@ -1,21 +1,31 @@
 #include "vas/app/server.h"
 
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <optional>
+#include <set>
 #include <sstream>
 
 #include "vas/api/api.h"
+#include "vas/app/callback_desk.h"
+#include "vas/app/directory_desk.h"
+#include "vas/app/platform_desk.h"
 #include "vas/app/session_desk.h"
 #include "vas/app/switchboard.h"
 #include "vas/base/clock.h"
 #include "vas/base/log.h"
+#include "vas/base/random.h"
 
 namespace vas::app {
 namespace {
@@ -49,15 +59,42 @@ class InboxReader {
   std::function<void()> drain_;
 };
 
-Result<directory::Directory> load_directory(const std::string& path) {
-  if (path.empty()) return directory::Directory();
+Result<directory::Change> load_directory(const std::string& path) {
   std::ifstream in(path);
   if (!in) return Error{"cannot read the directory file " + path};
   std::stringstream text;
   text << in.rdbuf();
-  auto directory = directory::parse_directory(text.str());
-  if (!directory) return Error{path + ": " + directory.error()};
-  return directory;
+  auto entries = directory::parse_directory(text.str());
+  if (!entries) return Error{path + ": " + entries.error()};
+  return entries;
+}
+
+// Makes the first key of a node that has none, and leaves it where only its operator reads it.
+Result<directory::Change> first_key(const std::string& data_dir) {
+  const std::string path = data_dir + "/system.key";
+  const std::string key = "XI" + random_hex(16);
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  const std::string line = key + "\n";
+  const bool is_written =
+      file >= 0 && ::write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size());
+  if (file >= 0) ::close(file);
+  if (!is_written) return Error{"cannot write " + path + ": " + std::strerror(errno)};
+  log::info("", "the store is empty: the first system key is in {}", path);
+  directory::ApiKey entry{.id = 1, .name = "first key", .sha256 = directory::hash_of_key(key)};
+  entry.scope = directory::KeyScope::kSystem;
+  return directory::Change{directory::Entry(entry)};
+}
+
+// Connections may take what is left of the descriptors: calls and callbacks need theirs.
+std::size_t raise_descriptor_limit() {
+  constexpr rlim_t kReserved = 4000;
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  getrlimit(RLIMIT_NOFILE, &limit);
+  const rlim_t left = limit.rlim_cur > 2 * kReserved ? limit.rlim_cur - kReserved : limit.rlim_cur / 2;
+  return static_cast<std::size_t>(std::min<rlim_t>(left, api::HttpServer::kMaxConnections));
 }
 
 // Parts in the order in which they are made; destroyed the other way round.
@@ -65,26 +102,35 @@ class Server {
  public:
   explicit Server(const Config& config) : config_(config), signals_(context_), shutdown_timer_(context_) {}
   Result<bool> start();
-  void run() { context_.run(); }
+  void run() {
+    context_.restart();  // start() may have run it until nothing was left to do
+    context_.run();
+  }
 
  private:
   void begin_shutdown();
   void wait_for_calls(Time give_up_at);
   Result<bool> open_storage();
+  Result<bool> open_directory(store::Store::Contents& contents);
   Result<bool> open_edges();
+  PlatformDesk::Addresses addresses() const;
+  Snapshot snapshot() const;
 
   const Config& config_;
   asio::io_context context_{1};
-  directory::Directory directory_;
   Inbox<signaling::SipEvent> sip_events_{65536};
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<records::CdrJournal> journal_;
+  std::set<std::string> tokens_of_calls_;  // of the process before
   std::unique_ptr<webhooks::WebhookClient> webhooks_;
+  std::unique_ptr<DirectoryDesk> directory_;
+  std::unique_ptr<CallbackDesk> callbacks_;
   std::unique_ptr<signaling::Gateway> gateway_;
   std::unique_ptr<signaling::SipStack> sip_;
   std::unique_ptr<bridge::MediaPlane> media_;
   std::unique_ptr<SessionDesk> sessions_;
   std::unique_ptr<Switchboard> switchboard_;
+  std::unique_ptr<PlatformDesk> platform_;
   std::unique_ptr<InboxReader> sip_reader_;
   std::unique_ptr<InboxReader> media_reader_;
   std::unique_ptr<api::HttpServer> http_;
@@ -98,22 +144,41 @@ Result<bool> Server::open_storage() {
   if (failure) return Error{"cannot make the folder " + config_.data_dir + ": " + failure.message()};
   ::chmod(config_.data_dir.c_str(), 0750);
 
-  auto directory = load_directory(config_.directory_file);
-  if (!directory) return Error{directory.error()};
-  directory_ = std::move(*directory);
-
   const auto post = [this](std::function<void()> work) { asio::post(context_, std::move(work)); };
   auto store = store::Store::open(config_.data_dir + "/vas.sqlite", post);
   if (!store) return Error{store.error()};
   store_ = std::move(*store);
-  auto journal =
-      records::CdrJournal::open(config_.data_dir, [](const records::CallRecord& record, const std::string&) {
-        log::warn(record.session, "call {} was not closed by the process before; its record is written now",
-                  record.id);
-      });
+  auto journal = records::CdrJournal::open(config_.data_dir);
   if (!journal) return Error{journal.error()};
-  journal_ = std::move(*journal);
-  webhooks_ = std::make_unique<webhooks::WebhookClient>(post);
+  journal_ = std::move(journal->journal);
+  tokens_of_calls_ = std::move(journal->sessions);
+  for (const records::CallRecord& record : journal->closed) {
+    log::warn(record.session, "call {} was not closed by the process before; its record is written now",
+              record.id);
+  }
+  webhooks_ = std::make_unique<webhooks::WebhookClient>(webhooks::AddressGuard(config_.webhook_allow), post);
+  return true;
+}
+
+// The directory of the store; an empty store takes the file's, or a first key.
+Result<bool> Server::open_directory(store::Store::Contents& contents) {
+  directory_ = std::make_unique<DirectoryDesk>(*store_, webhooks::AddressGuard(config_.webhook_allow));
+  if (contents.directory.empty()) {
+    auto first =
+        config_.directory_file.empty() ? first_key(config_.data_dir) : load_directory(config_.directory_file);
+    if (!first) return Error{first.error()};
+    std::optional<bool> stored;
+    const auto stays = asio::make_work_guard(context_);  // the loop has nothing else to wait for yet
+    store_->commit(store::Transaction().apply(*first), store::Urgency::kMayFail,
+                   [&stored](bool committed) { stored = committed; });
+    while (!stored) context_.run_one();
+    if (!*stored) return Error{"the directory could not be stored in " + config_.data_dir};
+    contents.directory = std::move(*first);
+  } else if (!config_.directory_file.empty()) {
+    log::info("", "the store has a directory: {} is not read again (docs/directory.md)",
+              config_.directory_file);
+  }
+  directory_->restore(contents.directory, contents.counters);
   return true;
 }
 
@@ -134,14 +199,20 @@ Result<bool> Server::start() {
   if (auto opened = open_storage(); !opened) return opened;
   if (auto opened = open_edges(); !opened) return opened;
 
-  sessions_ = std::make_unique<SessionDesk>(context_, directory_, *store_, *webhooks_, config_.node);
-  auto stored = store_->load_sessions();
-  if (!stored) return Error{stored.error()};
-  sessions_->restore(std::move(*stored));
+  auto contents = store_->load();
+  if (!contents) return Error{contents.error()};
+  if (auto opened = open_directory(*contents); !opened) return opened;
+  const directory::Directory& directory = directory_->directory();
+  callbacks_ = std::make_unique<CallbackDesk>(context_, directory, *store_, *webhooks_);
+  callbacks_->restore(std::move(contents->events));
+  sessions_ = std::make_unique<SessionDesk>(context_, *directory_, *store_, *callbacks_, config_.node);
+  sessions_->restore(std::move(contents->sessions), tokens_of_calls_);
+  directory_->set_sessions(sessions_->registry());
   switchboard_ = std::make_unique<Switchboard>(
-      Switchboard::Parts{context_, directory_, *sessions_, *sip_, *media_, *journal_, *webhooks_},
+      Switchboard::Parts{context_, directory, *sessions_, *sip_, *media_, *journal_, *webhooks_},
       SwitchboardConfig{config_.node, config_.public_url});
   sessions_->set_call_control(*switchboard_);
+  platform_ = std::make_unique<PlatformDesk>(*callbacks_, addresses(), [this] { return snapshot(); });
 
   sip_reader_ = std::make_unique<InboxReader>(context_, sip_events_.descriptor(), [this] {
     sip_events_.drain([this](signaling::SipEvent&& event) { switchboard_->on_sip(std::move(event)); },
@@ -150,7 +221,9 @@ Result<bool> Server::start() {
   media_reader_ = std::make_unique<InboxReader>(context_, media_->descriptor(), [this] {
     media_->drain([this](const bridge::MediaEvent& event) { switchboard_->on_media(event); });
   });
-  auto http = api::HttpServer::open(context_, config_.http_listen, api::make_api(*sessions_));
+  auto http =
+      api::HttpServer::open(context_, config_.http_listen,
+                            api::make_api({*sessions_, *directory_, *platform_}), raise_descriptor_limit());
   if (!http) return Error{http.error()};
   http_ = std::move(*http);
 
@@ -167,9 +240,34 @@ Result<bool> Server::start() {
   return true;
 }
 
+PlatformDesk::Addresses Server::addresses() const {
+  PlatformDesk::Addresses all{.node = config_.node};
+  all.media.push_back(to_string(config_.media.advertised_ipv4.value_or(config_.media.bind_ipv4)));
+  if (config_.media.bind_ipv6) all.media.push_back(to_string(*config_.media.bind_ipv6));
+  for (const Endpoint& local : gateway_->listening()) {
+    const bool is_told_otherwise =
+        config_.sip.advertised && config_.sip.advertised->family == local.address.family;
+    all.signaling.push_back(
+        to_string(is_told_otherwise ? Endpoint{*config_.sip.advertised, local.port} : local));
+  }
+  return all;
+}
+
+Snapshot Server::snapshot() const {
+  return {.calls = switchboard_->open_calls(),
+          .sessions = sessions_->registry().size(),
+          .polls_waiting = sessions_->registry().waiting(),
+          .callbacks_waiting = callbacks_->waiting(),
+          .broken_endpoints = callbacks_->broken_endpoints(),
+          .sessions_created = sessions_->created(),
+          .callbacks_delivered = callbacks_->counters().delivered,
+          .callback_tries_failed = callbacks_->counters().failed_tries,
+          .callbacks_buried = callbacks_->counters().buried};
+}
+
 void Server::begin_shutdown() {
   log::info("", "shutting down: {} calls to end", switchboard_->open_calls());
-  sessions_->drain();
+  platform_->drain();
   switchboard_->shut_down();
   wait_for_calls(monotonic_now() + kLongestShutdown);
 }

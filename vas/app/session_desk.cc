@@ -12,50 +12,55 @@ using sessions::Direction;
 using sessions::Session;
 using sessions::Status;
 using sessions::TokenState;
+using store::Transaction;
+using store::Urgency;
 
 constexpr std::size_t kTokenBytes = 16;  // 128 bits: 32 hex digits
 constexpr auto kSweep = std::chrono::seconds(1);
-constexpr int kMaxTries = 8;
-constexpr std::size_t kMaxWaitingCallbacks = 64;  // of one session; the oldest goes
+constexpr std::string_view kUpdated = "updated";
+constexpr std::string_view kDeleted = "deleted";
 
 }  // namespace
 
-SessionDesk::SessionDesk(boost::asio::io_context& context, const directory::Directory& directory,
-                         store::Store& store, webhooks::WebhookClient& webhooks, std::string node)
-    : context_(context),
-      directory_(directory),
+SessionDesk::SessionDesk(boost::asio::io_context& context, const DirectoryDesk& directory,
+                         store::Store& store, CallbackDesk& callbacks, std::string node)
+    : directory_(directory),
       store_(store),
-      webhooks_(webhooks),
+      callbacks_(callbacks),
       node_(std::move(node)),
       sweep_timer_(context) {
   sweep();
 }
 
-void SessionDesk::restore(std::vector<Session> sessions) {
+void SessionDesk::restore(std::vector<Session> sessions, const std::set<std::string>& tokens_of_calls) {
   for (Session& session : sessions) {
-    const bool lives_on =
-        session.token_state == TokenState::kFree && directory_.domain(session.domain_id) != nullptr;
-    if (!lives_on) {
-      store_.remove(session.token);
+    const std::string token = session.token;
+    const bool had_call = session.token_state != TokenState::kFree || !session.call_ids.empty() ||
+                          tokens_of_calls.contains(token);
+    const bool lives_on = !had_call && directory().domain(session.domain_id) != nullptr;
+    if (registry_.add(std::move(session)) == nullptr) {
+      log::error(token, "a stored session finds no place: there are too many");
       continue;
     }
-    registry_.add(std::move(session));
+    if (!lives_on) end(token, "FAILED", "node-failure");
   }
 }
 
 Session SessionDesk::blank(const directory::Domain& domain, const directory::Subscriber& subscriber,
                            Direction direction) {
   const WallTime now = wall_now();
-  return {.id = registry_.next_id(),
-          .token = random_hex(kTokenBytes),
-          .domain_id = domain.id,
-          .domain = domain.name,
-          .subscriber_id = subscriber.id,
-          .msisdn = subscriber.msisdn,
-          .direction = direction,
-          .created_at = now,
-          .modified_at = now,
-          .node = node_};
+  return {
+      .id = registry_.next_id(now),
+      .token = random_hex(kTokenBytes),
+      .domain_id = domain.id,
+      .domain = domain.name,
+      .subscriber_id = subscriber.id,
+      .msisdn = subscriber.msisdn,
+      .direction = direction,
+      .created_at = now,
+      .modified_at = now,
+      .expires_at = now + std::chrono::duration_cast<std::chrono::milliseconds>(domain.profile.session_ttl),
+      .node = node_};
 }
 
 std::optional<std::string> SessionDesk::create(const api::NewSession& request,
@@ -65,9 +70,12 @@ std::optional<std::string> SessionDesk::create(const api::NewSession& request,
   session.caller_id = request.caller_id;
   session.time_limit_s = request.time_limit_s;
   session.callback = request.callback;
+  if (!session.callback.empty()) {
+    if (const auto fault = directory_.fault_of_url(session.callback)) return "`callback` " + *fault + ".";
+  }
   if (!request.routing_json.empty()) {
     const auto normalized = calls::normalize_routing_plan(request.routing_json);
-    if (!normalized) return normalized.error();
+    if (!normalized) return "`" + normalized.error() + "`.";
     session.routing_json = *normalized;
   }
   const std::string token = session.token;
@@ -76,34 +84,69 @@ std::optional<std::string> SessionDesk::create(const api::NewSession& request,
     done(nullptr);
     return {};
   }
-  store_.save(*added, [this, token, done = std::move(done)](bool committed) {
-    if (!committed) registry_.remove(token);
-    done(registry_.find(token));
-  });
+  store_.commit(Transaction().save(*added), Urgency::kMayFail,
+                [this, token, done = std::move(done)](bool committed) {
+                  if (!committed) registry_.remove(token);
+                  created_ += committed ? 1 : 0;
+                  done(registry_.find(token));
+                });
   return {};
 }
 
+// Stored when its call is admitted.
 Session* SessionDesk::make_incoming(const directory::Domain& domain, const directory::Subscriber& subscriber,
                                     const std::string& origination, const std::string& caller_id) {
   Session session = blank(domain, subscriber, Direction::kIncoming);
   session.remote = origination;
   session.caller_id = caller_id;
-  Session* added = registry_.add(std::move(session));
-  if (added != nullptr) store_.save(*added);
-  return added;
+  return registry_.add(std::move(session));
+}
+
+void SessionDesk::commit(Session& session, std::string_view action, std::string_view reason,
+                         std::function<void(bool)> done) {
+  Transaction transaction;
+  std::optional<webhooks::Event> event;
+  if (!session.callback.empty()) {
+    ++session.events_sent;
+    event = webhooks::Event{.id = session.token + "-" + std::to_string(session.events_sent),
+                            .token = session.token,
+                            .number = session.events_sent,
+                            .domain_id = session.domain_id,
+                            .url = session.callback,
+                            .body = to_callback_json(session, action, reason),
+                            .created_at = session.modified_at,
+                            .next_try_at = session.modified_at};
+    transaction.save(*event);
+  }
+  action == kDeleted ? transaction.remove(session) : transaction.save(session);
+  // It goes out once it is stored: a webhook-id that was seen never comes to mean something else.
+  store_.commit(std::move(transaction), Urgency::kMustLast,
+                [this, event = std::move(event), done = std::move(done)](bool committed) {
+                  if (event) callbacks_.add(*event);
+                  if (done) done(committed);
+                });
 }
 
 void SessionDesk::touch(Session& session) {
   session.modified_at = wall_now();
-  store_.save(session);
-  call_back(session, "updated", "");
+  commit(session, kUpdated, "");
+}
+
+void SessionDesk::admit_call(const std::string& token, const std::string& call_id, TokenState state,
+                             std::function<void()> stored) {
+  Session* session = registry_.find(token);
+  if (session == nullptr) return stored();
+  session->token_state = state;
+  session->call_ids.push_back(call_id);
+  store_.commit(Transaction().save(*session), Urgency::kMustLast,
+                [stored = std::move(stored)](bool) { stored(); });
 }
 
 void SessionDesk::set_token_state(const std::string& token, TokenState state) {
   Session* session = registry_.find(token);
   if (session == nullptr) return;
   session->token_state = state;
-  store_.save(*session);
+  store_.commit(Transaction().save(*session), Urgency::kMustLast);
 }
 
 void SessionDesk::set_status(const std::string& token, Status status) {
@@ -115,6 +158,10 @@ void SessionDesk::set_status(const std::string& token, Status status) {
   touch(*session);
 }
 
+void SessionDesk::set_last_error(const std::string& token, std::string error) {
+  if (Session* session = registry_.find(token)) session->last_error = std::move(error);
+}
+
 void SessionDesk::add_call_id(const std::string& token, const std::string& call_id) {
   if (Session* session = registry_.find(token)) session->call_ids.push_back(call_id);
 }
@@ -124,15 +171,20 @@ void SessionDesk::consume(const std::string& token) {
   registry_.wake(token, sessions::PollOutcome::kConnected);
 }
 
-void SessionDesk::end(std::string token, const std::string& disposition, const std::string& reason) {
+void SessionDesk::end(std::string token, const std::string& disposition, const std::string& reason,
+                      std::function<void()> stored) {
   Session* session = registry_.find(token);
-  if (session == nullptr) return;
+  if (session == nullptr) {
+    if (stored) stored();
+    return;
+  }
   session->disposition = disposition;
   session->modified_at = wall_now();
   if (session->call_start) session->call_end = session->modified_at;
-  call_back(*session, "deleted", reason);
+  commit(*session, kDeleted, reason, [stored = std::move(stored)](bool) {
+    if (stored) stored();
+  });
   registry_.remove(token);
-  store_.remove(token);
 }
 
 void SessionDesk::change(const std::string& token, const api::SessionChange& change,
@@ -142,19 +194,25 @@ void SessionDesk::change(const std::string& token, const api::SessionChange& cha
   if (change.changes_time_limit) {
     session->time_limit_s = change.time_limit_s;
     if (calls_ != nullptr) calls_->change_time_limit(token, change.time_limit_s);
+    session = registry_.find(token);  // a limit that is over already ends the call
+    if (session == nullptr) return done(nullptr);
   }
   if (change.call_start && !session->call_start) session->call_start = change.call_start;
   session->modified_at = wall_now();
-  call_back(*session, "updated", "");
-  store_.save(*session, [this, token, done = std::move(done)](bool committed) {
-    done(committed ? registry_.find(token) : nullptr);
-  });
+  // As it became, for the answer: the session may be over before it is stored.
+  commit(*session, kUpdated, "", [changed = *session, done = std::move(done)](bool) { done(&changed); });
 }
 
 void SessionDesk::destroy(const std::string& token, const std::string& reason, std::function<void()> done) {
   const bool has_call = calls_ != nullptr && calls_->delete_call(token, reason);
-  if (!has_call) end(token, "CANCELLED", reason.empty() ? "deleted" : reason);
-  done();
+  if (!has_call) return end(token, "CANCELLED", reason.empty() ? "deleted" : reason, std::move(done));
+  // The call has ended the session: what is committed after it is committed behind it.
+  store_.commit(Transaction(), Urgency::kMustLast, [done = std::move(done)](bool) { done(); });
+}
+
+void SessionDesk::list(const sessions::SessionFilter& filter, const PageRequest& page,
+                       std::function<void(std::optional<Page>)> done) {
+  store_.queries().list_sessions(filter, page, std::move(done));
 }
 
 // A poll alone makes no call: callStartTime stays unset.
@@ -165,59 +223,9 @@ void SessionDesk::mark_ringing(const std::string& token) {
   touch(*session);
 }
 
-void SessionDesk::call_back(Session& session, std::string_view action, std::string_view reason) {
-  if (session.callback.empty()) return;
-  ++session.events_sent;
-  const auto* domain = directory_.domain(session.domain_id);
-  Outbox& outbox = outboxes_[session.token];
-  outbox.requests.push_back({.url = session.callback,
-                             .body = to_callback_json(session, action, reason),
-                             .id = session.token + "-" + std::to_string(session.events_sent),
-                             .secret = domain != nullptr ? domain->profile.webhook_secret : "",
-                             .timestamp = wall_now()});
-  if (outbox.requests.size() == 1) return send_next(session.token);
-  if (outbox.requests.size() > kMaxWaitingCallbacks) outbox.requests.erase(outbox.requests.begin() + 1);
-}
-
-void SessionDesk::send_next(const std::string& token) {
-  const auto outbox = outboxes_.find(token);
-  if (outbox == outboxes_.end()) return;
-  webhooks_.post(outbox->second.requests.front(),
-                 [this, token](int status) { on_callback_answered(token, status); });
-}
-
-// At least once, in order: the next goes when this one was taken, or was tried often enough.
-void SessionDesk::on_callback_answered(const std::string& token, int status) {
-  const auto found = outboxes_.find(token);
-  if (found == outboxes_.end()) return;
-  Outbox& outbox = found->second;
-  const bool is_done = status / 100 == 2 || ++outbox.tries >= kMaxTries;
-  if (!is_done) {
-    outbox.timer = std::make_unique<boost::asio::steady_timer>(
-        context_, std::chrono::milliseconds(500) * (1 << outbox.tries));
-    outbox.timer->async_wait([this, token](boost::system::error_code failure) {
-      if (!failure) send_next(token);
-    });
-    return;
-  }
-  if (status / 100 != 2)
-    log::warn(token, "a status callback was given up after {} tries, last answer {}", kMaxTries, status);
-  outbox.requests.pop_front();
-  outbox.tries = 0;
-  if (outbox.requests.empty()) {
-    outboxes_.erase(found);
-    return;
-  }
-  send_next(token);
-}
-
 // Sessions that nobody dialled within their domain's session-ttl.
 void SessionDesk::sweep() {
-  const auto ttl = [this](const Session& session) {
-    const auto* domain = directory_.domain(session.domain_id);
-    return domain != nullptr ? domain->profile.session_ttl : Duration::zero();
-  };
-  for (const std::string& token : registry_.expired(wall_now(), ttl)) end(token, "EXPIRED", "expired");
+  for (const std::string& token : registry_.take_expired(wall_now())) end(token, "EXPIRED", "expired");
   sweep_timer_.expires_after(kSweep);
   sweep_timer_.async_wait([this](boost::system::error_code failure) {
     if (!failure) sweep();

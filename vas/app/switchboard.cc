@@ -6,6 +6,7 @@
 #include "vas/base/clock.h"
 #include "vas/base/log.h"
 #include "vas/base/random.h"
+#include "vas/calls/call_instructions.h"
 
 namespace vas::app {
 namespace {
@@ -37,6 +38,10 @@ calls::DeleteReason delete_reason(const std::string& word) {
   if (word == "busy") return calls::DeleteReason::kBusy;
   if (word == "nocredit") return calls::DeleteReason::kNoCredit;
   return calls::DeleteReason::kNone;
+}
+
+bool has_backend(const directory::Domain& domain) {
+  return !domain.profile.control_endpoint.empty() || !domain.profile.routing_application.empty();
 }
 
 calls::BackendOutcome outcome_of(int status) {
@@ -85,9 +90,19 @@ void Switchboard::admit(const signaling::InviteReceived& invite) {
   }
   if (is_shutting_down_) return reject(invite, 503, "Service Unavailable", {{"Retry-After", "10"}});
   if (!invite.session_token.empty()) return admit_token(invite);
-  const directory::Trunk* trunk = parts_.directory.trusted_trunk(invite.source.peer.address);
+  const directory::Trunk* trunk = trunk_of(invite);
   if (trunk == nullptr) return reject(invite, 403, "Forbidden");
   admit_trunk(invite, *trunk, nullptr);
+}
+
+// The trunk that trusts the INVITE's source. A carrier that serves several domains from one address is told
+// apart by the number that it calls.
+const directory::Trunk* Switchboard::trunk_of(const signaling::InviteReceived& invite) const {
+  const auto trunks = parts_.directory.trusted_trunks(invite.source.peer.address);
+  for (const directory::Trunk* trunk : trunks) {
+    if (parts_.directory.find_subscriber(trunk->domain_id, invite.request_user) != nullptr) return trunk;
+  }
+  return trunks.empty() ? nullptr : trunks.front();
 }
 
 // The session of a token that may be presented; nothing otherwise, and the peer learns no more than that.
@@ -109,7 +124,7 @@ void Switchboard::admit_token(const signaling::InviteReceived& invite) {
   if (calls_by_token_.contains(session->token)) return pick_up(invite, session->token);
 
   // No call waits under the token yet: it is the call itself, if a trunk brings it.
-  const directory::Trunk* trunk = parts_.directory.trusted_trunk(invite.source.peer.address);
+  const directory::Trunk* trunk = trunk_of(invite);
   if (trunk == nullptr || trunk->domain_id != session->domain_id) return reject(invite, 403, "Forbidden");
   admit_trunk(invite, *trunk, parts_.sessions.find(session->token));
 }
@@ -133,8 +148,6 @@ records::CallRecord Switchboard::draft(const signaling::InviteReceived& invite,
 
 void Switchboard::admit_outgoing(const signaling::InviteReceived& invite, const Session& session) {
   const directory::Domain& domain = *parts_.directory.domain(session.domain_id);
-  parts_.sessions.set_token_state(session.token, TokenState::kUsed);
-  parts_.sessions.add_call_id(session.token, invite.call_id);
   log::info(session.token, "{} dials {} (its INVITE says {})", session.msisdn, session.remote,
             invite.request_user);
 
@@ -158,7 +171,8 @@ void Switchboard::admit_outgoing(const signaling::InviteReceived& invite, const 
     const Session* incoming = parts_.sessions.make_incoming(domain, *callee, session.msisdn, setup.caller_id);
     if (incoming == nullptr) return reject(invite, 503, "Service Unavailable");
     setup.kind = calls::CallKind::kParked;
-    setup.has_backend = !domain.profile.control_endpoint.empty();
+    setup.has_backend = has_backend(domain);
+    entry.asks_application = !domain.profile.routing_application.empty();
     entry.linked_token = session.token;
     entry.token = incoming->token;
     entry.subscriber_id = callee->id;
@@ -169,7 +183,7 @@ void Switchboard::admit_outgoing(const signaling::InviteReceived& invite, const 
     setup.plan = calls::plan_by_trunks(parts_.directory, domain.id, session.remote);
   }
   entry.call = std::make_unique<calls::Call>(std::move(setup));
-  begin(std::move(entry), {});
+  begin(std::move(entry), TokenState::kUsed, {});
 }
 
 void Switchboard::admit_trunk(const signaling::InviteReceived& invite, const directory::Trunk& trunk,
@@ -182,12 +196,12 @@ void Switchboard::admit_trunk(const signaling::InviteReceived& invite, const dir
                          .caller_id = invite.from_user,
                          .from_host = domain.name,
                          .call_timeout = domain.profile.call_timeout,
-                         .has_backend = !domain.profile.control_endpoint.empty(),
+                         .has_backend = has_backend(domain),
                          .latches_to_anyone = trunk.latches_to_anyone,
                          .record = draft(invite, &domain, "incoming")};
   setup.record.caller_id = invite.from_user;
   std::optional<Refusal> refusal;
-  Entry entry;
+  Entry entry{.asks_application = !domain.profile.routing_application.empty()};
   if (subscriber == nullptr) {
     refusal = Refusal{404, LocalCause::kUnknownNumber, "unknown-number"};
   } else if (!subscriber->active) {
@@ -198,7 +212,6 @@ void Switchboard::admit_trunk(const signaling::InviteReceived& invite, const dir
         uses_named ? named
                    : parts_.sessions.make_incoming(domain, *subscriber, invite.from_user, invite.from_user);
     if (session == nullptr) return reject(invite, 503, "Service Unavailable", {{"Retry-After", "10"}});
-    parts_.sessions.add_call_id(session->token, invite.call_id);
     entry.token = session->token;
     setup.time_limit_s = session->time_limit_s;
     setup.record.session = session->token;
@@ -209,33 +222,52 @@ void Switchboard::admit_trunk(const signaling::InviteReceived& invite, const dir
   }
   log::info(entry.token, "{} calls {} over trunk {}", invite.from_user, invite.request_user, trunk.name);
   entry.call = std::make_unique<calls::Call>(std::move(setup));
-  begin(std::move(entry), std::move(refusal));
+  begin(std::move(entry), TokenState::kFree, std::move(refusal));
 }
 
-// Nothing leaves before the journal has the call: whatever happens then, there will be one record.
-void Switchboard::begin(Entry entry, std::optional<Refusal> refusal) {
+// Nothing leaves before the journal has the call and the store knows that its token was presented: whatever
+// happens then, there will be one record, and no second call under the token. `state`: of the token that was
+// presented; a call that waits to be picked up leaves its own free.
+void Switchboard::begin(Entry entry, TokenState state, std::optional<Refusal> refusal) {
   const std::uint64_t id = entry.call->id();
   const records::CallRecord record = entry.call->record();
+  const std::string call_id = record.call_ids.front();
+  const auto tokens =
+      std::array{std::pair{entry.token, entry.linked_token.empty() ? state : TokenState::kFree},
+                 std::pair{entry.linked_token, state}};
   add_dialog(entry, entry.call->caller_dialog());
   if (!entry.token.empty()) calls_by_token_[entry.token] = id;
   if (!entry.linked_token.empty()) calls_by_token_[entry.linked_token] = id;
+  entry.waits_for = 1 + (entry.token.empty() ? 0 : 1) + (entry.linked_token.empty() ? 0 : 1);
   entries_.emplace(id, std::move(entry));
+  for (const auto& [token, token_state] : tokens) {
+    if (token.empty()) continue;
+    parts_.sessions.admit_call(token, call_id, token_state,
+                               [this, id, refusal] { start_when_stored(id, refusal); });
+  }
   parts_.journal.start(record, [this, id, refusal](bool written) {
     boost::asio::post(parts_.context, [this, id, refusal, written] {
       const auto found = entries_.find(id);
       if (found == entries_.end()) return;
-      calls::CallActions actions;
-      calls::Call& call = *found->second.call;
-      if (!written) {
-        call.refuse(503, LocalCause::kStoreFailure, "journal-failure", monotonic_now(), wall_now(), actions);
-      } else if (refusal) {
-        call.refuse(refusal->status, refusal->cause, refusal->reason, monotonic_now(), wall_now(), actions);
-      } else {
-        call.start(monotonic_now(), wall_now(), actions);
-      }
-      run(found->second, std::move(actions));
+      found->second.is_journaled = written;
+      start_when_stored(id, refusal);
     });
   });
+}
+
+void Switchboard::start_when_stored(std::uint64_t id, const std::optional<Refusal>& refusal) {
+  const auto found = entries_.find(id);
+  if (found == entries_.end() || --found->second.waits_for > 0) return;
+  calls::CallActions actions;
+  calls::Call& call = *found->second.call;
+  if (!found->second.is_journaled) {
+    call.refuse(503, LocalCause::kStoreFailure, "journal-failure", monotonic_now(), wall_now(), actions);
+  } else if (refusal) {
+    call.refuse(refusal->status, refusal->cause, refusal->reason, monotonic_now(), wall_now(), actions);
+  } else {
+    call.start(monotonic_now(), wall_now(), actions);
+  }
+  run(found->second, std::move(actions));
 }
 
 void Switchboard::pick_up(const signaling::InviteReceived& invite, const std::string& token) {
@@ -325,6 +357,10 @@ void Switchboard::finish(Entry& entry) {
             to_string(record.ended_by));
   for (const std::string& token : {entry.token, entry.linked_token}) {
     if (token.empty()) continue;
+    const Session* session = parts_.sessions.find(token);
+    const bool is_unexplained = session != nullptr && session->last_error.empty();
+    if (is_unexplained && record.disposition != records::Disposition::kAnswered)
+      parts_.sessions.set_last_error(token, record.termination_reason);
     parts_.sessions.end(token, std::string(to_string(record.disposition)), record.termination_reason);
     calls_by_token_.erase(token);
   }
@@ -384,28 +420,68 @@ void Switchboard::notify_backend(Entry& entry) {
   boost::json::object body{{"dnid", entry.dnid},
                            {"caller-id", session->caller_id},
                            {"session", session->token},
-                           {"subscriber", boost::json::parse(directory::to_json(*subscriber))},
+                           {"subscriber", boost::json::parse(to_json(directory::Entry(*subscriber)))},
                            {"domain-id", domain->id},
                            {"domain", domain->name},
                            {"endpoint", config_.public_url}};
   ++entry.backend_tries;
-  parts_.webhooks.post({.url = domain->profile.control_endpoint,
-                        .body = boost::json::serialize(body),
-                        .id = entry.token + "-notification",
-                        .secret = domain->profile.webhook_secret,
-                        .timestamp = wall_now()},
-                       [this, id = entry.call->id()](int status) { on_backend_answered(id, status); });
+  const directory::DomainProfile& profile = domain->profile;
+  parts_.webhooks.post(
+      {.url = entry.asks_application ? profile.routing_application : profile.control_endpoint,
+       .body = boost::json::serialize(body),
+       .id = entry.token + "-notification",
+       .secret = profile.webhook_secret,
+       .timestamp = wall_now(),
+       .wants_body = entry.asks_application},
+      [this, id = entry.call->id()](const webhooks::Answer& answer) { on_backend_answered(id, answer); });
 }
 
-void Switchboard::on_backend_answered(std::uint64_t call, int status) {
+// What an application asks for; of a control endpoint its code alone counts.
+calls::BackendAnswered Switchboard::instructions_of(Entry& entry, const webhooks::Answer& answer) {
+  const calls::BackendOutcome outcome = outcome_of(answer.status);
+  if (!entry.asks_application || outcome != calls::BackendOutcome::kPark) return {.outcome = outcome};
+  auto instructions = calls::parse_call_instructions(answer.body);
+  std::string fault = instructions ? "" : instructions.error();
+  if (instructions && !instructions->session.empty() && !park_under(entry, instructions->session))
+    fault = "`session` is no fresh token of an incoming session of the called subscriber";
+  if (fault.empty()) return std::move(instructions->what);
+  log::warn(entry.token, "the call routing application's answer cannot be followed: {}", fault);
+  parts_.sessions.set_last_error(entry.token, "call-routing-application: " + fault);
+  return {.outcome = calls::BackendOutcome::kForbidden};
+}
+
+// The application made a session of its own for the call: that takes the place of ours.
+bool Switchboard::park_under(Entry& entry, const std::string& token) {
+  if (token == entry.token) return true;
+  const Session* session = parts_.sessions.find(token);
+  const bool is_fresh = session != nullptr && session->direction == sessions::Direction::kIncoming &&
+                        session->subscriber_id == entry.subscriber_id &&
+                        session->token_state == TokenState::kFree && session->call_ids.empty();
+  if (!is_fresh) return false;
+  const std::uint64_t id = entry.call->id();
+  calls_by_token_.erase(entry.token);
+  parts_.sessions.end(entry.token, "CANCELLED", "replaced-by-application");
+  entry.token = token;
+  calls_by_token_[token] = id;
+  records::CallRecord& record = entry.call->record();
+  record.session = token;
+  parts_.sessions.admit_call(token, record.call_ids.front(), TokenState::kFree, [] {});
+  parts_.journal.update(record);
+  deliver(id, calls::TimeLimitChanged{session->time_limit_s});
+  return true;
+}
+
+void Switchboard::on_backend_answered(std::uint64_t call, const webhooks::Answer& answer) {
   const auto found = entries_.find(call);
   if (found == entries_.end() || found->second.call->is_ended()) return;
   Entry& entry = found->second;
-  const calls::BackendOutcome outcome = outcome_of(status);
-  log::info(entry.token, "the control endpoint answered {}", status);
-  if (outcome != calls::BackendOutcome::kUnreachable || entry.backend_tries >= kBackendTries) {
-    return deliver(call, calls::BackendAnswered{outcome});
-  }
+  const char* who = entry.asks_application ? "call routing application" : "control endpoint";
+  log::info(entry.token, "the {} answered {} {}", who, answer.status, answer.error);
+  if (answer.status / 100 != 2)
+    parts_.sessions.set_last_error(entry.token, std::string(who) + ": " + answer.error);
+  const bool is_final = outcome_of(answer.status) != calls::BackendOutcome::kUnreachable ||
+                        answer.is_refused || entry.backend_tries >= kBackendTries;
+  if (is_final) return deliver(call, instructions_of(entry, answer));
   entry.backend_timer = std::make_unique<boost::asio::steady_timer>(
       parts_.context, kBackendBackoff * (1 << (entry.backend_tries - 1)));
   entry.backend_timer->async_wait([this, call](boost::system::error_code failure) {

@@ -57,9 +57,12 @@ class Switchboard final : public CallControl {
     std::string linked_token;        // a subscriber who dialled a subscriber: the dialling one's session
     std::int64_t subscriber_id = 0;  // who is called, of a parked call
     std::string dnid;
+    bool asks_application = false;       // the domain has a call routing application
     std::vector<std::uint64_t> dialogs;  // that were ever this call's
     std::optional<bridge::BridgeId> bridge;
     Time deadline = kNever;
+    int waits_for = 0;  // what must be stored before it may begin
+    bool is_journaled = false;
     int backend_tries = 0;
     std::unique_ptr<boost::asio::steady_timer> backend_timer;
   };
@@ -79,7 +82,9 @@ class Switchboard final : public CallControl {
   void pick_up(const signaling::InviteReceived& invite, const std::string& token);
   void reject(const signaling::InviteReceived& invite, int status, const std::string& phrase,
               std::vector<signaling::Header> headers = {});
-  void begin(Entry entry, std::optional<Refusal> refusal);
+  void begin(Entry entry, sessions::TokenState state, std::optional<Refusal> refusal);
+  void start_when_stored(std::uint64_t call, const std::optional<Refusal>& refusal);
+  const directory::Trunk* trunk_of(const signaling::InviteReceived& invite) const;
   records::CallRecord draft(const signaling::InviteReceived& invite, const directory::Domain* domain,
                             const std::string& direction) const;
   const sessions::Session* valid_session(const signaling::InviteReceived& invite) const;
@@ -98,7 +103,9 @@ class Switchboard final : public CallControl {
 
   // The control endpoint.
   void notify_backend(Entry& entry);
-  void on_backend_answered(std::uint64_t call, int status);
+  void on_backend_answered(std::uint64_t call, const webhooks::Answer& answer);
+  calls::BackendAnswered instructions_of(Entry& entry, const webhooks::Answer& answer);
+  bool park_under(Entry& entry, const std::string& token);
 
   // Time.
   void schedule(Entry& entry);

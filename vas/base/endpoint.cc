@@ -145,4 +145,14 @@ bool Network::contains(const IpAddress& candidate) const {
   return candidate.family == address.family && shares_prefix(address, candidate, prefix_bits);
 }
 
+bool Network::overlaps(const Network& other) const {
+  return prefix_bits <= other.prefix_bits ? contains(other.address) : other.contains(address);
+}
+
+std::string to_string(const Network& network) {
+  const int all_bits = network.address.family == AddressFamily::kIpv4 ? 32 : 128;
+  const std::string address = to_string(network.address);
+  return network.prefix_bits == all_bits ? address : address + "/" + std::to_string(network.prefix_bits);
+}
+
 }  // namespace vas

@@ -55,6 +55,9 @@ struct Network {
 
   static std::optional<Network> parse(std::string_view text);
   bool contains(const IpAddress& address) const;
+  bool overlaps(const Network& other) const;  // one contains the other
 };
+
+std::string to_string(const Network& network);
 
 }  // namespace vas

@@ -43,7 +43,7 @@ inline boost::json::value or_null(const std::string& text) {
   return text.empty() ? boost::json::value(nullptr) : boost::json::value(text);
 }
 
-// Nothing when `text` is no JSON object.
+// Nothing when `text` is no JSON object, or one nested deeper than the library's 32 levels.
 inline std::optional<boost::json::object> parse_object(std::string_view text) {
   boost::system::error_code failure;
   boost::json::value value = boost::json::parse(text, failure);

@@ -19,7 +19,11 @@ Match(Handlers...) -> Match<Handlers...>;
 }  // namespace
 
 Call::Call(CallSetup setup)
-    : setup_(std::move(setup)), record_(setup_.record), time_limit_s_(setup_.time_limit_s) {
+    : setup_(std::move(setup)),
+      kind_(setup_.kind),
+      plan_(setup_.plan),
+      record_(setup_.record),
+      time_limit_s_(setup_.time_limit_s) {
   Party& caller = party(LegSide::kA);
   caller.dialog = setup_.invite.dialog;
   caller.is_incoming = true;
@@ -45,7 +49,7 @@ std::optional<LegSide> Call::side_of(signaling::DialogId dialog) const {
 }
 
 bool Call::is_waiting_for_pick_up() const {
-  return setup_.kind == CallKind::kParked && (phase_ == Phase::kNotifying || phase_ == Phase::kParked) &&
+  return kind_ == CallKind::kParked && (phase_ == Phase::kNotifying || phase_ == Phase::kParked) &&
          party(LegSide::kB).dialog.value == 0;
 }
 
@@ -89,7 +93,7 @@ void Call::on(const CallEvent& event, Time time, WallTime wall, CallActions& act
   std::visit(
       Match{[&](const signaling::SipEvent& sip) { dispatch(sip, now); },
             [&](const LegOpened& opened) { on_leg_opened(opened, now); },
-            [&](const BackendAnswered& answered) { on_backend(answered.outcome, now); },
+            [&](const BackendAnswered& answered) { on_backend(answered, now); },
             [&](const PickUp& pick_up) { on_pick_up(pick_up, now); },
             [&](const Deleted& deleted) { on_deleted(deleted.reason, now); },
             [&](const TimeLimitChanged& changed) {
@@ -199,7 +203,7 @@ void Call::on_call_timeout(Now& now) {
 void Call::on_leg_opened(const LegOpened& event, Now& now) {
   if (phase_ == Phase::kEnded) return;
   if (!event.local) {
-    const bool is_pick_up = event.side == LegSide::kB && setup_.kind == CallKind::kParked;
+    const bool is_pick_up = event.side == LegSide::kB && kind_ == CallKind::kParked;
     if (is_pick_up) return refuse_pick_up(503, "Service Unavailable", LocalCause::kNoMediaPort, now);
     return end({.disposition = Disposition::kCongestion,
                 .reason = "no-media-port",
@@ -209,9 +213,8 @@ void Call::on_leg_opened(const LegOpened& event, Now& now) {
                now);
   }
   party(event.side).local = event.local;
-  if (event.side == LegSide::kA)
-    return setup_.kind == CallKind::kRouted ? start_routing(now) : start_parking(now);
-  if (setup_.kind == CallKind::kRouted) return send_invite(now);
+  if (event.side == LegSide::kA) return kind_ == CallKind::kRouted ? start_routing(now) : start_parking(now);
+  if (kind_ == CallKind::kRouted) return send_invite(now);
   try_to_join(now);
 }
 
@@ -262,7 +265,7 @@ void Call::on_deleted(DeleteReason reason, Now& now) {
     how.disposition = Disposition::kAnswered;
     how.reason_header =
         "SIP;cause=" + std::to_string(how.status_for_unanswered) + ";text=\"Ended by the application\"";
-  } else if (setup_.kind == CallKind::kParked) {
+  } else if (kind_ == CallKind::kParked) {
     how.ended_by = EndedBy::kCallee;  // its backend said so
   }
   end(how, now);

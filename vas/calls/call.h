@@ -135,10 +135,12 @@ class Call {
   void give_up_routing(int last_status, Now& now);
   void relay_progress(int status, Now& now);
   void note_attempt_code(int code, Now& now);
+  static records::Disposition disposition_of(int status);
 
   // call_in.cc: leg B calls us
   void start_parking(Now& now);
-  void on_backend(BackendOutcome outcome, Now& now);
+  void on_backend(const BackendAnswered& answer, Now& now);
+  void route_instead(RoutingPlan plan, Now& now);
   void park(Now& now);
   void on_pick_up(const PickUp& event, Now& now);
   void refuse_pick_up(int status, std::string phrase, records::LocalCause cause, Now& now);
@@ -156,6 +158,8 @@ class Call {
   void on_lost(const signaling::DialogLost& event, LegSide side, Now& now);
 
   const CallSetup setup_;
+  CallKind kind_;     // an application may turn a call that was to be parked into a routed one
+  RoutingPlan plan_;  // of a routed call
   Phase phase_ = Phase::kAdmitted;
   std::array<Party, 2> parties_;
   CallTimers timers_;

@@ -8,6 +8,7 @@
 
 #include "bridge/leg_config.h"
 #include "signaling/sip_event.h"
+#include "vas/calls/routing_plan.h"
 #include "vas/records/cdr.h"
 #include "vas/sessions/session.h"
 
@@ -22,9 +23,11 @@ struct LegOpened {  // the answer to OpenLeg
   std::optional<Endpoint> local;  // absent: no port
 };
 
-enum class BackendOutcome { kPark, kNotFound, kForbidden, kUnreachable };
+enum class BackendOutcome { kPark, kNotFound, kForbidden, kUnreachable, kReject, kRoute };
 struct BackendAnswered {
   BackendOutcome outcome = BackendOutcome::kPark;
+  int code = 0;      // kReject: what the caller is told
+  RoutingPlan plan;  // kRoute
 };
 
 // The subscriber's INVITE that presents the token of this parked call.

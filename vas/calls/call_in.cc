@@ -18,9 +18,9 @@ void Call::start_parking(Now& now) {
   now.actions.emplace_back(NotifyBackend{});
 }
 
-void Call::on_backend(BackendOutcome outcome, Now& now) {
+void Call::on_backend(const BackendAnswered& answer, Now& now) {
   if (phase_ != Phase::kNotifying) return;
-  switch (outcome) {
+  switch (answer.outcome) {
     case BackendOutcome::kPark: return park(now);
     case BackendOutcome::kNotFound:
       return end({.reason = "unknown-number",
@@ -37,7 +37,25 @@ void Call::on_backend(BackendOutcome outcome, Now& now) {
                  now);
     case BackendOutcome::kUnreachable:
       return end({.reason = "backend-unreachable", .cause = LocalCause::kBackendUnreachable}, now);
+    case BackendOutcome::kReject:
+      return end({.disposition = disposition_of(answer.code),
+                  .ended_by = EndedBy::kCallee,
+                  .reason = "application-rejected",
+                  .cause = LocalCause::kBackendRefused,
+                  .status_for_unanswered = answer.code,
+                  .phrase = "Rejected"},
+                 now);
+    case BackendOutcome::kRoute: return route_instead(answer.plan, now);
   }
+}
+
+// The application sends the call elsewhere: who dialled with its token meanwhile is refused.
+void Call::route_instead(RoutingPlan plan, Now& now) {
+  if (party(LegSide::kB).dialog.value != 0) refuse_pick_up(403, "Forbidden", LocalCause::kNone, now);
+  timers_.clear_all();
+  kind_ = CallKind::kRouted;
+  plan_ = std::move(plan);
+  start_routing(now);
 }
 
 void Call::park(Now& now) {

@@ -11,7 +11,16 @@ using records::LocalCause;
 
 namespace {
 
-Disposition disposition_of(int status) {
+// What the caller hears when all routes failed. 503 speaks of one server only (RFC 3261 §16.7), 3xx is never
+// passed.
+int status_for_caller(int status) {
+  if (status == 503) return 500;
+  return status < 400 ? 480 : status;
+}
+
+}  // namespace
+
+Disposition Call::disposition_of(int status) {
   switch (status) {
     case 402: return Disposition::kNoCredit;
     case 403:
@@ -24,31 +33,22 @@ Disposition disposition_of(int status) {
   }
 }
 
-// What the caller hears when all routes failed. 503 speaks of one server only (RFC 3261 §16.7), 3xx is never
-// passed.
-int status_for_caller(int status) {
-  if (status == 503) return 500;
-  return status < 400 ? 480 : status;
-}
-
-}  // namespace
-
 void Call::start_routing(Now& now) {
   phase_ = Phase::kRouting;
   now.actions.emplace_back(SetStatus{sessions::Status::kProcessing});
-  if (setup_.plan.routes.empty()) {
+  if (plan_.routes.empty()) {
     return end({.reason = "no-route",
                 .cause = LocalCause::kDirectionBlocked,
                 .status_for_unanswered = 404,
                 .phrase = "No Route To Destination"},
                now);
   }
-  record_.sell_price = setup_.plan.sell_price;
+  record_.sell_price = plan_.sell_price;
   try_next_route(now);
 }
 
 void Call::try_next_route(Now& now) {
-  const Route& route = setup_.plan.routes[next_route_];
+  const Route& route = plan_.routes[next_route_];
   Party& callee = party(LegSide::kB);
   // A new dialog each time: what a silent route answers later is told apart from the next one's answer.
   callee.dialog = {setup_.id << 8 | (next_route_ + 1)};
@@ -78,7 +78,7 @@ void Call::send_invite(Now& now) {
   signaling::AudioDescription ours{.rtp = *callee.local, .formats = signaling::default_formats()};
   if (caller.offer) ours = signaling::relayed(caller.offer->audio, *callee.local);
 
-  const Route& route = setup_.plan.routes[next_route_ - 1];
+  const Route& route = plan_.routes[next_route_ - 1];
   const std::string from = fmt::format("<sip:{}@{}>", escape_user(setup_.caller_id), setup_.from_host);
   send(signaling::SendInvite{.dialog = callee.dialog,
                              .request_uri = request_uri(route),
@@ -178,7 +178,7 @@ void Call::on_invite_failed(const signaling::InviteFailed& event, Now& now) {
   if (phase_ != Phase::kRouting) return;
   timers_.clear_all();
   note_attempt_code(event.status, now);
-  const bool may_try_another = fails_over(event.status) && next_route_ < setup_.plan.routes.size();
+  const bool may_try_another = fails_over(event.status) && next_route_ < plan_.routes.size();
   if (may_try_another) return try_next_route(now);
   give_up_routing(event.status, now);
 }
@@ -187,7 +187,7 @@ void Call::on_invite_failed(const signaling::InviteFailed& event, Now& now) {
 void Call::on_route_silent(Now& now) {
   if (phase_ != Phase::kRouting) return;
   send(signaling::CancelInvite{party(LegSide::kB).dialog}, now);
-  if (next_route_ >= setup_.plan.routes.size()) return give_up_routing(0, now);
+  if (next_route_ >= plan_.routes.size()) return give_up_routing(0, now);
   try_next_route(now);
 }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "vas/base/json.h"
 #include "vas/base/text.h"
 
@@ -19,11 +21,14 @@ std::optional<double> number_of(const json::object& object, std::string_view key
   return value->to_number<double>();
 }
 
+// A whole number within what any plan means; a figure beyond that is cut.
+std::int64_t whole(double value) { return static_cast<std::int64_t>(std::clamp(value, 0.0, 1e15)); }
+
 std::optional<records::Price> price_of(const json::object& object, const std::string& key) {
   const auto rate = number_of(object, key);
   if (!rate) return {};
-  return records::Price{*rate, static_cast<std::int64_t>(number_of(object, key + "_minimum").value_or(0)),
-                        static_cast<std::int64_t>(number_of(object, key + "_increment").value_or(1))};
+  return records::Price{*rate, whole(number_of(object, key + "_minimum").value_or(0)),
+                        whole(number_of(object, key + "_increment").value_or(1))};
 }
 
 const json::value* routes_of(const json::object& plan) {
@@ -53,7 +58,7 @@ Result<Route> parse_route(const json::value& value, std::size_t number) {
               .buy_price = price_of(object, "buyrate")};
   if (has_control_characters(route.number))
     return Error{where + ".termination_number has control characters"};
-  if (const auto trunk = number_of(object, "cx_trunk_id")) route.trunk_id = static_cast<std::int64_t>(*trunk);
+  if (const auto trunk = number_of(object, "cx_trunk_id")) route.trunk_id = whole(*trunk);
   return route;
 }
 

@@ -7,6 +7,46 @@
 #include "vas/base/text.h"
 
 namespace vas::directory {
+namespace {
+
+template <typename T>
+const T* find_in(const std::map<std::int64_t, T>& entries, std::int64_t id) {
+  const auto found = entries.find(id);
+  return found == entries.end() ? nullptr : &found->second;
+}
+
+template <typename T>
+std::int64_t highest_in(const std::map<std::int64_t, T>& entries) {
+  return entries.empty() ? 0 : entries.rbegin()->first;
+}
+
+}  // namespace
+
+std::string_view to_string(Kind kind) {
+  switch (kind) {
+    case Kind::kTenant: return "tenant";
+    case Kind::kDomain: return "domain";
+    case Kind::kSubscriber: return "subscriber";
+    case Kind::kTrunk: return "trunk";
+    case Kind::kApiKey: return "apikey";
+  }
+  return "?";
+}
+
+Kind kind_of(const Entry& entry) { return static_cast<Kind>(entry.index()); }
+static_assert(
+    std::is_same_v<std::variant_alternative_t<static_cast<std::size_t>(Kind::kApiKey), Entry>, ApiKey>);
+
+std::int64_t id_of(const Entry& entry) {
+  return std::visit([](const auto& each) { return each.id; }, entry);
+}
+
+std::int64_t parent_of(const Entry& entry) {
+  if (const auto* domain = std::get_if<Domain>(&entry)) return domain->tenant_id;
+  if (const auto* subscriber = std::get_if<Subscriber>(&entry)) return subscriber->domain_id;
+  if (const auto* trunk = std::get_if<Trunk>(&entry)) return trunk->domain_id;
+  return 0;
+}
 
 std::string hash_of_key(std::string_view key) {
   std::uint8_t digest[SHA256_DIGEST_LENGTH];
@@ -18,15 +58,61 @@ std::string_view without_plus(std::string_view number) {
   return number.starts_with('+') ? number.substr(1) : number;
 }
 
-void Directory::put(Domain domain) {
+// ---- changes ----
+
+void Directory::apply(const Change& change) {
+  for (const auto& each : change) {
+    if (const auto* removal = std::get_if<Removal>(&each)) {
+      remove(removal->kind, removal->id);
+    } else {
+      put(std::get<Entry>(each));
+    }
+  }
+}
+
+void Directory::put(Entry entry) {
+  const std::int64_t id = id_of(entry);
+  if (auto* tenant = std::get_if<Tenant>(&entry)) tenants_.insert_or_assign(id, std::move(*tenant));
+  if (auto* domain = std::get_if<Domain>(&entry)) put_domain(std::move(*domain));
+  if (auto* subscriber = std::get_if<Subscriber>(&entry)) put_subscriber(std::move(*subscriber));
+  if (auto* trunk = std::get_if<Trunk>(&entry)) trunks_.insert_or_assign(id, std::move(*trunk));
+  if (auto* key = std::get_if<ApiKey>(&entry)) {
+    remove(Kind::kApiKey, id);
+    keys_by_hash_.insert_or_assign(key->sha256, id);
+    keys_.insert_or_assign(id, std::move(*key));
+  }
+}
+
+void Directory::remove(Kind kind, std::int64_t id) {
+  switch (kind) {
+    case Kind::kTenant: tenants_.erase(id); return;
+    case Kind::kDomain:
+      if (const Domain* old = domain(id)) forget_names(*old);
+      domains_.erase(id);
+      return;
+    case Kind::kSubscriber:
+      if (const Subscriber* old = subscriber(id)) forget_numbers(*old);
+      subscribers_.erase(id);
+      return;
+    case Kind::kTrunk: trunks_.erase(id); return;
+    case Kind::kApiKey:
+      if (const ApiKey* old = key(id)) keys_by_hash_.erase(old->sha256);
+      keys_.erase(id);
+      return;
+  }
+}
+
+void Directory::put_domain(Domain domain) {
+  remove(Kind::kDomain, domain.id);
   domains_by_name_.insert_or_assign(to_lower(domain.name), domain.id);
   for (const std::string& alias : domain.aliases)
     domains_by_name_.insert_or_assign(to_lower(alias), domain.id);
   domains_.insert_or_assign(domain.id, std::move(domain));
 }
 
-void Directory::put(Subscriber subscriber) {
+void Directory::put_subscriber(Subscriber subscriber) {
   const std::int64_t id = subscriber.id;
+  remove(Kind::kSubscriber, id);
   subscribers_by_number_.insert_or_assign({subscriber.domain_id, subscriber.msisdn}, id);
   for (const std::string& alias : subscriber.aliases) {
     subscribers_by_number_.insert_or_assign({subscriber.domain_id, std::string(without_plus(alias))}, id);
@@ -34,10 +120,24 @@ void Directory::put(Subscriber subscriber) {
   subscribers_.insert_or_assign(id, std::move(subscriber));
 }
 
-const Domain* Directory::domain(std::int64_t id) const {
-  const auto found = domains_.find(id);
-  return found == domains_.end() ? nullptr : &found->second;
+void Directory::forget_names(const Domain& domain) {
+  domains_by_name_.erase(to_lower(domain.name));
+  for (const std::string& alias : domain.aliases) domains_by_name_.erase(to_lower(alias));
 }
+
+void Directory::forget_numbers(const Subscriber& subscriber) {
+  subscribers_by_number_.erase({subscriber.domain_id, subscriber.msisdn});
+  for (const std::string& alias : subscriber.aliases)
+    subscribers_by_number_.erase({subscriber.domain_id, std::string(without_plus(alias))});
+}
+
+// ---- reading ----
+
+const Tenant* Directory::tenant(std::int64_t id) const { return find_in(tenants_, id); }
+const Domain* Directory::domain(std::int64_t id) const { return find_in(domains_, id); }
+const Subscriber* Directory::subscriber(std::int64_t id) const { return find_in(subscribers_, id); }
+const Trunk* Directory::trunk(std::int64_t id) const { return find_in(trunks_, id); }
+const ApiKey* Directory::key(std::int64_t id) const { return find_in(keys_, id); }
 
 const Domain* Directory::find_domain(std::string_view name_alias_or_id) const {
   const auto by_name = domains_by_name_.find(to_lower(name_alias_or_id));
@@ -46,23 +146,19 @@ const Domain* Directory::find_domain(std::string_view name_alias_or_id) const {
   return id ? domain(*id) : nullptr;
 }
 
-const Subscriber* Directory::subscriber(std::int64_t id) const {
-  const auto found = subscribers_.find(id);
-  return found == subscribers_.end() ? nullptr : &found->second;
-}
-
 const Subscriber* Directory::find_subscriber(std::int64_t domain_id, std::string_view number) const {
   const auto found = subscribers_by_number_.find({domain_id, std::string(without_plus(number))});
   return found == subscribers_by_number_.end() ? nullptr : subscriber(found->second);
 }
 
-const Trunk* Directory::trusted_trunk(const IpAddress& source) const {
+std::vector<const Trunk*> Directory::trusted_trunks(const IpAddress& source) const {
+  std::vector<const Trunk*> trusted;
   for (const auto& [id, trunk] : trunks_) {
     const bool is_trusted = std::any_of(trunk.sources.begin(), trunk.sources.end(),
                                         [&](const Network& each) { return each.contains(source); });
-    if (is_trusted) return &trunk;
+    if (is_trusted) trusted.push_back(&trunk);
   }
-  return nullptr;
+  return trusted;
 }
 
 std::vector<const Trunk*> Directory::trunks_for(std::int64_t domain_id, std::string_view number) const {
@@ -90,10 +186,43 @@ std::vector<const Trunk*> Directory::trunks_for(std::int64_t domain_id, std::str
   return trunks;
 }
 
+std::vector<const Domain*> Directory::domains_of(std::int64_t tenant_id) const {
+  std::vector<const Domain*> domains;
+  for (const auto& [id, domain] : domains_) {
+    if (domain.tenant_id == tenant_id) domains.push_back(&domain);
+  }
+  return domains;
+}
+
+Change Directory::removal_of_domain(std::int64_t domain_id) const {
+  Change change;
+  const auto collect = [&](Kind kind, const auto& entries) {
+    for (const auto& [id, each] : entries) {
+      if (each.domain_id == domain_id) change.emplace_back(Removal{kind, id});
+    }
+  };
+  collect(Kind::kSubscriber, subscribers_);
+  collect(Kind::kTrunk, trunks_);
+  collect(Kind::kApiKey, keys_);
+  change.emplace_back(Removal{Kind::kDomain, domain_id});
+  return change;
+}
+
+std::int64_t Directory::highest_id(Kind kind) const {
+  switch (kind) {
+    case Kind::kTenant: return highest_in(tenants_);
+    case Kind::kDomain: return highest_in(domains_);
+    case Kind::kSubscriber: return highest_in(subscribers_);
+    case Kind::kTrunk: return highest_in(trunks_);
+    case Kind::kApiKey: return highest_in(keys_);
+  }
+  return 0;
+}
+
 // Looking up the hash tells an attacker nothing of the key: whatever it guesses, the hash is as random.
 const ApiKey* Directory::authenticate(std::string_view key) const {
-  const auto found = keys_.find(hash_of_key(key));
-  return found == keys_.end() ? nullptr : &found->second;
+  const auto found = keys_by_hash_.find(hash_of_key(key));
+  return found == keys_by_hash_.end() ? nullptr : this->key(found->second);
 }
 
 bool Directory::is_authorized(const ApiKey& key, const Domain& domain, bool applications_too) const {

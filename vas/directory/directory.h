@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "vas/base/endpoint.h"
@@ -26,6 +27,7 @@ struct DomainProfile {
   std::string webhook_secret;                        // webhook-secret
   Duration call_timeout = std::chrono::seconds(60);  // call-timeout
   Duration session_ttl = std::chrono::seconds(300);  // session-ttl
+  int requests_per_second = 1000;                    // api-requests-per-second; twice as many at once
 };
 
 struct Domain {
@@ -59,57 +61,95 @@ struct Trunk {
 };
 
 enum class KeyScope { kSystem, kTenant, kDomain, kApplication };
+std::string_view to_string(KeyScope scope);
 
 struct ApiKey {
   std::int64_t id = 0;
+  std::string name;    // what it is for, in its owner's words
   std::string sha256;  // of the key, hex: keys are not stored
   KeyScope scope = KeyScope::kDomain;
   std::int64_t tenant_id = 0;
   std::int64_t domain_id = 0;
 };
 
+enum class Kind { kTenant, kDomain, kSubscriber, kTrunk, kApiKey };
+std::string_view to_string(Kind kind);  // "tenant": as the store names it
+
+using Entry = std::variant<Tenant, Domain, Subscriber, Trunk, ApiKey>;
+struct Removal {
+  Kind kind = Kind::kTenant;
+  std::int64_t id = 0;
+};
+// Entries to put (in place of the one with their id) and to remove: all of them, or none.
+using Change = std::vector<std::variant<Entry, Removal>>;
+
+Kind kind_of(const Entry& entry);
+std::int64_t id_of(const Entry& entry);
+// The entry that this one is listed under: a domain's tenant, a subscriber's domain; 0 for none.
+std::int64_t parent_of(const Entry& entry);
+
 std::string hash_of_key(std::string_view key);
 
-// "+972 54" and "97254" are one number when matching: a leading + is not part of it.
+// "+97254" and "97254" are one number when matching: a leading + is not part of it.
 std::string_view without_plus(std::string_view number);
 
 // Threads: control only.
 class Directory {
  public:
-  void put(Tenant tenant) { tenants_.insert_or_assign(tenant.id, std::move(tenant)); }
-  void put(Domain domain);
-  void put(Subscriber subscriber);
-  void put(Trunk trunk) { trunks_.insert_or_assign(trunk.id, std::move(trunk)); }
-  void put(ApiKey key) { keys_.insert_or_assign(key.sha256, std::move(key)); }
+  void apply(const Change& change);
+  void put(Entry entry);
+  void remove(Kind kind, std::int64_t id);
+  bool is_empty() const { return tenants_.empty() && domains_.empty() && keys_.empty(); }
 
+  const Tenant* tenant(std::int64_t id) const;
   const Domain* domain(std::int64_t id) const;
   const Domain* find_domain(std::string_view name_alias_or_id) const;
   const Subscriber* subscriber(std::int64_t id) const;
   const Subscriber* find_subscriber(std::int64_t domain_id,
                                     std::string_view number) const;  // MSISDN or alias
-  const Trunk* trusted_trunk(const IpAddress& source) const;
+  const Trunk* trunk(std::int64_t id) const;
+  const ApiKey* key(std::int64_t id) const;
 
+  // Trunks that `source` may call in by. A carrier may serve several domains from one address.
+  std::vector<const Trunk*> trusted_trunks(const IpAddress& source) const;
   // Trunks of the domain that take `number`: longest prefix first, then by priority.
   std::vector<const Trunk*> trunks_for(std::int64_t domain_id, std::string_view number) const;
+
+  std::vector<const Domain*> domains_of(std::int64_t tenant_id) const;
+  const std::map<std::int64_t, Trunk>& trunks() const { return trunks_; }
+  const std::map<std::int64_t, ApiKey>& keys() const { return keys_; }
+  // What goes with a domain when it is removed: its subscribers, trunks and keys.
+  Change removal_of_domain(std::int64_t domain_id) const;
+  std::int64_t highest_id(Kind kind) const;
 
   // Nothing for a key that does not exist. In constant time for keys that do and do not.
   const ApiKey* authenticate(std::string_view key) const;
   bool is_authorized(const ApiKey& key, const Domain& domain, bool applications_too) const;
 
  private:
+  void put_domain(Domain domain);
+  void put_subscriber(Subscriber subscriber);
+  void forget_names(const Domain& domain);
+  void forget_numbers(const Subscriber& subscriber);
+
   std::map<std::int64_t, Tenant> tenants_;
   std::map<std::int64_t, Domain> domains_;
   std::map<std::string, std::int64_t, std::less<>> domains_by_name_;  // aliases too, lowercase
   std::map<std::int64_t, Subscriber> subscribers_;
   std::map<std::pair<std::int64_t, std::string>, std::int64_t> subscribers_by_number_;
   std::map<std::int64_t, Trunk> trunks_;
-  std::map<std::string, ApiKey, std::less<>> keys_;  // by hash
+  std::map<std::int64_t, ApiKey> keys_;
+  std::map<std::string, std::int64_t, std::less<>> keys_by_hash_;
 };
 
 // Reads a directory file (docs/directory.md); names the entry and field that is wrong.
-Result<Directory> parse_directory(std::string_view json_text);
+Result<Change> parse_directory(std::string_view json_text);
 
-// A subscriber as the API returns it, without secrets.
-std::string to_json(const Subscriber& subscriber);
+// One entry as the store keeps it, and back. The error names the field.
+std::string to_store_json(const Entry& entry);
+Result<Entry> parse_entry(Kind kind, std::string_view json_text);
+
+// As the API returns it, without secrets.
+std::string to_json(const Entry& entry);
 
 }  // namespace vas::directory

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cctype>
+#include <set>
 #include <stdexcept>
 
 #include "vas/base/text.h"
@@ -10,15 +12,15 @@ namespace {
 
 namespace json = boost::json;
 
-// Thrown inside this file only: parse_directory turns it into an Error.
+// Thrown inside this file only: it becomes an Error at the edge.
 struct Wrong : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
 // Reads the fields of one entry, naming it in every complaint.
-class Entry {
+class Fields {
  public:
-  Entry(const json::value& value, std::string where) : where_(std::move(where)) {
+  Fields(const json::value& value, std::string where) : where_(std::move(where)) {
     if (!value.is_object()) throw Wrong(where_ + " is not an object");
     object_ = &value.as_object();
   }
@@ -61,6 +63,8 @@ class Entry {
     std::vector<std::string> all;
     for (const json::value& each : value->as_array()) {
       if (!each.is_string()) throw wrong(name, "is not a list of strings");
+      if (has_control_characters(std::string_view(each.as_string())))
+        throw wrong(name, "has control characters");
       all.emplace_back(each.as_string());
     }
     return all;
@@ -73,7 +77,7 @@ class Entry {
     }
   }
   Wrong wrong(std::string_view name, std::string_view what) const {
-    return Wrong(where_ + ": `" + std::string(name) + "` " + std::string(what));
+    return Wrong((where_.empty() ? "" : where_ + ": ") + "`" + std::string(name) + "` " + std::string(what));
   }
 
  private:
@@ -82,7 +86,14 @@ class Entry {
   std::vector<std::string_view> known_;
 };
 
-Duration seconds_of(Entry& entry, std::string_view name, std::int64_t fallback) {
+std::string http_url_of(Fields& entry, std::string_view name) {
+  std::string url = entry.text(name);
+  if (!url.empty() && !url.starts_with("http://") && !url.starts_with("https://"))
+    throw entry.wrong(name, "is no http or https URL");
+  return url;
+}
+
+Duration seconds_of(Fields& entry, std::string_view name, std::int64_t fallback) {
   const std::int64_t value = entry.number(name, fallback);
   if (value < 1 || value > 86400) throw entry.wrong(name, "is not within 1 to 86400 seconds");
   return std::chrono::seconds(value);
@@ -90,87 +101,131 @@ Duration seconds_of(Entry& entry, std::string_view name, std::int64_t fallback) 
 
 // Fields that we do not know stay in the profile and mean nothing to us.
 DomainProfile parse_profile(const json::value& value, const std::string& where) {
-  Entry entry(value, where + ".profile");
-  DomainProfile profile{.control_endpoint = entry.text("registration-free-control-endpoint"),
-                        .routing_application = entry.text("call-routing-application"),
-                        .webhook_secret = entry.text("webhook-secret")};
-  profile.call_timeout = seconds_of(entry, "call-timeout", 60);
-  profile.session_ttl = seconds_of(entry, "session-ttl", 300);
+  Fields fields(value, where + "profile");
+  DomainProfile profile{.control_endpoint = http_url_of(fields, "registration-free-control-endpoint"),
+                        .routing_application = http_url_of(fields, "call-routing-application"),
+                        .webhook_secret = fields.text("webhook-secret")};
+  profile.call_timeout = seconds_of(fields, "call-timeout", 60);
+  profile.session_ttl = seconds_of(fields, "session-ttl", 300);
+  const std::int64_t rate = fields.number("api-requests-per-second", profile.requests_per_second);
+  if (rate < 1 || rate > 1'000'000)
+    throw fields.wrong("api-requests-per-second", "is not within 1 to 1000000");
+  profile.requests_per_second = static_cast<int>(rate);
   return profile;
 }
 
+// A name that is all digits would be taken for an id.
+void check_domain_name(const Fields& fields, std::string_view field, const std::string& name) {
+  const auto is_allowed = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '-' || c == '_';
+  };
+  const bool is_number = name.find_first_not_of("0123456789") == std::string::npos;
+  if (name.size() > 253 || is_number || !std::all_of(name.begin(), name.end(), is_allowed))
+    throw fields.wrong(field, "has `" + name + "`, which is no domain name such as voice.example.com");
+}
+
+Tenant parse_tenant(const json::value& value, const std::string& where) {
+  Fields fields(value, where);
+  Tenant tenant{.id = fields.number("id"), .name = fields.text("name")};
+  fields.refuse_other_fields();
+  return tenant;
+}
+
 Domain parse_domain(const json::value& value, const std::string& where) {
-  Entry entry(value, where);
-  Domain domain{.id = entry.number("id"),
-                .tenant_id = entry.number("tenantId"),
-                .name = entry.required_text("name"),
-                .aliases = entry.texts("aliases")};
-  if (const json::value* profile = entry.field("profile")) {
-    domain.profile = parse_profile(*profile, where);
+  Fields fields(value, where);
+  Domain domain{.id = fields.number("id"),
+                .tenant_id = fields.number("tenantId"),
+                .name = fields.required_text("name"),
+                .aliases = fields.texts("aliases")};
+  check_domain_name(fields, "name", domain.name);
+  for (const std::string& alias : domain.aliases) check_domain_name(fields, "aliases", alias);
+  if (const json::value* profile = fields.field("profile")) {
+    domain.profile = parse_profile(*profile, where.empty() ? "" : where + ".");
     domain.profile_json = json::serialize(*profile);
   }
-  entry.refuse_other_fields();
+  fields.refuse_other_fields();
   return domain;
 }
 
 Subscriber parse_subscriber(const json::value& value, const std::string& where) {
-  Entry entry(value, where);
-  Subscriber subscriber{.id = entry.number("id"),
-                        .domain_id = entry.number("domainId"),
-                        .msisdn = std::string(without_plus(entry.required_text("msisdn"))),
-                        .aliases = entry.texts("aliases"),
-                        .active = entry.flag("active", true)};
-  entry.refuse_other_fields();
+  Fields fields(value, where);
+  Subscriber subscriber{.id = fields.number("id"),
+                        .domain_id = fields.number("domainId"),
+                        .msisdn = std::string(without_plus(fields.required_text("msisdn"))),
+                        .aliases = fields.texts("aliases"),
+                        .active = fields.flag("active", true)};
+  const bool is_number = subscriber.msisdn.find_first_not_of("0123456789") == std::string::npos;
+  if (!is_number || subscriber.msisdn.empty() || subscriber.msisdn.size() > 15)
+    throw fields.wrong("msisdn", "is no E.164 number: up to 15 digits");
+  for (const std::string& alias : subscriber.aliases) {
+    if (alias.empty() || alias.size() > 64)
+      throw fields.wrong("aliases", "has one that is empty or over 64 bytes");
+  }
+  fields.refuse_other_fields();
   return subscriber;
 }
 
 Trunk parse_trunk(const json::value& value, const std::string& where) {
-  Entry entry(value, where);
-  Trunk trunk{.id = entry.number("id"),
-              .domain_id = entry.number("domainId"),
-              .name = entry.text("name"),
-              .targets = entry.texts("targets"),
-              .prefixes = entry.texts("prefixes"),
-              .priority = static_cast<int>(entry.number("priority", 100)),
-              .strip_prefix = entry.text("stripPrefix"),
-              .add_prefix = entry.text("addPrefix"),
-              .latches_to_anyone = entry.flag("latchesToAnyone", false)};
-  for (const std::string& source : entry.texts("sources")) {
+  Fields fields(value, where);
+  Trunk trunk{
+      .id = fields.number("id"),
+      .domain_id = fields.number("domainId"),
+      .name = fields.text("name"),
+      .targets = fields.texts("targets"),
+      .prefixes = fields.texts("prefixes"),
+      .priority = static_cast<int>(std::clamp<std::int64_t>(fields.number("priority", 100), 0, 65535)),
+      .strip_prefix = fields.text("stripPrefix"),
+      .add_prefix = fields.text("addPrefix"),
+      .latches_to_anyone = fields.flag("latchesToAnyone", false)};
+  for (const std::string& source : fields.texts("sources")) {
     const auto network = Network::parse(source);
     if (!network)
-      throw entry.wrong("sources", "has `" + source + "`, which is no address or block such as 192.0.2.0/24");
+      throw fields.wrong("sources",
+                         "has `" + source + "`, which is no address or block such as 192.0.2.0/24");
     trunk.sources.push_back(*network);
   }
   for (const std::string& target : trunk.targets) {
     if (!Endpoint::parse(std::string_view(target).substr(0, target.find(';')), 5060)) {
-      throw entry.wrong("targets", "has `" + target + "`, which is no address such as 192.0.2.7:5060");
+      throw fields.wrong("targets", "has `" + target + "`, which is no address such as 192.0.2.7:5060");
     }
   }
-  entry.refuse_other_fields();
+  fields.refuse_other_fields();
   return trunk;
 }
 
 ApiKey parse_key(const json::value& value, const std::string& where) {
-  Entry entry(value, where);
-  ApiKey key{.id = entry.number("id"), .sha256 = to_lower(entry.text("sha256"))};
-  const std::string plain = entry.text("key");
+  Fields fields(value, where);
+  ApiKey key{
+      .id = fields.number("id"), .name = fields.text("name"), .sha256 = to_lower(fields.text("sha256"))};
+  const std::string plain = fields.text("key");
   if (plain.empty() && key.sha256.size() != 64)
-    throw entry.wrong("key", "or a `sha256` of 64 hex digits is needed");
+    throw fields.wrong("key", "or a `sha256` of 64 hex digits is needed");
   if (!plain.empty()) key.sha256 = hash_of_key(plain);
-  const std::string scope = entry.required_text("scope");
+  const std::string scope = fields.required_text("scope");
   if (scope == "system") {
     key.scope = KeyScope::kSystem;
   } else if (scope == "tenant") {
     key.scope = KeyScope::kTenant;
-    key.tenant_id = entry.number("tenantId");
+    key.tenant_id = fields.number("tenantId");
   } else if (scope == "domain" || scope == "application") {
     key.scope = scope == "domain" ? KeyScope::kDomain : KeyScope::kApplication;
-    key.domain_id = entry.number("domainId");
+    key.domain_id = fields.number("domainId");
   } else {
-    throw entry.wrong("scope", "is none of system, tenant, domain, application");
+    throw fields.wrong("scope", "is none of system, tenant, domain, application");
   }
-  entry.refuse_other_fields();
+  fields.refuse_other_fields();
   return key;
+}
+
+Entry parse_one(Kind kind, const json::value& value, const std::string& where) {
+  switch (kind) {
+    case Kind::kTenant: return parse_tenant(value, where);
+    case Kind::kDomain: return parse_domain(value, where);
+    case Kind::kSubscriber: return parse_subscriber(value, where);
+    case Kind::kTrunk: return parse_trunk(value, where);
+    case Kind::kApiKey: return parse_key(value, where);
+  }
+  throw Wrong("unknown kind of entry");
 }
 
 template <typename Parse>
@@ -183,15 +238,77 @@ void each_entry(const json::object& file, std::string_view list, Parse&& parse) 
     parse(each, std::string(list) + "[" + std::to_string(number++) + "]");
 }
 
+json::array array_of(const std::vector<std::string>& texts) {
+  return json::array(texts.begin(), texts.end());
+}
+
+json::value parsed(const std::string& text) {
+  boost::system::error_code failure;
+  json::value value = json::parse(text, failure);
+  return failure ? json::value(json::object{}) : value;
+}
+
+json::object object_of(const Tenant& tenant) { return {{"id", tenant.id}, {"name", tenant.name}}; }
+
+json::object object_of(const Domain& domain) {
+  return {{"id", domain.id},
+          {"tenantId", domain.tenant_id},
+          {"name", domain.name},
+          {"aliases", array_of(domain.aliases)},
+          {"profile", parsed(domain.profile_json)}};
+}
+
+json::object object_of(const Subscriber& subscriber) {
+  return {{"id", subscriber.id},
+          {"domainId", subscriber.domain_id},
+          {"msisdn", subscriber.msisdn},
+          {"aliases", array_of(subscriber.aliases)},
+          {"active", subscriber.active}};
+}
+
+json::object object_of(const Trunk& trunk) {
+  json::array sources;
+  for (const Network& each : trunk.sources) sources.emplace_back(to_string(each));
+  return {{"id", trunk.id},
+          {"domainId", trunk.domain_id},
+          {"name", trunk.name},
+          {"sources", std::move(sources)},
+          {"targets", array_of(trunk.targets)},
+          {"prefixes", array_of(trunk.prefixes)},
+          {"priority", trunk.priority},
+          {"stripPrefix", trunk.strip_prefix},
+          {"addPrefix", trunk.add_prefix},
+          {"latchesToAnyone", trunk.latches_to_anyone}};
+}
+
+json::object object_of(const ApiKey& key) {
+  json::object object{{"id", key.id}, {"name", key.name}, {"scope", to_string(key.scope)}};
+  if (key.scope == KeyScope::kTenant) object["tenantId"] = key.tenant_id;
+  if (key.scope == KeyScope::kDomain || key.scope == KeyScope::kApplication)
+    object["domainId"] = key.domain_id;
+  return object;
+}
+
 }  // namespace
 
-Result<Directory> parse_directory(std::string_view json_text) {
+std::string_view to_string(KeyScope scope) {
+  switch (scope) {
+    case KeyScope::kSystem: return "system";
+    case KeyScope::kTenant: return "tenant";
+    case KeyScope::kDomain: return "domain";
+    case KeyScope::kApplication: return "application";
+  }
+  return "?";
+}
+
+Result<Change> parse_directory(std::string_view json_text) {
   boost::system::error_code failure;
   const json::value value = json::parse(json_text, failure);
   if (failure) return Error{"the directory file is not JSON: " + failure.message()};
   if (!value.is_object()) return Error{"the directory file is not a JSON object"};
   try {
-    Directory directory;
+    Change change;
+    std::set<std::int64_t> domains;
     const json::object& file = value.as_object();
     for (const auto& member : file) {
       const std::string_view key = member.key();
@@ -200,42 +317,48 @@ Result<Directory> parse_directory(std::string_view json_text) {
         throw Wrong("`" + std::string(key) + "` is none of tenants, domains, subscribers, trunks, apiKeys");
       }
     }
-    each_entry(file, "tenants", [&](const json::value& each, const std::string& where) {
-      Entry entry(each, where);
-      directory.put(Tenant{entry.number("id"), entry.text("name")});
-      entry.refuse_other_fields();
-    });
-    each_entry(file, "domains", [&](const json::value& each, const std::string& where) {
-      directory.put(parse_domain(each, where));
-    });
-    each_entry(file, "subscribers", [&](const json::value& each, const std::string& where) {
-      Subscriber subscriber = parse_subscriber(each, where);
-      if (directory.domain(subscriber.domain_id) == nullptr)
-        throw Wrong(where + ": `domainId` names no domain of this file");
-      directory.put(std::move(subscriber));
-    });
-    each_entry(file, "trunks", [&](const json::value& each, const std::string& where) {
-      Trunk trunk = parse_trunk(each, where);
-      if (directory.domain(trunk.domain_id) == nullptr)
-        throw Wrong(where + ": `domainId` names no domain of this file");
-      directory.put(std::move(trunk));
-    });
-    each_entry(file, "apiKeys", [&](const json::value& each, const std::string& where) {
-      directory.put(parse_key(each, where));
-    });
-    return directory;
+    const auto read = [&](std::string_view list, Kind kind) {
+      each_entry(file, list, [&](const json::value& each, const std::string& where) {
+        Entry entry = parse_one(kind, each, where);
+        if (kind == Kind::kDomain) domains.insert(id_of(entry));
+        const bool is_of_domain = kind == Kind::kSubscriber || kind == Kind::kTrunk;
+        if (is_of_domain && !domains.contains(parent_of(entry)))
+          throw Wrong(where + ": `domainId` names no domain of this file");
+        change.emplace_back(std::move(entry));
+      });
+    };
+    read("tenants", Kind::kTenant);
+    read("domains", Kind::kDomain);
+    read("subscribers", Kind::kSubscriber);
+    read("trunks", Kind::kTrunk);
+    read("apiKeys", Kind::kApiKey);
+    return change;
   } catch (const Wrong& wrong) {
     return Error{wrong.what()};
   }
 }
 
-std::string to_json(const Subscriber& subscriber) {
-  return json::serialize(
-      json::object{{"id", subscriber.id},
-                   {"domainId", subscriber.domain_id},
-                   {"msisdn", subscriber.msisdn},
-                   {"aliases", json::array(subscriber.aliases.begin(), subscriber.aliases.end())},
-                   {"active", subscriber.active}});
+Result<Entry> parse_entry(Kind kind, std::string_view json_text) {
+  boost::system::error_code failure;
+  const json::value value = json::parse(json_text, failure);
+  if (failure) return Error{"it is not JSON: " + failure.message()};
+  try {
+    return parse_one(kind, value, "");
+  } catch (const Wrong& wrong) {
+    return Error{wrong.what()};
+  }
+}
+
+std::string to_json(const Entry& entry) {
+  return std::visit([](const auto& each) { return json::serialize(object_of(each)); }, entry);
+}
+
+std::string to_store_json(const Entry& entry) {
+  const auto* key = std::get_if<ApiKey>(&entry);
+  if (key == nullptr) return to_json(entry);
+  json::object object = object_of(*key);
+  object["sha256"] = key->sha256;
+  return json::serialize(object);
 }
 
 }  // namespace vas::directory

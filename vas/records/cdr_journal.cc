@@ -30,10 +30,12 @@ std::uint32_t checksum(std::string_view kind_and_payload) {
   return crc.checksum();
 }
 
-std::string id_of(std::string_view json_text) {
+std::string field_of(std::string_view json_text, std::string_view field) {
   const auto object = parse_object(json_text);
-  return object ? text_field(*object, "id") : std::string();
+  return object ? text_field(*object, field) : std::string();
 }
+
+std::string id_of(std::string_view json_text) { return field_of(json_text, "id"); }
 
 bool write_all(int descriptor, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -71,6 +73,7 @@ std::set<std::string> ids_in_lines(const std::string& path) {
 struct Recovered {
   std::map<std::string, CallRecord> open;                  // started, never ended
   std::vector<std::pair<std::string, std::string>> ended;  // id and JSON
+  std::set<std::string> sessions;                          // of both
 };
 
 Recovered replay(const std::string& path) {
@@ -82,7 +85,9 @@ Recovered replay(const std::string& path) {
       const std::string id = id_of(entry.payload);
       recovered.open.erase(id);
       recovered.ended.emplace_back(id, entry.payload);
+      recovered.sessions.insert(field_of(entry.payload, "session"));
     } else if (auto draft = parse_draft_json(entry.payload)) {
+      recovered.sessions.insert(draft->session);
       recovered.open.insert_or_assign(draft->id, std::move(*draft));
     }
   }
@@ -120,9 +125,7 @@ std::vector<JournalEntry> decode(std::string_view file, std::size_t& valid_bytes
   return entries;
 }
 
-Result<std::unique_ptr<CdrJournal>> CdrJournal::open(
-    const std::string& folder,
-    const std::function<void(const CallRecord&, const std::string&)>& on_recovered) {
+Result<CdrJournal::Opened> CdrJournal::open(const std::string& folder) {
   const std::string journal_path = folder + "/calls.journal";
   const std::string lines_path = folder + "/records.jsonl";
   const Recovered recovered = replay(journal_path);
@@ -130,21 +133,17 @@ Result<std::unique_ptr<CdrJournal>> CdrJournal::open(
 
   const int lines = ::open(lines_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
   if (lines < 0) return Error{"cannot write " + lines_path + ": " + std::strerror(errno)};
-  const auto add = [&](const CallRecord& record, const std::string& json) {
-    if (known.contains(record.id)) return true;
-    on_recovered(record, json);
-    return write_all(lines, json + "\n");
-  };
+  Opened opened{.sessions = recovered.sessions};
   bool all_written = true;
-  for (const auto& [id, json] : recovered.ended) {
-    CallRecord record;
-    record.id = id;
-    all_written = all_written && add(record, json);
-  }
+  const auto add = [&](const std::string& id, const std::string& json) {
+    if (!known.contains(id)) all_written = all_written && write_all(lines, json + "\n");
+  };
+  for (const auto& [id, json] : recovered.ended) add(id, json);
   for (const auto& [id, draft] : recovered.open) {
     CallRecord record = draft;
     close_after_node_failure(record);
-    all_written = all_written && add(record, to_json(record));
+    add(id, to_json(record));
+    if (!known.contains(id)) opened.closed.push_back(std::move(record));
   }
   if (!all_written || fdatasync(lines) != 0) {
     ::close(lines);
@@ -156,9 +155,9 @@ Result<std::unique_ptr<CdrJournal>> CdrJournal::open(
     ::close(lines);
     return Error{"cannot write " + journal_path + ": " + std::strerror(errno)};
   }
-  std::unique_ptr<CdrJournal> opened(new CdrJournal(journal, lines));
-  opened->thread_ = std::thread([raw = opened.get()] { raw->run(); });
-  pthread_setname_np(opened->thread_.native_handle(), "vas-journal");
+  opened.journal.reset(new CdrJournal(journal, lines));
+  opened.journal->thread_ = std::thread([raw = opened.journal.get()] { raw->run(); });
+  pthread_setname_np(opened.journal->thread_.native_handle(), "vas-journal");
   return opened;
 }
 

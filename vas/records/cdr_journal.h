@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -43,11 +44,9 @@ class CdrJournal {
   static constexpr std::size_t kMaxQueued = 100'000;
   using Done = std::function<void(bool written)>;
 
-  // Opens or makes both files in `folder`, and recovers. `on_recovered` gets the JSON of each record that was
-  // not in records.jsonl yet, oldest first, before this returns.
-  static Result<std::unique_ptr<CdrJournal>> open(
-      const std::string& folder,
-      const std::function<void(const CallRecord&, const std::string&)>& on_recovered);
+  struct Opened;
+  // Opens or makes both files in `folder`, and recovers what a dead process left open.
+  static Result<Opened> open(const std::string& folder);
   ~CdrJournal();  // writes what is queued
 
   void start(const CallRecord& record, Done done);
@@ -71,6 +70,12 @@ class CdrJournal {
   std::vector<Queued> queue_;
   bool is_stopping_ = false;
   std::thread thread_;
+};
+
+struct CdrJournal::Opened {
+  std::unique_ptr<CdrJournal> journal;
+  std::vector<CallRecord> closed;  // calls that had no record, oldest first; records.jsonl has them now
+  std::set<std::string> sessions;  // tokens of all calls of the process before
 };
 
 }  // namespace vas::records

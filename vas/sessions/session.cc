@@ -50,6 +50,13 @@ json::object object_of(const Session& session, bool with_routing) {
   return object;
 }
 
+Status status_by_name(std::string_view name) {
+  for (const Status each : {Status::kProcessing, Status::kRinging, Status::kConnected}) {
+    if (name == to_string(each)) return each;
+  }
+  return Status::kNew;
+}
+
 }  // namespace
 
 std::string_view to_string(Direction direction) {
@@ -87,6 +94,7 @@ std::string to_store_json(const Session& session) {
   object["msisdn"] = session.msisdn;
   object["tokenFree"] = session.token_state == TokenState::kFree;
   object["eventsSent"] = session.events_sent;
+  object["expiresAt"] = session.expires_at.time_since_epoch().count();
   return json::serialize(object);
 }
 
@@ -108,7 +116,10 @@ std::optional<Session> parse_store_json(std::string_view text) {
   session.time_limit_s = integer_field(object, "timeLimit");
   session.created_at = time_field(object, "createdAt").value_or(WallTime{});
   session.modified_at = time_field(object, "modifiedAt").value_or(WallTime{});
+  session.expires_at = time_field(object, "expiresAt").value_or(session.created_at);
   session.call_start = time_field(object, "callStartTime");
+  session.call_answer = time_field(object, "callAnswerTime");
+  session.status = status_by_name(text_field(object, "status"));
   session.callback = text_field(object, "callback");
   session.node = text_field(object, "node");
   session.events_sent = integer_field(object, "eventsSent").value_or(0);
@@ -117,6 +128,12 @@ std::optional<Session> parse_store_json(std::string_view text) {
       is_free != nullptr && is_free->is_bool() && is_free->as_bool() ? TokenState::kFree : TokenState::kUsed;
   if (const json::value* routing = object.if_contains("routing"))
     session.routing_json = json::serialize(*routing);
+  if (const json::value* ids = object.if_contains("callIds"); ids != nullptr && ids->is_array()) {
+    for (const json::value& each : ids->as_array()) {
+      if (each.is_string()) session.call_ids.emplace_back(each.as_string());
+    }
+  }
+  session.last_error = text_field(object, "lastError");
   if (session.token.empty() || session.id == 0) return {};
   return session;
 }

@@ -35,6 +35,7 @@ struct Session {
   std::optional<std::int64_t> time_limit_s;
   WallTime created_at{};
   WallTime modified_at{};
+  WallTime expires_at{};  // unless it is dialled before
   std::optional<WallTime> call_start;
   std::optional<WallTime> call_answer;
   std::optional<WallTime> call_end;
@@ -48,6 +49,14 @@ struct Session {
   // Not part of the object that the API shows.
   TokenState token_state = TokenState::kFree;
   std::int64_t events_sent = 0;  // callbacks so far: makes eventId unique and monotonic
+};
+
+// Which sessions a list shows.
+struct SessionFilter {
+  std::int64_t domain_id = 0;
+  std::string status;     // empty: any
+  std::string direction;  // empty: any
+  std::string msisdn;     // empty: any
 };
 
 // The object of the API. Lists leave `routing` out.

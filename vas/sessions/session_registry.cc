@@ -7,10 +7,14 @@ namespace vas::sessions {
 
 Session* SessionRegistry::add(Session session) {
   if (sessions_.size() >= kMaxSessions) return nullptr;
-  next_id_ = std::max(next_id_, session.id + 1);
+  last_id_ = std::max(last_id_, session.id);
   const std::string token = session.token;
   const auto [entry, is_new] = sessions_.try_emplace(token, Entry{std::move(session), {}});
-  return is_new ? &entry->second.session : nullptr;
+  if (!is_new) return nullptr;
+  const Session& added = entry->second.session;
+  ++per_domain_[added.domain_id];
+  expiries_.emplace(added.expires_at, token);
+  return &entry->second.session;
 }
 
 Session* SessionRegistry::find(std::string_view token) {
@@ -20,27 +24,38 @@ Session* SessionRegistry::find(std::string_view token) {
 
 void SessionRegistry::remove(std::string_view token) {
   wake(token, PollOutcome::kGone);
-  sessions_.erase(std::string(token));
+  const auto found = sessions_.find(std::string(token));
+  if (found == sessions_.end()) return;
+  const Session& session = found->second.session;
+  const auto domain = per_domain_.find(session.domain_id);
+  if (--domain->second == 0) per_domain_.erase(domain);
+  expiries_.erase({session.expires_at, session.token});
+  sessions_.erase(found);
 }
 
-std::vector<const Session*> SessionRegistry::of_domain(std::int64_t domain_id) const {
-  std::vector<const Session*> found;
-  for (const auto& [token, entry] : sessions_) {
-    if (entry.session.domain_id == domain_id) found.push_back(&entry.session);
-  }
-  std::sort(found.begin(), found.end(), [](const Session* a, const Session* b) { return a->id < b->id; });
-  return found;
+std::size_t SessionRegistry::size_of_domain(std::int64_t domain_id) const {
+  const auto found = per_domain_.find(domain_id);
+  return found == per_domain_.end() ? 0 : found->second;
 }
 
-std::vector<std::string> SessionRegistry::expired(WallTime now,
-                                                  const std::function<Duration(const Session&)>& ttl) const {
+std::vector<std::string> SessionRegistry::take_expired(WallTime now) {
   std::vector<std::string> tokens;
-  for (const auto& [token, entry] : sessions_) {
-    const Session& session = entry.session;
-    const bool was_dialled = session.token_state != TokenState::kFree || !session.call_ids.empty();
-    if (!was_dialled && now - session.created_at >= ttl(session)) tokens.push_back(token);
+  while (!expiries_.empty() && expiries_.begin()->first <= now) {
+    const std::string token = expiries_.begin()->second;
+    expiries_.erase(expiries_.begin());
+    const Session* session = find(token);
+    const bool was_dialled =
+        session == nullptr || session->token_state != TokenState::kFree || !session->call_ids.empty();
+    if (!was_dialled) tokens.push_back(token);
   }
   return tokens;
+}
+
+std::int64_t SessionRegistry::next_id(WallTime now) {
+  const auto microseconds =
+      std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count();
+  last_id_ = std::max(last_id_ + 1, microseconds);
+  return last_id_;
 }
 
 std::optional<std::uint64_t> SessionRegistry::wait(std::string_view token, Waiter waiter) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -32,10 +33,13 @@ class SessionRegistry {
   Session* find(std::string_view token);
   void remove(std::string_view token);  // its waiters get kGone
 
-  std::vector<const Session*> of_domain(std::int64_t domain_id) const;
   std::size_t size() const { return sessions_.size(); }
-  std::vector<std::string> expired(WallTime now, const std::function<Duration(const Session&)>& ttl) const;
-  std::int64_t next_id() { return next_id_++; }
+  std::size_t size_of_domain(std::int64_t domain_id) const;
+  std::size_t waiting() const { return waiting_; }
+  // Tokens of sessions whose time is over and that nobody dialled. Costs as much as it finds.
+  std::vector<std::string> take_expired(WallTime now);
+  // Grows from one process to the next too, so that an id never comes again. Below 2^53: JSON keeps it whole.
+  std::int64_t next_id(WallTime now);
 
   // Returns a ticket for leave(), or nothing when there are too many.
   std::optional<std::uint64_t> wait(std::string_view token, Waiter waiter);
@@ -48,8 +52,10 @@ class SessionRegistry {
     std::map<std::uint64_t, Waiter> waiters;
   };
   std::unordered_map<std::string, Entry> sessions_;
+  std::set<std::pair<WallTime, std::string>> expiries_;  // of sessions not dialled yet, when last looked at
+  std::unordered_map<std::int64_t, std::size_t> per_domain_;
   std::size_t waiting_ = 0;
-  std::int64_t next_id_ = 1;
+  std::int64_t last_id_ = 0;
   std::uint64_t next_ticket_ = 1;
 };
 

@@ -5,30 +5,121 @@
 #include <soci/sqlite3/soci-sqlite3.h>
 
 #include <algorithm>
-#include <array>
 
 #include "vas/base/log.h"
+#include "vas/store/event_row.h"
+#include "vas/store/schema.h"
 
 namespace vas::store {
 namespace {
 
-// Each step brings the schema from its index to the next version.
-constexpr std::array kMigrations = {
-    "CREATE TABLE sessions (token TEXT PRIMARY KEY NOT NULL, body TEXT NOT NULL) WITHOUT ROWID",
+constexpr auto kRetryPause = std::chrono::milliseconds(200);
+
+// The statements of the writer, prepared once, and the variables that they are bound to.
+class Statements {
+ public:
+  explicit Statements(soci::session& database)
+      : save_session_((database.prepare
+                           << "INSERT INTO sessions (id, domain_id, token, body) VALUES (:id, :d, :t, :b) "
+                              "ON CONFLICT (id) DO UPDATE SET body = excluded.body",
+                       soci::use(id_), soci::use(parent_), soci::use(text_), soci::use(body_))),
+        remove_session_((database.prepare << "DELETE FROM sessions WHERE id = :id", soci::use(id_))),
+        save_event_((database.prepare
+                         << "INSERT INTO events (id, token, number, domain_id, url, body, created_at, "
+                            "tries, next_try_at, last_error, is_dead) VALUES "
+                            "(:id, :t, :n, :d, :u, :b, :c, :r, :x, :e, :dead) ON CONFLICT (id) DO UPDATE SET "
+                            "tries = excluded.tries, next_try_at = excluded.next_try_at, "
+                            "last_error = excluded.last_error, is_dead = excluded.is_dead",
+                     soci::use(text_), soci::use(token_), soci::use(id_), soci::use(parent_), soci::use(url_),
+                     soci::use(body_), soci::use(created_at_), soci::use(tries_), soci::use(next_try_at_),
+                     soci::use(error_), soci::use(is_dead_))),
+        remove_event_((database.prepare << "DELETE FROM events WHERE id = :id", soci::use(text_))),
+        forget_dead_events_(
+            (database.prepare << "DELETE FROM events WHERE is_dead = 1 AND created_at < :before",
+             soci::use(created_at_))),
+        save_entry_(
+            (database.prepare
+                 << "INSERT INTO directory (kind, id, parent, body) VALUES (:k, :i, :p, :b) ON "
+                    "CONFLICT (kind, id) DO UPDATE SET parent = excluded.parent, body = excluded.body",
+             soci::use(text_), soci::use(id_), soci::use(parent_), soci::use(body_))),
+        remove_entry_((database.prepare << "DELETE FROM directory WHERE kind = :k AND id = :i",
+                       soci::use(text_), soci::use(id_))),
+        set_counter_((database.prepare
+                          << "INSERT INTO counters (name, value) VALUES (:n, :v) ON CONFLICT (name) DO "
+                             "UPDATE SET value = excluded.value",
+                      soci::use(text_), soci::use(id_))) {}
+
+  void write(const Transaction::Row& row) {
+    std::visit([this](const auto& each) { write_one(each); }, row);
+  }
+
+ private:
+  void write_one(const sessions::Session& session) {
+    id_ = session.id;
+    parent_ = session.domain_id;
+    text_ = session.token;
+    body_ = to_store_json(session);
+    save_session_.execute(true);
+  }
+  void write_one(const Transaction::RemoveSession& removal) {
+    id_ = removal.id;
+    remove_session_.execute(true);
+  }
+  void write_one(const webhooks::Event& event) { write_event(event, 0); }
+  void write_one(const Transaction::BuryEvent& burial) { write_event(burial.event, 1); }
+  void write_one(const Transaction::RemoveEvent& removal) {
+    text_ = removal.id;
+    remove_event_.execute(true);
+  }
+  void write_one(const Transaction::ForgetDeadEvents& all) {
+    created_at_ = all.created_before.time_since_epoch().count();
+    forget_dead_events_.execute(true);
+  }
+  void write_one(const directory::Entry& entry) {
+    text_ = to_string(kind_of(entry));
+    id_ = id_of(entry);
+    parent_ = parent_of(entry);
+    body_ = to_store_json(entry);
+    save_entry_.execute(true);
+  }
+  void write_one(const directory::Removal& removal) {
+    text_ = to_string(removal.kind);
+    id_ = removal.id;
+    remove_entry_.execute(true);
+  }
+  void write_one(const Transaction::SetCounter& counter) {
+    text_ = counter.name;
+    id_ = counter.value;
+    set_counter_.execute(true);
+  }
+  void write_event(const webhooks::Event& event, int is_dead) {
+    text_ = event.id;
+    token_ = event.token;
+    id_ = event.number;
+    parent_ = event.domain_id;
+    url_ = event.url;
+    body_ = event.body;
+    created_at_ = event.created_at.time_since_epoch().count();
+    tries_ = event.tries;
+    next_try_at_ = event.next_try_at.time_since_epoch().count();
+    error_ = event.last_error;
+    is_dead_ = is_dead;
+    save_event_.execute(true);
+  }
+
+  std::int64_t id_ = 0, parent_ = 0, created_at_ = 0, next_try_at_ = 0;
+  int tries_ = 0, is_dead_ = 0;
+  std::string text_, token_, url_, body_, error_;
+  soci::statement save_session_, remove_session_, save_event_, remove_event_, forget_dead_events_,
+      save_entry_, remove_entry_, set_counter_;
 };
 
-void migrate(soci::session& database) {
-  int version = 0;
-  database << "PRAGMA user_version", soci::into(version);
-  for (auto step = static_cast<std::size_t>(version); step < kMigrations.size(); ++step) {
-    soci::transaction transaction(database);
-    database << kMigrations[step];
-    database << "PRAGMA user_version = " << step + 1;
-    transaction.commit();
-  }
-}
-
 }  // namespace
+
+Transaction& Transaction::apply(const directory::Change& change) {
+  for (const auto& each : change) std::visit([this](const auto& row) { add(row); }, each);
+  return *this;
+}
 
 Result<std::unique_ptr<Store>> Store::open(const std::string& path, Post post) {
   try {
@@ -37,14 +128,16 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& path, Post post) {
     *database << "PRAGMA journal_mode = WAL", soci::into(mode);
     *database << "PRAGMA synchronous = FULL";
     migrate(*database);
-    return std::unique_ptr<Store>(new Store(std::move(database), std::move(post)));
+    auto queries = QueryPool::open(path, post);
+    if (!queries) return Error{queries.error()};
+    return std::unique_ptr<Store>(new Store(std::move(database), std::move(*queries), std::move(post)));
   } catch (const soci::soci_error& failure) {
     return Error{"cannot open the store " + path + ": " + failure.what()};
   }
 }
 
-Store::Store(std::unique_ptr<soci::session> database, Post post)
-    : database_(std::move(database)), post_(std::move(post)) {
+Store::Store(std::unique_ptr<soci::session> database, std::unique_ptr<QueryPool> queries, Post post)
+    : database_(std::move(database)), queries_(std::move(queries)), post_(std::move(post)) {
   thread_ = std::thread([this] { run(); });
   pthread_setname_np(thread_.native_handle(), "vas-store");
 }
@@ -58,59 +151,53 @@ Store::~Store() {
   thread_.join();
 }
 
-void Store::save(const sessions::Session& session, Done done) {
-  enqueue({session.token, sessions::to_store_json(session), std::move(done)});
-}
-
-void Store::remove(const std::string& token, Done done) { enqueue({token, {}, std::move(done)}); }
-
-void Store::enqueue(Write write) {
+void Store::commit(Transaction transaction, Urgency urgency, Done done) {
   {
     const std::lock_guard lock(mutex_);
-    const bool is_full = queue_.size() >= kMaxQueued && write.done;
-    if (!is_full) {
-      queue_.push_back(std::move(write));
+    if (urgency == Urgency::kMustLast || queue_.size() < kMaxQueued) {
+      queue_.push_back({std::move(transaction), urgency, std::move(done)});
       wakeup_.notify_one();
       return;
     }
   }
-  post_([done = std::move(write.done)] { done(false); });
+  post_([done = std::move(done)] { done(false); });
+}
+
+std::vector<Store::Queued> Store::next_batch() {
+  std::vector<Queued> batch;
+  std::unique_lock lock(mutex_);
+  wakeup_.wait(lock, [this] { return is_stopping_ || !queue_.empty(); });
+  const auto count = static_cast<std::ptrdiff_t>(std::min(queue_.size(), kMaxBatch));
+  batch.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(queue_.begin() + count));
+  queue_.erase(queue_.begin(), queue_.begin() + count);
+  return batch;
 }
 
 void Store::run() {
   for (;;) {
-    std::vector<Write> batch;
-    {
+    std::vector<Queued> batch = next_batch();
+    if (batch.empty()) return;
+    const bool committed = write(batch);
+    if (!committed) {
+      keep_what_must_last(batch);
       std::unique_lock lock(mutex_);
-      wakeup_.wait(lock, [this] { return is_stopping_ || !queue_.empty(); });
-      if (queue_.empty()) return;
-      const auto count = static_cast<std::ptrdiff_t>(std::min(queue_.size(), kMaxBatch));
-      batch.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(queue_.begin() + count));
-      queue_.erase(queue_.begin(), queue_.begin() + count);
-    }
-    const bool committed = commit(batch);
-    post_([batch = std::move(batch), committed] {
-      for (const Write& write : batch) {
-        if (write.done) write.done(committed);
+      if (is_stopping_) {
+        log::error("", "{} writes could not be stored before the end", queue_.size());
+        queue_.clear();
+      } else {
+        wakeup_.wait_for(lock, kRetryPause, [this] { return is_stopping_; });
       }
-    });
+    }
+    complete(std::move(batch), committed);
   }
 }
 
-bool Store::commit(const std::vector<Write>& batch) {
+bool Store::write(const std::vector<Queued>& batch) {
   try {
     soci::transaction transaction(*database_);
-    std::string token;
-    std::string body;
-    soci::statement save = (database_->prepare << "INSERT INTO sessions (token, body) VALUES (:token, :body) "
-                                                  "ON CONFLICT (token) DO UPDATE SET body = excluded.body",
-                            soci::use(token), soci::use(body));
-    soci::statement remove =
-        (database_->prepare << "DELETE FROM sessions WHERE token = :token", soci::use(token));
-    for (const Write& write : batch) {
-      token = write.token;
-      body = write.body;
-      (body.empty() ? remove : save).execute(true);
+    Statements statements(*database_);
+    for (const Queued& each : batch) {
+      for (const Transaction::Row& row : each.transaction.rows()) statements.write(row);
     }
     transaction.commit();
     return true;
@@ -120,16 +207,51 @@ bool Store::commit(const std::vector<Write>& batch) {
   }
 }
 
-Result<std::vector<sessions::Session>> Store::load_sessions() {
-  try {
-    std::vector<sessions::Session> sessions;
-    soci::rowset<std::string> rows = (database_->prepare << "SELECT body FROM sessions");
-    for (const std::string& body : rows) {
-      if (auto session = sessions::parse_store_json(body)) sessions.push_back(std::move(*session));
+// Back to the front of the queue, in their order; `batch` keeps those that are told of the failure.
+void Store::keep_what_must_last(std::vector<Queued>& batch) {
+  const auto kept = std::stable_partition(
+      batch.begin(), batch.end(), [](const Queued& each) { return each.urgency == Urgency::kMayFail; });
+  const std::lock_guard lock(mutex_);
+  queue_.insert(queue_.begin(), std::make_move_iterator(kept), std::make_move_iterator(batch.end()));
+  batch.erase(kept, batch.end());
+}
+
+void Store::complete(std::vector<Queued> batch, bool committed) {
+  post_([batch = std::move(batch), committed] {
+    for (const Queued& each : batch) {
+      if (each.done) each.done(committed);
     }
-    return sessions;
-  } catch (const soci::soci_error& failure) {
-    return Error{std::string("cannot read the sessions of the store: ") + failure.what()};
+  });
+}
+
+Result<Store::Contents> Store::load() {
+  try {
+    Contents contents;
+    soci::rowset<std::string> sessions = (database_->prepare << "SELECT body FROM sessions ORDER BY id");
+    for (const std::string& body : sessions) {
+      if (auto session = sessions::parse_store_json(body)) contents.sessions.push_back(std::move(*session));
+    }
+    soci::rowset<soci::row> events =
+        (database_->prepare << "SELECT " << kEventColumns
+                            << " FROM events WHERE is_dead = 0 ORDER BY token, number");
+    for (const soci::row& row : events) contents.events.push_back(event_of(row));
+    soci::rowset<soci::row> entries = (database_->prepare << "SELECT kind, body FROM directory");
+    for (const soci::row& row : entries) {
+      using directory::Kind;
+      const auto name = row.get<std::string>(0);
+      for (const Kind kind : {Kind::kTenant, Kind::kDomain, Kind::kSubscriber, Kind::kTrunk, Kind::kApiKey}) {
+        if (name != to_string(kind)) continue;
+        auto entry = directory::parse_entry(kind, row.get<std::string>(1));
+        if (!entry) return Error{"the store holds a " + name + " that cannot be read: " + entry.error()};
+        contents.directory.emplace_back(std::move(*entry));
+      }
+    }
+    soci::rowset<soci::row> counters = (database_->prepare << "SELECT name, value FROM counters");
+    for (const soci::row& row : counters)
+      contents.counters.emplace_back(row.get<std::string>(0), row.get<long long>(1));
+    return contents;
+  } catch (const std::exception& failure) {  // soci's own, or a column of another type
+    return Error{std::string("cannot read the store: ") + failure.what()};
   }
 }
 

@@ -1,16 +1,23 @@
-// What must outlive the process, in SQL: sessions. Written by one thread, whatever is queued in one commit.
+// What must outlive the process, in SQL: sessions, callbacks that wait, the directory. Written by one thread,
+// whatever is queued in one commit; lists are read by a pool of its own.
 #pragma once
 
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
+#include <variant>
 #include <vector>
 
 #include "vas/base/result.h"
+#include "vas/directory/directory.h"
 #include "vas/sessions/session.h"
+#include "vas/store/query_pool.h"
+#include "vas/webhooks/event.h"
 
 namespace soci {
 class session;
@@ -18,11 +25,58 @@ class session;
 
 namespace vas::store {
 
-// Threads: save and remove from control; completions are posted through the function given to open().
-// Bounds:  kMaxQueued writes wait; beyond them a write with a completion fails at once. Those without one
-// (changes of
-//          sessions that were acknowledged before) are always taken: a session has one row, and their number
-//          is bounded.
+// Changes that are committed together or not at all.
+class Transaction {
+ public:
+  struct RemoveSession {
+    std::int64_t id;
+  };
+  struct RemoveEvent {
+    std::string id;
+  };
+  struct BuryEvent {  // given up: it waits among the dead letters for a replay
+    webhooks::Event event;
+  };
+  struct ForgetDeadEvents {
+    WallTime created_before;
+  };
+  struct SetCounter {
+    std::string name;
+    std::int64_t value;
+  };
+  using Row = std::variant<sessions::Session, RemoveSession, webhooks::Event, RemoveEvent, BuryEvent,
+                           ForgetDeadEvents, directory::Entry, directory::Removal, SetCounter>;
+
+  Transaction& save(const sessions::Session& session) { return add(session); }
+  Transaction& remove(const sessions::Session& session) { return add(RemoveSession{session.id}); }
+  Transaction& save(const webhooks::Event& event) { return add(event); }
+  Transaction& remove_event(const std::string& id) { return add(RemoveEvent{id}); }
+  Transaction& bury(const webhooks::Event& event) { return add(BuryEvent{event}); }
+  Transaction& forget_dead_events(WallTime created_before) { return add(ForgetDeadEvents{created_before}); }
+  Transaction& apply(const directory::Change& change);
+  Transaction& set_counter(const std::string& name, std::int64_t value) {
+    return add(SetCounter{name, value});
+  }
+  const std::vector<Row>& rows() const { return rows_; }
+
+ private:
+  Transaction& add(Row row) {
+    rows_.push_back(std::move(row));
+    return *this;
+  }
+  std::vector<Row> rows_;
+};
+
+// What happens to a transaction when the database fails, or too many wait.
+enum class Urgency {
+  kMayFail,   // `done(false)`: whoever asked is told, and nothing changed
+  kMustLast,  // of what was acknowledged before: it stays queued until the database takes it
+};
+
+// Threads: control only; completions are posted through the function given to open(), in the order of commit.
+// Bounds:  kMaxQueued transactions that may fail wait; one more fails at once. Those that must last are
+// always
+//          taken: they belong to sessions and callbacks, whose numbers are bounded.
 class Store {
  public:
   static constexpr std::size_t kMaxQueued = 200'000;
@@ -35,29 +89,38 @@ class Store {
   static Result<std::unique_ptr<Store>> open(const std::string& path, Post post);
   ~Store();  // commits what is queued
 
-  void save(const sessions::Session& session, Done done = {});
-  void remove(const std::string& token, Done done = {});
+  void commit(Transaction transaction, Urgency urgency, Done done = {});
+  QueryPool& queries() { return *queries_; }
 
   // Before anything is queued: what an earlier process left.
-  Result<std::vector<sessions::Session>> load_sessions();
+  struct Contents {
+    std::vector<sessions::Session> sessions;
+    std::vector<webhooks::Event> events;  // by session and number
+    directory::Change directory;
+    std::vector<std::pair<std::string, std::int64_t>> counters;
+  };
+  Result<Contents> load();
 
  private:
-  struct Write {
-    std::string token;
-    std::string body;  // empty: remove
+  struct Queued {
+    Transaction transaction;
+    Urgency urgency = Urgency::kMayFail;
     Done done;
   };
 
-  Store(std::unique_ptr<soci::session> database, Post post);
+  Store(std::unique_ptr<soci::session> database, std::unique_ptr<QueryPool> queries, Post post);
   void run();
-  bool commit(const std::vector<Write>& batch);
-  void enqueue(Write write);
+  std::vector<Queued> next_batch();
+  bool write(const std::vector<Queued>& batch);
+  void complete(std::vector<Queued> batch, bool committed);
+  void keep_what_must_last(std::vector<Queued>& batch);
 
   std::unique_ptr<soci::session> database_;
+  std::unique_ptr<QueryPool> queries_;
   const Post post_;
   std::mutex mutex_;
   std::condition_variable wakeup_;
-  std::vector<Write> queue_;
+  std::vector<Queued> queue_;
   bool is_stopping_ = false;
   std::thread thread_;
 };

@@ -2,7 +2,18 @@
 
 #include <curl/curl.h>
 #include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+
+#include "vas/base/check.h"
+#include "vas/base/clock.h"
+#include "vas/webhooks/outbox.h"
 #include "vas/webhooks/signature.h"
 
 namespace vas::webhooks {
@@ -10,34 +21,137 @@ namespace {
 
 constexpr long kConnectTimeoutMs = 5'000;
 constexpr long kTotalTimeoutMs = 10'000;
-constexpr std::size_t kMaxAnswerBytes = 64 * 1024;
-
-// The body of an answer means nothing to us; one without end is cut.
-std::size_t drop_body(char*, std::size_t size, std::size_t count, void* received) {
-  auto& bytes = *static_cast<std::size_t*>(received);
-  bytes += size * count;
-  return bytes > kMaxAnswerBytes ? 0 : size * count;
-}
+constexpr long kIdleConnections = 1024;
+constexpr int kEventsAtOnce = 128;
 
 }  // namespace
 
+// What curl's multi interface needs of an event loop: its sockets in an epoll set, and one timer.
+class WebhookClient::Loop {
+ public:
+  Loop()
+      : multi_(curl_multi_init()),
+        epoll_(epoll_create1(EPOLL_CLOEXEC)),
+        wakeup_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+    VAS_CHECK(multi_ != nullptr && epoll_ >= 0 && wakeup_ >= 0, "no descriptor is left to start with");
+    watch(wakeup_, EPOLLIN, EPOLL_CTL_ADD);
+    curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
+    curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, on_timer);
+    curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
+    curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, kIdleConnections);
+  }
+  ~Loop() {
+    curl_multi_cleanup(multi_);
+    close(wakeup_);
+    close(epoll_);
+  }
+  CURLM* multi() { return multi_; }
+  void wake() {
+    const std::uint64_t one = 1;
+    (void)!write(wakeup_, &one, sizeof one);
+  }
+  // Waits for sockets, the timer or wake(), and lets curl work.
+  void turn() {
+    std::array<epoll_event, kEventsAtOnce> events{};
+    const int count = epoll_wait(epoll_, events.data(), kEventsAtOnce, milliseconds_left());
+    int running = 0;
+    for (int i = 0; i < count; ++i) {
+      const epoll_event& event = events[static_cast<std::size_t>(i)];
+      if (event.data.fd == wakeup_) {
+        std::uint64_t ignored = 0;
+        (void)!read(wakeup_, &ignored, sizeof ignored);
+        continue;
+      }
+      const int what = ((event.events & EPOLLIN) != 0 ? CURL_CSELECT_IN : 0) |
+                       ((event.events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
+                       ((event.events & (EPOLLERR | EPOLLHUP)) != 0 ? CURL_CSELECT_ERR : 0);
+      curl_multi_socket_action(multi_, event.data.fd, what, &running);
+    }
+    if (deadline_ && monotonic_now() >= *deadline_) {
+      deadline_.reset();
+      curl_multi_socket_action(multi_, CURL_SOCKET_TIMEOUT, 0, &running);
+    }
+  }
+
+ private:
+  static int on_socket(CURL*, curl_socket_t socket, int what, void* self, void* is_known) {
+    auto* loop = static_cast<Loop*>(self);
+    if (what == CURL_POLL_REMOVE) {
+      epoll_ctl(loop->epoll_, EPOLL_CTL_DEL, socket, nullptr);
+      return 0;
+    }
+    const std::uint32_t events = ((what & CURL_POLL_IN) != 0 ? std::uint32_t{EPOLLIN} : 0u) |
+                                 ((what & CURL_POLL_OUT) != 0 ? std::uint32_t{EPOLLOUT} : 0u);
+    loop->watch(socket, events, is_known != nullptr ? EPOLL_CTL_MOD : EPOLL_CTL_ADD);
+    curl_multi_assign(loop->multi_, socket, loop);
+    return 0;
+  }
+  static int on_timer(CURLM*, long milliseconds, void* self) {
+    auto* loop = static_cast<Loop*>(self);
+    loop->deadline_.reset();
+    if (milliseconds >= 0) loop->deadline_ = monotonic_now() + std::chrono::milliseconds(milliseconds);
+    return 0;
+  }
+  void watch(int descriptor, std::uint32_t what, int operation) {
+    epoll_event event{};
+    event.events = what;
+    event.data.fd = descriptor;
+    epoll_ctl(epoll_, operation, descriptor, &event);
+  }
+  int milliseconds_left() const {
+    if (!deadline_) return -1;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline_ - monotonic_now()).count();
+    return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
+  }
+
+  CURLM* multi_;
+  const int epoll_;
+  const int wakeup_;
+  std::optional<Time> deadline_;
+};
+
 struct WebhookClient::Transfer {
+  const AddressGuard* guard = nullptr;
   WebhookRequest request;
+  std::string endpoint;
   Done done;
   CURL* easy = nullptr;
   curl_slist* headers = nullptr;
-  std::size_t received = 0;
+  std::string received;
+  std::string refused;  // the address that the guard forbade
 
   ~Transfer() {
     if (easy != nullptr) curl_easy_cleanup(easy);
     curl_slist_free_all(headers);
   }
   void add_header(const std::string& line) { headers = curl_slist_append(headers, line.c_str()); }
+
+  // An answer without end is cut; where nobody wants the body it is only counted.
+  static std::size_t on_body(char* bytes, std::size_t size, std::size_t count, void* self) {
+    auto& received = static_cast<Transfer*>(self)->received;
+    if (received.size() + size * count > kMaxAnswerBytes) return 0;
+    received.append(bytes, size * count);
+    return size * count;
+  }
+  // Called with the very address that is connected to next: no second look-up can put another in its place.
+  static curl_socket_t on_connect(void* self, curlsocktype, curl_sockaddr* address) {
+    auto* transfer = static_cast<Transfer*>(self);
+    sockaddr_storage storage{};
+    std::memcpy(&storage, &address->addr, std::min<std::size_t>(address->addrlen, sizeof storage));
+    const auto endpoint = Endpoint::from_sockaddr(storage);
+    if (!endpoint || !transfer->guard->lets_through(endpoint->address)) {
+      transfer->refused = endpoint ? to_string(endpoint->address) : "its address";
+      return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  }
 };
 
-WebhookClient::WebhookClient(Post post) : post_(std::move(post)) {
+WebhookClient::WebhookClient(AddressGuard guard, Post post)
+    : guard_(std::move(guard)), post_(std::move(post)) {
   curl_global_init(CURL_GLOBAL_DEFAULT);
-  multi_ = curl_multi_init();
+  loop_ = std::make_unique<Loop>();
   thread_ = std::thread([this] { run(); });
   pthread_setname_np(thread_.native_handle(), "vas-webhooks");
 }
@@ -47,27 +161,37 @@ WebhookClient::~WebhookClient() {
     const std::lock_guard lock(mutex_);
     is_stopping_ = true;
   }
-  curl_multi_wakeup(static_cast<CURLM*>(multi_));
+  loop_->wake();
   thread_.join();
-  for (const auto& [easy, transfer] : running_) curl_multi_remove_handle(static_cast<CURLM*>(multi_), easy);
+  for (const auto& [easy, transfer] : running_) curl_multi_remove_handle(loop_->multi(), easy);
   running_.clear();
-  curl_multi_cleanup(static_cast<CURLM*>(multi_));
+}
+
+bool WebhookClient::admit(const std::string& endpoint) {
+  if (under_way_ >= kMaxQueued) return false;
+  std::size_t& of_endpoint = per_endpoint_[endpoint];
+  if (of_endpoint >= kMaxPerEndpoint) return false;
+  ++of_endpoint;
+  ++under_way_;
+  return true;
 }
 
 void WebhookClient::post(WebhookRequest request, Done done) {
   {
+    std::string endpoint = endpoint_of(request.url);
     const std::lock_guard lock(mutex_);
-    if (under_way_ < kMaxQueued) {
+    if (admit(endpoint)) {
       auto transfer = std::make_unique<Transfer>();
+      transfer->guard = &guard_;
       transfer->request = std::move(request);
+      transfer->endpoint = std::move(endpoint);
       transfer->done = std::move(done);
       waiting_.push_back(std::move(transfer));
-      ++under_way_;
-      curl_multi_wakeup(static_cast<CURLM*>(multi_));
+      loop_->wake();
       return;
     }
   }
-  post_([done = std::move(done)] { done(0); });
+  post_([done = std::move(done)] { done({.error = "too many requests to this endpoint are under way"}); });
 }
 
 void WebhookClient::run() {
@@ -79,21 +203,11 @@ void WebhookClient::run() {
       fresh.swap(waiting_);
     }
     for (auto& transfer : fresh) begin(std::move(transfer));
-
-    auto* multi = static_cast<CURLM*>(multi_);
-    int running = 0;
-    curl_multi_perform(multi, &running);
+    loop_->turn();
     int left = 0;
-    while (CURLMsg* message = curl_multi_info_read(multi, &left)) {
-      if (message->msg != CURLMSG_DONE) continue;
-      long status = 0;
-      curl_easy_getinfo(message->easy_handle, CURLINFO_RESPONSE_CODE, &status);
-      finish(message->easy_handle,
-             message->data.result == CURLE_OK || message->data.result == CURLE_WRITE_ERROR
-                 ? static_cast<int>(status)
-                 : 0);
+    while (CURLMsg* message = curl_multi_info_read(loop_->multi(), &left)) {
+      if (message->msg == CURLMSG_DONE) finish(message->easy_handle, message->data.result);
     }
-    curl_multi_poll(multi, nullptr, 0, 1000, nullptr);
   }
 }
 
@@ -104,6 +218,7 @@ void WebhookClient::begin(std::unique_ptr<Transfer> transfer) {
   const auto timestamp = std::to_string(
       std::chrono::duration_cast<std::chrono::seconds>(request.timestamp.time_since_epoch()).count());
   transfer->add_header("Content-Type: application/json");
+  transfer->add_header("Expect:");  // bodies are small: no round trip to ask whether they may come
   transfer->add_header("webhook-id: " + request.id);
   transfer->add_header("webhook-timestamp: " + timestamp);
   if (!request.secret.empty())
@@ -112,6 +227,7 @@ void WebhookClient::begin(std::unique_ptr<Transfer> transfer) {
 
   curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy, CURLOPT_PROXY, "");
   curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request.body.c_str());
   curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body.size()));
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
@@ -120,20 +236,44 @@ void WebhookClient::begin(std::unique_ptr<Transfer> transfer) {
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "VAS");
-  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, drop_body);
-  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer->received);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, Transfer::on_body);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer.get());
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, Transfer::on_connect);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer.get());
   running_.emplace(easy, std::move(transfer));
-  curl_multi_add_handle(static_cast<CURLM*>(multi_), easy);
+  curl_multi_add_handle(loop_->multi(), easy);
 }
 
-void WebhookClient::finish(void* easy, int status) {
+void WebhookClient::finish(void* easy, int result) {
   const auto found = running_.find(easy);
   if (found == running_.end()) return;
-  curl_multi_remove_handle(static_cast<CURLM*>(multi_), easy);
-  post_([done = std::move(found->second->done), status] { done(status); });
+  const std::unique_ptr<Transfer> transfer = std::move(found->second);
   running_.erase(found);
+  curl_multi_remove_handle(loop_->multi(), easy);
+
+  Answer answer;
+  long status = 0;
+  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+  const bool was_cut = result == CURLE_WRITE_ERROR;  // of a body that nobody reads to its end
+  if (result == CURLE_OK || (was_cut && !transfer->request.wants_body))
+    answer.status = static_cast<int>(status);
+  if (answer.status == 0 && !transfer->refused.empty()) {
+    answer.is_refused = true;
+    answer.error =
+        "refused: " + transfer->refused +
+        " is inside the platform's own network (webhook-allow lets through what the operator trusts)";
+  } else if (answer.status == 0) {
+    answer.error = was_cut ? "the answer is over 64 KiB" : curl_easy_strerror(static_cast<CURLcode>(result));
+  } else if (answer.status / 100 != 2) {
+    answer.error = "answered " + std::to_string(answer.status);
+  } else if (transfer->request.wants_body) {
+    answer.body = std::move(transfer->received);
+  }
+  post_([done = std::move(transfer->done), answer = std::move(answer)] { done(answer); });
   const std::lock_guard lock(mutex_);
   --under_way_;
+  const auto of_endpoint = per_endpoint_.find(transfer->endpoint);
+  if (--of_endpoint->second == 0) per_endpoint_.erase(of_endpoint);
 }
 
 }  // namespace vas::webhooks

@@ -2,14 +2,16 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "vas/base/time.h"
+#include "vas/webhooks/address_guard.h"
+#include "vas/webhooks/answer.h"
 
 namespace vas::webhooks {
 
@@ -19,36 +21,47 @@ struct WebhookRequest {
   std::string id;      // webhook-id: the same when it is repeated
   std::string secret;  // empty: not signed
   WallTime timestamp{};
+  bool wants_body = false;  // the answer's, up to kMaxAnswerBytes
 };
 
-// Bounds:  kMaxQueued requests wait or run; one more fails at once. 5 s to connect, 10 s in all, no
-// redirects. Threads: post() from any; completions go through the function that was given.
+// An address is resolved once, checked by the guard, and connected to as it was checked; redirects and
+// proxies of the environment are not followed.
+//
+// Bounds:  kMaxQueued requests wait or run, kMaxPerEndpoint of them to one endpoint; one more fails at once.
+// 5 s to
+//          connect, 10 s in all, 64 KiB of answer.
+// Threads: post() from any; completions go through the function that was given.
 class WebhookClient {
  public:
   static constexpr std::size_t kMaxQueued = 10'000;
-  // `status` of the answer; 0: none came.
-  using Done = std::function<void(int status)>;
+  static constexpr std::size_t kMaxPerEndpoint = 256;
+  static constexpr std::size_t kMaxAnswerBytes = 64 * 1024;
+  using Done = std::function<void(const Answer&)>;
   using Post = std::function<void(std::function<void()>)>;
 
-  explicit WebhookClient(Post post);
+  WebhookClient(AddressGuard guard, Post post);
   ~WebhookClient();  // drops what is under way, without completions
 
   void post(WebhookRequest request, Done done);
 
  private:
   struct Transfer;
+  class Loop;
 
   void run();
   void begin(std::unique_ptr<Transfer> transfer);
-  void finish(void* easy, int status);
+  void finish(void* easy, int result);
+  bool admit(const std::string& endpoint);
 
+  const AddressGuard guard_;
   const Post post_;
-  void* multi_ = nullptr;  // CURLM
+  std::unique_ptr<Loop> loop_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Transfer>> waiting_;
-  std::size_t under_way_ = 0;  // waiting and running, under mutex_
+  std::size_t under_way_ = 0;                                  // waiting and running, under mutex_
+  std::unordered_map<std::string, std::size_t> per_endpoint_;  // of these, under mutex_
   bool is_stopping_ = false;
-  std::map<void*, std::unique_ptr<Transfer>> running_;  // by easy handle
+  std::unordered_map<void*, std::unique_ptr<Transfer>> running_;  // by easy handle
   std::thread thread_;
 };
 

@@ -12,34 +12,75 @@ constexpr std::string_view kFile = R"({
   "trunks":[{"id":7,"domainId":3,"sources":["192.0.2.0/24"],"targets":["192.0.2.1:5060"]}],
   "apiKeys":[{"id":1,"key":"XIsys","scope":"system"},{"id":2,"key":"XIapp","scope":"application","domainId":3}]})";
 
+Directory read(std::string_view text) {
+  const auto entries = parse_directory(text);
+  EXPECT_TRUE(entries) << (entries ? "" : entries.error());
+  Directory directory;
+  if (entries) directory.apply(*entries);
+  return directory;
+}
+
 TEST(Directory, FindsDomainsByNameAliasAndIdAndNumbersWithoutTheirPlus) {
-  const auto directory = parse_directory(kFile);
-  ASSERT_TRUE(directory) << directory.error();
+  const Directory directory = read(kFile);
   for (const char* name : {"example.com", "EXAMPLE.com", "alias.example", "3"})
-    EXPECT_NE(directory->find_domain(name), nullptr) << name;
-  EXPECT_EQ(directory->find_domain("4"), nullptr);
+    EXPECT_NE(directory.find_domain(name), nullptr) << name;
+  EXPECT_EQ(directory.find_domain("4"), nullptr);
   for (const char* number : {"15550001", "+15550001", "100"})
-    EXPECT_NE(directory->find_subscriber(3, number), nullptr) << number;
-  EXPECT_EQ(directory->find_subscriber(4, "100"), nullptr);
-  EXPECT_EQ(directory->find_domain("3")->profile.call_timeout, std::chrono::seconds(10));
-  EXPECT_NE(directory->find_domain("3")->profile_json.find("kept"), std::string::npos);
+    EXPECT_NE(directory.find_subscriber(3, number), nullptr) << number;
+  EXPECT_EQ(directory.find_subscriber(4, "100"), nullptr);
+  EXPECT_EQ(directory.find_domain("3")->profile.call_timeout, std::chrono::seconds(10));
+  EXPECT_NE(directory.find_domain("3")->profile_json.find("kept"), std::string::npos);
 }
 
 TEST(Directory, TrustsATrunksSourcesOnly) {
-  const auto directory = parse_directory(kFile);
-  EXPECT_NE(directory->trusted_trunk(*IpAddress::parse("192.0.2.77")), nullptr);
-  EXPECT_EQ(directory->trusted_trunk(*IpAddress::parse("192.0.3.1")), nullptr);
+  const Directory directory = read(kFile);
+  EXPECT_EQ(directory.trusted_trunks(*IpAddress::parse("192.0.2.77")).size(), 1u);
+  EXPECT_TRUE(directory.trusted_trunks(*IpAddress::parse("192.0.3.1")).empty());
 }
 
 TEST(Directory, KnowsAKeyAndHowFarItReaches) {
-  const auto directory = parse_directory(kFile);
-  const Domain& domain = *directory->find_domain("3");
-  const ApiKey* application = directory->authenticate("XIapp");
+  const Directory directory = read(kFile);
+  const Domain& domain = *directory.find_domain("3");
+  const ApiKey* application = directory.authenticate("XIapp");
   ASSERT_NE(application, nullptr);
-  EXPECT_EQ(directory->authenticate("XIother"), nullptr);
-  EXPECT_TRUE(directory->is_authorized(*application, domain, true));
-  EXPECT_FALSE(directory->is_authorized(*application, domain, false));
-  EXPECT_TRUE(directory->is_authorized(*directory->authenticate("XIsys"), domain, false));
+  EXPECT_EQ(directory.authenticate("XIother"), nullptr);
+  EXPECT_TRUE(directory.is_authorized(*application, domain, true));
+  EXPECT_FALSE(directory.is_authorized(*application, domain, false));
+  EXPECT_TRUE(directory.is_authorized(*directory.authenticate("XIsys"), domain, false));
+}
+
+TEST(Directory, ForgetsTheNamesAndNumbersOfWhatIsReplacedOrRemoved) {
+  Directory directory = read(kFile);
+  Domain renamed = *directory.find_domain("example.com");
+  renamed.name = "new.example";
+  renamed.aliases.clear();
+  directory.put(renamed);
+  EXPECT_EQ(directory.find_domain("example.com"), nullptr);
+  EXPECT_EQ(directory.find_domain("alias.example"), nullptr);
+  EXPECT_NE(directory.find_domain("NEW.example"), nullptr);
+
+  Subscriber moved = *directory.find_subscriber(3, "100");
+  moved.aliases = {"200"};
+  directory.put(moved);
+  EXPECT_EQ(directory.find_subscriber(3, "100"), nullptr);
+  EXPECT_NE(directory.find_subscriber(3, "200"), nullptr);
+
+  directory.apply(directory.removal_of_domain(3));
+  EXPECT_EQ(directory.find_subscriber(3, "15550001"), nullptr);
+  EXPECT_EQ(directory.authenticate("XIapp"), nullptr);
+  EXPECT_NE(directory.authenticate("XIsys"), nullptr);
+  EXPECT_TRUE(directory.trusted_trunks(*IpAddress::parse("192.0.2.77")).empty());
+}
+
+TEST(Directory, EveryEntrySurvivesTheStore) {
+  const auto entries = parse_directory(kFile);
+  for (const auto& each : *entries) {
+    const Entry& entry = std::get<Entry>(each);
+    const auto restored = parse_entry(kind_of(entry), to_store_json(entry));
+    ASSERT_TRUE(restored) << restored.error();
+    EXPECT_EQ(to_store_json(*restored), to_store_json(entry));
+    EXPECT_EQ(to_json(entry).find("sha256"), std::string::npos);
+  }
 }
 
 TEST(Directory, ComplaintsNameTheEntryAndTheField) {

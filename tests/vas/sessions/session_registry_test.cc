@@ -8,7 +8,7 @@ namespace {
 class SessionRegistryTest : public testing::Test {
  protected:
   SessionRegistryTest() {
-    registry_.add({.id = 5, .token = "t", .domain_id = 3, .created_at = WallTime(std::chrono::seconds(100))});
+    registry_.add({.id = 5, .token = "t", .domain_id = 3, .expires_at = WallTime(std::chrono::seconds(110))});
   }
   SessionRegistry registry_;
   std::vector<PollOutcome> outcomes_;
@@ -39,14 +39,32 @@ TEST_F(SessionRegistryTest, BoundsTheWaitersOfOneSession) {
 }
 
 TEST_F(SessionRegistryTest, ExpiresOnlyWhatNobodyDialled) {
-  const auto ttl = [](const Session&) { return Duration(std::chrono::seconds(10)); };
-  EXPECT_TRUE(registry_.expired(WallTime(std::chrono::seconds(109)), ttl).empty());
-  EXPECT_EQ(registry_.expired(WallTime(std::chrono::seconds(110)), ttl), std::vector<std::string>{"t"});
-  registry_.find("t")->token_state = TokenState::kUsed;
-  EXPECT_TRUE(registry_.expired(WallTime(std::chrono::seconds(999)), ttl).empty());
+  registry_.add(
+      {.id = 6, .token = "dialled", .domain_id = 3, .expires_at = WallTime(std::chrono::seconds(110))});
+  registry_.find("dialled")->token_state = TokenState::kUsed;
+  EXPECT_TRUE(registry_.take_expired(WallTime(std::chrono::seconds(109))).empty());
+  EXPECT_EQ(registry_.take_expired(WallTime(std::chrono::seconds(110))), std::vector<std::string>{"t"});
+  EXPECT_TRUE(registry_.take_expired(WallTime(std::chrono::seconds(999))).empty());
 }
 
-TEST_F(SessionRegistryTest, GivesNoIdTwice) { EXPECT_EQ(registry_.next_id(), 6); }
+TEST_F(SessionRegistryTest, CountsTheSessionsOfADomain) {
+  registry_.add({.id = 6, .token = "u", .domain_id = 3});
+  registry_.add({.id = 7, .token = "v", .domain_id = 4});
+  EXPECT_EQ(registry_.size_of_domain(3), 2u);
+  registry_.remove("u");
+  registry_.remove("v");
+  registry_.remove("unknown");
+  EXPECT_EQ(registry_.size_of_domain(3), 1u);
+  EXPECT_EQ(registry_.size_of_domain(4), 0u);
+}
+
+TEST_F(SessionRegistryTest, GivesNoIdTwiceNotEvenInTheNextProcess) {
+  const WallTime now(std::chrono::seconds(1'700'000'000));
+  const std::int64_t first = registry_.next_id(now);
+  EXPECT_EQ(registry_.next_id(now), first + 1);
+  EXPECT_GT(SessionRegistry().next_id(now + std::chrono::milliseconds(1)), first + 1);
+  EXPECT_LT(first, std::int64_t{1} << 53);
+}
 
 TEST(Session, SurvivesTheStore) {
   const Session session{.id = 9,
@@ -58,8 +76,11 @@ TEST(Session, SurvivesTheStore) {
                         .direction = Direction::kIncoming,
                         .remote = "2",
                         .time_limit_s = 60,
+                        .expires_at = WallTime(std::chrono::seconds(5)),
                         .callback = "http://x",
-                        .routing_json = "{\"routes\":[]}"};
+                        .routing_json = "{\"routes\":[]}",
+                        .call_ids = {"a", "b"},
+                        .last_error = "e"};
   const auto restored = parse_store_json(to_store_json(session));
   ASSERT_TRUE(restored);
   EXPECT_EQ(to_store_json(*restored), to_store_json(session));

@@ -1,0 +1,50 @@
+#include "vas/api/directory_entry.h"
+
+#include "vas/base/text.h"
+
+namespace vas::api {
+
+namespace json = boost::json;
+
+void merge(json::object& entry, const json::object& fields) {
+  for (const auto& [key, value] : fields) {
+    if (value.is_null()) {
+      entry.erase(key);
+    } else if (value.is_object()) {
+      json::value& into = entry[key];
+      if (!into.is_object()) into.emplace_object();
+      merge(into.as_object(), value.as_object());
+    } else {
+      entry[key] = value;
+    }
+  }
+}
+
+std::optional<Refused> read_entry(directory::Kind kind, const json::object& fields, directory::Entry& entry) {
+  auto parsed = directory::parse_entry(kind, json::serialize(fields));
+  if (!parsed) return Refused{400, parsed.error() + "."};
+  entry = std::move(*parsed);
+  return {};
+}
+
+json::object stored_object(const directory::Entry& entry) {
+  return json::parse(to_store_json(entry)).as_object();
+}
+
+DirectoryService::Done answer_with(const std::shared_ptr<Responder>& responder, int status,
+                                   std::shared_ptr<directory::Entry> entry, std::string location) {
+  return [=](const std::optional<Refused>& refused) {
+    if (refused) return responder->send(problem(refused->status, refused->detail));
+    HttpResponse response{.status = status};
+    if (entry) response.body = to_json(*entry);
+    if (!location.empty())
+      response.headers.emplace_back("Location", location + std::to_string(id_of(*entry)));
+    responder->send(std::move(response));
+  };
+}
+
+std::optional<std::int64_t> path_id(const ApiCall& call, std::string_view name) {
+  return parse_number<std::int64_t>(call.path(name));
+}
+
+}  // namespace vas::api

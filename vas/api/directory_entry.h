@@ -1,0 +1,32 @@
+// What the directory's resources have in common: an entry out of a request, and the answer when it is stored.
+#pragma once
+
+#include <boost/json.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "vas/api/api_call.h"
+#include "vas/api/directory_service.h"
+
+namespace vas::api {
+
+// `fields` laid over `entry` (RFC 7396 merge patch: null removes, objects are merged, all else is replaced).
+void merge(boost::json::object& entry, const boost::json::object& fields);
+
+// Parses `fields` into `entry`; 400 where they make none.
+std::optional<Refused> read_entry(directory::Kind kind, const boost::json::object& fields,
+                                  directory::Entry& entry);
+
+// The object that the store keeps of `entry`, to merge a patch into.
+boost::json::object stored_object(const directory::Entry& entry);
+
+// The answer of a change: the entry as it became with `status`, or 204 without one.
+DirectoryService::Done answer_with(const std::shared_ptr<Responder>& responder, int status,
+                                   std::shared_ptr<directory::Entry> entry = nullptr,
+                                   std::string location = {});
+
+// Numbers of a path; nothing where it is none.
+std::optional<std::int64_t> path_id(const ApiCall& call, std::string_view name);
+
+}  // namespace vas::api

@@ -1,0 +1,38 @@
+// What the API tells of this node.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "vas/base/page.h"
+#include "vas/webhooks/event.h"
+
+namespace vas::api {
+
+struct MediaResource {
+  std::string name;
+  std::vector<std::string> addresses;
+};
+
+// Threads: control only.
+class PlatformService {
+ public:
+  virtual ~PlatformService() = default;
+  virtual bool is_draining() const = 0;
+  virtual std::string metrics() = 0;  // Prometheus' text format
+  virtual std::vector<MediaResource> media_servers() const = 0;
+  virtual std::vector<MediaResource> session_border_controllers() const = 0;
+
+  // Callbacks that were given up.
+  virtual void list_dead_letters(std::int64_t domain_id, const PageRequest& page,
+                                 std::function<void(std::optional<Page>)> done) = 0;
+  // `found` is false where there is no such letter. A replay begins its 24 h anew.
+  virtual void replay_dead_letter(std::int64_t domain_id, const std::string& id,
+                                  std::function<void(bool found)> done) = 0;
+  virtual void drop_dead_letter(std::int64_t domain_id, const std::string& id,
+                                std::function<void(bool found)> done) = 0;
+};
+
+}  // namespace vas::api

@@ -1,0 +1,115 @@
+#include "vas/api/directory_entry.h"
+#include "vas/api/resources.h"
+
+namespace vas::api {
+namespace {
+
+using directory::Change;
+using directory::Directory;
+using directory::Entry;
+using directory::KeyScope;
+using directory::Kind;
+using directory::Trunk;
+
+// A wider block takes the platform's operator: whoever stands in `sources` calls in without a token.
+constexpr int kWidestIpv4 = 16;
+constexpr int kWidestIpv6 = 32;
+
+const Refused kNoTrunk{404, "The domain has no such trunk."};
+
+// A tenant cannot claim addresses that another tenant's carrier calls from, nor the whole internet.
+std::optional<Refused> check_sources(const Directory& directory, const Trunk& trunk, KeyScope scope) {
+  if (scope == KeyScope::kSystem) return {};
+  const std::int64_t tenant = directory.domain(trunk.domain_id)->tenant_id;
+  for (const Network& source : trunk.sources) {
+    const int widest = source.address.family == AddressFamily::kIpv4 ? kWidestIpv4 : kWidestIpv6;
+    if (source.prefix_bits < widest) {
+      return Refused{400, "`sources` has `" + to_string(source) + "`: a block wider than /" +
+                              std::to_string(widest) + " takes a system key."};
+    }
+    for (const auto& [id, other] : directory.trunks()) {
+      const directory::Domain* domain = directory.domain(other.domain_id);
+      if (domain == nullptr || domain->tenant_id == tenant) continue;
+      for (const Network& taken : other.sources) {
+        if (taken.overlaps(source))
+          return Refused{409, "`sources` has `" + to_string(source) +
+                                  "`, which another tenant's trunk uses. A system key can share it."};
+      }
+    }
+  }
+  return {};
+}
+
+std::optional<Refused> plan(const boost::json::object& fields, const Directory& directory, KeyScope scope,
+                            Entry& entry, Change& change) {
+  if (auto refused = read_entry(Kind::kTrunk, fields, entry)) return refused;
+  if (auto refused = check_sources(directory, std::get<Trunk>(entry), scope)) return refused;
+  change.emplace_back(entry);
+  return {};
+}
+
+void create(ApiCall& call, DirectoryService& service) {
+  const auto entry = std::make_shared<Entry>();
+  service.change(
+      [&service, entry, domain = call.domain->id, scope = call.key->scope, fields = call.body](
+          const Directory& directory, Change& change) mutable -> std::optional<Refused> {
+        if (directory.domain(domain) == nullptr) return Refused{404, "There is no such domain."};
+        fields["id"] = service.next_id(Kind::kTrunk);
+        fields["domainId"] = domain;
+        return plan(fields, directory, scope, *entry, change);
+      },
+      answer_with(call.responder, 201, entry, "/domains/" + call.domain->name + "/trunks/"));
+}
+
+const Trunk* find(const Directory& directory, std::int64_t domain, std::optional<std::int64_t> id) {
+  const Trunk* trunk = id ? directory.trunk(*id) : nullptr;
+  return trunk != nullptr && trunk->domain_id == domain ? trunk : nullptr;
+}
+
+void patch(ApiCall& call, DirectoryService& service) {
+  const auto entry = std::make_shared<Entry>();
+  service.change(
+      [entry, domain = call.domain->id, id = path_id(call, "trunk"), scope = call.key->scope,
+       fields = call.body](const Directory& directory, Change& change) -> std::optional<Refused> {
+        const Trunk* trunk = find(directory, domain, id);
+        if (trunk == nullptr) return kNoTrunk;
+        boost::json::object object = stored_object(*trunk);
+        merge(object, fields);
+        return plan(object, directory, scope, *entry, change);
+      },
+      answer_with(call.responder, 200, entry));
+}
+
+void remove(ApiCall& call, DirectoryService& service) {
+  service.change(
+      [domain = call.domain->id, id = path_id(call, "trunk")](const Directory& directory,
+                                                              Change& change) -> std::optional<Refused> {
+        if (find(directory, domain, id) == nullptr) return kNoTrunk;
+        change.emplace_back(directory::Removal{Kind::kTrunk, *id});
+        return {};
+      },
+      answer_with(call.responder, 204));
+}
+
+void get(ApiCall& call, DirectoryService& service) {
+  const Trunk* trunk = find(service.directory(), call.domain->id, path_id(call, "trunk"));
+  if (trunk == nullptr) return call.fail(kNoTrunk.status, kNoTrunk.detail);
+  call.answer(200, to_json(Entry(*trunk)));
+}
+
+}  // namespace
+
+void add_trunk_operations(Operations& operations, DirectoryService& service) {
+  operations["listTrunks"] = [&](ApiCall& call) {
+    service.list(Kind::kTrunk, call.domain->id, page_request(call),
+                 [responder = call.responder, name = call.domain->name](std::optional<Page> page) {
+                   send_page(responder, "/domains/" + name + "/trunks?", std::move(page));
+                 });
+  };
+  operations["createTrunk"] = [&](ApiCall& call) { create(call, service); };
+  operations["getTrunk"] = [&](ApiCall& call) { get(call, service); };
+  operations["updateTrunk"] = [&](ApiCall& call) { patch(call, service); };
+  operations["deleteTrunk"] = [&](ApiCall& call) { remove(call, service); };
+}
+
+}  // namespace vas::api

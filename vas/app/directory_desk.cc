@@ -1,0 +1,90 @@
+#include "vas/app/directory_desk.h"
+
+#include <algorithm>
+
+#include "vas/base/log.h"
+#include "vas/webhooks/url.h"
+
+namespace vas::app {
+namespace {
+
+using directory::Kind;
+using store::Transaction;
+using store::Urgency;
+
+constexpr std::array kKinds = {Kind::kTenant, Kind::kDomain, Kind::kSubscriber, Kind::kTrunk, Kind::kApiKey};
+
+std::string counter_of(Kind kind) { return "last-" + std::string(to_string(kind)) + "-id"; }
+std::size_t index_of(Kind kind) { return static_cast<std::size_t>(kind); }
+
+}  // namespace
+
+DirectoryDesk::DirectoryDesk(store::Store& store, webhooks::AddressGuard guard)
+    : store_(store), guard_(std::move(guard)) {}
+
+void DirectoryDesk::restore(const directory::Change& entries,
+                            const std::vector<std::pair<std::string, std::int64_t>>& counters) {
+  directory_.apply(entries);
+  for (const Kind kind : kKinds) {
+    std::int64_t& last = last_ids_[index_of(kind)];
+    last = directory_.highest_id(kind);
+    for (const auto& [name, value] : counters) {
+      if (name == counter_of(kind)) last = std::max(last, value);
+    }
+  }
+}
+
+std::int64_t DirectoryDesk::next_id(Kind kind) { return ++last_ids_[index_of(kind)]; }
+
+void DirectoryDesk::change(Plan plan, Done done) {
+  if (waiting_.size() >= kMaxWaiting)
+    return done(api::Refused{503, "Too many changes of the directory wait. Try again in a moment."});
+  waiting_.push_back({std::move(plan), std::move(done)});
+  if (waiting_.size() == 1) begin_next();
+}
+
+// Stored first, in force then, answered last.
+void DirectoryDesk::begin_next() {
+  while (!waiting_.empty()) {
+    auto change = std::make_shared<directory::Change>();
+    if (const auto refused = waiting_.front().plan(directory_, *change)) {
+      const Done done = std::move(waiting_.front().done);
+      waiting_.pop_front();
+      done(refused);
+      continue;
+    }
+    Transaction transaction;
+    transaction.apply(*change);
+    for (const Kind kind : kKinds) {
+      const bool is_new = std::any_of(change->begin(), change->end(), [&](const auto& each) {
+        const auto* entry = std::get_if<directory::Entry>(&each);
+        return entry != nullptr && kind_of(*entry) == kind && id_of(*entry) > directory_.highest_id(kind);
+      });
+      if (is_new) transaction.set_counter(counter_of(kind), last_ids_[index_of(kind)]);
+    }
+    store_.commit(std::move(transaction), Urgency::kMayFail, [this, change](bool committed) {
+      if (committed) directory_.apply(*change);
+      const Done done = std::move(waiting_.front().done);
+      waiting_.pop_front();
+      done(committed ? std::nullopt
+                     : std::optional(api::Refused{503, "It could not be stored. Try again in a moment."}));
+      begin_next();
+    });
+    return;
+  }
+}
+
+void DirectoryDesk::list(Kind kind, std::int64_t parent, const PageRequest& page,
+                         std::function<void(std::optional<Page>)> done) {
+  store_.queries().list_directory(kind, parent, page, std::move(done));
+}
+
+std::size_t DirectoryDesk::sessions_of(std::int64_t domain_id) const {
+  return sessions_ != nullptr ? sessions_->size_of_domain(domain_id) : 0;
+}
+
+std::optional<std::string> DirectoryDesk::fault_of_url(const std::string& url) const {
+  return webhooks::fault_of_url(url, guard_);
+}
+
+}  // namespace vas::app

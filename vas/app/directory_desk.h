@@ -1,0 +1,55 @@
+// Keeps the directory: in memory to read, in the store to last. (docs/directory.md)
+#pragma once
+
+#include <array>
+#include <deque>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "vas/api/directory_service.h"
+#include "vas/sessions/session_registry.h"
+#include "vas/store/store.h"
+#include "vas/webhooks/address_guard.h"
+
+namespace vas::app {
+
+// Threads: control only.
+// Bounds:  kMaxWaiting changes wait for their turn; one more is refused with 503.
+class DirectoryDesk final : public api::DirectoryService {
+ public:
+  static constexpr std::size_t kMaxWaiting = 10'000;
+
+  DirectoryDesk(store::Store& store, webhooks::AddressGuard guard);
+
+  // What an earlier process left.
+  void restore(const directory::Change& entries,
+               const std::vector<std::pair<std::string, std::int64_t>>& counters);
+  void set_sessions(const sessions::SessionRegistry& sessions) { sessions_ = &sessions; }
+
+  const directory::Directory& directory() const override { return directory_; }
+  void change(Plan plan, Done done) override;
+  std::int64_t next_id(directory::Kind kind) override;
+  void list(directory::Kind kind, std::int64_t parent, const PageRequest& page,
+            std::function<void(std::optional<Page>)> done) override;
+  std::size_t sessions_of(std::int64_t domain_id) const override;
+  std::optional<std::string> fault_of_url(const std::string& url) const override;
+
+ private:
+  struct Waiting {
+    Plan plan;
+    Done done;
+  };
+  void begin_next();
+
+  // Borrowed.
+  store::Store& store_;
+  const sessions::SessionRegistry* sessions_ = nullptr;
+
+  const webhooks::AddressGuard guard_;
+  directory::Directory directory_;
+  std::array<std::int64_t, 5> last_ids_{};  // by kind
+  std::deque<Waiting> waiting_;             // the front one is under way
+};
+
+}  // namespace vas::app

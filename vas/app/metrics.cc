@@ -1,0 +1,34 @@
+#include "vas/app/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+namespace vas::app {
+
+std::string to_metrics_text(const Snapshot& snapshot) {
+  prometheus::Registry registry;
+  const auto gauge = [&registry](const char* name, const char* help, std::size_t value) {
+    prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({}).Set(static_cast<double>(value));
+  };
+  const auto counter = [&registry](const char* name, const char* help, std::uint64_t value) {
+    prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add({}).Increment(
+        static_cast<double>(value));
+  };
+  gauge("vas_calls", "Calls that are up, ringing or parked", snapshot.calls);
+  gauge("vas_sessions", "Sessions whose token lives", snapshot.sessions);
+  gauge("vas_ringing_polls", "Long polls that wait", snapshot.polls_waiting);
+  gauge("vas_callbacks_waiting", "Status callbacks not delivered yet", snapshot.callbacks_waiting);
+  gauge("vas_callback_endpoints_broken", "Endpoints that callbacks keep away from for a while",
+        snapshot.broken_endpoints);
+  counter("vas_sessions_created_total", "Sessions made through the API", snapshot.sessions_created);
+  counter("vas_callbacks_delivered_total", "Status callbacks that were taken", snapshot.callbacks_delivered);
+  counter("vas_callback_tries_failed_total", "Tries of status callbacks that failed and are repeated",
+          snapshot.callback_tries_failed);
+  counter("vas_callbacks_buried_total", "Status callbacks given up, now dead letters",
+          snapshot.callbacks_buried);
+  return prometheus::TextSerializer().Serialize(registry.Collect());
+}
+
+}  // namespace vas::app

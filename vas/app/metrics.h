@@ -1,0 +1,26 @@
+// What an operator's Prometheus reads of this node.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace vas::app {
+
+// The figures of one moment, collected when they are asked for.
+struct Snapshot {
+  std::size_t calls = 0;
+  std::size_t sessions = 0;
+  std::size_t polls_waiting = 0;
+  std::size_t callbacks_waiting = 0;
+  std::size_t broken_endpoints = 0;
+  std::uint64_t sessions_created = 0;
+  std::uint64_t callbacks_delivered = 0;
+  std::uint64_t callback_tries_failed = 0;
+  std::uint64_t callbacks_buried = 0;
+};
+
+// Prometheus' text format.
+std::string to_metrics_text(const Snapshot& snapshot);
+
+}  // namespace vas::app

@@ -1,0 +1,227 @@
+#include "vas/store/query_pool.h"
+
+#include <pthread.h>
+#include <soci/soci.h>
+#include <soci/sqlite3/soci-sqlite3.h>
+
+#include <boost/json.hpp>
+
+#include "vas/base/clock.h"
+#include "vas/base/json.h"
+#include "vas/base/log.h"
+#include "vas/base/text.h"
+#include "vas/sessions/session.h"
+#include "vas/store/event_row.h"
+
+namespace vas::store {
+namespace {
+
+// Collects the elements of one page. One row more than the page holds is asked for: it says that there are
+// more.
+class PageWriter {
+ public:
+  explicit PageWriter(std::size_t limit) : limit_(limit) {}
+  std::size_t rows_to_ask_for() const { return limit_ + 1; }
+  bool is_full() const { return count_ >= limit_; }
+
+  void add(const std::string& element, std::string cursor) {
+    page_.json += count_++ == 0 ? "[" : ",";
+    page_.json += element;
+    last_ = std::move(cursor);
+  }
+  void note_more() { page_.next = last_; }
+  Page finish() {
+    page_.json += count_ == 0 ? "[]" : "]";
+    return std::move(page_);
+  }
+
+ private:
+  const std::size_t limit_;
+  std::size_t count_ = 0;
+  std::string last_;
+  Page page_;
+};
+
+bool matches(const sessions::SessionFilter& filter, const sessions::Session& session) {
+  return (filter.status.empty() || filter.status == to_string(session.status)) &&
+         (filter.direction.empty() || filter.direction == to_string(session.direction)) &&
+         (filter.msisdn.empty() || filter.msisdn == session.msisdn);
+}
+
+Page read_sessions(soci::session& database, const sessions::SessionFilter& filter,
+                   const PageRequest& request) {
+  PageWriter page(request.limit);
+  std::int64_t after = parse_number<std::int64_t>(request.after).value_or(0);
+  std::int64_t id = 0;
+  std::string body;
+  soci::statement rows =
+      (database.prepare
+           << "SELECT id, body FROM sessions WHERE domain_id = :domain AND id > :after ORDER BY id",
+       soci::use(filter.domain_id), soci::use(after), soci::into(id), soci::into(body));
+  rows.execute();
+  while (rows.fetch()) {
+    const auto session = sessions::parse_store_json(body);
+    if (!session || !matches(filter, *session)) continue;
+    if (page.is_full()) {
+      page.note_more();
+      break;
+    }
+    page.add(to_json(*session, false), std::to_string(id));
+  }
+  return page.finish();
+}
+
+Page read_directory(soci::session& database, directory::Kind kind, std::int64_t parent,
+                    const PageRequest& request) {
+  PageWriter page(request.limit);
+  const std::string name(to_string(kind));
+  std::int64_t after = parse_number<std::int64_t>(request.after).value_or(0);
+  std::size_t count = page.rows_to_ask_for();
+  std::int64_t id = 0;
+  std::string body;
+  soci::statement rows =
+      (database.prepare << "SELECT id, body FROM directory WHERE kind = :kind AND parent = "
+                           ":parent AND id > :after ORDER BY id LIMIT :count",
+       soci::use(name), soci::use(parent), soci::use(after), soci::use(count), soci::into(id),
+       soci::into(body));
+  rows.execute();
+  while (rows.fetch()) {
+    const auto entry = directory::parse_entry(kind, body);
+    if (!entry) continue;
+    if (page.is_full()) {
+      page.note_more();
+      break;
+    }
+    page.add(to_json(*entry), std::to_string(id));
+  }
+  return page.finish();
+}
+
+Page read_dead_events(soci::session& database, std::int64_t domain_id, const PageRequest& request) {
+  PageWriter page(request.limit);
+  std::size_t count = page.rows_to_ask_for();
+  std::string id, token, url, last_error;
+  std::int64_t created_at = 0;
+  int tries = 0;
+  soci::statement rows =
+      (database.prepare
+           << "SELECT id, token, url, created_at, tries, last_error FROM events WHERE is_dead = 1 "
+              "AND domain_id = :domain AND id > :after ORDER BY id LIMIT :count",
+       soci::use(domain_id), soci::use(request.after), soci::use(count), soci::into(id), soci::into(token),
+       soci::into(url), soci::into(created_at), soci::into(tries), soci::into(last_error));
+  rows.execute();
+  while (rows.fetch()) {
+    if (page.is_full()) {
+      page.note_more();
+      break;
+    }
+    const boost::json::object element{
+        {"id", id},       {"token", token},
+        {"url", url},     {"createdAt", to_rfc3339(WallTime(std::chrono::milliseconds(created_at)))},
+        {"tries", tries}, {"lastError", or_null(last_error)}};
+    page.add(boost::json::serialize(element), id);
+  }
+  return page.finish();
+}
+
+std::optional<webhooks::Event> read_dead_event(soci::session& database, std::int64_t domain_id,
+                                               const std::string& id) {
+  soci::rowset<soci::row> rows =
+      (database.prepare << "SELECT " << kEventColumns
+                        << " FROM events WHERE is_dead = 1 AND domain_id = :domain AND id = :id",
+       soci::use(domain_id), soci::use(id));
+  for (const soci::row& row : rows) return event_of(row);
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<QueryPool>> QueryPool::open(const std::string& path, Post post) {
+  std::unique_ptr<QueryPool> pool(new QueryPool(std::move(post)));
+  try {
+    for (int i = 0; i < kThreads; ++i) {
+      pool->databases_.push_back(
+          std::make_unique<soci::session>(soci::sqlite3, "db=" + path + " timeout=10"));
+      *pool->databases_.back() << "PRAGMA query_only = 1";
+    }
+  } catch (const soci::soci_error& failure) {
+    return Error{"cannot read the store " + path + ": " + failure.what()};
+  }
+  for (const auto& database : pool->databases_) {
+    pool->threads_.emplace_back([raw = pool.get(), database = database.get()] { raw->run(*database); });
+    pthread_setname_np(pool->threads_.back().native_handle(), "vas-query");
+  }
+  return pool;
+}
+
+QueryPool::QueryPool(Post post) : post_(std::move(post)) {}
+
+QueryPool::~QueryPool() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_stopping_ = true;
+  }
+  wakeup_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+// The answer of `read` is handed to `done` on control's thread; nothing, when it could not be read.
+template <typename Read, typename Finish>
+void QueryPool::enqueue(Read read, Finish done) {
+  const auto shared = std::make_shared<Finish>(std::move(done));
+  Queued queued{[read = std::move(read), shared](soci::session& database) -> std::function<void()> {
+                  return [shared, found = read(database)] { (*shared)(std::move(found)); };
+                },
+                [shared] { (*shared)(std::nullopt); }};
+  {
+    const std::lock_guard lock(mutex_);
+    if (queue_.size() < kMaxQueued) {
+      queue_.push_back(std::move(queued));
+      wakeup_.notify_one();
+      return;
+    }
+  }
+  post_(std::move(queued.failed));
+}
+
+void QueryPool::list_sessions(const sessions::SessionFilter& filter, const PageRequest& page, Done done) {
+  enqueue([filter, page](soci::session& database) { return read_sessions(database, filter, page); },
+          std::move(done));
+}
+
+void QueryPool::list_directory(directory::Kind kind, std::int64_t parent, const PageRequest& page,
+                               Done done) {
+  enqueue([=](soci::session& database) { return read_directory(database, kind, parent, page); },
+          std::move(done));
+}
+
+void QueryPool::list_dead_events(std::int64_t domain_id, const PageRequest& page, Done done) {
+  enqueue([=](soci::session& database) { return read_dead_events(database, domain_id, page); },
+          std::move(done));
+}
+
+void QueryPool::find_dead_event(std::int64_t domain_id, const std::string& id,
+                                std::function<void(std::optional<webhooks::Event>)> done) {
+  enqueue([=](soci::session& database) { return read_dead_event(database, domain_id, id); }, std::move(done));
+}
+
+void QueryPool::run(soci::session& database) {
+  for (;;) {
+    Queued next;
+    {
+      std::unique_lock lock(mutex_);
+      wakeup_.wait(lock, [this] { return is_stopping_ || !queue_.empty(); });
+      if (is_stopping_) return;
+      next = std::move(queue_.front());
+      queue_.pop_front();
+    }
+    try {
+      post_(next.work(database));
+    } catch (const std::exception& failure) {  // soci's own, or a column of another type
+      log::error("", "the store could not be read: {}", failure.what());
+      post_(std::move(next.failed));
+    }
+  }
+}
+
+}  // namespace vas::store

@@ -1,0 +1,68 @@
+// Lists and searches: threads that read the database and do nothing else, so that no list delays a call or a
+// commit.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "vas/base/page.h"
+#include "vas/base/result.h"
+#include "vas/directory/directory.h"
+#include "vas/sessions/session.h"
+#include "vas/webhooks/event.h"
+
+namespace soci {
+class session;
+}
+
+namespace vas::store {
+
+// Threads: called from control; completions are posted through the function given to open().
+// Bounds:  kMaxQueued queries wait; one more gets nothing at once, as does one whose database failed.
+class QueryPool {
+ public:
+  static constexpr std::size_t kMaxQueued = 1000;
+  static constexpr int kThreads = 2;
+  using Done = std::function<void(std::optional<Page>)>;
+  using Post = std::function<void(std::function<void()>)>;
+
+  static Result<std::unique_ptr<QueryPool>> open(const std::string& path, Post post);
+  ~QueryPool();  // drops what waits
+
+  void list_sessions(const sessions::SessionFilter& filter, const PageRequest& page, Done done);
+  void list_directory(directory::Kind kind, std::int64_t parent, const PageRequest& page, Done done);
+  void list_dead_events(std::int64_t domain_id, const PageRequest& page, Done done);
+  // Nothing where the domain has no such dead letter.
+  void find_dead_event(std::int64_t domain_id, const std::string& id,
+                       std::function<void(std::optional<webhooks::Event>)> done);
+
+ private:
+  // `work` reads and returns what is posted; `failed` is posted instead when it cannot.
+  struct Queued {
+    std::function<std::function<void()>(soci::session&)> work;
+    std::function<void()> failed;
+  };
+
+  explicit QueryPool(Post post);
+  template <typename Read, typename Finish>
+  void enqueue(Read read, Finish done);
+  void run(soci::session& database);
+
+  const Post post_;
+  std::mutex mutex_;
+  std::condition_variable wakeup_;
+  std::deque<Queued> queue_;
+  bool is_stopping_ = false;
+  std::vector<std::unique_ptr<soci::session>> databases_;  // one a thread
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace vas::store

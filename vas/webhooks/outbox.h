@@ -1,0 +1,91 @@
+// Decides which callback goes out when: in order within a session, again after a failure, and not at all for
+// a while to an endpoint that hangs.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "vas/base/time.h"
+#include "vas/webhooks/answer.h"
+#include "vas/webhooks/event.h"
+
+namespace vas::webhooks {
+
+// Scheme, host and port of a URL: what a breaker watches over. `user:password@` is not part of it.
+std::string endpoint_of(std::string_view url);
+
+// What becomes of the event after a try.
+enum class Fate {
+  kDelivered,
+  kTriedAgain,  // later: tries, next_try_at and last_error have changed
+  kDead,        // given up: 24 h are over, the endpoint answered 410, or its address is forbidden
+};
+
+// Pure: time and chance come in, decisions go out. `Time` is monotonic, wall time is for what is stored.
+//
+// Threads: control only.
+// Bounds:  keeps kMaxEvents; add() refuses one more. Per endpoint at most kMaxAtOnce tries are under way; a
+// new or
+//          failing one begins with kAtOnceAtFirst.
+class Outbox {
+ public:
+  static constexpr std::size_t kMaxEvents = 100'000;
+  static constexpr int kMaxAtOnce = 64;
+  static constexpr int kAtOnceAtFirst = 4;
+  static constexpr int kFailuresThatBreak = 5;  // in a row
+  static constexpr Duration kLongestTrying = std::chrono::hours(24);
+
+  // False when it is full. `wait`: how long from now the first try is due; an event restored with a try
+  // behind it keeps its delay.
+  bool add(Event event, Time now, Duration wait = Duration::zero());
+
+  // Those that are to be sent now; each is under way until answered() is told of it. The pointer holds until
+  // then.
+  std::vector<const Event*> take_due(Time now);
+  // `chance`: 0…1, spreads the retries. `event` gets the event as it stands now.
+  Fate answered(const std::string& id, const Answer& answer, Time now, WallTime wall, double chance,
+                Event& event);
+  Time next_due() const { return due_.empty() ? kNever : due_.begin()->first; }
+
+  std::size_t size() const { return events_; }
+  std::size_t broken_endpoints() const;
+
+ private:
+  struct Queue {  // the events of one session; the front one is due, waits or is under way
+    std::string endpoint;
+    std::deque<Event> events;
+    Time due{};
+  };
+  struct Endpoint {
+    std::set<std::pair<Time, std::string>> waiting;  // queues, by when their front event is due
+    int under_way = 0;
+    int at_once = kAtOnceAtFirst;
+    int failures = 0;     // in a row
+    Time closed_until{};  // the breaker: no try before, and then one alone
+    Time due = kNever;    // as it stands in due_
+  };
+
+  void offer(const std::string& token, Queue& queue, Time due);
+  void schedule(const std::string& name, Endpoint& endpoint);
+  void judge(Endpoint& endpoint, bool is_success, Time now);
+  static int allowed(const Endpoint& endpoint) {
+    return endpoint.failures >= kFailuresThatBreak ? 1 : endpoint.at_once;
+  }
+  void forget_if_idle(const std::string& name);
+
+  std::unordered_map<std::string, Queue> queues_;  // by session
+  std::unordered_map<std::string, Endpoint> endpoints_;
+  std::unordered_map<std::string, std::string> under_way_;  // event id to session
+  std::set<std::pair<Time, std::string>> due_;              // endpoints that have something to send, and when
+  std::size_t events_ = 0;
+};
+
+}  // namespace vas::webhooks
