@@ -102,24 +102,32 @@ def write_tone(path, hertz, rate, seconds):
 # ---- the server and its backend ----
 
 class Backend:
-    """The customer's control endpoint and callback receiver."""
+    """The customer's control endpoint (/incoming), its routing application (/application), and a receiver of callbacks (all
+    other paths). `answer` is what the first is answered, `instructions` the body of the second's answer; `callback_answer`
+    gets the path and the callback, and returns a status."""
 
     def __init__(self):
         backend = self
         self.notifications, self.callbacks = [], []
         self.answer = 204
+        self.instructions = b""
+        self.callback_answer = lambda path, body: 200
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                is_notification = self.path == "/incoming"
+                is_notification = self.path in ("/incoming", "/application")
                 (backend.notifications if is_notification else backend.callbacks).append((body, dict(self.headers)))
-                status = backend.answer if is_notification else 200
+                status = backend.answer if is_notification else backend.callback_answer(self.path, body)
                 if isinstance(status, list):
                     status = status.pop(0) if len(status) > 1 else status[0]
+                answer = backend.instructions if self.path == "/application" else b""
                 self.send_response(status)
-                self.send_header("Content-Length", "0")
+                if status in (301, 302, 307, 308):
+                    self.send_header("Location", "/redirected")
+                self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
+                self.wfile.write(answer)
 
             def log_message(self, *_):
                 pass
@@ -475,7 +483,13 @@ class E2eTest(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="vas-e2e-"))
         cls.backend = Backend()
-        cls.vas = Vas(cls.folder, cls.backend.url, cls.profile, flags=cls.flags).start()
+        cls.vas = Vas(cls.folder, cls.backend.url, cls.profile, flags=cls.flags)
+        cls.edit_directory(cls.vas.directory)
+        cls.vas.start()
+
+    @classmethod
+    def edit_directory(cls, directory):
+        """For tests whose tenants, domains or keys are others than the usual ones."""
 
     @classmethod
     def tearDownClass(cls):
@@ -488,6 +502,7 @@ class E2eTest(unittest.TestCase):
 
     def setUp(self):
         self.backend.answer = 204
+        self.backend.callback_answer = lambda path, body: 200
         self.backend.notifications.clear()
         self.backend.callbacks.clear()
         self.addCleanup(self.show_log_on_failure)

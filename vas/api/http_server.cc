@@ -21,6 +21,7 @@ using asio::ip::tcp;
 constexpr auto kRequestDeadline = std::chrono::seconds(10);
 constexpr auto kIdleDeadline = std::chrono::seconds(60);
 constexpr std::size_t kMaxHeaderBytes = 16 * 1024;
+constexpr std::size_t kFirstReadBytes = 2048;
 
 using Stream = beast::basic_stream<tcp, asio::io_context::executor_type>;
 
@@ -47,6 +48,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void watch(std::function<void()> gone);
 
  private:
+  void read_request();
   void handle();
   void on_read_failure(const beast::error_code& failure);
   void wait_for_close();
@@ -58,6 +60,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::optional<http::response<http::string_body>> response_;
   std::function<void()> gone_;
   bool is_answering_ = false;
+  bool keeps_alive_ = false;  // as the request that is being answered wants it
+  bool is_head_ = false;
 };
 
 class OneAnswer final : public Responder {
@@ -117,22 +121,29 @@ class HttpServerImpl final : public HttpServer {
   const std::shared_ptr<Shared> shared_;
 };
 
+// Idle until the first byte of a request; from it on, the whole request has one deadline.
 void Connection::read() {
-  is_answering_ = false;
+  is_answering_ = keeps_alive_ = is_head_ = false;
   parser_.emplace();
   parser_->body_limit(HttpServer::kMaxBodyBytes);
   parser_->header_limit(kMaxHeaderBytes);
+  if (buffer_.size() > 0) return read_request();
   stream_.expires_after(kIdleDeadline);
-  const auto self = shared_from_this();
-  http::async_read_header(stream_, buffer_, *parser_, [self](beast::error_code failure, std::size_t) {
-    if (failure) return self->on_read_failure(failure);
-    self->stream_.expires_after(kRequestDeadline);
-    http::async_read(self->stream_, self->buffer_, *self->parser_,
-                     [self](beast::error_code body_failure, std::size_t) {
-                       if (body_failure) return self->on_read_failure(body_failure);
-                       self->handle();
-                     });
-  });
+  stream_.async_read_some(buffer_.prepare(kFirstReadBytes),
+                          [self = shared_from_this()](beast::error_code failure, std::size_t size) {
+                            if (failure) return self->on_read_failure(failure);
+                            self->buffer_.commit(size);
+                            self->read_request();
+                          });
+}
+
+void Connection::read_request() {
+  stream_.expires_after(kRequestDeadline);
+  http::async_read(stream_, buffer_, *parser_,
+                   [self = shared_from_this()](beast::error_code failure, std::size_t) {
+                     if (failure) return self->on_read_failure(failure);
+                     self->handle();
+                   });
 }
 
 void Connection::on_read_failure(const beast::error_code& failure) {
@@ -148,7 +159,7 @@ void Connection::on_read_failure(const beast::error_code& failure) {
 
 void Connection::handle() {
   stream_.expires_never();
-  const auto& message = parser_->get();
+  auto message = parser_->release();
   const std::string target(message.target());
   const auto mark = target.find('?');
   HttpRequest request{.method = std::string(message.method_string()),
@@ -156,7 +167,12 @@ void Connection::handle() {
                       .query = mark == std::string::npos ? std::string() : target.substr(mark + 1),
                       .authorization = std::string(message[http::field::authorization]),
                       .content_type = std::string(message[http::field::content_type]),
-                      .body = message.body()};
+                      .body = std::move(message.body())};
+  keeps_alive_ = message.keep_alive();
+  is_head_ = message.method() == http::verb::head;
+  // What a long poll would hold for nothing.
+  parser_.reset();
+  buffer_.shrink_to_fit();
   shared_->handler(request, std::make_shared<OneAnswer>(shared_from_this()));
 }
 
@@ -164,7 +180,8 @@ void Connection::send(HttpResponse answer) {
   if (is_answering_) return;
   is_answering_ = true;
   gone_ = nullptr;
-  const bool keeps_alive = parser_ && parser_->is_done() && parser_->get().keep_alive() && !answer.closes;
+  const bool keeps_alive = keeps_alive_ && !answer.closes;
+  if (is_head_) answer.body.clear();
   response_.emplace(static_cast<http::status>(answer.status), 11);
   response_->set(http::field::server, "VAS");
   response_->set(http::field::cache_control, "no-store");
@@ -182,6 +199,7 @@ void Connection::send(HttpResponse answer) {
   http::async_write(stream_, *response_,
                     [self = shared_from_this(), keeps_alive](beast::error_code failure, std::size_t) {
                       if (failure) return;
+                      self->response_.reset();
                       if (keeps_alive) return self->read();
                       beast::error_code ignored;
                       self->stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);

@@ -10,10 +10,7 @@ using sessions::PollOutcome;
 using sessions::Session;
 using sessions::Status;
 
-HttpResponse session_response(const Session* session) {
-  if (session == nullptr) return problem(503, "The session could not be stored. Try again in a moment.");
-  return {.body = to_json(*session)};
-}
+constexpr const char* kNoSession = "There is no such session: it may have ended or expired.";
 
 HttpResponse status_response(Status status) {
   return {.body = "{\"status\":\"" + std::string(to_string(status)) + "\"}"};
@@ -51,7 +48,9 @@ class Sessions {
         .routing_json =
             routing != nullptr && routing->is_object() ? json::serialize(*routing) : std::string()};
     const auto wrong = service_.create(request, [responder = call.responder](const Session* session) {
-      responder->send(session_response(session));
+      responder->send(session != nullptr
+                          ? HttpResponse{.body = to_json(*session)}
+                          : problem(503, "The session could not be stored. Try again in a moment."));
     });
     if (wrong) call.fail(400, *wrong);
   }
@@ -86,7 +85,8 @@ class Sessions {
                          .call_start = time_field(call.body, "callStartTime")};
     const std::string token = session->token;
     service_.change(token, change, [responder = call.responder](const Session* changed) {
-      responder->send(session_response(changed));
+      responder->send(changed != nullptr ? HttpResponse{.body = to_json(*changed)}
+                                         : problem(404, kNoSession));
     });
   }
 
@@ -134,9 +134,7 @@ class Sessions {
   }
 
  private:
-  static void no_session(const ApiCall& call) {
-    call.fail(404, "There is no such session: it may have ended or expired.");
-  }
+  static void no_session(const ApiCall& call) { call.fail(404, kNoSession); }
 
   SessionService& service_;
 };

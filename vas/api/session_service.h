@@ -38,6 +38,7 @@ class SessionService {
   // callback or routing plan by a sentence instead.
   virtual std::optional<std::string> create(const NewSession& request,
                                             std::function<void(const sessions::Session*)> done) = 0;
+  // `done` gets the session as it became, when that would survive a crash; null: it is over.
   virtual void change(const std::string& token, const SessionChange& change,
                       std::function<void(const sessions::Session*)> done) = 0;
   // `reason`: one of the API's words, or empty. `done` runs when the end would survive a crash.

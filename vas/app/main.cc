@@ -1,4 +1,5 @@
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
 
 #include <csignal>
 #include <cstdio>
@@ -20,5 +21,6 @@ int main(int argc, char** argv) {
   spdlog::set_level(spdlog::level::from_str(command->config.log_level));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
   std::signal(SIGPIPE, SIG_IGN);
+  umask(0027);  // the store holds live tokens
   return vas::app::run_server(command->config);
 }

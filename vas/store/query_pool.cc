@@ -218,7 +218,10 @@ void QueryPool::run(soci::session& database) {
     try {
       post_(next.work(database));
     } catch (const std::exception& failure) {  // soci's own, or a column of another type
-      log::error("", "the store could not be read: {}", failure.what());
+      const auto* of_soci = dynamic_cast<const soci::soci_error*>(&failure);
+      // what() of soci's would show what was asked for, and so tokens.
+      log::error("", "the store could not be read: {}",
+                 of_soci != nullptr ? of_soci->get_error_message() : failure.what());
       post_(std::move(next.failed));
     }
   }

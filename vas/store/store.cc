@@ -5,6 +5,7 @@
 #include <soci/sqlite3/soci-sqlite3.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "vas/base/log.h"
 #include "vas/store/event_row.h"
@@ -200,9 +201,13 @@ bool Store::write(const std::vector<Queued>& batch) {
       for (const Transaction::Row& row : each.transaction.rows()) statements.write(row);
     }
     transaction.commit();
+    if (std::exchange(is_failing_, false)) log::info("", "the store commits again");
     return true;
   } catch (const soci::soci_error& failure) {
-    log::error("", "the store could not commit {} writes: {}", batch.size(), failure.what());
+    // Said once: what must last is tried again five times a second. what() would show the rows, live tokens
+    // among them.
+    if (!std::exchange(is_failing_, true))
+      log::error("", "the store could not commit {} writes: {}", batch.size(), failure.get_error_message());
     return false;
   }
 }

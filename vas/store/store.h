@@ -122,6 +122,7 @@ class Store {
   std::condition_variable wakeup_;
   std::vector<Queued> queue_;
   bool is_stopping_ = false;
+  bool is_failing_ = false;  // the writer's: the last commit did not succeed
   std::thread thread_;
 };
 
