@@ -126,7 +126,7 @@ void Outbox::judge(Endpoint& endpoint, bool is_success, Time now) {
     endpoint.at_once = std::min(endpoint.at_once + 1, kMaxAtOnce);
     return;
   }
-  endpoint.at_once = kAtOnceAtFirst;
+  endpoint.at_once = std::max(kAtOnceAtFirst, endpoint.at_once / 2);
   if (++endpoint.failures < kFailuresThatBreak) return;
   endpoint.closed_until = now + doubled(kFirstPause, endpoint.failures - kFailuresThatBreak, kLongestPause);
 }
