@@ -371,12 +371,12 @@ def sipp(scenario, remote, local, *flags, expect=0, seconds=60):
 class Phone:
     """A phone scripted by hand over UDP: sends what it is told, malformed or not."""
 
-    def __init__(self, address="127.0.0.1", server=None):
+    def __init__(self, address="127.0.0.1", server=None, rtp_port=None):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((address, 0))
         self.address, self.port = self.socket.getsockname()
         self.rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.rtp.bind((address, free_ports()))
+        self.rtp.bind((address, free_ports() if rtp_port is None else rtp_port))
         self.server = server
         self.call_id = f"{time.monotonic_ns()}@phone"
         self.tag, self.remote_to, self.cseq, self.target = f"t{self.port}", None, 0, None
