@@ -12,15 +12,19 @@ declare -A sources=(
   [sip]="$gateway $base"
   [sdp]="signaling/sdp.cc signaling/offer_answer.cc media/codec.cc $base"
   [media]="bridge/bridge.cc bridge/latch.cc bridge/leg.cc $media $base"
+  [api]="$(ls vas/api/*.cc | grep -v http_server.cc) vas/directory/directory.cc vas/directory/directory_json.cc vas/sessions/session.cc
+    vas/sessions/session_registry.cc vas/calls/call_instructions.cc vas/calls/routing_plan.cc signaling/gateway/flow.cc vas/records/cdr.cc $media $base"
   [journal]="vas/records/cdr.cc vas/records/cdr_json.cc vas/records/cdr_journal.cc $media $base"
 )
-for name in sip sdp media journal; do
-  stamp=$(cat ${sources[$name]} "tests/fuzz/${name}_fuzz.cc" $(git ls-files '*.h') | sha256sum | cut -c1-16)
+# The OpenAPI document as the release build made it a part of the program.
+generated=build/release/generated
+for name in ${FUZZERS:-sip sdp media journal api}; do
+  stamp=$(cat ${sources[$name]} "tests/fuzz/${name}_fuzz.cc" $(git ls-files '*.h') vas/api/openapi.json | sha256sum | cut -c1-16)
   binary=$out/${name}_fuzz-$stamp
   if [[ ! -x $binary ]]; then
     rm -f "$out/${name}_fuzz-"*
     clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL \
-      -DSPDLOG_SHARED_LIB -DFMT_SHARED -I. "tests/fuzz/${name}_fuzz.cc" ${sources[$name]} -o "$binary" -lspdlog -lfmt -lcrypto -lboost_json -lpthread
+      -DSPDLOG_SHARED_LIB -DFMT_SHARED -I. -I"$generated" "tests/fuzz/${name}_fuzz.cc" ${sources[$name]} -o "$binary" -lspdlog -lfmt -lcrypto -lboost_json -lpthread
   fi
   mkdir -p "$out/corpus/$name"
   if "$binary" -max_total_time="$seconds" -max_len=4096 -timeout=10 -artifact_prefix="$out/$name-" "$out/corpus/$name" "tests/fuzz/corpus/$name" >"$out/$name.log" 2>&1; then

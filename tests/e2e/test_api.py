@@ -238,7 +238,8 @@ class Operations(ApiTest):
         wait_until(lambda: b"\nvas_ringing_polls 0\n" in self.call("GET", "/metrics").body, 5, "the polls' end")
 
     def failures_of_the_store(self):
-        """Tables are taken away under the server: nothing is acknowledged, and all is well when they are back."""
+        """Tables are taken away under the server: nothing is acknowledged, calls go on, and all is well when they are back."""
+        token = self.outgoing(routing={"routes": []})["token"]
         database = sqlite3.connect(self.vas.folder / "data/vas.sqlite")
         for table in ("sessions", "events", "directory"):
             database.execute(f"ALTER TABLE {table} RENAME TO away_{table}")
@@ -253,9 +254,11 @@ class Operations(ApiTest):
             answer = self.call(method, path, {} if method == "PATCH" else None)
             self.assertEqual(answer.status, 503)
             self.seen.add((name, "503"))
+        self.a_call_goes_on(token)
         for table in ("sessions", "events", "directory"):
             database.execute(f"ALTER TABLE away_{table} RENAME TO {table}")
         database.close()
+        wait_until(lambda: token not in str(self.call("GET", "/calls/example.com/sessions").json), 5, "the catching up")
         empty = self.call("POST", "/tenants", {"name": "empty"}).json["id"]
         database = sqlite3.connect(self.vas.folder / "data/vas.sqlite")
         database.execute("ALTER TABLE directory RENAME TO away")
@@ -265,6 +268,16 @@ class Operations(ApiTest):
         self.outgoing()
         self.assertEqual(self.call("GET", f"/domains/3/subscribers/{MSISDN}").status, 200)
         self.assertEqual(self.call("GET", "/domains/3/subscribers/15550077").status, 404, "what was refused is not there")
+
+    def a_call_goes_on(self, token):
+        """No route: the caller hears 404 once its call was admitted, from memory; the token is used up."""
+        for expect in (404, 403):
+            phone = self.scripted()
+            phone.invite(headers=[f"X-Cloudonix-Session: {token}", "X-Cloudonix-Domain: example.com"])
+            answer = phone.final(5)
+            phone.ack(answer)
+            self.assertEqual(answer.status, expect)
+        self.assertEqual(self.vas.record_of(token)["termination_reason"], "no-route")
 
     def draining(self):
         self.backend.notifications.clear()
@@ -457,7 +470,7 @@ class BadInput(ApiTest):
     def test_wrong_paths_and_queries(self):
         for path, status in [("/", 404), ("/calls", 404), ("/calls/", 404), ("/calls/example.com", 404), ("/calls/example.com/", 404), (OUT + "/", 404),
                              ("/calls//outgoing/1", 404), ("/calls/example.com/sessions/", 404), ("/nothing", 404), ("/calls/example.com/sessions%", 400),
-                             ("/calls/example.com/sessions/%zz", 400), ("/calls/example.com/sessions/%0d%0a", 400), ("/calls/example.com/sessions/%00", 400),
+                             ("/calls/example.com/sessions/%zz", 400), ("/calls/example.com/sessions/%0d%0a", 400), ("/calls/example.com/sessions/%00", 400), ("/calls/example.com/sessions/%ff", 400), ("/calls/example.com/sessions?%ff=1", 400),
                              ("/calls/example.com/sessions?limit=0", 400), ("/calls/example.com/sessions?limit=x", 400), ("/calls/example.com/sessions?limit=10001", 400),
                              ("/calls/example.com/sessions?status=asleep", 400), ("/calls/example.com/sessions?bogus", 400), ("/calls/example.com/sessions?after=%0a", 400),
                              ("/tenants/x", 404), ("/tenants/-1", 404), ("/tenants/99999999999999999999", 404), ("/tenants/1/domains/rival.example", 404),

@@ -27,7 +27,7 @@ std::optional<int> hex_value(char c) {
   return {};
 }
 
-// Percent-decoding (RFC 3986 §2.1); nothing when it is malformed or hides a control character.
+// Percent-decoding (RFC 3986 §2.1); nothing when it is malformed, hides a control character or is not UTF-8.
 std::optional<std::string> decode(std::string_view segment) {
   std::string decoded;
   for (std::size_t i = 0; i < segment.size(); ++i) {
@@ -41,7 +41,7 @@ std::optional<std::string> decode(std::string_view segment) {
     decoded += static_cast<char>(*high << 4 | *low);
     i += 2;
   }
-  if (has_control_characters(decoded)) return {};
+  if (has_control_characters(decoded) || !is_utf8(decoded)) return {};
   return decoded;
 }
 

@@ -17,6 +17,7 @@ using sessions::Session;
 using sessions::TokenState;
 
 constexpr int kBackendTries = 4;  // the first and three more
+constexpr auto kLongestAdmission = std::chrono::milliseconds(500);
 constexpr auto kBackendBackoff = std::chrono::milliseconds(500);
 
 // The dialog that an event is about; 0 for none.
@@ -239,35 +240,53 @@ void Switchboard::begin(Entry entry, TokenState state, std::optional<Refusal> re
   if (!entry.token.empty()) calls_by_token_[entry.token] = id;
   if (!entry.linked_token.empty()) calls_by_token_[entry.linked_token] = id;
   entry.waits_for = 1 + (entry.token.empty() ? 0 : 1) + (entry.linked_token.empty() ? 0 : 1);
-  entries_.emplace(id, std::move(entry));
+  entry.refusal = std::move(refusal);
+  wait_for_store(entries_.emplace(id, std::move(entry)).first->second);
   for (const auto& [token, token_state] : tokens) {
-    if (token.empty()) continue;
-    parts_.sessions.admit_call(token, call_id, token_state,
-                               [this, id, refusal] { start_when_stored(id, refusal); });
+    if (!token.empty())
+      parts_.sessions.admit_call(token, call_id, token_state, [this, id] { note_stored(id); });
   }
-  parts_.journal.start(record, [this, id, refusal](bool written) {
-    boost::asio::post(parts_.context, [this, id, refusal, written] {
+  parts_.journal.start(record, [this, id](bool written) {
+    boost::asio::post(parts_.context, [this, id, written] {
       const auto found = entries_.find(id);
       if (found == entries_.end()) return;
       found->second.is_journaled = written;
-      start_when_stored(id, refusal);
+      note_stored(id);
     });
   });
 }
 
-void Switchboard::start_when_stored(std::uint64_t id, const std::optional<Refusal>& refusal) {
+void Switchboard::note_stored(std::uint64_t id) {
   const auto found = entries_.find(id);
-  if (found == entries_.end() || --found->second.waits_for > 0) return;
+  if (found != entries_.end() && --found->second.waits_for == 0) start(found->second);
+}
+
+// A database that is slow or down holds up no call: the journal has it, and memory knows that its token is
+// taken.
+void Switchboard::wait_for_store(Entry& entry) {
+  entry.admission_timer = std::make_unique<boost::asio::steady_timer>(parts_.context, kLongestAdmission);
+  entry.admission_timer->async_wait([this, id = entry.call->id()](boost::system::error_code failure) {
+    const auto found = entries_.find(id);
+    if (failure || found == entries_.end()) return;
+    if (!found->second.is_journaled) return wait_for_store(found->second);
+    log::warn(found->second.token, "the store is slow: the call goes on before it is committed");
+    start(found->second);
+  });
+}
+
+void Switchboard::start(Entry& entry) {
+  if (std::exchange(entry.admission_timer, nullptr) == nullptr) return;  // it was started already
   calls::CallActions actions;
-  calls::Call& call = *found->second.call;
-  if (!found->second.is_journaled) {
+  calls::Call& call = *entry.call;
+  if (!*entry.is_journaled) {
     call.refuse(503, LocalCause::kStoreFailure, "journal-failure", monotonic_now(), wall_now(), actions);
-  } else if (refusal) {
-    call.refuse(refusal->status, refusal->cause, refusal->reason, monotonic_now(), wall_now(), actions);
+  } else if (entry.refusal) {
+    const Refusal& refusal = *entry.refusal;
+    call.refuse(refusal.status, refusal.cause, refusal.reason, monotonic_now(), wall_now(), actions);
   } else {
     call.start(monotonic_now(), wall_now(), actions);
   }
-  run(found->second, std::move(actions));
+  run(entry, std::move(actions));
 }
 
 void Switchboard::pick_up(const signaling::InviteReceived& invite, const std::string& token) {

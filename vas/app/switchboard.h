@@ -51,6 +51,12 @@ class Switchboard final : public CallControl {
   std::size_t open_calls() const { return entries_.size(); }
 
  private:
+  // Why an INVITE is refused after it was admitted, for its record.
+  struct Refusal {
+    int status = 0;
+    records::LocalCause cause = records::LocalCause::kNone;
+    std::string reason;
+  };
   struct Entry {
     std::unique_ptr<calls::Call> call;
     std::string token;               // of the session that the call belongs to
@@ -61,16 +67,12 @@ class Switchboard final : public CallControl {
     std::vector<std::uint64_t> dialogs;  // that were ever this call's
     std::optional<bridge::BridgeId> bridge;
     Time deadline = kNever;
-    int waits_for = 0;  // what must be stored before it may begin
-    bool is_journaled = false;
+    int waits_for = 0;  // commits of the store before it may begin, and the journal
+    std::optional<bool> is_journaled;
+    std::optional<Refusal> refusal;
+    std::unique_ptr<boost::asio::steady_timer> admission_timer;  // until it begins
     int backend_tries = 0;
     std::unique_ptr<boost::asio::steady_timer> backend_timer;
-  };
-  // Why an INVITE is refused after it was admitted, for its record.
-  struct Refusal {
-    int status = 0;
-    records::LocalCause cause = records::LocalCause::kNone;
-    std::string reason;
   };
 
   // Admission.
@@ -83,7 +85,9 @@ class Switchboard final : public CallControl {
   void reject(const signaling::InviteReceived& invite, int status, const std::string& phrase,
               std::vector<signaling::Header> headers = {});
   void begin(Entry entry, sessions::TokenState state, std::optional<Refusal> refusal);
-  void start_when_stored(std::uint64_t call, const std::optional<Refusal>& refusal);
+  void note_stored(std::uint64_t call);
+  void wait_for_store(Entry& entry);
+  void start(Entry& entry);
   const directory::Trunk* trunk_of(const signaling::InviteReceived& invite) const;
   records::CallRecord draft(const signaling::InviteReceived& invite, const directory::Domain* domain,
                             const std::string& direction) const;

@@ -62,6 +62,31 @@ std::optional<std::string_view> parameter(std::string_view text, std::string_vie
   return {};
 }
 
+bool is_utf8(std::string_view text) {
+  std::size_t i = 0;
+  while (i < text.size()) {
+    const auto lead = static_cast<unsigned char>(text[i++]);
+    if (lead < 0x80) continue;
+    const std::size_t more = lead >= 0xc2 && lead < 0xe0   ? 1
+                             : lead >= 0xe0 && lead < 0xf0 ? 2
+                             : lead >= 0xf0 && lead < 0xf5 ? 3
+                                                           : 0;
+    if (more == 0 || text.size() - i < more) return false;
+    // The second byte's range is what keeps overlong forms and surrogates out (RFC 3629 §4).
+    const auto second = static_cast<unsigned char>(text[i]);
+    const bool is_second_good = lead == 0xe0   ? second >= 0xa0
+                                : lead == 0xed ? second < 0xa0
+                                : lead == 0xf0 ? second >= 0x90
+                                : lead == 0xf4 ? second < 0x90
+                                               : true;
+    if (!is_second_good) return false;
+    for (std::size_t end = i + more; i < end; ++i) {
+      if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return false;
+    }
+  }
+  return true;
+}
+
 bool has_control_characters(std::string_view text) {
   return std::any_of(text.begin(), text.end(),
                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });

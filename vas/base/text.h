@@ -31,6 +31,9 @@ std::optional<Number> parse_number(std::string_view text) {
   return value;
 }
 
+// Well-formed UTF-8 (RFC 3629): no stray or missing continuation, no overlong form, no surrogate.
+bool is_utf8(std::string_view text);
+
 // CR, LF, NUL and other control characters have no place in a header or a log line.
 bool has_control_characters(std::string_view text);
 

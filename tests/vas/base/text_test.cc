@@ -30,5 +30,14 @@ TEST(Clock, WritesRfc3339WithMilliseconds) {
   EXPECT_EQ(to_rfc3339(WallTime(std::chrono::milliseconds(1'700'000'000'007))), "2023-11-14T22:13:20.007Z");
 }
 
+TEST(Text, KnowsUtf8FromWhatOnlyLooksLikeIt) {
+  for (const char* good :
+       {"", "abc", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x93\x9e", "\xed\x9f\xbf", "\xf4\x8f\xbf\xbf"})
+    EXPECT_TRUE(is_utf8(good)) << good;
+  for (const char* bad : {"\x80", "\xc3", "\xc3(", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xe2\x82",
+                          "\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff"})
+    EXPECT_FALSE(is_utf8(bad));
+}
+
 }  // namespace
 }  // namespace vas
