@@ -60,6 +60,11 @@ class ApiTest(E2eTest):
             connection.sendall(data)
             return self.read_answer(connection)
 
+    def verbatim(self, head, body):
+        """An example of the seed as it stands there, with the length that HTTP needs."""
+        lines = [*head.strip().split("\n"), f"Content-Length: {len(body)}"]
+        return self.raw(("\r\n".join(lines) + "\r\n\r\n" + body).encode())
+
     @staticmethod
     def read_answer(connection):
         raw = b""

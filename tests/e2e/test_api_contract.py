@@ -104,13 +104,11 @@ class PreDialSessionInitiationOutgoing(ApiTest):
         self.assertEqual(self.call("POST", "/calls/example.com/outgoing/15551234", {"destination": "1"}).status, 404)
 
     def test_the_example_verbatim_with_its_second_route_put_back_into_its_list(self):
-        answer = self.raw(b"""POST /calls/example.com/outgoing/972547340014 HTTP/1.1\r
-Host: api.voice.cloudonix.io\r
-Authorization: bearer XI1234567890\r
-Content-Type: application/json\r
-Content-Length: 851\r
-\r
-""" + b"""{
+        answer = self.verbatim("""POST /calls/example.com/outgoing/972547340014 HTTP/1.1
+Host: api.voice.cloudonix.io
+Authorization: bearer XI1234567890
+Content-Type: application/json
+""", """{
   "destination": "63121233333",
   "timeLimit": 7205,
   "routing": {
@@ -143,7 +141,7 @@ Content-Length: 851\r
     ]
   }
 }
-""".ljust(851))
+""")
         self.assertEqual(answer.status, 200, answer.body)
         session = answer.json
         self.assertEqual({name: session[name] for name in ("domainId", "subscriberId", "destination", "direction", "timeLimit")},
@@ -167,13 +165,11 @@ class PreDialSessionInitiationIncoming(ApiTest):
         self.assertEqual(self.call("POST", "/calls/example.com/incoming/15551234", {"origination": "1"}).status, 404)
 
     def test_the_example_verbatim(self):
-        answer = self.raw(b"""POST /calls/example.com/incoming/972547340014 HTTP/1.1\r
-Host: api.voice.cloudonix.io\r
-Authorization: bearer XI1234567890\r
-Content-Type: application/json\r
-Content-Length: 34\r
-\r
-{
+        answer = self.verbatim("""POST /calls/example.com/incoming/972547340014 HTTP/1.1
+Host: api.voice.cloudonix.io
+Authorization: bearer XI1234567890
+Content-Type: application/json
+""", """{
   "origination": "63121233333"
 }
 """)
@@ -213,13 +209,14 @@ class SessionControlUpdateTimeLimit(ApiTest):
 
     def test_the_example_verbatim_but_for_its_shortened_token(self):
         token = self.outgoing(timeLimit=7205)["token"]
-        answer = self.raw(f"""PATCH /calls/example.com/outgoing/972547340014/{token} HTTP/1.1\r
-Host: api.voice.cloudonix.io\r
-Authorization: bearer XI1234567890\r
-Content-Type: application/json\r
-Content-Length: 22\r
-\r
-""".encode() + b'{\n  "timeLimit": 60\n}\n')
+        answer = self.verbatim(f"""PATCH /calls/example.com/outgoing/972547340014/{token} HTTP/1.1
+Host: api.voice.cloudonix.io
+Authorization: bearer XI1234567890
+Content-Type: application/json
+""", """{
+  "timeLimit": 60
+}
+""")
         self.assertEqual((answer.status, answer.json["timeLimit"], answer.json["token"]), (200, 60, token))
 
 
@@ -361,18 +358,16 @@ class SessionControlDestroySession(ApiTest):
 
 class RegistrationFreeControlEndpointApi(ApiTest):
     def test_the_endpoint_is_configured_by_the_example_verbatim(self):
-        answer = self.raw(b"""PATCH /tenants/1/domains/12 HTTP/1.1\r
-Host: api.voice.cloudonix.io\r
-Authorization: bearer XI1234567890\r
-Content-Type: application/json\r
-Content-Length: 94\r
-\r
-""" + b"""{
+        answer = self.verbatim("""PATCH /tenants/1/domains/12 HTTP/1.1
+Host: api.voice.cloudonix.io
+Authorization: bearer XI1234567890
+Content-Type: application/json
+""", """{
   "profile": {
     "registration-free-control-endpoint": "https://app.com/incoming"
   }
 }
-""".ljust(94))
+""")
         self.assertEqual(answer.status, 200, answer.body)
         self.assertEqual(answer.json["profile"]["registration-free-control-endpoint"], "https://app.com/incoming")
 
