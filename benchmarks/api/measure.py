@@ -127,7 +127,8 @@ class Polls:
 
         async def one(number):
             async with gate:
-                self.readers[number], self.writers[number] = await asyncio.open_connection("127.0.0.1", HTTP, limit=4096)
+                self.readers[number], self.writers[number] = await asyncio.open_connection(
+                    "127.0.0.1", HTTP, limit=4096, local_addr=(f"127.0.0.{2 + number // 20_000}", 0))  # ports of one address would not do
                 self.writers[number].write(f"GET /calls/{DOMAIN}/ringing/{MSISDN}/{self.tokens[number]} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         await asyncio.gather(*(one(number) for number in range(len(self.tokens))))
 

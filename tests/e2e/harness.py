@@ -171,10 +171,13 @@ class Vas:
         self.process = None
 
     def start(self):
-        (self.folder / "directory.json").write_text(json.dumps(self.directory))
+        directory = ()
+        if self.directory is not None:  # None: an empty store makes its own first key
+            (self.folder / "directory.json").write_text(json.dumps(self.directory))
+            directory = ("--directory", self.folder / "directory.json")
         self.log = open(self.folder / "vas.log", "ab")
         self.process = subprocess.Popen(
-            [BIN / "vas", "--data-dir", self.folder / "data", "--directory", self.folder / "directory.json",
+            [BIN / "vas", "--data-dir", self.folder / "data", *directory,
              "--sip-listen", f"127.0.0.1:{self.sip_port}", "--http-listen", f"127.0.0.1:{self.http_port}",
              *(("--webhook-allow", "127.0.0.0/8") if self.allows_loopback else ()), *self.flags],
             stdout=self.log, stderr=self.log, preexec_fn=die_with_parent)

@@ -2,10 +2,14 @@
 import http.client
 import json
 import os
+import pathlib
+import re
+import shutil
 import subprocess
+import tempfile
 import unittest
 
-from harness import ALICE, BOB, DOMAIN, HERE, KEY, TRUNK, E2eTest, Poll, dialling, die_with_parent, free_ports, wait_until
+from harness import ALICE, BOB, DOMAIN, HERE, KEY, TRUNK, E2eTest, Poll, Vas, dialling, die_with_parent, free_ports, wait_until
 
 
 class ExampleBackend(E2eTest):
@@ -69,6 +73,35 @@ class ExampleBackend(E2eTest):
         call = self.app("GET", f"/wait/{BOB}")
         self.app("POST", f"/reject/{call['token']}")
         self.assertEqual(caller.result()["status"], 486)
+
+
+class Walkthrough(unittest.TestCase):
+    """The curl commands of docs/api.md, in their order, on a node that nobody has set up."""
+
+    def test_each_command_does_what_the_page_says(self):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="vas-e2e-"))
+        vas = Vas(folder)
+        vas.directory = None
+        vas.start()
+        try:
+            key_file = folder / "data/system.key"
+            self.assertEqual(key_file.stat().st_mode & 0o777, 0o600)
+            commands = "".join(re.findall(r"```\n(curl.*?)```", (HERE.parents[1] / "docs/api.md").read_text(), re.S))
+            self.assertEqual(commands.count("curl "), 6)
+            done = subprocess.run(["bash", "-ec", commands.replace("curl -s", "curl -s -w '\\n%{http_code}\\n' ")], capture_output=True, text=True,
+                                  env={**os.environ, "KEY": key_file.read_text().strip(), "VAS": f"http://127.0.0.1:{vas.http_port}"})
+            self.assertEqual(done.returncode, 0, done.stderr)
+            lines = done.stdout.splitlines()
+            self.assertEqual(lines[1::2], ["201"] * 5 + ["200"], done.stdout)
+            session = json.loads(lines[-2])
+            self.assertEqual((session["destination"], session["subscriberId"]), ("63121233333", 1))
+            vas.stop()
+            vas.start()  # all of it is there afterwards, with the same key
+            status, found = vas.request("GET", f"/calls/example.com/sessions/{session['token']}", key=key_file.read_text().strip())
+            self.assertEqual((status, found["timeLimit"]), (200, 7205))
+        finally:
+            vas.stop()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,13 @@ constexpr std::array kKinds = {Kind::kTenant, Kind::kDomain, Kind::kSubscriber, 
 std::string counter_of(Kind kind) { return "last-" + std::string(to_string(kind)) + "-id"; }
 std::size_t index_of(Kind kind) { return static_cast<std::size_t>(kind); }
 
+bool touches(const directory::Change& change, Kind kind) {
+  return std::any_of(change.begin(), change.end(), [kind](const auto& each) {
+    const auto* removal = std::get_if<directory::Removal>(&each);
+    return kind == (removal != nullptr ? removal->kind : kind_of(std::get<directory::Entry>(each)));
+  });
+}
+
 }  // namespace
 
 DirectoryDesk::DirectoryDesk(store::Store& store, webhooks::AddressGuard guard)
@@ -56,11 +63,7 @@ void DirectoryDesk::begin_next() {
     Transaction transaction;
     transaction.apply(*change);
     for (const Kind kind : kKinds) {
-      const bool is_new = std::any_of(change->begin(), change->end(), [&](const auto& each) {
-        const auto* entry = std::get_if<directory::Entry>(&each);
-        return entry != nullptr && kind_of(*entry) == kind && id_of(*entry) > directory_.highest_id(kind);
-      });
-      if (is_new) transaction.set_counter(counter_of(kind), last_ids_[index_of(kind)]);
+      if (touches(*change, kind)) transaction.set_counter(counter_of(kind), last_ids_[index_of(kind)]);
     }
     store_.commit(std::move(transaction), Urgency::kMayFail, [this, change](bool committed) {
       if (committed) directory_.apply(*change);

@@ -49,9 +49,8 @@ void Call::on_backend(const BackendAnswered& answer, Now& now) {
   }
 }
 
-// The application sends the call elsewhere: who dialled with its token meanwhile is refused.
+// The application sends the call elsewhere; who dials with its token from now on is refused.
 void Call::route_instead(RoutingPlan plan, Now& now) {
-  if (party(LegSide::kB).dialog.value != 0) refuse_pick_up(403, "Forbidden", LocalCause::kNone, now);
   timers_.clear_all();
   kind_ = CallKind::kRouted;
   plan_ = std::move(plan);

@@ -320,6 +320,34 @@ TEST_F(CallTest, BackendOutcomesMapToTheirCodes) {
   }
 }
 
+TEST_F(CallTest, AnApplicationRejectsWithItsCode) {
+  for (const auto& [code, disposition] :
+       {std::pair{486, Disposition::kBusy}, {603, Disposition::kDenied}, {404, Disposition::kFailed}}) {
+    begin_parked();
+    on(BackendAnswered{.outcome = BackendOutcome::kReject, .code = code});
+    EXPECT_EQ(sent<AnswerInvite>()->status, code);
+    expect_end(disposition, EndedBy::kCallee, "application-rejected");
+  }
+}
+
+TEST_F(CallTest, AnApplicationRoutesTheCallWithFailoverAndNobodyPicksItUp) {
+  begin_parked();
+  RoutingPlan plan;
+  for (const char* address : {"198.51.100.1:5060", "198.51.100.2:5060"})
+    plan.routes.push_back({.address = *Endpoint::parse(address), .number = "77"});
+  on(BackendAnswered{.outcome = BackendOutcome::kRoute, .plan = plan});
+  ASSERT_NE(sent<SendInvite>(), nullptr);
+  EXPECT_EQ(sent<SendInvite>()->request_uri, "sip:77@198.51.100.1:5060");
+  EXPECT_FALSE(call_->is_waiting_for_pick_up());
+  on(PickUp{invite(kPickUp, kAnswer)});
+  EXPECT_EQ(sent<AnswerInvite>()->status, 403);
+  advance(seconds(4));
+  ASSERT_NE(sent<SendInvite>(), nullptr) << "the first route is silent";
+  EXPECT_EQ(sent<SendInvite>()->request_uri, "sip:77@198.51.100.2:5060");
+  advance(seconds(60));
+  EXPECT_TRUE(call_->is_ended()) << "the timers of a routed call";
+}
+
 TEST_F(CallTest, CallTimeoutRunsFromTheParking) {
   begin_parked();
   advance(seconds(20));
