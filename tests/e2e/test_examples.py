@@ -88,7 +88,7 @@ class Walkthrough(unittest.TestCase):
             self.assertEqual(key_file.stat().st_mode & 0o777, 0o600)
             commands = "".join(re.findall(r"```\n(curl.*?)```", (HERE.parents[1] / "docs/api.md").read_text(), re.S))
             self.assertEqual(commands.count("curl "), 6)
-            done = subprocess.run(["bash", "-ec", commands.replace("curl -s", "curl -s -w '\\n%{http_code}\\n' ")], capture_output=True, text=True,
+            done = subprocess.run(["bash", "-ec", commands.replace("curl ", "curl -w '\\n%{http_code}\\n' ")], capture_output=True, text=True,
                                   env={**os.environ, "KEY": key_file.read_text().strip(), "VAS": f"http://127.0.0.1:{vas.http_port}"})
             self.assertEqual(done.returncode, 0, done.stderr)
             lines = done.stdout.splitlines()
