@@ -4,15 +4,18 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/crc.hpp>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <set>
 #include <sstream>
+#include <utility>
 
 #include "vas/base/bytes.h"
 #include "vas/base/json.h"
@@ -23,6 +26,8 @@ namespace {
 
 constexpr std::size_t kHeaderBytes = 9;
 constexpr std::size_t kMaxEntryBytes = 1 << 20;
+constexpr int kJournalFlags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC;
+constexpr auto kRetryPause = std::chrono::milliseconds(200);
 
 std::uint32_t checksum(std::string_view kind_and_payload) {
   boost::crc_32_type crc;
@@ -125,7 +130,7 @@ std::vector<JournalEntry> decode(std::string_view file, std::size_t& valid_bytes
   return entries;
 }
 
-Result<CdrJournal::Opened> CdrJournal::open(const std::string& folder) {
+Result<CdrJournal::Opened> CdrJournal::open(const std::string& folder, std::uint64_t renew_at) {
   const std::string journal_path = folder + "/calls.journal";
   const std::string lines_path = folder + "/records.jsonl";
   const Recovered recovered = replay(journal_path);
@@ -150,12 +155,13 @@ Result<CdrJournal::Opened> CdrJournal::open(const std::string& folder) {
     return Error{"cannot write " + lines_path + ": " + std::strerror(errno)};
   }
 
-  const int journal = ::open(journal_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0640);
+  const int journal = ::open(journal_path.c_str(), kJournalFlags | O_TRUNC, 0640);
   if (journal < 0) {
     ::close(lines);
     return Error{"cannot write " + journal_path + ": " + std::strerror(errno)};
   }
-  opened.journal.reset(new CdrJournal(journal, lines));
+  const auto lines_bytes = static_cast<std::uint64_t>(::lseek(lines, 0, SEEK_END));
+  opened.journal.reset(new CdrJournal(folder, renew_at, journal, lines, lines_bytes));
   opened.journal->thread_ = std::thread([raw = opened.journal.get()] { raw->run(); });
   pthread_setname_np(opened.journal->thread_.native_handle(), "vas-journal");
   return opened;
@@ -173,25 +179,29 @@ CdrJournal::~CdrJournal() {
 }
 
 void CdrJournal::start(const CallRecord& record, Done done) {
-  bool is_full = false;
+  Queued queued{record.id, {EntryKind::kStarted, to_draft_json(record)}, std::move(done)};
   {
     const std::lock_guard lock(mutex_);
-    is_full = queue_.size() >= kMaxQueued;
-    if (!is_full) queue_.push_back({{EntryKind::kStarted, to_draft_json(record)}, std::move(done)});
+    if (queue_.size() < kMaxQueued) {
+      queue_.push_back(std::move(queued));
+      wakeup_.notify_one();
+      return;
+    }
   }
-  if (is_full) return done(false);
-  wakeup_.notify_one();
+  queued.done(false);
 }
 
 void CdrJournal::update(const CallRecord& record) {
-  const std::lock_guard lock(mutex_);
-  queue_.push_back({{EntryKind::kUpdated, to_draft_json(record)}, {}});
-  wakeup_.notify_one();
+  enqueue({record.id, {EntryKind::kUpdated, to_draft_json(record)}, {}});
 }
 
 void CdrJournal::end(const CallRecord& record, Done done) {
+  enqueue({record.id, {EntryKind::kEnded, to_json(record)}, std::move(done)});
+}
+
+void CdrJournal::enqueue(Queued queued) {
   const std::lock_guard lock(mutex_);
-  queue_.push_back({{EntryKind::kEnded, to_json(record)}, std::move(done)});
+  queue_.push_back(std::move(queued));
   wakeup_.notify_one();
 }
 
@@ -204,23 +214,88 @@ void CdrJournal::run() {
       if (queue_.empty()) return;
       batch.swap(queue_);
     }
-    const bool written = write_batch(batch);
-    if (!written) log::error("", "the call journal could not be written: {}", std::strerror(errno));
+    const bool written = write_journal(batch);
+    if (written) {
+      write_lines(batch);
+      if (journal_bytes_ > renew_at_) renew();
+    } else {
+      keep_endings(batch);
+    }
     for (const Queued& each : batch) {
       if (each.done) each.done(written);
     }
   }
 }
 
-bool CdrJournal::write_batch(const std::vector<Queued>& batch) {
+bool CdrJournal::write_journal(const std::vector<Queued>& batch) {
   std::string entries;
-  std::string lines;
-  for (const Queued& each : batch) {
-    entries += encode(each.entry);
-    if (each.entry.kind == EntryKind::kEnded) lines += each.entry.payload + "\n";
+  for (const Queued& each : batch) entries += encode(each.entry);
+  if (!write_all(journal_, entries) || fdatasync(journal_) != 0) {
+    log::error("", "the call journal could not be written: {}", std::strerror(errno));
+    // What came after a torn entry would be lost with it.
+    (void)!::ftruncate(journal_, static_cast<off_t>(journal_bytes_));
+    return false;
   }
-  // The journal first: a line that a crash keeps from records.jsonl is added from it at the next start.
-  return write_all(journal_, entries) && fdatasync(journal_) == 0 && write_all(lines_, lines);
+  journal_bytes_ += entries.size();
+  for (const Queued& each : batch) {
+    if (each.entry.kind == EntryKind::kEnded) {
+      open_.erase(each.call);
+    } else {
+      open_.insert_or_assign(each.call, each.entry.payload);
+    }
+  }
+  return true;
+}
+
+// After the journal: a line that a crash keeps from records.jsonl is added from it at the next start.
+void CdrJournal::write_lines(const std::vector<Queued>& batch) {
+  for (const Queued& each : batch) {
+    if (each.entry.kind == EntryKind::kEnded) lines_that_wait_ += each.entry.payload + "\n";
+  }
+  if (!write_all(lines_, lines_that_wait_)) {
+    log::error("", "records.jsonl could not be written: {}; its lines wait", std::strerror(errno));
+    (void)!::ftruncate(lines_, static_cast<off_t>(lines_bytes_));
+    return;
+  }
+  lines_bytes_ += lines_that_wait_.size();
+  lines_that_wait_.clear();
+}
+
+// The disk refused: new calls are told so, a draft is as good as the one before, but an ending is never given
+// up.
+void CdrJournal::keep_endings(std::vector<Queued>& batch) {
+  const auto kept = std::stable_partition(
+      batch.begin(), batch.end(), [](const Queued& each) { return each.entry.kind != EntryKind::kEnded; });
+  std::unique_lock lock(mutex_);
+  if (is_stopping_) return;
+  queue_.insert(queue_.begin(), std::make_move_iterator(kept), std::make_move_iterator(batch.end()));
+  batch.erase(kept, batch.end());
+  wakeup_.wait_for(lock, kRetryPause, [this] { return is_stopping_; });
+}
+
+// A new journal with the open calls alone takes the old one's place. Only when all lines are out: until then
+// the old one is what they would be recovered from.
+void CdrJournal::renew() {
+  if (!lines_that_wait_.empty() || fdatasync(lines_) != 0) return;
+  const std::string path = folder_ + "/calls.journal";
+  const std::string fresh_path = path + ".new";
+  std::string entries;
+  for (const auto& [call, draft] : open_) entries += encode({EntryKind::kStarted, draft});
+  const int fresh = ::open(fresh_path.c_str(), kJournalFlags | O_TRUNC, 0640);
+  const bool is_good = fresh >= 0 && write_all(fresh, entries) && fdatasync(fresh) == 0 &&
+                       std::rename(fresh_path.c_str(), path.c_str()) == 0;
+  if (!is_good) {
+    log::error("", "the call journal could not be renewed: {}; the old one goes on", std::strerror(errno));
+    if (fresh >= 0) ::close(fresh);
+    return;
+  }
+  const int folder = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder >= 0) {
+    (void)!fsync(folder);
+    ::close(folder);
+  }
+  ::close(std::exchange(journal_, fresh));
+  journal_bytes_ = entries.size();
 }
 
 }  // namespace vas::records

@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -38,15 +39,18 @@ std::vector<JournalEntry> decode(std::string_view file, std::size_t& valid_bytes
 // Threads: start(), update(), end() from control; callbacks run on the writer's thread.
 // Bounds:  the queue holds kMaxQueued entries. Beyond it start() refuses, so that no call is admitted without
 // its
-//          entry; what belongs to admitted calls is always taken.
+//          entry; what belongs to admitted calls is always taken, and an ending that the disk refuses is kept
+//          until it takes it.
 class CdrJournal {
  public:
   static constexpr std::size_t kMaxQueued = 100'000;
+  static constexpr std::uint64_t kRenewAt = 64 << 20;  // bytes
   using Done = std::function<void(bool written)>;
 
   struct Opened;
-  // Opens or makes both files in `folder`, and recovers what a dead process left open.
-  static Result<Opened> open(const std::string& folder);
+  // Opens or makes both files in `folder`, and recovers what a dead process left open. Beyond `renew_at`
+  // bytes the journal is replaced by one that holds the open calls only.
+  static Result<Opened> open(const std::string& folder, std::uint64_t renew_at = kRenewAt);
   ~CdrJournal();  // writes what is queued
 
   void start(const CallRecord& record, Done done);
@@ -55,16 +59,36 @@ class CdrJournal {
 
  private:
   struct Queued {
+    std::string call;  // its id
     JournalEntry entry;
     Done done;
   };
 
-  CdrJournal(int journal, int lines) : journal_(journal), lines_(lines) {}
+  CdrJournal(std::string folder, std::uint64_t renew_at, int journal, int lines, std::uint64_t lines_bytes)
+      : folder_(std::move(folder)),
+        renew_at_(renew_at),
+        journal_(journal),
+        lines_(lines),
+        lines_bytes_(lines_bytes) {}
+  void enqueue(Queued queued);
   void run();
-  bool write_batch(const std::vector<Queued>& batch);
+  bool write_journal(const std::vector<Queued>& batch);
+  void write_lines(const std::vector<Queued>& batch);
+  void keep_endings(std::vector<Queued>& batch);
+  void renew();
 
-  const int journal_;
+  const std::string folder_;
+  const std::uint64_t renew_at_;
+
+  // The writer's.
+  int journal_;
   const int lines_;
+  std::uint64_t journal_bytes_ = 0;          // of whole entries
+  std::uint64_t lines_bytes_;                // of whole lines
+  std::string lines_that_wait_;              // the file could not take them yet
+  std::map<std::string, std::string> open_;  // calls that have not ended, by id: their last draft
+
+  // Shared.
   std::mutex mutex_;
   std::condition_variable wakeup_;
   std::vector<Queued> queue_;

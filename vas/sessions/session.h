@@ -1,4 +1,4 @@
-// What the API makes and a token names: the authority for one call. (docs/sessions.md)
+// What the API makes and a token names: the authority for one call.
 #pragma once
 
 #include <cstdint>

@@ -1,11 +1,14 @@
 #include "vas/records/cdr_journal.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <thread>
 
 namespace vas::records {
 namespace {
@@ -15,9 +18,9 @@ class CdrJournalTest : public testing::Test {
   void SetUp() override { std::filesystem::create_directories(folder_); }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
-  std::unique_ptr<CdrJournal> open() {
+  std::unique_ptr<CdrJournal> open(std::uint64_t renew_at = CdrJournal::kRenewAt) {
     recovered_.clear();
-    auto opened = CdrJournal::open(folder_);
+    auto opened = CdrJournal::open(folder_, renew_at);
     EXPECT_TRUE(opened) << (opened ? "" : opened.error());
     for (const CallRecord& each : opened->closed) recovered_.push_back(each.id);
     sessions_ = opened->sessions;
@@ -91,6 +94,51 @@ TEST_F(CdrJournalTest, EveryTornTailOfTheJournalLosesOnlyWhatWasTorn) {
   std::string flipped = whole;
   flipped[whole.size() / 2 - 1] ^= 1;
   EXPECT_EQ(decode(flipped, valid).size(), 0u);
+}
+
+TEST_F(CdrJournalTest, StaysSmallAndKeepsItsOpenCallsThroughManyRenewals) {
+  {
+    const auto journal = open(20'000);
+    start(*journal, "open before");
+    for (int i = 0; i < 500; ++i) {
+      start(*journal, std::to_string(i));
+      journal->update(record(std::to_string(i)));
+      journal->end(record(std::to_string(i)), {});
+    }
+    start(*journal, "open after");
+    EXPECT_LT(std::filesystem::file_size(journal_path()), 30'000u);
+  }
+  open();
+  EXPECT_EQ(recovered_, (std::vector<std::string>{"open after", "open before"}));
+  EXPECT_EQ(lines(), 502u);
+  open();
+  EXPECT_EQ(lines(), 502u);
+}
+
+// The largest file that this process may write is what is left of the disk.
+TEST_F(CdrJournalTest, AFullDiskRefusesNewCallsAndLosesNoEnding) {
+  rlimit whole{};
+  getrlimit(RLIMIT_FSIZE, &whole);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  {
+    const auto journal = open();
+    start(*journal, "a");
+    rlimit full = whole;
+    full.rlim_cur = std::filesystem::file_size(journal_path()) + 20;  // a torn entry fits
+    setrlimit(RLIMIT_FSIZE, &full);
+    std::promise<bool> refused, ended;
+    journal->start(record("b"), [&](bool good) { refused.set_value(good); });
+    EXPECT_FALSE(refused.get_future().get());
+    journal->end(record("a"), [&](bool good) { ended.set_value(good); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    setrlimit(RLIMIT_FSIZE, &whole);
+    EXPECT_TRUE(ended.get_future().get());
+    start(*journal, "c");
+  }
+  std::signal(SIGXFSZ, handler);
+  open();
+  EXPECT_EQ(recovered_, std::vector<std::string>{"c"});
+  EXPECT_EQ(lines(), 2u);
 }
 
 TEST_F(CdrJournalTest, SaysWhyItCannotBeOpened) {
