@@ -393,7 +393,14 @@ def wrong_fields():
         yield "/domains/3/subscribers", {"msisdn": "1" + evil}, "msisdn"
         yield "/domains/3/subscribers", {"msisdn": "1", "aliases": [evil]}, "aliases"
         yield "/domains/3/trunks", {"name": evil}, "name"
-        yield "/domains/3/trunks", {"name": "t", "addPrefix": evil}, "addPrefix"
+        for name in ("addPrefix", "stripPrefix"):
+            yield "/domains/3/trunks", {"name": "t", name: evil}, name
+        for name, value in (("sources", "192.0.2.1"), ("targets", "192.0.2.1:5060"), ("prefixes", "44")):
+            yield "/domains/3/trunks", {"name": "t", name: [value + evil]}, name
+        for name, value in (("registration-free-control-endpoint", "https://a.example/"), ("call-routing-application", "https://a.example/"), ("webhook-secret", "s")):
+            yield "/tenants/1/domains", {"name": "p.example", "profile": {name: value + evil}}, name
+        yield OUT, {"destination": "1", "routing": {"routes": [{**ROUTE, "termination_number": "1" + evil}]}}, "termination_number"
+        yield OUT, {"destination": "1", "routing": {"routes": [{**ROUTE, "termination_ip": "192.0.2.1" + evil}]}}, "termination_ip"
         yield "/apikeys", {"scope": "system", "name": evil}, "name"
     for name in ("Destination", "time_limit", "", "__proto__", "id", "token", "x" * 300):
         yield OUT, {"destination": "1", name: 1}, name[:20] or "field"
@@ -511,6 +518,13 @@ class BadInput(ApiTest):
         self.assertLess(time.monotonic() - begun, 15)
         for connection in slow:
             connection.close()
+
+    def test_a_client_that_leaves_between_requests_is_told_nothing(self):
+        with socket.create_connection(("127.0.0.1", self.vas.http_port), timeout=5) as connection:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            self.assertEqual(self.read_answer(connection).status, 200)
+            connection.shutdown(socket.SHUT_WR)
+            self.assertEqual(connection.recv(100), b"")
 
     def test_after_all_this_the_server_still_answers_and_has_leaked_nothing(self):
         for _ in range(50):

@@ -150,8 +150,8 @@ void Connection::on_read_failure(const beast::error_code& failure) {
   if (failure == http::error::body_limit) {
     return send(problem(413, "The body is over 256 KiB. Send a smaller one.", true));
   }
-  const bool is_silent = failure == http::error::end_of_stream || failure == beast::error::timeout ||
-                         failure == asio::error::operation_aborted ||
+  const bool is_silent = failure == asio::error::eof || failure == http::error::end_of_stream ||
+                         failure == beast::error::timeout || failure == asio::error::operation_aborted ||
                          failure == asio::error::connection_reset || failure == http::error::partial_message;
   if (is_silent) return;
   send(problem(400, "The request is not HTTP/1.1: " + failure.message() + ".", true));

@@ -56,6 +56,7 @@ void Switchboard::answer_orphan(const signaling::SipEvent& event) {
     send(signaling::AnswerRequest{info->dialog, info->request, 481, "Call/Transaction Does Not Exist", ""});
   }
 }
+
 void Switchboard::deliver(std::uint64_t call, const calls::CallEvent& event) {
   const auto found = entries_.find(call);
   if (found == entries_.end()) return;

@@ -32,6 +32,7 @@ bool shares_prefix(const IpAddress& a, const IpAddress& b, int bits) {
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
   if (text.size() >= 2 && text.front() == '[' && text.back() == ']') text = text.substr(1, text.size() - 2);
   if (text.empty() || text.size() >= INET6_ADDRSTRLEN) return {};
+  if (text.find('\0') != std::string_view::npos) return {};  // where inet_pton would stop reading
   char buffer[INET6_ADDRSTRLEN] = {};
   std::memcpy(buffer, text.data(), text.size());
 

@@ -53,5 +53,12 @@ TEST(IpAddress, KnowsWhatIsPrivate) {
     EXPECT_FALSE(IpAddress::parse(text)->is_private()) << text;
 }
 
+TEST(IpAddress, IsNotFollowedByWhatAStringHidesBehindANul) {
+  using namespace std::string_view_literals;
+  EXPECT_FALSE(IpAddress::parse("192.0.2.1\0"sv));
+  EXPECT_FALSE(IpAddress::parse("192.0.2.1\0evil"sv));
+  EXPECT_FALSE(Endpoint::parse("2001:db8::1\0"sv, 5060));
+}
+
 }  // namespace
 }  // namespace vas
