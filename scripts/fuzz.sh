@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:-10}
 out=build/fuzz
 mkdir -p "$out"
-base="vas/base/clock.cc vas/base/endpoint.cc vas/base/random.cc vas/base/text.cc"
+base="vas/base/clock.cc vas/base/endpoint.cc vas/base/json.cc vas/base/random.cc vas/base/text.cc"
 media="media/codec.cc media/receive_stats.cc media/rtcp_packet.cc media/rtp_packet.cc media/stream_splicer.cc media/voice_quality.cc"
 gateway="signaling/gateway/flow.cc signaling/gateway/framer.cc signaling/gateway/guard.cc signaling/gateway/sip_message.cc signaling/gateway/via_editor.cc"
 declare -A sources=(

@@ -81,6 +81,8 @@ class PreDialSessionInitiationOutgoing(ApiTest):
             self.assertEqual(routing["routes"], PLAN["route"])
             self.assertNotIn("route", routing)
             self.assertEqual((routing["note"], routing["sellrate"]), ({"kept": [1, None]}, 0.02))
+        answer = self.call("POST", f"/calls/example.com/outgoing/{MSISDN}", {"destination": "1", "routing": PLAN})
+        self.assertIn(b'"sellrate":0.02,', answer.body, "as a person would write it")
 
     def test_time_limit_may_be_provided_in_seconds(self):
         self.assertEqual(self.outgoing(timeLimit=7205)["timeLimit"], 7205)

@@ -11,6 +11,10 @@
 
 namespace vas {
 
+// As people read it: the library writes 0.02 as 2E-2. For values of our own or parsed ones, whose depth is
+// bounded.
+std::string to_text(const boost::json::value& value);
+
 // Empty where the field is missing or no string.
 inline std::string text_field(const boost::json::object& object, std::string_view key) {
   const boost::json::value* value = object.if_contains(key);

@@ -4,6 +4,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "vas/base/json.h"
 #include "vas/base/text.h"
 #include "vas/directory/directory.h"
 
@@ -350,7 +351,7 @@ Result<Entry> parse_entry(Kind kind, std::string_view json_text) {
 }
 
 std::string to_json(const Entry& entry) {
-  return std::visit([](const auto& each) { return json::serialize(object_of(each)); }, entry);
+  return std::visit([](const auto& each) { return to_text(object_of(each)); }, entry);
 }
 
 std::string to_store_json(const Entry& entry) {

@@ -163,7 +163,7 @@ std::string to_json(const CallRecord& record) {
       {"sell_cost", cost_json(record, record.sell_price)},
       {"buy_cost", cost_json(record, record.buy_price)},
       {"legs", std::move(legs)}};
-  return json::serialize(object);
+  return to_text(object);
 }
 
 std::string to_draft_json(const CallRecord& record) {

@@ -78,7 +78,7 @@ std::string_view to_string(Status status) {
 }
 
 std::string to_json(const Session& session, bool with_routing) {
-  return json::serialize(object_of(session, with_routing));
+  return to_text(object_of(session, with_routing));
 }
 
 std::string to_callback_json(const Session& session, std::string_view action, std::string_view reason) {
@@ -86,7 +86,7 @@ std::string to_callback_json(const Session& session, std::string_view action, st
   object["eventId"] = session.token + "-" + std::to_string(session.events_sent);
   object["action"] = action;
   if (!reason.empty()) object["reason"] = reason;
-  return json::serialize(object);
+  return to_text(object);
 }
 
 std::string to_store_json(const Session& session) {
@@ -95,7 +95,7 @@ std::string to_store_json(const Session& session) {
   object["tokenFree"] = session.token_state == TokenState::kFree;
   object["eventsSent"] = session.events_sent;
   object["expiresAt"] = session.expires_at.time_since_epoch().count();
-  return json::serialize(object);
+  return to_text(object);
 }
 
 std::optional<Session> parse_store_json(std::string_view text) {

@@ -1,0 +1,34 @@
+#include "vas/base/json.h"
+
+#include <gtest/gtest.h>
+
+namespace vas {
+namespace {
+
+namespace json = boost::json;
+
+TEST(Json, IsWrittenAsPeopleReadIt) {
+  const char* text =
+      R"({"a":0.02,"b":[1,-2,18446744073709551615,1.5,100.0,true,false,null],"c":{},"d":[],"e":"ä"})";
+  EXPECT_EQ(to_text(json::parse(text)), text);
+}
+
+TEST(Json, ComesBackTheSame) {
+  for (const char* text : {R"("\"\\\b\f\n\r\t\u0000\u001f\u007f/ü")", "1e300", "-1.7976931348623157e308",
+                           "5e-324", "0.1", "-0.0", R"({"":{"":[[[]]]}})"}) {
+    const json::value value = json::parse(text);
+    EXPECT_EQ(json::parse(to_text(value)), value) << text;
+  }
+}
+
+TEST(Json, StaysReadableWhateverNumberWasRead) {
+  for (const char* text : {"1e308", "1e309", "-1e400", "1e-400", "123456789012345678901234567890", "1E+5"}) {
+    boost::system::error_code failure;
+    const json::value value = json::parse(text, failure);
+    if (failure) continue;
+    EXPECT_NO_THROW(json::parse(to_text(value))) << text;
+  }
+}
+
+}  // namespace
+}  // namespace vas
