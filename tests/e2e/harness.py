@@ -540,8 +540,11 @@ class E2eTest(unittest.TestCase):
         return caller
 
     def carrier(self, *flags):
-        """vas-caller as the carrier that outgoing calls reach."""
-        return self.caller("carrier", "--listen", f"{TRUNK}:{self.vas.trunk_port}", *flags)
+        """vas-caller as the carrier that outgoing calls reach. The one before it has the port until it has ended."""
+        if getattr(self, "last_carrier", None):
+            self.last_carrier.process.wait(10 * SLOW)
+        self.last_carrier = self.caller("carrier", "--listen", f"{TRUNK}:{self.vas.trunk_port}", *flags)
+        return self.last_carrier
 
     def notification(self):
         return wait_until(lambda: self.backend.notifications, 10, "the notification")[0][0]
