@@ -286,6 +286,7 @@ class Operations(ApiTest):
         app = self.caller("app2", "--dial", f"sip:any@{self.vas.sip}", "--token", token, "--domain", "example.com", "--seconds", 0)
         wait_until(lambda: self.call("GET", f"/calls/example.com/sessions/{token}").json.get("status") == "connected", 5, "the connection")
         self.vas.process.terminate()  # its farewell lasts a moment
+        wait_until(lambda: self.call("GET", "/readyz").status == 503, 5, "the signal's arrival")
         self.drive("isReady", 503)
         self.drive("replayDeadLetter", 503)
         self.drive("createOutgoingSession", 503, {"destination": "1"})
