@@ -4,7 +4,7 @@ import io
 import json
 import socket
 
-from harness import HERE, SLOW, TRUNK, E2eTest
+from harness import HERE, SLOW, TRUNK, E2eTest, wait_until
 
 DOCUMENT = json.loads((HERE.parents[1] / "vas/api/openapi.json").read_text())
 # The seed's own names and numbers.
@@ -89,6 +89,9 @@ class ApiTest(E2eTest):
             if not any(each.lower().startswith("content-type") for each in headers):
                 lines.append("Content-Type: application/json")
         return self.raw(("\r\n".join([*lines, *headers]) + "\r\n\r\n").encode() + content)
+
+    def wait_for_polls(self, count):
+        wait_until(lambda: f"\nvas_ringing_polls {count}\n".encode() in self.call("GET", "/metrics").body, 10, f"{count} waiting polls")
 
     def outgoing(self, key="system", **fields):
         answer = self.call("POST", f"/calls/example.com/outgoing/{MSISDN}", {"destination": "63121233333", **fields}, key)

@@ -129,7 +129,7 @@ class Operations(ApiTest):
     def poll_to_its_end(self, token):
         with socket.create_connection(("127.0.0.1", self.vas.http_port)) as connection:
             connection.sendall(f"GET /calls/example.com/ringing/{MSISDN}/{token} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-            time.sleep(0.3)
+            self.wait_for_polls(1)
             self.call("DELETE", f"/calls/example.com/sessions/{token}")
             answer = self.read_answer(connection)
         self.assertEqual(answer.status, 205)
@@ -141,6 +141,7 @@ class Operations(ApiTest):
         token = self.notification()["session"]
         with socket.create_connection(("127.0.0.1", self.vas.http_port)) as connection:
             connection.sendall(f"GET /calls/example.com/ringing/{MSISDN}/{token} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            self.wait_for_polls(1)
             self.caller("app", "--dial", f"sip:any@{self.vas.sip}", "--token", token, "--domain", "example.com", "--seconds", 1).result()
             answer = self.read_answer(connection)
         self.assertEqual(answer.status, 200)
@@ -231,11 +232,11 @@ class Operations(ApiTest):
         waiting = [socket.create_connection(("127.0.0.1", self.vas.http_port)) for _ in range(16)]
         for connection in waiting:
             connection.sendall(request)
-        time.sleep(0.5)
+        self.wait_for_polls(16)
         self.drive("pollRinging", 429, token=token)
         for connection in waiting:
             connection.close()
-        wait_until(lambda: b"\nvas_ringing_polls 0\n" in self.call("GET", "/metrics").body, 5, "the polls' end")
+        self.wait_for_polls(0)
 
     def failures_of_the_store(self):
         """Tables are taken away under the server: nothing is acknowledged, calls go on, and all is well when they are back."""

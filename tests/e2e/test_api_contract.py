@@ -1,6 +1,5 @@
 """The Registration-Free Dialing API, sentence by sentence: a class a heading, a test a sentence."""
 import threading
-import time
 import unittest
 
 from api_harness import KEYS, MSISDN, OTHER_MSISDN, ApiTest
@@ -255,14 +254,14 @@ class SessionControlRingingNotification(ApiTest):
         first = self.poll_in_background(token)
         wait_until(lambda: self.call("GET", f"/calls/example.com/sessions/{token}").json["status"] == "ringing", 5, "the first poll")
         second = self.poll_in_background(token)  # ringing is as good as new
-        time.sleep(0.5)
+        self.wait_for_polls(2)
         self.call("DELETE", f"/calls/example.com/sessions/{token}")
         self.assertEqual([first()[0].status, second()[0].status, self.poll(token).status], [205, 205, 403])
 
     def test_disconnected_before_pick_up_gets_205_with_a_json_document(self):
         token = self.incoming()["token"]
         poll = self.poll_in_background(token)
-        time.sleep(0.5)
+        self.wait_for_polls(1)
         self.call("DELETE", f"/calls/example.com/sessions/{token}?reason=busy")
         answer = poll()[0]
         self.assertEqual((answer.status, answer.headers["Content-Type"], answer.json), (205, "application/json", {"status": "disconnected"}))
@@ -272,7 +271,7 @@ class SessionControlRingingNotification(ApiTest):
         caller = self.caller("trunk", "--listen", f"{TRUNK}:0", "--dial", f"sip:{MSISDN}@{self.vas.sip}", "--seconds", 0)
         token = self.notification()["session"]
         poll = self.poll_in_background(token)
-        time.sleep(0.3)
+        self.wait_for_polls(1)
         app = self.caller("app", "--dial", f"sip:any@{self.vas.sip}", "--token", token, "--domain", "example.com", "--seconds", 1)
         answer = poll()[0]
         self.assertEqual((answer.status, answer.headers["Content-Type"], answer.json), (200, "application/json", {"status": "connected"}))
