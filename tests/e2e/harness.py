@@ -171,6 +171,12 @@ class Vas:
         self.process = None
 
     def start(self):
+        self.launch()
+        wait_until(self.is_ready, 20, "the server's start")
+        return self
+
+    def launch(self):
+        """Starts the process and does not wait for it."""
         directory = ()
         if self.directory is not None:  # None: an empty store makes its own first key
             (self.folder / "directory.json").write_text(json.dumps(self.directory))
@@ -181,8 +187,6 @@ class Vas:
              "--sip-listen", f"127.0.0.1:{self.sip_port}", "--http-listen", f"127.0.0.1:{self.http_port}",
              *(("--webhook-allow", "127.0.0.0/8") if self.allows_loopback else ()), *self.flags],
             stdout=self.log, stderr=self.log, preexec_fn=die_with_parent)
-        wait_until(self.is_ready, 20, "the server's start")
-        return self
 
     def is_ready(self):
         if self.process.poll() is not None:

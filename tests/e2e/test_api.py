@@ -1,6 +1,7 @@
 """The API against its own OpenAPI document: every operation and status of it, every scope, and what must be refused."""
 import itertools
 import json
+import os
 import socket
 import sqlite3
 import time
@@ -529,12 +530,15 @@ class BadInput(ApiTest):
             self.assertEqual(connection.recv(100), b"")
 
     def test_after_all_this_the_server_still_answers_and_has_leaked_nothing(self):
+        descriptors = lambda: len(os.listdir(f"/proc/{self.vas.process.pid}/fd"))
+        before = descriptors()
         for _ in range(50):
             connection = socket.create_connection(("127.0.0.1", self.vas.http_port))
             connection.sendall(b"POST " + OUT.encode() + b" HTTP/1.1\r\nContent-Length: 1000\r\n\r\n")
             connection.close()
         self.assertEqual(self.call("GET", "/readyz").status, 200)
         self.outgoing()
+        wait_until(lambda: descriptors() <= before, 15, "the return of the descriptors")
 
 
 if __name__ == "__main__":

@@ -134,6 +134,10 @@ class Kill9(ApiTest):
                 worker.join(15)
                 self.assertFalse(worker.is_alive())
             self.assertEqual(ledger.faults, [])
+            if chance.random() < 0.3:  # and once more while it recovers
+                self.vas.launch()
+                time.sleep(chance.uniform(0, 0.06))
+                self.vas.stop(signal.SIGKILL)
             self.vas.start()
             if kill % 10 == 9:
                 self.check_sessions(ledger)

@@ -1,6 +1,7 @@
 #include "vas/api/directory_entry.h"
 #include "vas/api/resources.h"
 #include "vas/base/random.h"
+#include "vas/base/text.h"
 
 namespace vas::api {
 namespace {
@@ -75,7 +76,7 @@ void create(ApiCall& call, DirectoryService& service) {
 void list(ApiCall& call, DirectoryService& service) {
   const Directory& directory = service.directory();
   const PageRequest request = page_request(call);
-  const auto after = request.after.empty() ? 0 : std::atoll(request.after.c_str());
+  const auto after = parse_number<std::int64_t>(request.after).value_or(0);
   Page page{.json = "["};
   std::size_t count = 0;
   std::int64_t last = 0;

@@ -55,8 +55,7 @@ void remove(ApiCall& call, DirectoryService& service) {
   service.change(
       [id = *path_id(call, "tenant")](const Directory& directory, Change& change) -> std::optional<Refused> {
         if (directory.tenant(id) == nullptr) return Refused{404, "There is no such tenant."};
-        if (!directory.domains_of(id).empty())
-          return Refused{409, "The tenant has domains. Delete them first."};
+        if (directory.has_domains(id)) return Refused{409, "The tenant has domains. Delete them first."};
         for (const auto& [key_id, key] : directory.keys()) {
           const bool is_its = key.scope == KeyScope::kTenant && key.tenant_id == id;
           if (is_its) change.emplace_back(directory::Removal{Kind::kApiKey, key_id});

@@ -121,7 +121,7 @@ class Server {
   Inbox<signaling::SipEvent> sip_events_{65536};
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<records::CdrJournal> journal_;
-  std::set<std::string> tokens_of_calls_;  // of the process before
+  std::set<std::string> tokens_of_calls_;  // of the process before, until the store knows that they are used
   std::unique_ptr<webhooks::WebhookClient> webhooks_;
   std::unique_ptr<DirectoryDesk> directory_;
   std::unique_ptr<CallbackDesk> callbacks_;
@@ -207,6 +207,9 @@ Result<bool> Server::start() {
   callbacks_->restore(std::move(contents->events));
   sessions_ = std::make_unique<SessionDesk>(context_, *directory_, *store_, *callbacks_, config_.node);
   sessions_->restore(std::move(contents->sessions), tokens_of_calls_);
+  // Committed behind the ends of those sessions: only then may the journal forget their calls.
+  store_->commit(store::Transaction(), store::Urgency::kMustLast, [this](bool) { journal_->forget_past(); });
+  tokens_of_calls_.clear();
   directory_->set_sessions(sessions_->registry());
   switchboard_ = std::make_unique<Switchboard>(
       Switchboard::Parts{context_, directory, *sessions_, *sip_, *media_, *journal_, *webhooks_},

@@ -186,12 +186,9 @@ std::vector<const Trunk*> Directory::trunks_for(std::int64_t domain_id, std::str
   return trunks;
 }
 
-std::vector<const Domain*> Directory::domains_of(std::int64_t tenant_id) const {
-  std::vector<const Domain*> domains;
-  for (const auto& [id, domain] : domains_) {
-    if (domain.tenant_id == tenant_id) domains.push_back(&domain);
-  }
-  return domains;
+bool Directory::has_domains(std::int64_t tenant_id) const {
+  return std::any_of(domains_.begin(), domains_.end(),
+                     [&](const auto& each) { return each.second.tenant_id == tenant_id; });
 }
 
 Change Directory::removal_of_domain(std::int64_t domain_id) const {

@@ -99,7 +99,6 @@ class Directory {
   void apply(const Change& change);
   void put(Entry entry);
   void remove(Kind kind, std::int64_t id);
-  bool is_empty() const { return tenants_.empty() && domains_.empty() && keys_.empty(); }
 
   const Tenant* tenant(std::int64_t id) const;
   const Domain* domain(std::int64_t id) const;
@@ -115,7 +114,7 @@ class Directory {
   // Trunks of the domain that take `number`: longest prefix first, then by priority.
   std::vector<const Trunk*> trunks_for(std::int64_t domain_id, std::string_view number) const;
 
-  std::vector<const Domain*> domains_of(std::int64_t tenant_id) const;
+  bool has_domains(std::int64_t tenant_id) const;
   const std::map<std::int64_t, Trunk>& trunks() const { return trunks_; }
   const std::map<std::int64_t, ApiKey>& keys() const { return keys_; }
   // What goes with a domain when it is removed: its subscribers, trunks and keys.

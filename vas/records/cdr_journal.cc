@@ -79,6 +79,7 @@ struct Recovered {
   std::map<std::string, CallRecord> open;                  // started, never ended
   std::vector<std::pair<std::string, std::string>> ended;  // id and JSON
   std::set<std::string> sessions;                          // of both
+  std::uint64_t valid_bytes = 0;                           // of whole entries
 };
 
 Recovered replay(const std::string& path) {
@@ -96,6 +97,7 @@ Recovered replay(const std::string& path) {
       recovered.open.insert_or_assign(draft->id, std::move(*draft));
     }
   }
+  recovered.valid_bytes = valid_bytes;
   if (valid_bytes != file.size()) {
     log::warn("", "the call journal ended in {} torn bytes; they are dropped", file.size() - valid_bytes);
   }
@@ -155,13 +157,16 @@ Result<CdrJournal::Opened> CdrJournal::open(const std::string& folder, std::uint
     return Error{"cannot write " + lines_path + ": " + std::strerror(errno)};
   }
 
-  const int journal = ::open(journal_path.c_str(), kJournalFlags | O_TRUNC, 0640);
-  if (journal < 0) {
+  const int journal = ::open(journal_path.c_str(), kJournalFlags, 0640);
+  if (journal < 0 || ::ftruncate(journal, static_cast<off_t>(recovered.valid_bytes)) != 0) {
+    const Error error{"cannot write " + journal_path + ": " + std::strerror(errno)};
+    if (journal >= 0) ::close(journal);
     ::close(lines);
-    return Error{"cannot write " + journal_path + ": " + std::strerror(errno)};
+    return error;
   }
   const auto lines_bytes = static_cast<std::uint64_t>(::lseek(lines, 0, SEEK_END));
   opened.journal.reset(new CdrJournal(folder, renew_at, journal, lines, lines_bytes));
+  opened.journal->journal_bytes_ = recovered.valid_bytes;
   opened.journal->thread_ = std::thread([raw = opened.journal.get()] { raw->run(); });
   pthread_setname_np(opened.journal->thread_.native_handle(), "vas-journal");
   return opened;
@@ -199,6 +204,12 @@ void CdrJournal::end(const CallRecord& record, Done done) {
   enqueue({record.id, {EntryKind::kEnded, to_json(record)}, std::move(done)});
 }
 
+void CdrJournal::forget_past() {
+  const std::lock_guard lock(mutex_);
+  forgets_past_ = true;
+  wakeup_.notify_one();
+}
+
 void CdrJournal::enqueue(Queued queued) {
   const std::lock_guard lock(mutex_);
   queue_.push_back(std::move(queued));
@@ -208,16 +219,18 @@ void CdrJournal::enqueue(Queued queued) {
 void CdrJournal::run() {
   for (;;) {
     std::vector<Queued> batch;
+    bool forgets = false;
     {
       std::unique_lock lock(mutex_);
-      wakeup_.wait(lock, [this] { return is_stopping_ || !queue_.empty(); });
-      if (queue_.empty()) return;
+      wakeup_.wait(lock, [this] { return is_stopping_ || !queue_.empty() || forgets_past_; });
+      forgets = std::exchange(forgets_past_, false);
+      if (queue_.empty() && !forgets) return;
       batch.swap(queue_);
     }
     const bool written = write_journal(batch);
     if (written) {
       write_lines(batch);
-      if (journal_bytes_ > renew_at_) renew();
+      if (forgets || journal_bytes_ > renew_at_) renew();
     } else {
       keep_endings(batch);
     }

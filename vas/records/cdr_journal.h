@@ -33,8 +33,8 @@ std::vector<JournalEntry> decode(std::string_view file, std::size_t& valid_bytes
 // ends.
 //
 // `journal` holds the entries, `records.jsonl` beside it every finished record, one JSON a line, each once:
-// at start the lines that a crash kept from it are added, calls left open are closed as node-failure, and the
-// journal begins anew.
+// at start the lines that a crash kept from it are added, and calls left open are closed as node-failure.
+// forget_past() then lets the journal begin anew.
 //
 // Threads: start(), update(), end() from control; callbacks run on the writer's thread.
 // Bounds:  the queue holds kMaxQueued entries. Beyond it start() refuses, so that no call is admitted without
@@ -56,6 +56,9 @@ class CdrJournal {
   void start(const CallRecord& record, Done done);
   void update(const CallRecord& record);
   void end(const CallRecord& record, Done done);
+  // The calls of the process before are settled everywhere: the journal begins anew. Until then a crash finds
+  // them again.
+  void forget_past();
 
  private:
   struct Queued {
@@ -93,6 +96,7 @@ class CdrJournal {
   std::condition_variable wakeup_;
   std::vector<Queued> queue_;
   bool is_stopping_ = false;
+  bool forgets_past_ = false;
   std::thread thread_;
 };
 

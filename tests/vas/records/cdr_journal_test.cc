@@ -63,6 +63,32 @@ TEST_F(CdrJournalTest, ACallLeftOpenIsClosedOnceAtTheNextStart) {
   EXPECT_EQ(lines(), 2u);
 }
 
+// A process that dies while it recovers leaves the next one as wise; one that has recovered leaves nothing
+// behind.
+TEST_F(CdrJournalTest, RemembersThePastUntilItIsToldToForgetIt) {
+  {
+    const auto journal = open();
+    start(*journal, "open");
+    std::ofstream(journal_path(), std::ios::app) << "torn";
+  }
+  open();
+  EXPECT_EQ(sessions_, std::set<std::string>{"token of open"});
+  {
+    const auto journal = open();
+    EXPECT_EQ(sessions_, std::set<std::string>{"token of open"});
+    start(*journal, "after the torn bytes");
+  }
+  {
+    const auto journal = open();
+    EXPECT_TRUE(sessions_.contains("token of after the torn bytes"));
+    journal->forget_past();
+    start(*journal, "new");
+  }
+  open();
+  EXPECT_EQ(sessions_, std::set<std::string>{"token of new"});
+  EXPECT_EQ(lines(), 3u);
+}
+
 TEST_F(CdrJournalTest, ALineThatACrashKeptFromTheRecordsIsAddedFromTheJournal) {
   {
     const auto journal = open();

@@ -7,7 +7,7 @@
 namespace vas::webhooks {
 namespace {
 
-// The corpus of docs/api.md: ways into a platform's own network.
+// Ways into a platform's own network.
 constexpr const char* kInside[] = {"http://127.0.0.1/",
                                    "http://127.1/",
                                    "http://0x7f000001/",
