@@ -137,6 +137,22 @@ bool Bridge::translate(const media::RtcpView& packet, const Leg& near, Leg& far,
   return true;
 }
 
+bool Bridge::describe_relay(LegSide near, Time now, relay_entry& entry) const {
+  return is_started_ && !is_on_hold() && leg(near).describe_near(now, entry) &&
+         leg(other(near)).describe_far(leg(near), entry);
+}
+
+void Bridge::look_at(LegSide near, const relay_entry& entry) {
+  leg(near).look_near(entry);
+  leg(other(near)).look_far(entry);
+}
+
+void Bridge::take_back(LegSide near, const relay_entry& entry) {
+  look_at(near, entry);
+  leg(near).end_near();
+  leg(other(near)).end_far();
+}
+
 void Bridge::tick(Time now, WallTime wall_now, Outbox& outbox) {
   for (const LegSide side : {LegSide::kA, LegSide::kB}) {
     const Leg& silent = leg(other(side));

@@ -22,7 +22,7 @@ void Latch::configure(const LegConfig& config) {
 }
 
 bool Latch::accepts_rtp(Time now, const Endpoint& source) {
-  if (opened_at_ && (packets_in_window_ >= kWindowPackets || now - *opened_at_ > kWindow)) is_closed_ = true;
+  is_closed_ = is_closed(now);
   if (is_closed_) return source == destination_;
 
   if (source == sdp_rtp_) {

@@ -26,6 +26,11 @@ class Latch {
   // `source` of a valid RTP packet of a negotiated payload type. True if it is this leg's party.
   bool accepts_rtp(Time now, const Endpoint& source);
 
+  // Nobody else can take it any more: what it was proved to be, it stays until the party is configured anew.
+  bool is_closed(Time now) const {
+    return is_closed_ || (opened_at_ && (packets_in_window_ >= kWindowPackets || now - *opened_at_ > kWindow));
+  }
+
   // RTCP comes from the address that RTP was proved to come from; its port is learned once.
   bool accepts_rtcp(const Endpoint& source);
 

@@ -3,10 +3,9 @@
 #include <algorithm>
 
 namespace vas::bridge {
-namespace {
 
-// The payload type under which `formats` carry what the other party sends as `wanted`.
-const LegFormat* counterpart(const std::vector<LegFormat>& formats, const LegFormat& wanted) {
+const LegFormat* Leg::counterpart(const LegFormat& wanted) const {
+  const auto& formats = config_.formats;
   const auto same = std::find_if(formats.begin(), formats.end(), [&](const LegFormat& each) {
     return each.codec == wanted.codec && each.clock_rate == wanted.clock_rate;
   });
@@ -17,8 +16,6 @@ const LegFormat* counterpart(const std::vector<LegFormat>& formats, const LegFor
                                 [&](const LegFormat& each) { return each.codec == wanted.codec; });
   return any != formats.end() ? &*any : nullptr;
 }
-
-}  // namespace
 
 void Leg::configure(const LegConfig& config) {
   const bool was_paused = is_configured_ && !(config_.sends && config_.receives);
@@ -70,14 +67,17 @@ void Leg::measure_ptime(const media::RtpPacket& packet, const LegFormat& format)
   const auto number_step =
       static_cast<std::uint16_t>(packet.sequence_number().value - last_audio_number_.value);
   if (last_audio_timestamp_ && number_step == 1) {
-    const double ticks = static_cast<double>(packet.timestamp().value - last_audio_timestamp_->value);
-    const double milliseconds = ticks * 1000.0 / format.clock_rate;
-    constexpr double kLongestFrame = 120;  // opus's longest packet; more is a pause, not a frame
-    if (milliseconds > 0 && milliseconds <= kLongestFrame) stats_.ptime_ms = milliseconds;
+    note_frame(packet.timestamp().value - last_audio_timestamp_->value, format.clock_rate);
   }
   last_audio_timestamp_ = packet.timestamp();
   last_audio_number_ = packet.sequence_number();
   stats_.codec = format.codec;
+}
+
+void Leg::note_frame(std::uint32_t ticks, std::uint32_t clock_rate) {
+  const double milliseconds = static_cast<double>(ticks) * 1000.0 / clock_rate;
+  constexpr double kLongestFrame = 120;  // opus's longest packet; more is a pause, not a frame
+  if (milliseconds > 0 && milliseconds <= kLongestFrame) stats_.ptime_ms = milliseconds;
 }
 
 bool Leg::admit_rtcp(Time now, const Endpoint& source) {
@@ -94,7 +94,7 @@ bool Leg::rewrite_for_party(Time now, const media::RtpPacket& packet, const LegF
   }
   const media::StreamSplicer::Incoming incoming{packet.ssrc(), packet.sequence_number(), packet.timestamp(),
                                                 format.clock_rate};
-  const LegFormat* far_format = counterpart(config_.formats, format);
+  const LegFormat* far_format = counterpart(format);
   if (far_format == nullptr) {
     splicer_.skip(incoming);
     return false;
@@ -147,19 +147,26 @@ void Leg::on_report_sent(Time now, std::uint32_t ntp_middle) {
 }
 
 std::optional<media::SenderInfo> Leg::sender_info(Time now, WallTime wall_now) const {
-  if (stats_.sent_packets == 0) return {};
+  const LegStats counted = stats();
+  if (counted.sent_packets == 0) return {};
   const auto ticks =
       static_cast<std::uint32_t>((now - last_sent_at_).count() * last_sent_clock_rate_ / 1'000'000);
   constexpr std::uint64_t kHeader = media::RtpPacket::kFixedHeaderBytes;
   return media::SenderInfo{outgoing_ssrc_,
                            wall_now,
                            {last_sent_timestamp_.value + ticks},
-                           static_cast<std::uint32_t>(stats_.sent_packets),
-                           static_cast<std::uint32_t>(stats_.sent_bytes - kHeader * stats_.sent_packets)};
+                           static_cast<std::uint32_t>(counted.sent_packets),
+                           static_cast<std::uint32_t>(counted.sent_bytes - kHeader * counted.sent_packets)};
 }
 
 LegStats Leg::stats() const {
   LegStats stats = stats_;
+  stats.refused_source += kernel_.refused_source;
+  stats.unknown_payload_type += kernel_.unknown_payload_type;
+  stats.expired += kernel_.expired;
+  stats.sent_packets += kernel_.sent_packets;
+  stats.sent_bytes += kernel_.sent_bytes;
+  stats.sent_by_kernel += kernel_.sent_packets;
   stats.received = receive_stats_.summary();
   stats.telephone_events = telephone_events_.count();
   stats.media_endpoint = latch_.rtp_destination();

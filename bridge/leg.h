@@ -6,6 +6,7 @@
 
 #include "bridge/latch.h"
 #include "bridge/leg_config.h"
+#include "bridge/relay_entry.h"
 #include "media/receive_stats.h"
 #include "media/rtcp_packet.h"
 #include "media/rtp_packet.h"
@@ -59,6 +60,16 @@ class Leg {
   std::optional<media::SenderInfo> sender_info(Time now, WallTime wall_now) const;
 
   LegStats stats() const;
+  void count_overrun(std::uint64_t datagrams) { stats_.overrun += datagrams; }
+
+  // The kernel's fast path. The near leg says whose packets it is to take, the far leg what they become; both
+  // false where user space must go on. Afterwards each takes its part of what the kernel counted.
+  bool describe_near(Time now, relay_entry& entry) const;
+  bool describe_far(const Leg& near, relay_entry& entry) const;
+  void look_near(const relay_entry& entry);
+  void look_far(const relay_entry& entry);
+  void end_near();
+  void end_far();
 
  private:
   static constexpr std::size_t kRememberedReports = 4;
@@ -68,6 +79,9 @@ class Leg {
   };
 
   void measure_ptime(const media::RtpPacket& packet, const LegFormat& format);
+  void note_frame(std::uint32_t ticks, std::uint32_t clock_rate);
+  // The payload type under which this party is sent what the other sends as `wanted`.
+  const LegFormat* counterpart(const LegFormat& wanted) const;
   void note_report_block(Time now, Bytes block);
 
   LegConfig config_;
@@ -93,6 +107,14 @@ class Leg {
   std::size_t next_sent_report_ = 0;
 
   LegStats stats_;
+  // Since the kernel took over, in the direction from and to the party.
+  struct {
+    std::uint64_t refused_source = 0;
+    std::uint64_t unknown_payload_type = 0;
+    std::uint64_t expired = 0;
+    std::uint64_t sent_packets = 0;
+    std::uint64_t sent_bytes = 0;
+  } kernel_;
 };
 
 }  // namespace vas::bridge

@@ -53,6 +53,7 @@ struct LegStats {
   media::ReceiveSummary received;
   std::uint64_t sent_packets = 0;
   std::uint64_t sent_bytes = 0;
+  std::uint64_t sent_by_kernel = 0;  // of sent_packets: by the fast path
 
   // What the party's RTCP said of the stream we sent it.
   std::optional<std::int64_t> reported_lost;
@@ -68,6 +69,8 @@ struct LegStats {
   std::uint64_t refused_source = 0;        // RTP from an address that nothing proved
   std::uint64_t unknown_payload_type = 0;  // RTP of a payload type that was not negotiated
   std::uint64_t malformed = 0;
+  std::uint64_t overrun = 0;  // did not fit into the sockets' receive buffers: we were too slow
+  std::uint64_t expired = 0;  // TTL used up: a loop
 };
 
 }  // namespace vas::bridge

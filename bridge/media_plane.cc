@@ -4,6 +4,7 @@
 #include <netinet/ip.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <thread>
@@ -43,15 +44,72 @@ int bind_udp(const Endpoint& local) {
 
 }  // namespace
 
+Result<std::unique_ptr<MediaPlane>> MediaPlane::open(const MediaPlaneConfig& config) {
+  // Tried here once, so that what is missing is said at the start and not by a worker.
+  Inbox<int> wake(2);
+  std::string why_not;
+  const auto io = make_packet_io(config.io, wake.descriptor(), why_not);
+  if (!io) return Error{io.error()};
+  std::unique_ptr<MediaPlane> plane(new MediaPlane(config));
+  plane->description_ = (*io)->name();
+  if (!why_not.empty()) plane->description_ += " (" + why_not + ")";
+  plane->open_kernel_relay();
+  const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  const int workers = config.workers > 0 ? config.workers : cores;
+  for (int i = 0; i < workers; ++i) {
+    plane->workers_.push_back(std::make_unique<MediaWorker>(
+        MediaWorker::Config{config.io, {plane->kernel_.get(), plane->routes_.get()}}, plane->events_));
+  }
+  plane->load_.resize(plane->workers_.size());
+  return plane;
+}
+
 MediaPlane::MediaPlane(const MediaPlaneConfig& config)
-    : config_(config), ports_(config.first_port, config.last_port) {
-  for (int i = 0; i < config.workers; ++i) workers_.push_back(std::make_unique<MediaWorker>(events_));
+    : config_(config), ports_(config.first_port, config.last_port) {}
+
+MediaPlane::~MediaPlane() {
+  if (routes_) routes_->stop();  // it speaks to the workers, and they to it
+  workers_.clear();
+}
+
+// Without it everything works, in user space.
+void MediaPlane::open_kernel_relay() {
+  if (!config_.uses_kernel) {
+    description_ += "; no kernel fast path: switched off (media-kernel)";
+    return;
+  }
+  auto relay = KernelRelay::open(config_.first_port, config_.last_port);
+  auto routes = RouteKeeper::open();
+  if (!relay || !routes) {
+    description_ += "; no kernel fast path: " + (!relay ? relay.error() : routes.error());
+    return;
+  }
+  kernel_ = std::move(*relay);
+  routes_ = std::move(*routes);
+  description_ += "; plain calls in the kernel";
+}
+
+MediaFigures MediaPlane::figures() const {
+  MediaFigures sum;
+  for (const auto& worker : workers_) {
+    const WorkerCounters& each = worker->counters();
+    sum.user_packets += each.user_packets.load(std::memory_order_relaxed);
+    sum.kernel_packets += each.kernel_packets.load(std::memory_order_relaxed);
+    sum.overrun += each.overrun.load(std::memory_order_relaxed);
+    sum.fast_legs += each.fast_legs.load(std::memory_order_relaxed);
+  }
+  return sum;
+}
+
+std::size_t MediaPlane::least_loaded_worker() const {
+  return static_cast<std::size_t>(std::min_element(load_.begin(), load_.end()) - load_.begin());
 }
 
 BridgeId MediaPlane::open_bridge() {
   const BridgeId id{next_id_++};
-  const std::size_t worker = id.value % workers_.size();
+  const std::size_t worker = least_loaded_worker();
   bridges_[id].worker = worker;
+  ++load_[worker];
   post(worker, OpenBridge{id, config_.media_timeout, {random_seed(), random_seed()}});
   return id;
 }
@@ -88,7 +146,7 @@ Result<Endpoint> MediaPlane::bind_leg(BridgeId bridge, BridgePlace& place, LegSi
     const IpAddress said = is_ipv4 ? config_.advertised_ipv4.value_or(bind_address) : bind_address;
     place.legs[index_of(side)] = {*port, family, {said, *port}, {}};
     owners_.insert_or_assign(*port, Owner{bridge, side});
-    post(place.worker, AddLeg{bridge, side, rtp, rtcp});
+    post(place.worker, AddLeg{bridge, side, rtp, rtcp, {bind_address, *port}});
     return Endpoint{said, *port};
   }
   return Error{"no media port is free (media.port-min, media.port-max)"};
@@ -142,6 +200,7 @@ void MediaPlane::forget(BridgeId bridge) {
     owners_.erase(leg.port);
     ports_.take_back(leg.port, now);
   }
+  --load_[place->second.worker];
   bridges_.erase(place);
 }
 

@@ -18,14 +18,30 @@ struct MediaPlaneConfig {
   std::optional<IpAddress> bind_ipv6;        // none: IPv6 legs are refused
   std::uint16_t first_port = 20000;
   std::uint16_t last_port = 29999;
-  int workers = 1;
+  int workers = 1;  // 0: one for each core
   Duration media_timeout = std::chrono::seconds(60);
+  PacketIoKind io = PacketIoKind::kAuto;
+  bool uses_kernel = false;  // the fast path, where it is to be had
+};
+
+// What all workers did, and how.
+struct MediaFigures {
+  std::uint64_t user_packets = 0;
+  std::uint64_t kernel_packets = 0;
+  std::uint64_t overrun = 0;
+  std::uint64_t fast_legs = 0;
 };
 
 // Threads: control only. A bridge lives on one worker for its whole life.
 class MediaPlane {
  public:
-  explicit MediaPlane(const MediaPlaneConfig& config);
+  // Fails where the configuration insists on what the machine does not have.
+  static Result<std::unique_ptr<MediaPlane>> open(const MediaPlaneConfig& config);
+  ~MediaPlane();
+
+  // For people: by what means media is relayed here, and why not by better ones.
+  const std::string& description() const { return description_; }
+  MediaFigures figures() const;
 
   BridgeId open_bridge();
 
@@ -66,6 +82,9 @@ class MediaPlane {
     LegSide side;
   };
 
+  explicit MediaPlane(const MediaPlaneConfig& config);
+  void open_kernel_relay();
+  std::size_t least_loaded_worker() const;
   Result<Endpoint> bind_leg(BridgeId bridge, BridgePlace& place, LegSide side, AddressFamily family);
   bool is_own_address(const IpAddress& address) const;
   bool is_safe_far_end(const BridgePlace& place, LegSide side, const Endpoint& far) const;
@@ -77,7 +96,11 @@ class MediaPlane {
   PortPool ports_;
   // Two events a bridge at most are under way, and the port range bounds the bridges: this is never full.
   Inbox<MediaEvent> events_{65536};
+  std::unique_ptr<KernelRelay> kernel_;
+  std::unique_ptr<RouteKeeper> routes_;
   std::vector<std::unique_ptr<MediaWorker>> workers_;
+  std::vector<std::size_t> load_;        // bridges, by worker
+  std::string description_;
   std::map<BridgeId, BridgePlace> bridges_;
   std::map<std::uint16_t, Owner> owners_;  // by RTP port
   std::uint64_t next_id_ = 1;

@@ -1,30 +1,24 @@
 #include "bridge/media_worker.h"
 
-#include <netinet/in.h>
 #include <pthread.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <thread>
 
+#include "media/packet_kind.h"
 #include "vas/base/clock.h"
+#include "vas/base/log.h"
 
 namespace vas::bridge {
 namespace {
 
 constexpr Duration kTick = std::chrono::milliseconds(250);
-constexpr int kMaxEvents = 256;
-constexpr int kReadsAtOnce = 32;  // from one socket, so that one flood does not starve the other legs
+constexpr unsigned kTicksPerLook = 4;  // at the sockets' losses: a system call each
 
 }  // namespace
 
-MediaWorker::MediaWorker(Inbox<MediaEvent>& events) : events_(events), epoll_(epoll_create1(EPOLL_CLOEXEC)) {
-  VAS_CHECK(epoll_ >= 0, "no descriptor is left to start with");
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.fd = inbox_.descriptor();
-  epoll_ctl(epoll_, EPOLL_CTL_ADD, inbox_.descriptor(), &event);
+MediaWorker::MediaWorker(const Config& config, Inbox<MediaEvent>& events)
+    : events_(events), fast_path_(config.kernel, *this), io_kind_(config.io) {
   thread_ = std::thread([this] { run(); });
   pthread_setname_np(thread_.native_handle(), "vas-media");
 }
@@ -33,61 +27,57 @@ MediaWorker::~MediaWorker() {
   is_stopping_ = true;
   inbox_.push(WorkerCommand{});  // wakes the loop; if the inbox is full it is awake anyway
   thread_.join();
-  for (const auto& [id, entry] : bridges_) {
-    for (const auto& pair : entry->sockets) {
-      for (const int descriptor : pair) {
-        if (descriptor >= 0) ::close(descriptor);
-      }
-    }
+  for (const Socket& socket : sockets_) {
+    if (socket.descriptor >= 0) ::close(socket.descriptor);
   }
-  ::close(epoll_);
 }
 
 void MediaWorker::run() {
-  std::array<epoll_event, kMaxEvents> ready;
+  std::string why_not;
+  auto io = make_packet_io(io_kind_, inbox_.descriptor(), why_not);
+  // The media plane has tried the same kind before; what is left is a limit that this worker is the one to meet.
+  if (!io) {
+    log::error("", "a media worker falls back to epoll: {}", io.error());
+    io = make_packet_io(PacketIoKind::kEpoll, inbox_.descriptor(), why_not);
+  }
+  io_ = std::move(*io);
   while (!is_stopping_) {
     const Duration left = std::clamp(next_tick_ - monotonic_now(), Duration::zero(), kTick);
-    const int timeout_ms = static_cast<int>((left.count() + 999) / 1000);
-    const int count = epoll_wait(epoll_, ready.data(), kMaxEvents, timeout_ms);
-    for (int i = 0; i < count; ++i) {
-      const int descriptor = ready[static_cast<std::size_t>(i)].data.fd;
-      if (descriptor == inbox_.descriptor()) {
-        inbox_.drain([this](WorkerCommand&& command) { handle(std::move(command)); }, 256);
-      } else {
-        receive(descriptor);
-      }
-    }
+    if (io_->turn(left, *this))
+      inbox_.drain([this](WorkerCommand&& command) { handle(std::move(command)); }, 256);
     if (monotonic_now() >= next_tick_) tick();
   }
+  for (auto& [id, entry] : bridges_) leave_fast_path(*entry);
+  io_.reset();  // on the thread that made it
 }
 
-void MediaWorker::receive(int descriptor) {
-  for (int reads = 0; reads < kReadsAtOnce; ++reads) {
-    sockaddr_storage from{};
-    socklen_t from_length = sizeof from;
-    const ssize_t got = recvfrom(descriptor, buffer_.data(), buffer_.size(), MSG_DONTWAIT,
-                                 reinterpret_cast<sockaddr*>(&from), &from_length);
-    if (got < 0) return;
-    const Socket& socket = sockets_[static_cast<std::size_t>(descriptor)];
-    const auto entry = bridges_.find(socket.bridge);
-    const auto source = Endpoint::from_sockaddr(from);
-    if (entry == bridges_.end() || !source) return;
-    entry->second->bridge.on_datagram(socket.side, socket.component, *source,
-                                      MutableBytes(buffer_).first(static_cast<std::size_t>(got)),
-                                      monotonic_now(), outbox_);
-    send(*entry->second);
+void MediaWorker::on_datagram(SocketId id, const Endpoint& source, MutableBytes datagram) {
+  const Socket& socket = sockets_[id];
+  if (socket.entry == nullptr) return;
+  Entry& entry = *socket.entry;
+  const Time now = monotonic_now();
+  FastDirection& direction = entry.directions[index_of(socket.side)];
+  if (direction.is_in_kernel && socket.component == Component::kRtp &&
+      media::packet_kind(datagram) == media::PacketKind::kRtp && source == entry.bridge.party(socket.side)) {
+    fast_path_.on_unusual(entry.bridge, socket.side, direction, now);
   }
+  entry.bridge.on_datagram(socket.side, socket.component, source, datagram, now, outbox_);
+
+  // What the packet proved of its sender's address may be news to the other direction.
+  FastDirection& back = entry.directions[index_of(other(socket.side))];
+  if (back.is_in_kernel && back.far != entry.bridge.party(socket.side))
+    fast_path_.take_back(entry.bridge, other(socket.side), back);
+  if (outbox_.size() == 0) return;
+  counters_.user_packets.store(counters_.user_packets.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  send(entry);
 }
 
 void MediaWorker::send(const Entry& entry) {
   for (const Outgoing& datagram : outbox_) {
-    const int descriptor =
+    if (!entry.has_sockets[index_of(datagram.side)]) continue;
+    const SocketId socket =
         entry.sockets[index_of(datagram.side)][static_cast<std::size_t>(datagram.component)];
-    sockaddr_storage to{};
-    const socklen_t to_length = datagram.to.to_sockaddr(to);
-    // A datagram that the kernel does not take now is lost, like any other: RTCP tells the listener.
-    (void)!sendto(descriptor, datagram.bytes.data(), datagram.bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
-                  reinterpret_cast<const sockaddr*>(&to), to_length);
+    io_->send(socket, datagram.to, datagram.bytes);
   }
   outbox_.clear();
 }
@@ -95,13 +85,32 @@ void MediaWorker::send(const Entry& entry) {
 void MediaWorker::tick() {
   const Time now = monotonic_now();
   const WallTime wall = wall_now();
-  next_tick_ = now + kTick;
-  for (auto& [id, entry] : bridges_) {
-    entry->bridge.tick(now, wall, outbox_);
-    send(*entry);
-    const bool is_silent = entry->bridge.is_silent(now);
-    if (is_silent && !entry->reported_silent) publish(MediaSilent{id});
-    entry->reported_silent = is_silent;
+  next_tick_ = now + kTick / kSlices;
+  for (Entry* entry : slices_[next_slice_]) tick(*entry, now, wall);
+  next_slice_ = (next_slice_ + 1) % kSlices;
+  counters_.fast_legs.store(fast_path_.in_kernel(), std::memory_order_relaxed);
+  counters_.kernel_packets.store(fast_path_.packets(), std::memory_order_relaxed);
+}
+
+void MediaWorker::tick(Entry& entry, Time now, WallTime wall) {
+  for (const LegSide near : {LegSide::kA, LegSide::kB}) fast_path_.tick(entry.bridge, near, entry.directions, now);
+  if (entry.ticks++ % kTicksPerLook == 0) note_overrun(entry);
+  entry.bridge.tick(now, wall, outbox_);
+  send(entry);
+  const bool is_silent = entry.bridge.is_silent(now);
+  if (is_silent && !entry.reported_silent) publish(MediaSilent{entry.id});
+  entry.reported_silent = is_silent;
+}
+
+void MediaWorker::note_overrun(Entry& entry) {
+  for (const LegSide side : {LegSide::kA, LegSide::kB}) {
+    if (!entry.has_sockets[index_of(side)]) continue;
+    const SocketId rtp = entry.sockets[index_of(side)][0];
+    const std::uint32_t all = dropped_by_kernel(sockets_[rtp].descriptor);
+    const std::uint32_t fresh = all - std::exchange(entry.seen_overrun[index_of(side)], all);
+    if (fresh == 0) continue;
+    entry.bridge.count_overrun(side, fresh);
+    counters_.overrun.fetch_add(fresh, std::memory_order_relaxed);
   }
 }
 
@@ -111,65 +120,91 @@ void MediaWorker::publish(MediaEvent event) {
   while (!events_.push(std::move(event)) && !is_stopping_) std::this_thread::yield();
 }
 
+void MediaWorker::on_route(const IpAddress& to, const Route& route) {
+  // A full inbox loses nothing for good: the route is asked for again.
+  inbox_.push(RouteChanged{to, route});
+}
+
+// Before anything that changes what is relayed.
+void MediaWorker::leave_fast_path(Entry& entry) {
+  for (const LegSide near : {LegSide::kA, LegSide::kB})
+    fast_path_.take_back(entry.bridge, near, entry.directions[index_of(near)]);
+}
+
 void MediaWorker::handle(WorkerCommand&& command) {
   if (const auto* opened = std::get_if<OpenBridge>(&command)) return open(*opened);
   if (const auto* added = std::get_if<AddLeg>(&command)) return add_leg(*added);
   if (const auto* configured = std::get_if<ConfigureLeg>(&command)) return configure(*configured);
   if (const auto* started = std::get_if<StartBridge>(&command)) return start(*started);
   if (const auto* closed = std::get_if<CloseBridge>(&command)) return close(*closed);
+  if (const auto* changed = std::get_if<RouteChanged>(&command))
+    return fast_path_.on_route(changed->to, changed->route);
 }
 
 void MediaWorker::open(const OpenBridge& command) {
-  bridges_.emplace(command.bridge,
-                   std::make_unique<Entry>(
-                       Entry{.bridge = Bridge(command.media_timeout, monotonic_now(), command.seeds)}));
+  auto entry = std::make_unique<Entry>(Entry{
+      .bridge = Bridge(command.media_timeout, monotonic_now(), command.seeds), .id = command.bridge, .directions = {}});
+  slices_[command.bridge.value % kSlices].push_back(entry.get());
+  bridges_.emplace(command.bridge.value, std::move(entry));
 }
 
 void MediaWorker::add_leg(const AddLeg& command) {
-  const auto entry = bridges_.find(command.bridge);
-  VAS_CHECK(entry != bridges_.end(), "control adds legs to open bridges only");
-  entry->second->sockets[index_of(command.side)] = {command.rtp_socket, command.rtcp_socket};
-  watch(command.rtp_socket, {command.bridge, command.side, Component::kRtp});
-  watch(command.rtcp_socket, {command.bridge, command.side, Component::kRtcp});
+  const auto found = bridges_.find(command.bridge.value);
+  VAS_CHECK(found != bridges_.end(), "control adds legs to open bridges only");
+  Entry& entry = *found->second;
+  const std::size_t side = index_of(command.side);
+  entry.directions[side].local = command.local;
+  entry.sockets[side][0] = watch({&entry, command.side, Component::kRtp, command.rtp_socket});
+  entry.sockets[side][1] = watch({&entry, command.side, Component::kRtcp, command.rtcp_socket});
+  entry.has_sockets[side] = true;
 }
 
 void MediaWorker::configure(const ConfigureLeg& command) {
-  const auto entry = bridges_.find(command.bridge);
-  if (entry != bridges_.end()) entry->second->bridge.configure(command.side, command.config, monotonic_now());
+  const auto entry = bridges_.find(command.bridge.value);
+  if (entry == bridges_.end()) return;
+  leave_fast_path(*entry->second);
+  entry->second->bridge.configure(command.side, command.config, monotonic_now());
 }
 
 void MediaWorker::start(const StartBridge& command) {
-  const auto entry = bridges_.find(command.bridge);
+  const auto entry = bridges_.find(command.bridge.value);
   if (entry != bridges_.end()) entry->second->bridge.start(monotonic_now());
 }
 
 void MediaWorker::close(const CloseBridge& command) {
-  const auto found = bridges_.find(command.bridge);
+  const auto found = bridges_.find(command.bridge.value);
   if (found == bridges_.end()) return;
-  const Entry& entry = *found->second;
-  for (const auto& pair : entry.sockets) {
-    for (const int descriptor : pair) unwatch(descriptor);
+  Entry& entry = *found->second;
+  leave_fast_path(entry);
+  note_overrun(entry);
+  for (const std::size_t side : {0, 1}) {
+    if (!entry.has_sockets[side]) continue;
+    for (const SocketId socket : entry.sockets[side]) unwatch(socket);
   }
   BridgeClosed closed{command.bridge, {entry.bridge.stats(LegSide::kA), entry.bridge.stats(LegSide::kB)}};
+  std::erase(slices_[command.bridge.value % kSlices], &entry);
   bridges_.erase(found);
   publish(std::move(closed));
 }
 
-void MediaWorker::watch(int descriptor, const Socket& socket) {
-  const auto index = static_cast<std::size_t>(descriptor);
-  if (sockets_.size() <= index) sockets_.resize(index + 1);
-  sockets_[index] = socket;
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.fd = descriptor;
-  epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event);
+SocketId MediaWorker::watch(const Socket& socket) {
+  if (free_sockets_.empty()) {
+    free_sockets_.push_back(static_cast<SocketId>(sockets_.size()));
+    sockets_.emplace_back();
+  }
+  const SocketId id = free_sockets_.back();
+  free_sockets_.pop_back();
+  sockets_[id] = socket;
+  // A socket that cannot be watched stays deaf: its call ends by the media timeout, and its record says why.
+  (void)io_->add(id, socket.descriptor);
+  return id;
 }
 
-void MediaWorker::unwatch(int descriptor) {
-  if (descriptor < 0) return;
-  epoll_ctl(epoll_, EPOLL_CTL_DEL, descriptor, nullptr);
-  sockets_[static_cast<std::size_t>(descriptor)] = {};
-  ::close(descriptor);
+void MediaWorker::unwatch(SocketId id) {
+  io_->remove(id);
+  ::close(sockets_[id].descriptor);
+  sockets_[id] = {};
+  free_sockets_.push_back(id);
 }
 
 }  // namespace vas::bridge

@@ -1,15 +1,18 @@
 // One media thread: its loop, its sockets, its bridges.
 #pragma once
 
+#include <array>
 #include <atomic>
-#include <map>
 #include <memory>
 #include <thread>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
 #include "bridge/bridge.h"
+#include "bridge/fast_path.h"
 #include "bridge/leg_config.h"
+#include "bridge/packet_io.h"
 #include "vas/base/inbox.h"
 
 namespace vas::bridge {
@@ -25,6 +28,7 @@ struct AddLeg {
   LegSide side = LegSide::kA;
   int rtp_socket = -1;
   int rtcp_socket = -1;
+  Endpoint local;  // of the RTP socket
 };
 struct ConfigureLeg {
   BridgeId bridge;
@@ -37,8 +41,12 @@ struct StartBridge {
 struct CloseBridge {
   BridgeId bridge;
 };
+struct RouteChanged {
+  IpAddress to;
+  Route route;
+};
 using WorkerCommand =
-    std::variant<std::monostate, OpenBridge, AddLeg, ConfigureLeg, StartBridge, CloseBridge>;
+    std::variant<std::monostate, OpenBridge, AddLeg, ConfigureLeg, StartBridge, CloseBridge, RouteChanged>;
 
 // What a worker tells control.
 struct MediaSilent {
@@ -50,41 +58,64 @@ struct BridgeClosed {
 };
 using MediaEvent = std::variant<std::monostate, MediaSilent, BridgeClosed>;
 
-// Packet I/O by epoll: one socket pair a leg, reads until empty, writes at once.
-//
-// Threads: start, stop and post from control; everything else is the worker's own thread.
+// What a worker did, for metrics. Written by the worker alone, read by anyone.
+struct WorkerCounters {
+  std::atomic<std::uint64_t> user_packets{0};    // relayed in user space
+  std::atomic<std::uint64_t> kernel_packets{0};  // relayed by the kernel; a quarter of a second old at most
+  std::atomic<std::uint64_t> overrun{0};         // lost in receive buffers: we were too slow
+  std::atomic<std::uint64_t> fast_legs{0};       // directions that the kernel relays now
+};
+
+// Threads: constructor, destructor and post from control; everything else is the worker's own thread.
 // Bounds:  the inbox; each socket's receive buffer is small, so that overload is loss and not latency.
-class MediaWorker {
+class MediaWorker final : private PacketSink, private RouteListener {
  public:
   static constexpr std::size_t kInboxCapacity = 16384;
-  static constexpr int kReceiveBufferBytes = 32 * 1024;
+  static constexpr int kReceiveBufferBytes = 16 * 1024;
 
+  struct Config {
+    PacketIoKind io = PacketIoKind::kAuto;
+    FastPath::Kernel kernel;  // borrowed; none: all is relayed in user space
+  };
   // `events` outlives the worker.
-  explicit MediaWorker(Inbox<MediaEvent>& events);
+  MediaWorker(const Config& config, Inbox<MediaEvent>& events);
   ~MediaWorker();  // stops, and closes every socket that it owns
 
   // False when the worker is so far behind that its inbox is full; `command` is then untouched.
   bool post(WorkerCommand&& command) { return inbox_.push(std::move(command)); }
 
+  const WorkerCounters& counters() const { return counters_; }
+
  private:
-  struct Socket {
-    BridgeId bridge;
-    LegSide side = LegSide::kA;
-    Component component = Component::kRtp;
-  };
   struct Entry {
     Bridge bridge;
-    std::array<std::array<int, 2>, 2> sockets{{{-1, -1}, {-1, -1}}};  // [side][component]
+    BridgeId id;
+    std::array<std::array<SocketId, 2>, 2> sockets{};  // [side][component]
+    std::array<bool, 2> has_sockets{};
+    std::array<FastDirection, 2> directions;  // by near side
+    std::array<std::uint32_t, 2> seen_overrun{};
+    unsigned ticks = 0;
     bool reported_silent = false;
   };
+  struct Socket {
+    Entry* entry = nullptr;
+    LegSide side = LegSide::kA;
+    Component component = Component::kRtp;
+    int descriptor = -1;
+  };
+  static constexpr std::size_t kSlices = 8;  // of the bridges: a tick at a time for each eighth
 
   void run();
   void tick();
-  void receive(int descriptor);
+  void tick(Entry& entry, Time now, WallTime wall);
+  void on_datagram(SocketId id, const Endpoint& source, MutableBytes datagram) override;
   void send(const Entry& entry);
-  void watch(int descriptor, const Socket& socket);
-  void unwatch(int descriptor);
+  void note_overrun(Entry& entry);
   void publish(MediaEvent event);
+
+  // The fast path.
+  void on_route(const IpAddress& to, const Route& route) override;
+  void leave_fast_path(Entry& entry);
 
   void handle(WorkerCommand&& command);
   void open(const OpenBridge& command);
@@ -92,20 +123,27 @@ class MediaWorker {
   void configure(const ConfigureLeg& command);
   void start(const StartBridge& command);
   void close(const CloseBridge& command);
+  SocketId watch(const Socket& socket);
+  void unwatch(SocketId id);
 
   // Borrowed.
   Inbox<MediaEvent>& events_;
 
   // Owned.
   Inbox<WorkerCommand> inbox_{kInboxCapacity};
-  int epoll_ = -1;
-  std::map<BridgeId, std::unique_ptr<Entry>> bridges_;
-  std::vector<Socket> sockets_;  // by descriptor
-  std::array<std::uint8_t, 2048> buffer_{};
+  std::unique_ptr<PacketIo> io_;
+  FastPath fast_path_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Entry>> bridges_;  // by BridgeId
+  std::array<std::vector<Entry*>, kSlices> slices_;
+  std::vector<Socket> sockets_;  // by SocketId
+  std::vector<SocketId> free_sockets_;
   Outbox outbox_;
 
   // State.
+  const PacketIoKind io_kind_;
   Time next_tick_{};
+  std::size_t next_slice_ = 0;
+  WorkerCounters counters_;
   std::atomic<bool> is_stopping_{false};
   std::thread thread_;
 };

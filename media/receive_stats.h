@@ -5,10 +5,18 @@
 #include <optional>
 
 #include "media/rtp_types.h"
-#include "media/sequence_unwrapper.h"
+#include "media/rtp_stream_state.h"
 #include "vas/base/time.h"
 
 namespace vas::media {
+
+// A tick's length in 1/1024 ns. `clock_rate` is not 0.
+std::uint64_t tick_length_q10(std::uint32_t clock_rate);
+std::uint32_t clock_rate_of(std::uint64_t tick_length_q10);  // the inverse
+
+inline std::uint64_t nanoseconds(Time time) {
+  return static_cast<std::uint64_t>(time.time_since_epoch().count()) * 1000;
+}
 
 // What was received, as the record and RTCP report it.
 struct ReceiveSummary {
@@ -27,7 +35,7 @@ struct ReceiveSummary {
 // Counts one party's received media over its whole call: a change of SSRC, or a restarted sequence,
 // begins a new stretch whose figures are added to those before it.
 //
-// Units: jitter in RTP ticks inside, milliseconds outside.
+// Units: jitter in milliseconds; in reports in ticks of the packet's clock.
 // Bounds: remembers which of the last 1,024 numbers came, to tell a duplicate from a late packet.
 class ReceiveStats {
  public:
@@ -58,35 +66,21 @@ class ReceiveStats {
   // Also begins the next interval for fraction_lost. Nothing when no stream is being received.
   std::optional<Report> take_report();
 
- private:
-  static constexpr int kWindow = 1024;
+  // The state while the kernel counts: handed over, looked at, and taken back (bridge/kernel_relay.h). Only a stretch that
+  // has begun may be handed over.
+  bool is_in_stretch() const { return state_.in_stretch != 0; }
+  const rtp_receive_state& state() const { return state_; }
+  void set_state(const rtp_receive_state& state) { state_ = state; }
 
+ private:
   void begin_stretch(const Arrival& packet);
   void end_stretch();
-  void update_jitter(Time now, const Arrival& packet);
-  bool mark_seen(std::int64_t number);
-  std::int64_t stretch_expected() const { return in_stretch_ ? highest_ - base_ + 1 : 0; }
+  std::int64_t stretch_expected() const;
   std::int64_t stretch_lost() const;
 
-  // The stretch now being received.
-  bool in_stretch_ = false;
-  Ssrc ssrc_;
-  SequenceUnwrapper unwrapper_;
-  std::int64_t base_ = 0;
-  std::int64_t highest_ = 0;
-  std::int64_t received_ = 0;  // without duplicates
-  std::uint64_t seen_[kWindow / 64] = {};
-  std::optional<std::int64_t> transit_;  // arrival minus timestamp, in ticks of clock_rate_
-  std::uint32_t clock_rate_ = 8000;
-  double jitter_ = 0;  // ticks
+  rtp_receive_state state_{};
   std::int64_t reported_expected_ = 0;
   std::int64_t reported_received_ = 0;
-
-  // The whole call.
-  ReceiveSummary ended_;  // stretches that are over
-  double jitter_sum_ms_ = 0;
-  std::uint64_t jitter_samples_ = 0;
-  double jitter_max_ms_ = 0;
 };
 
 }  // namespace vas::media

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "media/rtp_stream_state.h"
 #include "media/rtp_types.h"
 #include "vas/base/time.h"
 
@@ -23,13 +24,10 @@ struct Spliced {
 // Units: `now` is arrival time; `clock_rate` the RTP ticks a second of the packet's payload type.
 class StreamSplicer {
  public:
-  // A jump of this many numbers is a restart, not loss (RFC 3550 A.1, MAX_DROPOUT).
-  static constexpr int kMaxDropout = 3000;
-
   // The outgoing stream starts at `first`: random, as RFC 3550 §5.1 asks.
   explicit StreamSplicer(SequenceNumber first_number, RtpTimestamp first_timestamp)
-      : newest_number_(static_cast<std::uint16_t>(first_number.value - 1)),
-        newest_timestamp_(first_timestamp.value) {}
+      : state_{.newest_timestamp = first_timestamp.value,
+               .newest_number = static_cast<std::uint16_t>(first_number.value - 1)} {}
 
   struct Incoming {
     Ssrc ssrc;
@@ -44,27 +42,25 @@ class StreamSplicer {
   void skip(const Incoming& packet);
 
   // What was paused here goes on with the next packet as a new segment.
-  void restart() { stream_.reset(); }
+  void restart() { state_.has_stream = 0; }
 
   // For RTCP: the same translation without moving the stream. Nothing when `ssrc` is not the stream that
   // plays.
   std::optional<RtpTimestamp> translate_timestamp(Ssrc ssrc, RtpTimestamp timestamp) const;
   // An outgoing extended sequence number, as a receiver reports it, back into the incoming stream's numbers.
   std::uint32_t untranslate_sequence(std::uint32_t extended_highest) const;
-  std::optional<Ssrc> current() const { return stream_; }
+  std::optional<Ssrc> current() const {
+    return state_.has_stream ? std::optional(Ssrc{state_.ssrc}) : std::nullopt;
+  }
+
+  // The state while the kernel relays: see ReceiveStats::state().
+  const rtp_splice_state& state() const { return state_; }
+  void set_state(const rtp_splice_state& state) { state_ = state; }
 
  private:
   void begin_segment(Time now, const Incoming& packet);
-  std::uint16_t number_offset_for(SequenceNumber number) const;
 
-  std::optional<Ssrc> stream_;
-  std::uint16_t number_offset_ = 0;       // outgoing minus incoming, mod 2^16
-  std::uint32_t timestamp_offset_ = 0;    // outgoing minus incoming, mod 2^32
-  std::optional<std::uint16_t> skipped_;  // incoming number behind which number_offset_ holds
-  std::uint16_t newest_number_;
-  std::uint32_t newest_timestamp_;
-  Time newest_at_{};
-  bool has_sent_ = false;
+  rtp_splice_state state_;
 };
 
 }  // namespace vas::media

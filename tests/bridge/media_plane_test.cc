@@ -10,14 +10,24 @@
 namespace vas::bridge {
 namespace {
 
-class MediaPlaneTest : public testing::Test {
+// Each by both kinds of packet I/O, and where privilege allows with the kernel's fast path.
+struct Means {
+  const char* name;
+  PacketIoKind io;
+  bool uses_kernel;
+};
+
+class MediaPlaneTest : public testing::TestWithParam<Means> {
  protected:
   MediaPlaneTest()
-      : plane_({.bind_ipv4 = *IpAddress::parse("127.0.0.1"),
-                .advertised_ipv4 = {},
-                .bind_ipv6 = {},
-                .first_port = 19000,
-                .last_port = 19039}) {}
+      : plane_owner_(std::move(*MediaPlane::open({.bind_ipv4 = *IpAddress::parse("127.0.0.1"),
+                                                  .advertised_ipv4 = {},
+                                                  .bind_ipv6 = {},
+                                                  .first_port = 19000,
+                                                  .last_port = 19039,
+                                                  .io = GetParam().io,
+                                                  .uses_kernel = GetParam().uses_kernel}))),
+        plane_(*plane_owner_) {}
 
   LegConfig to(const char* endpoint) {
     return {
@@ -34,10 +44,11 @@ class MediaPlaneTest : public testing::Test {
     }
     return *closed;
   }
-  MediaPlane plane_;
+  std::unique_ptr<MediaPlane> plane_owner_;
+  MediaPlane& plane_;
 };
 
-TEST_F(MediaPlaneTest, RelaysBetweenRealSocketsAndReturnsItsFigures) {
+TEST_P(MediaPlaneTest, RelaysBetweenRealSocketsAndReturnsItsFigures) {
   int sockets[2];
   Endpoint ends[2];
   for (int i = 0; i < 2; ++i) {
@@ -75,7 +86,7 @@ TEST_F(MediaPlaneTest, RelaysBetweenRealSocketsAndReturnsItsFigures) {
   for (const int each : sockets) close(each);
 }
 
-TEST_F(MediaPlaneTest, SaysWhenNoPortIsFreeAndLendsThemAgain) {
+TEST_P(MediaPlaneTest, SaysWhenNoPortIsFreeAndLendsThemAgain) {
   std::vector<BridgeId> bridges;
   for (int i = 0; i < 10; ++i) {
     bridges.push_back(plane_.open_bridge());
@@ -90,7 +101,7 @@ TEST_F(MediaPlaneTest, SaysWhenNoPortIsFreeAndLendsThemAgain) {
   EXPECT_TRUE(plane_.open_leg(one_more, LegSide::kA, AddressFamily::kIpv4));
 }
 
-TEST_F(MediaPlaneTest, AFarEndThatIsOneOfOurPortsIsRefusedUnlessItIsTrulyBetweenTwoCalls) {
+TEST_P(MediaPlaneTest, AFarEndThatIsOneOfOurPortsIsRefusedUnlessItIsTrulyBetweenTwoCalls) {
   const BridgeId one = plane_.open_bridge();
   const BridgeId two = plane_.open_bridge();
   std::map<std::pair<std::uint64_t, LegSide>, std::string> local;
@@ -108,9 +119,15 @@ TEST_F(MediaPlaneTest, AFarEndThatIsOneOfOurPortsIsRefusedUnlessItIsTrulyBetween
   EXPECT_FALSE(plane_.configure_leg(one, LegSide::kA, to(at(two, LegSide::kB)))) << "that too";
 }
 
-TEST_F(MediaPlaneTest, RefusesIpv6WhereNoneIsConfigured) {
+TEST_P(MediaPlaneTest, RefusesIpv6WhereNoneIsConfigured) {
   EXPECT_FALSE(plane_.open_leg(plane_.open_bridge(), LegSide::kA, AddressFamily::kIpv6));
 }
+
+INSTANTIATE_TEST_SUITE_P(ByMeans, MediaPlaneTest,
+                         testing::Values(Means{"Epoll", PacketIoKind::kEpoll, false},
+                                         Means{"Uring", PacketIoKind::kAuto, false},
+                                         Means{"Kernel", PacketIoKind::kAuto, true}),
+                         [](const auto& instance) { return instance.param.name; });
 
 }  // namespace
 }  // namespace vas::bridge

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include "media/sequence_unwrapper.h"
+#include <random>
+#include <set>
+#include <vector>
+
 
 namespace vas::media {
 namespace {
@@ -89,13 +92,43 @@ TEST_F(ReceiveStatsTest, TheReportSpeaksOfItsIntervalAndOfTheWhole) {
   EXPECT_EQ(second.extended_highest & 0xffff, static_cast<std::uint16_t>(first_ + 7));
 }
 
-TEST(SequenceUnwrapper, KeepsOrderOverWrapsAndReordering) {
-  SequenceUnwrapper unwrapper;
-  EXPECT_EQ(unwrapper.unwrap({65535}), 65535);
-  EXPECT_EQ(unwrapper.unwrap({1}), 65537);
-  EXPECT_EQ(unwrapper.unwrap({0}), 65536);
-  EXPECT_EQ(unwrapper.unwrap({65535}), 65535);
-  EXPECT_EQ(unwrapper.unwrap({2}), 65538);
+// Loss, reordering by up to 60 and duplicates over several wraps, against sets that remember every number.
+TEST(ReceiveStats, CountsAsOneWhoRemembersEveryNumberWould) {
+  std::mt19937 random(7);
+  std::vector<int> order;
+  std::set<int> sent;
+  for (int i = 0; i < 200'000; ++i) {
+    const auto fate = random() % 100;
+    if (fate < 3 && i > 0 && i < 199'999) continue;
+    order.push_back(i);
+    sent.insert(i);
+    if (fate == 50) order.push_back(i);
+  }
+  for (std::size_t i = 100; i + 100 < order.size(); ++i) {
+    if (random() % 20 == 0) std::swap(order[i], order[i + random() % 60]);
+  }
+  ReceiveStats stats;
+  std::set<int> seen;
+  std::uint64_t late = 0;
+  std::uint64_t repeated = 0;
+  for (const int i : order) {
+    if (!seen.insert(i).second) {
+      ++repeated;
+    } else if (i < *seen.rbegin()) {
+      ++late;
+    }
+    stats.on_packet(Time(std::chrono::milliseconds(20 * i)),
+                    {.ssrc = {1},
+                     .sequence_number = {static_cast<std::uint16_t>(65'000 + i)},
+                     .timestamp = {static_cast<std::uint32_t>(160 * i)},
+                     .clock_rate = 8000,
+                     .bytes = 172});
+  }
+  EXPECT_EQ(stats.summary().packets, order.size());
+  EXPECT_EQ(stats.summary().expected, 200'000);
+  EXPECT_EQ(stats.summary().lost, 200'000 - static_cast<std::int64_t>(sent.size()));
+  EXPECT_EQ(stats.summary().duplicates, repeated);
+  EXPECT_EQ(stats.summary().out_of_order, late);
 }
 
 }  // namespace

@@ -52,6 +52,17 @@ TEST_F(StreamSplicerTest, WhatIsSkippedLeavesNoGap) {
   EXPECT_EQ(splice(40, {1}, 12, 480).sequence_number, SequenceNumber{1001});
 }
 
+TEST_F(StreamSplicerTest, WhatWasSkippedLongAgoMovesNothing) {
+  splicer_.splice(Time{}, {{1}, {0}, {0}, 8000});
+  splicer_.skip({{1}, {1}, {0}, 8000});
+  std::uint16_t last = 1000;
+  for (int i = 2; i < 70'000; ++i) {
+    const auto spliced = splicer_.splice(Time{}, {{1}, {static_cast<std::uint16_t>(i)}, {0}, 8000});
+    ASSERT_EQ(spliced.sequence_number.value, static_cast<std::uint16_t>(last + 1)) << i;
+    last = spliced.sequence_number.value;
+  }
+}
+
 TEST_F(StreamSplicerTest, APauseOfOursIsClosed) {
   splice(0, {1}, 10, 160);
   splicer_.restart();

@@ -25,7 +25,9 @@ struct Raw {
   std::string media_bind6;
   int port_min = 20000;
   int port_max = 29999;
-  int workers = 1;
+  int workers = 0;
+  std::string media_io = "auto";
+  std::string media_kernel = "auto";
   int media_timeout_s = 60;
   bool only_checks = false;
   Config config;
@@ -83,7 +85,11 @@ void add_options(CLI::App& app, Raw& raw) {
       ->check(address);
   option("media-port-min", raw.port_min, "First port of the media range")->check(CLI::Range(1024, 65534));
   option("media-port-max", raw.port_max, "Last port of the media range")->check(CLI::Range(1025, 65535));
-  option("media-workers", raw.workers, "Media threads")->check(CLI::Range(1, 64));
+  option("media-workers", raw.workers, "Media threads; 0: one for each core")->check(CLI::Range(0, 64));
+  option("media-io", raw.media_io, "How datagrams are read: io_uring, or epoll where that is refused")
+      ->check(CLI::IsMember({"auto", "uring", "epoll"}));
+  option("media-kernel", raw.media_kernel, "Whether the kernel relays plain calls, where it can")
+      ->check(CLI::IsMember({"auto", "off"}));
   option("media-timeout", raw.media_timeout_s,
          "Seconds without media from either party before a call is hung up")
       ->check(CLI::Range(1, 86400));
@@ -158,6 +164,9 @@ Result<Config> meaning_of(const Raw& raw) {
   config.media.first_port = static_cast<std::uint16_t>(raw.port_min);
   config.media.last_port = static_cast<std::uint16_t>(raw.port_max);
   config.media.workers = raw.workers;
+  if (raw.media_io == "uring") config.media.io = bridge::PacketIoKind::kUring;
+  if (raw.media_io == "epoll") config.media.io = bridge::PacketIoKind::kEpoll;
+  config.media.uses_kernel = raw.media_kernel != "off";
   config.media.media_timeout = std::chrono::seconds(raw.media_timeout_s);
   if (config.public_url.empty()) config.public_url = "http://" + to_string(config.http_listen);
   return config;

@@ -28,6 +28,15 @@ std::string to_metrics_text(const Snapshot& snapshot) {
           snapshot.callback_tries_failed);
   counter("vas_callbacks_buried_total", "Status callbacks given up, now dead letters",
           snapshot.callbacks_buried);
+  auto& packets = prometheus::BuildCounter()
+                      .Name("vas_media_packets_total")
+                      .Help("RTP and RTCP packets relayed, in user space or by the kernel's fast path")
+                      .Register(registry);
+  packets.Add({{"path", "user"}}).Increment(static_cast<double>(snapshot.media.user_packets));
+  packets.Add({{"path", "kernel"}}).Increment(static_cast<double>(snapshot.media.kernel_packets));
+  counter("vas_media_overrun_total", "Media datagrams lost because they were not read in time",
+          snapshot.media.overrun);
+  gauge("vas_media_kernel_legs", "Legs whose media the kernel relays now", snapshot.media.fast_legs);
   return prometheus::TextSerializer().Serialize(registry.Collect());
 }
 

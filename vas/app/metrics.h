@@ -5,6 +5,8 @@
 #include <memory>
 #include <string>
 
+#include "bridge/media_plane.h"
+
 namespace vas::app {
 
 // The figures of one moment, collected when they are asked for.
@@ -18,6 +20,7 @@ struct Snapshot {
   std::uint64_t callbacks_delivered = 0;
   std::uint64_t callback_tries_failed = 0;
   std::uint64_t callbacks_buried = 0;
+  bridge::MediaFigures media;
 };
 
 // Prometheus' text format.

@@ -191,7 +191,10 @@ Result<bool> Server::open_edges() {
       *gateway_, sip_events_);
   if (!sip) return Error{sip.error()};
   sip_ = std::move(*sip);
-  media_ = std::make_unique<bridge::MediaPlane>(config_.media);
+  auto media = bridge::MediaPlane::open(config_.media);
+  if (!media) return Error{media.error()};
+  media_ = std::move(*media);
+  log::info("", "media: {}", media_->description());
   return true;
 }
 
@@ -265,7 +268,8 @@ Snapshot Server::snapshot() const {
           .sessions_created = sessions_->created(),
           .callbacks_delivered = callbacks_->counters().delivered,
           .callback_tries_failed = callbacks_->counters().failed_tries,
-          .callbacks_buried = callbacks_->counters().buried};
+          .callbacks_buried = callbacks_->counters().buried,
+          .media = media_->figures()};
 }
 
 void Server::begin_shutdown() {

@@ -1,0 +1,80 @@
+#include "bridge/epoll_io.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include "vas/base/check.h"
+
+namespace vas::bridge {
+namespace {
+
+constexpr std::uint32_t kWake = UINT32_MAX;
+
+void rest(Duration duration) {
+  const timespec time{0, static_cast<long>(duration.count()) * 1000};
+  nanosleep(&time, nullptr);
+}
+
+}  // namespace
+
+EpollIo::EpollIo(int wake_descriptor) : epoll_(epoll_create1(EPOLL_CLOEXEC)) {
+  VAS_CHECK(epoll_ >= 0, "no descriptor is left to start with");
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u32 = kWake;
+  epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_descriptor, &event);
+}
+
+EpollIo::~EpollIo() { close(epoll_); }
+
+bool EpollIo::add(SocketId socket, int descriptor) {
+  if (descriptors_.size() <= socket) descriptors_.resize(socket + 1, -1);
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u32 = socket;
+  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event) != 0) return false;
+  descriptors_[socket] = descriptor;
+  return true;
+}
+
+void EpollIo::remove(SocketId socket) {
+  epoll_ctl(epoll_, EPOLL_CTL_DEL, descriptors_[socket], nullptr);
+  descriptors_[socket] = -1;
+}
+
+bool EpollIo::turn(Duration longest, PacketSink& sink) {
+  if (last_count_ >= kGatherFrom && longest > kGather) rest(kGather);
+  const int timeout_ms = static_cast<int>((longest.count() + 999) / 1000);
+  const int count = epoll_wait(epoll_, ready_.data(), static_cast<int>(ready_.size()), timeout_ms);
+  bool is_woken = false;
+  for (int i = 0; i < count; ++i) {
+    const SocketId socket = ready_[static_cast<std::size_t>(i)].data.u32;
+    if (socket == kWake) {
+      is_woken = true;
+    } else {
+      receive(socket, sink);
+    }
+  }
+  last_count_ = count > 0 ? static_cast<std::size_t>(count) : 0;
+  return is_woken;
+}
+
+// One datagram: what is left is reported in the next turn, so that one flood does not starve the other legs.
+void EpollIo::receive(SocketId socket, PacketSink& sink) {
+  sockaddr_storage from;
+  socklen_t from_length = sizeof from;
+  const ssize_t got = recvfrom(descriptors_[socket], buffer_.data(), buffer_.size(), MSG_DONTWAIT | MSG_TRUNC,
+                               reinterpret_cast<sockaddr*>(&from), &from_length);
+  if (got < 0 || static_cast<std::size_t>(got) > buffer_.size()) return;
+  const auto source = Endpoint::from_sockaddr(from);
+  if (source) sink.on_datagram(socket, *source, MutableBytes(buffer_).first(static_cast<std::size_t>(got)));
+}
+
+void EpollIo::send(SocketId socket, const Endpoint& to, Bytes bytes) {
+  sockaddr_storage address;
+  const socklen_t length = to.to_sockaddr(address);
+  (void)!sendto(descriptors_[socket], bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
+                reinterpret_cast<const sockaddr*>(&address), length);
+}
+
+}  // namespace vas::bridge

@@ -1,0 +1,36 @@
+// Packet I/O by epoll: one read a ready socket and turn, each datagram sent at once.
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <vector>
+
+#include "bridge/packet_io.h"
+
+namespace vas::bridge {
+
+class EpollIo final : public PacketIo {
+ public:
+  explicit EpollIo(int wake_descriptor);
+  ~EpollIo() override;
+  EpollIo(const EpollIo&) = delete;
+  EpollIo& operator=(const EpollIo&) = delete;
+
+  const char* name() const override { return "epoll"; }
+  bool add(SocketId socket, int descriptor) override;
+  void remove(SocketId socket) override;
+  bool turn(Duration longest, PacketSink& sink) override;
+  void send(SocketId socket, const Endpoint& to, Bytes bytes) override;
+
+ private:
+  void receive(SocketId socket, PacketSink& sink);
+
+  const int epoll_;
+  std::vector<int> descriptors_;  // by socket; -1: none
+  std::array<epoll_event, 512> ready_{};
+  std::array<std::uint8_t, kLargestDatagram> buffer_{};
+  std::size_t last_count_ = 0;
+};
+
+}  // namespace vas::bridge

@@ -1,0 +1,117 @@
+#include "bridge/fast_path.h"
+
+#include <algorithm>
+
+namespace vas::bridge {
+
+const Route* FastPath::route_to(const IpAddress& to, Time now) {
+  auto known = routes_.find(to);
+  if (known == routes_.end()) {
+    if (routes_.size() >= kMaxRoutes)
+      std::erase_if(routes_, [&](const auto& each) { return now - each.second.asked_at > 2 * kAskAgain; });
+    if (routes_.size() >= kMaxRoutes) return nullptr;
+    known = routes_.emplace(to, KnownRoute{}).first;
+  }
+  KnownRoute& route = known->second;
+  const bool is_first = route.asked_at == Time{};
+  if ((is_first || now - route.asked_at > kAskAgain) && kernel_.routes->ask(to, listener_)) route.asked_at = now;
+  return route.is_answered ? &route.route : nullptr;
+}
+
+void FastPath::on_route(const IpAddress& to, const Route& route) {
+  const auto known = routes_.find(to);
+  if (known == routes_.end()) return;
+  known->second.route = route;
+  known->second.is_answered = true;
+}
+
+// By loopback the kernel takes only what came by it, for the rest has a source address of ours there.
+const Route* FastPath::choose_hop(const Endpoint& near, const Endpoint& far, Time now) {
+  const Route* back = route_to(near.address, now);
+  const Route* onward = route_to(far.address, now);
+  if (back == nullptr || onward == nullptr) return nullptr;
+  if (back->kind == Route::Kind::kNone || onward->kind == Route::Kind::kNone) return nullptr;
+  if (onward->kind == Route::Kind::kLocal && back->kind != Route::Kind::kLocal) return nullptr;
+  if (!attached_.contains(back->ifindex)) {
+    if (!kernel_.relay->attach(back->ifindex)) return nullptr;
+    attached_.insert(back->ifindex);
+  }
+  return onward;
+}
+
+void FastPath::install(const Bridge& bridge, LegSide near, std::array<FastDirection, 2>& directions, Time now) {
+  FastDirection& direction = directions[index_of(near)];
+  const FastDirection& back = directions[index_of(other(near))];
+  if (!direction.local.is_set() || !back.local.is_set()) return;
+  // Where sockets listen on every address, the packet's own would have to be known.
+  if (direction.local.address.is_unspecified() || back.local.address.is_unspecified()) return;
+  relay_entry entry{};
+  if (!bridge.describe_relay(near, now, entry)) return;
+  const Endpoint& far = bridge.party(other(near));
+  const Route* onward = choose_hop(bridge.party(near), far, now);
+  if (onward == nullptr) return;
+  entry.near_local = to_relay(direction.local.address);
+  entry.far_local = to_relay(back.local.address);
+  entry.far_local_port = to_relay(back.local.port);
+  entry.egress_ifindex = onward->ifindex;
+  entry.destination_mac = onward->destination_mac;
+  entry.source_mac = onward->source_mac;
+  kernel_.relay->install(direction.local.port, entry);
+  direction.far = far;
+  direction.onward = *onward;
+  direction.is_in_kernel = true;
+  direction.counted_packets = 0;
+  ++in_kernel_;
+}
+
+void FastPath::tick(Bridge& bridge, LegSide near, std::array<FastDirection, 2>& directions, Time now) {
+  if (kernel_.relay == nullptr) return;
+  FastDirection& direction = directions[index_of(near)];
+  if (!direction.is_in_kernel) {
+    if (now >= direction.not_before) install(bridge, near, directions, now);
+    return;
+  }
+  if (!follow_route(direction, now)) {
+    take_back(bridge, near, direction);  // it goes in again by its new way
+    return;
+  }
+  relay_entry entry;
+  kernel_.relay->read(direction.local.port, entry);
+  bridge.look_at(near, entry);
+  count(direction, entry);
+  if (now - direction.not_before > 2 * kLongestPause) direction.pause = {};
+}
+
+// False when the way leads by another interface now.
+bool FastPath::follow_route(FastDirection& direction, Time now) {
+  const Route* onward = route_to(direction.far.address, now);
+  if (onward == nullptr || *onward == direction.onward) return true;
+  if (onward->ifindex != direction.onward.ifindex || onward->kind != direction.onward.kind) return false;
+  direction.onward = *onward;
+  kernel_.relay->set_hop(direction.local.port, onward->destination_mac, onward->source_mac);
+  return true;
+}
+
+void FastPath::count(FastDirection& direction, const relay_entry& entry) {
+  packets_ += entry.sent_packets - direction.counted_packets;
+  direction.counted_packets = entry.sent_packets;
+}
+
+bool FastPath::take_back(Bridge& bridge, LegSide near, FastDirection& direction) {
+  if (!direction.is_in_kernel) return false;
+  relay_entry entry;
+  kernel_.relay->withdraw(direction.local.port, entry);
+  bridge.take_back(near, entry);
+  count(direction, entry);
+  direction.is_in_kernel = false;
+  --in_kernel_;
+  return true;
+}
+
+void FastPath::on_unusual(Bridge& bridge, LegSide near, FastDirection& direction, Time now) {
+  if (!take_back(bridge, near, direction)) return;
+  direction.pause = std::clamp(2 * direction.pause, kShortestPause, kLongestPause);
+  direction.not_before = now + direction.pause;
+}
+
+}  // namespace vas::bridge

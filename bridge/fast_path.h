@@ -1,0 +1,76 @@
+// Which directions of a worker's bridges the kernel relays, and when they go there and come back.
+#pragma once
+
+#include <map>
+#include <set>
+
+#include "bridge/bridge.h"
+#include "bridge/kernel_relay.h"
+#include "bridge/route_keeper.h"
+
+namespace vas::bridge {
+
+// One direction of a bridge, from its near leg to the other.
+struct FastDirection {
+  Endpoint local;  // where the near party sends to; unset while the leg has no socket
+  bool is_in_kernel = false;
+  Endpoint far;  // where the kernel sends to
+  Route onward;  // and how
+  std::uint64_t counted_packets = 0;
+  Time not_before{};  // it came back for a reason: no sooner again
+  Duration pause{};
+};
+
+// A direction goes into the kernel when it has run for a moment as plain relayed RTP, and comes back with whatever
+// the kernel does not know: a telephone event, a new stream, hold, a re-INVITE, the end. One that comes back
+// again and again stays longer each time.
+//
+// Threads: its media worker only.
+class FastPath {
+ public:
+  static constexpr Duration kShortestPause = std::chrono::milliseconds(500);
+  static constexpr Duration kLongestPause = std::chrono::seconds(8);
+  static constexpr Duration kAskAgain = std::chrono::seconds(20);  // for a route: well within kForgetAfter
+  static constexpr std::size_t kMaxRoutes = 16384;
+
+  struct Kernel {
+    KernelRelay* relay = nullptr;
+    RouteKeeper* routes = nullptr;
+  };
+  FastPath(const Kernel& kernel, RouteListener& listener) : kernel_(kernel), listener_(listener) {}
+
+  // Once a tick: gives the direction to the kernel if it is ready, else brings the bridge's figures up to date.
+  void tick(Bridge& bridge, LegSide near, std::array<FastDirection, 2>& directions, Time now);
+
+  // True if it was in the kernel.
+  bool take_back(Bridge& bridge, LegSide near, FastDirection& direction);
+
+  // The same, because of a packet that the kernel did not know what to do with.
+  void on_unusual(Bridge& bridge, LegSide near, FastDirection& direction, Time now);
+
+  void on_route(const IpAddress& to, const Route& route);
+
+  std::uint64_t in_kernel() const { return in_kernel_; }  // directions
+  std::uint64_t packets() const { return packets_; }      // relayed by the kernel, as of each direction's last tick
+
+ private:
+  struct KnownRoute {
+    Route route;
+    bool is_answered = false;
+    Time asked_at{};
+  };
+  const Route* route_to(const IpAddress& to, Time now);
+  const Route* choose_hop(const Endpoint& near, const Endpoint& far, Time now);
+  void install(const Bridge& bridge, LegSide near, std::array<FastDirection, 2>& directions, Time now);
+  bool follow_route(FastDirection& direction, Time now);
+  void count(FastDirection& direction, const relay_entry& entry);
+
+  const Kernel kernel_;
+  RouteListener& listener_;
+  std::map<IpAddress, KnownRoute> routes_;
+  std::set<std::uint32_t> attached_;
+  std::uint64_t in_kernel_ = 0;
+  std::uint64_t packets_ = 0;
+};
+
+}  // namespace vas::bridge

@@ -1,0 +1,145 @@
+#include "bridge/kernel_relay.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdarg>
+#include <cstring>
+#include <thread>
+
+#include "relay.skel.h"
+
+namespace vas::bridge {
+namespace {
+
+// Debian 12's headers are of Linux 6.1 and do not know it: the ingress hook that links attach to.
+constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
+
+int keep_quiet(libbpf_print_level, const char*, va_list) { return 0; }
+
+std::uint32_t load(const std::uint32_t& word) {
+  return std::atomic_ref(const_cast<std::uint32_t&>(word)).load(std::memory_order_seq_cst);
+}
+
+std::uint64_t load(const __u64& word) {
+  return std::atomic_ref(const_cast<__u64&>(word)).load(std::memory_order_seq_cst);
+}
+
+Error refused(const char* what, int error) {
+  std::string text = std::string(what) + ": " + std::strerror(error);
+  if (error == EPERM || error == EACCES) text += " (it needs CAP_BPF and CAP_NET_ADMIN)";
+  return Error{std::move(text)};
+}
+
+}  // namespace
+
+relay_address to_relay(const IpAddress& address) {
+  relay_address out{};
+  std::memcpy(out.words, address.bytes.data(), sizeof out.words);
+  return out;
+}
+
+std::uint16_t to_relay(std::uint16_t port) { return htons(port); }
+
+// One interface's; detaches when it goes.
+class KernelRelay::Attachment {
+ public:
+  explicit Attachment(int link) : link_(link) {}
+  ~Attachment() { ::close(link_); }
+  Attachment(const Attachment&) = delete;
+  Attachment& operator=(const Attachment&) = delete;
+
+ private:
+  const int link_;
+};
+
+Result<std::unique_ptr<KernelRelay>> KernelRelay::open(std::uint16_t first_port, std::uint16_t last_port) {
+  libbpf_set_print(keep_quiet);
+  relay_bpf* program = relay_bpf__open();
+  if (program == nullptr) return refused("the relay program cannot be opened", errno);
+  const std::size_t entries = (static_cast<std::size_t>(last_port) - first_port) / 2 + 1;
+  program->rodata->first_port = first_port;
+  program->rodata->last_port = last_port;
+  program->rodata->loopback_ifindex = if_nametoindex("lo");
+  bpf_map__set_max_entries(program->maps.relays, static_cast<std::uint32_t>(entries));
+  if (const int error = relay_bpf__load(program); error != 0) {
+    relay_bpf__destroy(program);
+    return refused("the kernel does not load the relay program", -error);
+  }
+  const std::size_t page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  const std::size_t bytes = (entries * sizeof(relay_entry) + page - 1) / page * page;
+  void* memory =
+      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(program->maps.relays), 0);
+  if (memory == MAP_FAILED) {
+    const int reason = errno;
+    relay_bpf__destroy(program);
+    return refused("the relay map cannot be shared", reason);
+  }
+  std::unique_ptr<KernelRelay> relay(
+      new KernelRelay(program, static_cast<relay_entry*>(memory), bytes, first_port));
+  // Whether attaching is allowed shows at the first interface; loopback is always there.
+  if (!relay->attach(program->rodata->loopback_ifindex))
+    return refused("the relay program cannot be attached", errno);
+  return relay;
+}
+
+KernelRelay::KernelRelay(relay_bpf* program, relay_entry* entries, std::size_t bytes, std::uint16_t first_port)
+    : program_(program), entries_(entries), bytes_(bytes), first_port_(first_port) {}
+
+KernelRelay::~KernelRelay() {
+  attachments_.clear();
+  munmap(entries_, bytes_);
+  relay_bpf__destroy(program_);
+}
+
+bool KernelRelay::attach(std::uint32_t ifindex) {
+  const std::lock_guard lock(attaching_);
+  if (attachments_.contains(ifindex)) return true;
+  const int link = bpf_link_create(bpf_program__fd(program_->progs.relay), static_cast<int>(ifindex), kTcxIngress,
+                                   nullptr);
+  if (link < 0) return false;
+  attachments_[ifindex] = std::make_unique<Attachment>(link);
+  return true;
+}
+
+void KernelRelay::install(std::uint16_t port, const relay_entry& filled) {
+  relay_entry& shared = entry(port);
+  std::memcpy(reinterpret_cast<char*>(&shared) + offsetof(relay_entry, near),
+              reinterpret_cast<const char*>(&filled) + offsetof(relay_entry, near),
+              sizeof(relay_entry) - offsetof(relay_entry, near));
+  std::atomic_ref(shared.active).store(1, std::memory_order_seq_cst);
+}
+
+void KernelRelay::read(std::uint16_t port, relay_entry& out) const {
+  const relay_entry& shared = entry(port);
+  constexpr int kTries = 8;  // a packet comes in between once, hardly twice
+  for (int i = 0; i < kTries; ++i) {
+    const std::uint64_t before = load(shared.receive.packets);
+    if (load(shared.owner) != 0) continue;
+    std::memcpy(&out, &shared, sizeof out);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (load(shared.owner) == 0 && load(shared.receive.packets) == before) return;
+  }
+  std::memcpy(&out, &shared, sizeof out);
+}
+
+void KernelRelay::withdraw(std::uint16_t port, relay_entry& out) {
+  relay_entry& shared = entry(port);
+  std::atomic_ref(shared.active).store(0, std::memory_order_seq_cst);
+  while (load(shared.owner) != 0) std::this_thread::yield();  // less than a microsecond, on another CPU
+  std::memcpy(&out, &shared, sizeof out);
+}
+
+void KernelRelay::set_hop(std::uint16_t port, std::uint64_t destination_mac, std::uint64_t source_mac) {
+  relay_entry& shared = entry(port);
+  std::atomic_ref(shared.source_mac).store(source_mac, std::memory_order_relaxed);
+  std::atomic_ref(shared.destination_mac).store(destination_mac, std::memory_order_release);
+}
+
+}  // namespace vas::bridge

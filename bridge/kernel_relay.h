@@ -1,0 +1,62 @@
+// The kernel's fast path: loads relay.bpf.c, attaches it, and gives workers the entries that it relays by.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "bridge/relay_entry.h"
+#include "vas/base/endpoint.h"
+#include "vas/base/result.h"
+
+struct relay_bpf;
+
+namespace vas::bridge {
+
+// An address and a port as an entry has them.
+relay_address to_relay(const IpAddress& address);
+std::uint16_t to_relay(std::uint16_t port);
+
+// The entries are shared memory with the kernel (relay_entry.h says who may write what).
+//
+// Threads:  open and close from control; everything else from the worker that owns the entry's port.
+// Lifetime: the attachments end with the process, however it ends: by the kernel where it links programs to
+//           interfaces (Linux 6.6), else by a guardian process (tc_attachment.h).
+class KernelRelay {
+ public:
+  // The error says what is missing: privilege, or the kernel's support.
+  static Result<std::unique_ptr<KernelRelay>> open(std::uint16_t first_port, std::uint16_t last_port);
+  ~KernelRelay();
+  KernelRelay(const KernelRelay&) = delete;
+  KernelRelay& operator=(const KernelRelay&) = delete;
+
+  // Watches what comes in by this interface; safe to call again. False if that is refused.
+  bool attach(std::uint32_t ifindex);
+
+  // `entry` is complete but for owner and active.
+  void install(std::uint16_t port, const relay_entry& entry);
+  // A consistent copy of an entry that is at work.
+  void read(std::uint16_t port, relay_entry& out) const;
+  // After it the kernel no longer touches the entry; `out` is how it left it.
+  void withdraw(std::uint16_t port, relay_entry& out);
+  // Another next hop for an entry that is at work.
+  void set_hop(std::uint16_t port, std::uint64_t destination_mac, std::uint64_t source_mac);
+
+ private:
+  class Attachment;
+
+  KernelRelay(relay_bpf* program, relay_entry* entries, std::size_t bytes, std::uint16_t first_port);
+  relay_entry& entry(std::uint16_t port) { return entries_[(port - first_port_) / 2]; }
+  const relay_entry& entry(std::uint16_t port) const { return entries_[(port - first_port_) / 2]; }
+
+  relay_bpf* const program_;
+  relay_entry* const entries_;
+  const std::size_t bytes_;
+  const std::uint16_t first_port_;
+  std::mutex attaching_;  // never on the packet path
+  std::map<std::uint32_t, std::unique_ptr<Attachment>> attachments_;
+};
+
+}  // namespace vas::bridge

@@ -1,0 +1,64 @@
+// How a media worker's datagrams come and go: by io_uring, or by epoll where that is refused.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "vas/base/bytes.h"
+#include "vas/base/endpoint.h"
+#include "vas/base/result.h"
+#include "vas/base/time.h"
+
+namespace vas::bridge {
+
+using SocketId = std::uint32_t;  // the worker's own small number of a socket; may be used again after remove()
+
+// Who gets what comes in.
+class PacketSink {
+ public:
+  // `datagram` may be rewritten in place and sent until the call returns.
+  virtual void on_datagram(SocketId socket, const Endpoint& source, MutableBytes datagram) = 0;
+
+ protected:
+  ~PacketSink() = default;
+};
+
+// Under load both kinds wait a moment for more packets before they wake the worker (kGather): one wake-up and
+// one system call then serve many packets. An idle worker wakes for each.
+//
+// Threads: one media worker, which also makes it.
+// Bounds:  the sockets' small receive buffers; what does not fit is dropped by the kernel and counted
+// (dropped()).
+class PacketIo {
+ public:
+  static constexpr Duration kGather = std::chrono::microseconds(250);
+  static constexpr std::size_t kGatherFrom = 4;  // packets in the turn before
+  static constexpr std::size_t kLargestDatagram = 2048 - 64;
+
+  virtual ~PacketIo() = default;
+  virtual const char* name() const = 0;
+
+  // `descriptor` is borrowed until remove(). False when it cannot be watched: no memory or no room for it.
+  virtual bool add(SocketId socket, int descriptor) = 0;
+  virtual void remove(SocketId socket) = 0;
+
+  // Sends what was given to send(), then hands over what has come in; waits for it, `longest` at most or until
+  // the wake descriptor is readable. True if that is why it returned, or may be.
+  virtual bool turn(Duration longest, PacketSink& sink) = 0;
+
+  // `bytes` are borrowed until the current on_datagram() returns, or copied outside of one. A datagram that the
+  // kernel does not take is lost, like any other.
+  virtual void send(SocketId socket, const Endpoint& to, Bytes bytes) = 0;
+};
+
+enum class PacketIoKind { kAuto, kUring, kEpoll };
+
+// `wake_descriptor` is borrowed for its whole life. kAuto: io_uring, or epoll with the reason in `why_not`.
+Result<std::unique_ptr<PacketIo>> make_packet_io(PacketIoKind kind, int wake_descriptor, std::string& why_not);
+
+// Datagrams that did not fit into the socket's receive buffer since it was opened.
+std::uint32_t dropped_by_kernel(int descriptor);
+
+}  // namespace vas::bridge

@@ -1,0 +1,305 @@
+/* The kernel's fast path: relays the plain RTP of established calls at tc ingress. (docs/media.md)
+ *
+ * A packet that is not exactly what its entry expects goes up the stack to the media worker, which takes the entry out
+ * and decides. So this program judges little: source, payload type, a sequence that goes on.
+ */
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/pkt_cls.h>
+#include <linux/udp.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "bridge/relay_entry.h"
+
+enum {
+  kGoUp = TC_ACT_UNSPEC, /* whoever comes next: other programs, then the stack */
+  kRtpBytes = 12,
+  kOwnerTries = 64,
+  kFragment = 0x3fff, /* more fragments, or an offset */
+};
+
+/* Set before the program is loaded. */
+const volatile __u16 first_port;
+const volatile __u16 last_port;
+const volatile __u32 loopback_ifindex = 1;
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __type(key, __u32);
+  __type(value, struct relay_entry);
+  __uint(max_entries, 1); /* set before loading */
+} relays SEC(".maps");
+
+struct rtp_header {
+  __u8 first; /* version, padding, extension, CSRC count */
+  __u8 second; /* marker, payload type */
+  __u16 number;
+  __u32 timestamp;
+  __u32 ssrc;
+};
+
+/* Where things are in this packet. */
+struct parsed {
+  struct udphdr* udp;
+  struct rtp_header* rtp;
+  void* end;
+};
+
+static __always_inline struct relay_entry* entry_of(__u16 port_be) {
+  __u16 port = bpf_ntohs(port_be);
+  __u32 index;
+  struct relay_entry* entry;
+  if (port < first_port || port > last_port || (port - first_port) & 1) return 0;
+  index = (__u32)(port - first_port) >> 1;
+  entry = bpf_map_lookup_elem(&relays, &index);
+  return entry && entry->active ? entry : 0;
+}
+
+/* True for an RTP packet whose header is whole. Padding is left to user space, which looks at its length. */
+static __always_inline int is_plain_rtp(const struct parsed* packet) {
+  const struct rtp_header* rtp = packet->rtp;
+  __u32 bytes = bpf_ntohs(packet->udp->len);
+  __u32 header = kRtpBytes + 4 * (rtp->first & 0x0f);
+  if ((rtp->first & 0xe0) != 0x80) return 0;              /* version 2, no padding */
+  if (rtp->second >= 192 && rtp->second <= 223) return 0; /* RTCP (RFC 5761 §4) */
+  if (rtp->first & 0x10) {
+    const __u16* extension_words = (const void*)rtp + header + 2;
+    if ((const void*)(extension_words + 1) > packet->end) return 0;
+    header += 4 + 4 * bpf_ntohs(*extension_words);
+  }
+  return bytes >= sizeof(struct udphdr) + header;
+}
+
+/* One CPU works on a state at a time; a party's packets come to one CPU as a rule. */
+static __always_inline int take(struct relay_entry* entry) {
+  int i;
+  for (i = 0; i < kOwnerTries; ++i) {
+    if (__sync_val_compare_and_swap(&entry->owner, 0, 1) == 0) return 1;
+  }
+  return 0;
+}
+
+static __always_inline void release(struct relay_entry* entry) { __sync_lock_test_and_set(&entry->owner, 0); }
+
+static __always_inline void measure_frame(struct relay_entry* entry, __u16 number, __u32 timestamp) {
+  if (entry->has_frame && (__u16)(number - entry->frame_number) == 1) {
+    entry->frame_ticks = timestamp - entry->frame_timestamp;
+  }
+  entry->has_frame = 1;
+  entry->frame_number = number;
+  entry->frame_timestamp = timestamp;
+}
+
+/* Counts the packet and gives it its new header in `next`. 0: it is for user space. */
+static __always_inline int move_state(struct relay_entry* entry, const struct parsed* packet, __u8 format,
+                                      struct rtp_header* next) {
+  struct rtp_arrival arrival = {
+      .at_ns = bpf_ktime_get_ns(),
+      .ssrc = bpf_ntohl(packet->rtp->ssrc),
+      .timestamp = bpf_ntohl(packet->rtp->timestamp),
+      .bytes = bpf_ntohs(packet->udp->len) - sizeof(struct udphdr),
+      .number = bpf_ntohs(packet->rtp->number),
+  };
+  __u32 timestamp = arrival.timestamp;
+  __u16 number;
+  format &= kRelayFormats - 1;
+  arrival.tick_length_q10 = entry->formats[format].tick_length_q10;
+
+  if (!take(entry)) return 0;
+  if (!entry->active || !rtp_continues_stretch(&entry->receive, arrival.ssrc, arrival.number) ||
+      !rtp_continues_segment(&entry->splice, arrival.ssrc, arrival.number)) {
+    release(entry);
+    return 0;
+  }
+  rtp_count(&entry->receive, &arrival);
+  measure_frame(entry, arrival.number, arrival.timestamp);
+  number = rtp_splice(&entry->splice, arrival.at_ns, arrival.number, &timestamp);
+  entry->last_at_ns = arrival.at_ns;
+  entry->last_format = format;
+  ++entry->sent_packets;
+  entry->sent_bytes += arrival.bytes;
+  release(entry);
+
+  next->first = packet->rtp->first;
+  next->second = (packet->rtp->second & 0x80) | entry->formats[format].payload_type;
+  next->number = bpf_htons(number);
+  next->timestamp = bpf_htonl(timestamp);
+  next->ssrc = bpf_htonl(entry->ssrc);
+  return 1;
+}
+
+/* What is to happen to a packet that came to an active entry from `is_near`. */
+enum verdict { kVerdictUp, kVerdictDrop, kVerdictRelay };
+
+static __always_inline enum verdict judge(struct relay_entry* entry, const struct parsed* packet, int is_near,
+                                          __u8 ttl, struct rtp_header* next) {
+  __u8 format;
+  if (!is_plain_rtp(packet)) return kVerdictUp;
+  format = entry->format_of[packet->rtp->second & 0x7f];
+  if (format == kRelayFormatUnknown) {
+    __sync_fetch_and_add(&entry->unknown_payload_type, 1);
+    return kVerdictDrop;
+  }
+  if (!is_near || packet->udp->source != entry->near_port) {
+    __sync_fetch_and_add(&entry->refused_source, 1);
+    return kVerdictDrop;
+  }
+  if (format == kRelayFormatGoesUp) return kVerdictUp;
+  if (ttl <= 1) { /* two legs that were made to point at each other send a packet round for ever */
+    __sync_fetch_and_add(&entry->expired, 1);
+    return kVerdictDrop;
+  }
+  return move_state(entry, packet, format, next) ? kVerdictRelay : kVerdictUp;
+}
+
+/* Sums 32-bit words for a ones' complement difference: what goes out is added inverted. */
+static __always_inline __u64 exchange(__u64 sum, __u32 old, __u32 new) { return sum + (__u32)~old + new; }
+
+static __always_inline __u32 folded32(__u64 sum) {
+  sum = (sum & 0xffffffff) + (sum >> 32);
+  return (__u32)((sum & 0xffffffff) + (sum >> 32));
+}
+
+static __always_inline __u16 folded16(__u64 sum) {
+  __u32 low = folded32(sum);
+  low = (low & 0xffff) + (low >> 16);
+  return (__u16)((low & 0xffff) + (low >> 16));
+}
+
+static __always_inline __u64 sum_of_header(const struct iphdr* ip) {
+  const __u32* words = (const __u32*)ip;
+  return (__u64)words[0] + words[1] + words[2] + words[3] + words[4];
+}
+
+/* Writes ports and RTP header; returns the difference that the UDP checksum is to take up. */
+static __always_inline __u32 rewrite_udp(const struct relay_entry* entry, struct parsed* packet,
+                                         const struct rtp_header* next) {
+  const __u32* from = (const __u32*)packet->rtp;
+  const __u32* to = (const __u32*)next;
+  __u64 sum = exchange(0, packet->udp->source, entry->far_local_port);
+  sum = exchange(sum, packet->udp->dest, entry->far_port);
+  sum = exchange(sum, from[0], to[0]);
+  sum = exchange(sum, from[1], to[1]);
+  sum = exchange(sum, from[2], to[2]);
+  packet->udp->source = entry->far_local_port;
+  packet->udp->dest = entry->far_port;
+  *packet->rtp = *next;
+  return folded32(sum);
+}
+
+static __always_inline int send(struct __sk_buff* skb, const struct relay_entry* entry) {
+  __u32 ifindex = entry->egress_ifindex;
+  if (ifindex == loopback_ifindex || entry->destination_mac) return bpf_redirect(ifindex, 0);
+  return bpf_redirect_neigh(ifindex, 0, 0, 0);
+}
+
+/* Helpers that change the packet end every pointer into it, so the checksums come last. */
+static __always_inline int finish(struct __sk_buff* skb, const struct relay_entry* entry, __u32 udp_offset,
+                                  __u32 addresses, __u32 contents) {
+  const __u32 check = udp_offset + __builtin_offsetof(struct udphdr, check);
+  bpf_l4_csum_replace(skb, check, 0, addresses, BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0);
+  bpf_l4_csum_replace(skb, check, 0, contents, BPF_F_MARK_MANGLED_0);
+  return send(skb, entry);
+}
+
+static __always_inline void set_macs(struct ethhdr* ethernet, const struct relay_entry* entry) {
+  if (!entry->destination_mac) return;
+  __builtin_memcpy(ethernet->h_dest, &entry->destination_mac, ETH_ALEN);
+  __builtin_memcpy(ethernet->h_source, &entry->source_mac, ETH_ALEN);
+}
+
+static __always_inline int relay_ipv4(struct __sk_buff* skb, void* data, void* end) {
+  struct ethhdr* ethernet = data;
+  struct iphdr* ip = data + sizeof *ethernet;
+  struct parsed packet = {.udp = (void*)(ip + 1), .rtp = (void*)(ip + 1) + sizeof(struct udphdr), .end = end};
+  struct relay_entry* entry;
+  struct rtp_header next;
+  __u64 addresses;
+  __u32 contents;
+  if ((void*)(packet.rtp + 1) > end) return kGoUp;
+  if (ip->version != 4 || ip->ihl != 5 || ip->protocol != IPPROTO_UDP) return kGoUp;
+  entry = entry_of(packet.udp->dest);
+  if (!entry || entry->family != 4 || ip->daddr != entry->near_local.words[0]) return kGoUp;
+  if (ip->frag_off & bpf_htons(kFragment) || folded16(sum_of_header(ip)) != 0xffff) return kGoUp;
+  if (bpf_ntohs(ip->tot_len) != sizeof *ip + bpf_ntohs(packet.udp->len)) return kGoUp;
+
+  switch (judge(entry, &packet, ip->saddr == entry->near.words[0], ip->ttl, &next)) {
+    case kVerdictUp: return kGoUp;
+    case kVerdictDrop: return TC_ACT_SHOT;
+    case kVerdictRelay: break;
+  }
+  addresses = exchange(0, ip->saddr, entry->far_local.words[0]);
+  addresses = exchange(addresses, ip->daddr, entry->far.words[0]);
+  contents = rewrite_udp(entry, &packet, &next);
+  ip->tos = entry->tos;
+  --ip->ttl;
+  ip->saddr = entry->far_local.words[0];
+  ip->daddr = entry->far.words[0];
+  ip->check = 0;
+  ip->check = (__u16)~folded16(sum_of_header(ip));
+  set_macs(ethernet, entry);
+  return finish(skb, entry, sizeof *ethernet + sizeof *ip, folded32(addresses), contents);
+}
+
+static __always_inline int is_same_ipv6(const struct in6_addr* address, const struct relay_address* other) {
+  const __u32* words = address->in6_u.u6_addr32;
+  return words[0] == other->words[0] && words[1] == other->words[1] && words[2] == other->words[2] &&
+         words[3] == other->words[3];
+}
+
+static __always_inline __u64 replace_ipv6(__u64 sum, struct in6_addr* address, const struct relay_address* next) {
+  int i;
+  for (i = 0; i < 4; ++i) {
+    sum = exchange(sum, address->in6_u.u6_addr32[i], next->words[i]);
+    address->in6_u.u6_addr32[i] = next->words[i];
+  }
+  return sum;
+}
+
+static __always_inline int relay_ipv6(struct __sk_buff* skb, void* data, void* end) {
+  struct ethhdr* ethernet = data;
+  struct ipv6hdr* ip = data + sizeof *ethernet;
+  struct parsed packet = {.udp = (void*)(ip + 1), .rtp = (void*)(ip + 1) + sizeof(struct udphdr), .end = end};
+  struct relay_entry* entry;
+  struct rtp_header next;
+  __u64 addresses;
+  __u32 contents;
+  if ((void*)(packet.rtp + 1) > end) return kGoUp;
+  if (ip->version != 6 || ip->nexthdr != IPPROTO_UDP) return kGoUp;
+  entry = entry_of(packet.udp->dest);
+  if (!entry || entry->family != 6 || !is_same_ipv6(&ip->daddr, &entry->near_local)) return kGoUp;
+  if (ip->payload_len != packet.udp->len) return kGoUp;
+
+  switch (judge(entry, &packet, is_same_ipv6(&ip->saddr, &entry->near), ip->hop_limit, &next)) {
+    case kVerdictUp: return kGoUp;
+    case kVerdictDrop: return TC_ACT_SHOT;
+    case kVerdictRelay: break;
+  }
+  addresses = replace_ipv6(0, &ip->saddr, &entry->far_local);
+  addresses = replace_ipv6(addresses, &ip->daddr, &entry->far);
+  contents = rewrite_udp(entry, &packet, &next);
+  ip->priority = entry->tos >> 4;
+  ip->flow_lbl[0] = (__u8)((entry->tos << 4) | (ip->flow_lbl[0] & 0x0f));
+  --ip->hop_limit;
+  set_macs(ethernet, entry);
+  return finish(skb, entry, sizeof *ethernet + sizeof *ip, folded32(addresses), contents);
+}
+
+SEC("tc")
+int relay(struct __sk_buff* skb) {
+  void* data = (void*)(long)skb->data;
+  void* end = (void*)(long)skb->data_end;
+  if (skb->vlan_present || skb->gso_segs > 1) return kGoUp;
+  if (skb->protocol == bpf_htons(ETH_P_IP)) return relay_ipv4(skb, data, end);
+  if (skb->protocol == bpf_htons(ETH_P_IPV6)) return relay_ipv6(skb, data, end);
+  return kGoUp;
+}
+
+/* None of the helpers used asks for a GPL program. */
+char license_text[] SEC("license") = "Apache-2.0";

@@ -1,0 +1,92 @@
+// Where the kernel would send a packet to, kept up to date for those who relay past its routing.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "vas/base/endpoint.h"
+#include "vas/base/inbox.h"
+#include "vas/base/result.h"
+#include "vas/base/time.h"
+
+struct mnl_socket;
+
+namespace vas::bridge {
+
+struct Route {
+  enum class Kind : std::uint8_t {
+    kNone,      // none, or through an interface that is not Ethernet
+    kLocal,     // an address of this machine: by the loopback interface
+    kEthernet,  // to a neighbour
+  };
+  Kind kind = Kind::kNone;
+  std::uint32_t ifindex = 0;
+  std::uint64_t destination_mac = 0;  // in the first six bytes; 0: not known now
+  std::uint64_t source_mac = 0;
+  friend bool operator==(const Route&, const Route&) = default;
+};
+
+class RouteListener {
+ public:
+  // From the keeper's thread.
+  virtual void on_route(const IpAddress& to, const Route& route) = 0;
+
+ protected:
+  ~RouteListener() = default;
+};
+
+// Asks the kernel by netlink, which may wait for its locks: hence a thread of its own.
+//
+// Threads: ask() from any; the rest is its own thread.
+// Bounds:  kMaxDestinations; more are not answered. What nobody has asked for in kForgetAfter is forgotten.
+class RouteKeeper {
+ public:
+  static constexpr std::size_t kMaxDestinations = 65536;
+  static constexpr Duration kRefresh = std::chrono::seconds(1);
+  static constexpr Duration kForgetAfter = std::chrono::seconds(60);
+
+  static Result<std::unique_ptr<RouteKeeper>> open();
+  ~RouteKeeper();
+
+  // No listener is told anything after it; questions are taken and never answered.
+  void stop();
+  RouteKeeper(const RouteKeeper&) = delete;
+  RouteKeeper& operator=(const RouteKeeper&) = delete;
+
+  // `listener` is told now, and of every change. It outlives the keeper. False when too much is asked at once.
+  bool ask(const IpAddress& to, RouteListener& listener);
+
+ private:
+  struct Question {
+    IpAddress to;
+    RouteListener* listener = nullptr;
+  };
+  struct Destination {
+    Route route;
+    Time asked_at{};
+    std::vector<RouteListener*> listeners;
+  };
+
+  RouteKeeper(mnl_socket* questions, mnl_socket* events);
+  void run();
+  void on_question(const Question& question);
+  bool drain_events();
+  void refresh();
+  Route resolve(const IpAddress& to);
+
+  // Owned.
+  mnl_socket* const questions_;
+  mnl_socket* const events_;
+  Inbox<Question> inbox_{16384};
+  std::map<IpAddress, Destination> destinations_;
+
+  // State.
+  unsigned sequence_ = 0;
+  std::atomic<bool> is_stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace vas::bridge
