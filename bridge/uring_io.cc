@@ -64,8 +64,23 @@ std::optional<Error> UringIo::start() {
 }
 
 UringIo::~UringIo() {
-  if (is_ring_open_) io_uring_queue_exit(&ring_);
+  if (is_ring_open_) {
+    close_sockets();
+    io_uring_queue_exit(&ring_);
+  }
   if (buffer_ring_ != nullptr) munmap(buffer_ring_, kBuffers * sizeof(io_uring_buf));
+}
+
+// The kernel lets go of a ring's files some time after the ring, and ports stay bound so long: so they are let go of
+// first.
+void UringIo::close_sockets() {
+  io_uring_sqe* entry = next_entry();
+  io_uring_prep_cancel64(entry, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+  entry->user_data = tag(Kind::kCancel);
+  __kernel_timespec timeout = to_timespec(std::chrono::milliseconds(1));
+  io_uring_cqe* first = nullptr;
+  io_uring_submit_and_wait_timeout(&ring_, &first, 4 * kEntries, &timeout, nullptr);
+  io_uring_unregister_files(&ring_);
 }
 
 bool UringIo::set_up_buffers() {

@@ -42,6 +42,7 @@ class UringIo final : public PacketIo {
   explicit UringIo(int wake_descriptor) : wake_descriptor_(wake_descriptor) {}
   std::optional<Error> start();  // nothing when all is well
   bool set_up_buffers();
+  void close_sockets();
   io_uring_sqe* next_entry();
   void arm_wake();
   void arm(SocketId socket);

@@ -1,0 +1,150 @@
+"""Sets up calls through a relay's own control path, and says where each leg's media is to go.
+
+A call is (caller's address, where it sends to, callee's address, where it sends to); all addresses are (ip, port).
+"""
+import http.client
+import json
+import re
+import socket
+
+MEDIA_PORT = 20000  # of the phones: even ones upwards
+
+
+def sdp(ip, port):
+    return (f"v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\n"
+            "a=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n")
+
+
+def media_of(text):
+    return re.search(r"c=IN IP4 (\S+)", text)[1], int(re.search(r"m=audio (\d+)", text)[1])
+
+
+def phone_ports(index):
+    return MEDIA_PORT + 4 * index, MEDIA_PORT + 4 * index + 2
+
+
+class SipCalls:
+    """A caller and a carrier in one: dials sessions of the API and answers what reaches the trunk."""
+
+    def __init__(self, ip, server_ip, sip_port, http_port, domain, msisdn, key, trunk_port):
+        self.ip, self.server, self.domain = ip, (server_ip, sip_port), domain
+        self.api = http.client.HTTPConnection(server_ip, http_port, timeout=10)
+        self.path, self.key = f"/calls/{domain}/outgoing/{msisdn}", key
+        self.caller, self.carrier = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+        self.caller.bind((ip, 0))
+        self.carrier.bind((ip, trunk_port))
+        for each in (self.caller, self.carrier):
+            each.settimeout(5)
+        self.dialogs = []
+
+    def token(self):
+        self.api.request("POST", self.path, json.dumps({"destination": "999"}),
+                         {"Authorization": "bearer " + self.key, "Content-Type": "application/json"})
+        response = self.api.getresponse()
+        body = json.loads(response.read())
+        assert response.status == 200, body
+        return body["token"]
+
+    def request(self, method, call_id, cseq, to_tag="", body="", more=""):
+        ip, port = self.caller.getsockname()
+        to = f"<sip:999@{self.server[0]}>{to_tag}"
+        self.caller.sendto(
+            (f"{method} sip:999@{self.server[0]}:{self.server[1]} SIP/2.0\r\nVia: SIP/2.0/UDP {ip}:{port};branch=z9hG4bK{call_id}{method}\r\n"
+             f"From: <sip:load@{ip}>;tag=l{call_id}\r\nTo: {to}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {method}\r\nMax-Forwards: 70\r\n"
+             f"Contact: <sip:load@{ip}:{port}>\r\n{more}" + ("Content-Type: application/sdp\r\n" if body else "") +
+             f"Content-Length: {len(body)}\r\n\r\n{body}").encode(), self.server)
+
+    def answer_on_trunk(self, port):
+        """Answers the INVITE that the server sends; returns its SDP's address."""
+        while True:
+            datagram, source = self.carrier.recvfrom(65536)
+            text = datagram.decode()
+            if text.startswith("INVITE"):
+                break
+        copied = "".join(line + "\r\n" for line in text.split("\r\n")
+                         if line.lower().startswith(("via:", "from:", "call-id:", "cseq:", "record-route:")))
+        to = re.search(r"^To:.*$", text, re.M | re.I)[0].strip()
+        body = sdp(self.ip, port)
+        self.carrier.sendto((f"SIP/2.0 200 OK\r\n{copied}{to};tag=c{port}\r\nContact: <sip:999@{self.ip}:{self.carrier.getsockname()[1]}>\r\n"
+                             f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n{body}").encode(), source)
+        return media_of(text)
+
+    def make(self, index):
+        mine, theirs = phone_ports(index)
+        call_id = f"load{index}"
+        self.request("INVITE", call_id, 1, body=sdp(self.ip, mine),
+                     more=f"X-Cloudonix-Session: {self.token()}\r\nX-Cloudonix-Domain: {self.domain}\r\n")
+        callee_sends_to = self.answer_on_trunk(theirs)
+        while True:
+            text = self.caller.recv(65536).decode()
+            if f"Call-ID: {call_id}\r\n" not in text or text.startswith("SIP/2.0 1"):
+                continue
+            assert text.startswith("SIP/2.0 200"), text
+            break
+        tag = re.search(r"^To:.*(;tag=\S+)", text, re.M | re.I)[1]
+        self.request("ACK", call_id, 1, tag)
+        self.dialogs.append((call_id, tag))
+        return (self.ip, mine), media_of(text), (self.ip, theirs), callee_sends_to
+
+    def hang_up(self):
+        for call_id, tag in self.dialogs:
+            self.request("BYE", call_id, 2, tag)
+        self.dialogs.clear()
+
+
+def bencode(value):
+    if isinstance(value, dict):
+        return b"d" + b"".join(bencode(key) + bencode(value[key]) for key in sorted(value)) + b"e"
+    if isinstance(value, list):
+        return b"l" + b"".join(map(bencode, value)) + b"e"
+    if isinstance(value, int):
+        return b"i%de" % value
+    text = value.encode() if isinstance(value, str) else value
+    return b"%d:%s" % (len(text), text)
+
+
+def bdecode(data, at=0):
+    """The value that begins at `at`, and where it ends."""
+    kind = data[at:at + 1]
+    if kind == b"i":
+        end = data.index(b"e", at)
+        return int(data[at + 1:end]), end + 1
+    if kind in b"ld":
+        at, items = at + 1, []
+        while data[at:at + 1] != b"e":
+            item, at = bdecode(data, at)
+            items.append(item)
+        return (items if kind == b"l" else dict(zip(items[::2], items[1::2]))), at + 1
+    colon = data.index(b":", at)
+    end = colon + 1 + int(data[at:colon])
+    return data[colon + 1:end].decode(errors="replace"), end
+
+
+class NgCalls:
+    """rtpengine's ng protocol: an offer and an answer a call."""
+
+    def __init__(self, ip, ng):
+        self.ip, self.ng, self.cookie = ip, ng, 0
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.settimeout(5)
+        self.calls = []
+
+    def ask(self, **command):
+        self.cookie += 1
+        self.socket.sendto(b"%d " % self.cookie + bencode(command), self.ng)
+        answer = bdecode(self.socket.recv(65536).split(b" ", 1)[1])[0]
+        assert answer["result"] in ("ok", "pong"), answer
+        return answer
+
+    def make(self, index):
+        mine, theirs = phone_ports(index)
+        names = {"call-id": f"load{index}", "from-tag": f"l{index}", "replace": ["origin"]}
+        offered = self.ask(command="offer", sdp=sdp(self.ip, mine), **names)
+        answered = self.ask(command="answer", sdp=sdp(self.ip, theirs), **{**names, "to-tag": f"c{index}"})
+        self.calls.append(names)
+        return (self.ip, mine), media_of(answered["sdp"]), (self.ip, theirs), media_of(offered["sdp"])
+
+    def hang_up(self):
+        for names in self.calls:
+            self.ask(command="delete", **names)
+        self.calls.clear()

@@ -1,0 +1,60 @@
+/* Counts what comes back to the load generator and how long it was under way; then drops it. */
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/ip.h>
+#include <linux/pkt_cls.h>
+#include <linux/udp.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "benchmarks/relay/stamp.h"
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __type(key, __u32);
+  __type(value, __u64);
+  __uint(max_entries, kMaxStreams);
+} received SEC(".maps");
+
+/* Microseconds under way: bucket b of octave o begins at (16 + b) << o >> 4. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __type(key, __u32);
+  __type(value, __u64);
+  __uint(max_entries, kBuckets);
+} latency SEC(".maps");
+
+static __always_inline void add(void* map, __u32 key) {
+  __u64* count = bpf_map_lookup_elem(map, &key);
+  if (count) __sync_fetch_and_add(count, 1);
+}
+
+static __always_inline __u32 bucket_of(__u64 tenths) {
+  __u32 octave = 0;
+  int i;
+  for (i = 0; i < 40; ++i) {
+    if (tenths < 32) break;
+    tenths >>= 1;
+    ++octave;
+  }
+  return octave * 32 + (__u32)tenths;
+}
+
+SEC("tc")
+int sink(struct __sk_buff* skb) {
+  void* data = (void*)(long)skb->data;
+  void* end = (void*)(long)skb->data_end;
+  struct iphdr* ip = data + sizeof(struct ethhdr);
+  struct stamp* stamp = (void*)(ip + 1) + sizeof(struct udphdr) + 12;
+  __u64 now = bpf_ktime_get_ns();
+  __u32 bucket;
+  if ((void*)(stamp + 1) > end) return TC_ACT_UNSPEC;
+  if (skb->protocol != bpf_htons(ETH_P_IP) || stamp->magic != kStampMagic) return TC_ACT_UNSPEC;
+  add(&received, stamp->stream);
+  bucket = bucket_of((now - stamp->sent_at_ns) / 100);
+  add(&latency, bucket < kBuckets ? bucket : kBuckets - 1);
+  return TC_ACT_SHOT;
+}
+
+char license_text[] SEC("license") = "Apache-2.0";
