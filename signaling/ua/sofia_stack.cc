@@ -46,10 +46,11 @@ std::uint64_t anchored_nanoseconds() {
   return anchor + static_cast<std::uint64_t>(monotonic_now().time_since_epoch().count()) * 1'000;
 }
 
+// In whole milliseconds: sofia waits so many for its next timer, and of a part of one it makes a busy loop.
 void anchored_time(su_time_t* time) {
-  const std::uint64_t now = anchored_nanoseconds();
-  time->tv_sec = static_cast<unsigned long>(now / 1'000'000'000 + SU_TIME_EPOCH);
-  time->tv_usec = static_cast<unsigned long>(now % 1'000'000'000 / 1000);
+  const std::uint64_t now_ms = anchored_nanoseconds() / 1'000'000;
+  time->tv_sec = static_cast<unsigned long>(now_ms / 1000 + SU_TIME_EPOCH);
+  time->tv_usec = static_cast<unsigned long>(now_ms % 1000 * 1000);
 }
 
 su_nanotime_t anchored_nanotime(su_nanotime_t* time) {
