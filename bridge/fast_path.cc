@@ -1,8 +1,19 @@
 #include "bridge/fast_path.h"
 
+#include <sys/ioctl.h>
+
 #include <algorithm>
 
 namespace vas::bridge {
+namespace {
+
+// Datagrams that wait there would be overtaken by those that the kernel relays.
+bool has_unread(int socket) {
+  int bytes = 0;
+  return ioctl(socket, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
+}  // namespace
 
 const Route* FastPath::route_to(const IpAddress& to, Time now) {
   auto known = routes_.find(to);
@@ -32,17 +43,13 @@ const Route* FastPath::choose_hop(const Endpoint& near, const Endpoint& far, Tim
   if (back == nullptr || onward == nullptr) return nullptr;
   if (back->kind == Route::Kind::kNone || onward->kind == Route::Kind::kNone) return nullptr;
   if (onward->kind == Route::Kind::kLocal && back->kind != Route::Kind::kLocal) return nullptr;
-  if (!attached_.contains(back->ifindex)) {
-    if (!kernel_.relay->attach(back->ifindex)) return nullptr;
-    attached_.insert(back->ifindex);
-  }
   return onward;
 }
 
 void FastPath::install(const Bridge& bridge, LegSide near, std::array<FastDirection, 2>& directions, Time now) {
   FastDirection& direction = directions[index_of(near)];
   const FastDirection& back = directions[index_of(other(near))];
-  if (!direction.local.is_set() || !back.local.is_set()) return;
+  if (!direction.local.is_set() || !back.local.is_set() || has_unread(direction.socket)) return;
   // Where sockets listen on every address, the packet's own would have to be known.
   if (direction.local.address.is_unspecified() || back.local.address.is_unspecified()) return;
   relay_entry entry{};

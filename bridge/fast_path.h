@@ -2,7 +2,6 @@
 #pragma once
 
 #include <map>
-#include <set>
 
 #include "bridge/bridge.h"
 #include "bridge/kernel_relay.h"
@@ -13,6 +12,7 @@ namespace vas::bridge {
 // One direction of a bridge, from its near leg to the other.
 struct FastDirection {
   Endpoint local;  // where the near party sends to; unset while the leg has no socket
+  int socket = -1;
   bool is_in_kernel = false;
   Endpoint far;  // where the kernel sends to
   Route onward;  // and how
@@ -68,7 +68,6 @@ class FastPath {
   const Kernel kernel_;
   RouteListener& listener_;
   std::map<IpAddress, KnownRoute> routes_;
-  std::set<std::uint32_t> attached_;
   std::uint64_t in_kernel_ = 0;
   std::uint64_t packets_ = 0;
 };

@@ -99,7 +99,6 @@ KernelRelay::~KernelRelay() {
 }
 
 bool KernelRelay::attach(std::uint32_t ifindex) {
-  const std::lock_guard lock(attaching_);
   if (attachments_.contains(ifindex)) return true;
   const int link = bpf_link_create(bpf_program__fd(program_->progs.relay), static_cast<int>(ifindex), kTcxIngress,
                                    nullptr);

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "bridge/relay_entry.h"
@@ -21,7 +20,8 @@ std::uint16_t to_relay(std::uint16_t port);
 
 // The entries are shared memory with the kernel (relay_entry.h says who may write what).
 //
-// Threads:  open and close from control; everything else from the worker that owns the entry's port.
+// Threads:  open and close from control; attach from the route keeper; the rest from the worker that owns the
+//           entry's port.
 // Lifetime: the attachments end with the process, however it ends: by the kernel where it links programs to
 //           interfaces (Linux 6.6), else by a guardian process (tc_attachment.h).
 class KernelRelay {
@@ -55,7 +55,6 @@ class KernelRelay {
   relay_entry* const entries_;
   const std::size_t bytes_;
   const std::uint16_t first_port_;
-  std::mutex attaching_;  // never on the packet path
   std::map<std::uint32_t, std::unique_ptr<Attachment>> attachments_;
 };
 

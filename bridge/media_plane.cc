@@ -79,9 +79,9 @@ void MediaPlane::open_kernel_relay() {
     return;
   }
   auto relay = KernelRelay::open(config_.first_port, config_.last_port);
-  auto routes = RouteKeeper::open();
-  if (!relay || !routes) {
-    description_ += "; no kernel fast path: " + (!relay ? relay.error() : routes.error());
+  auto routes = relay ? RouteKeeper::open(**relay) : Result<std::unique_ptr<RouteKeeper>>(Error{relay.error()});
+  if (!routes) {
+    description_ += "; no kernel fast path: " + routes.error();
     return;
   }
   kernel_ = std::move(*relay);

@@ -154,6 +154,7 @@ void MediaWorker::add_leg(const AddLeg& command) {
   Entry& entry = *found->second;
   const std::size_t side = index_of(command.side);
   entry.directions[side].local = command.local;
+  entry.directions[side].socket = command.rtp_socket;
   entry.sockets[side][0] = watch({&entry, command.side, Component::kRtp, command.rtp_socket});
   entry.sockets[side][1] = watch({&entry, command.side, Component::kRtcp, command.rtcp_socket});
   entry.has_sockets[side] = true;

@@ -157,7 +157,7 @@ mnl_socket* open_netlink(unsigned groups) {
 
 }  // namespace
 
-Result<std::unique_ptr<RouteKeeper>> RouteKeeper::open() {
+Result<std::unique_ptr<RouteKeeper>> RouteKeeper::open(KernelRelay& relay) {
   mnl_socket* questions = open_netlink(0);
   mnl_socket* events =
       questions != nullptr ? open_netlink(RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_LINK)
@@ -167,10 +167,11 @@ Result<std::unique_ptr<RouteKeeper>> RouteKeeper::open() {
     if (questions != nullptr) mnl_socket_close(questions);
     return Error{std::string("no netlink socket: ") + std::strerror(reason)};
   }
-  return std::unique_ptr<RouteKeeper>(new RouteKeeper(questions, events));
+  return std::unique_ptr<RouteKeeper>(new RouteKeeper(relay, questions, events));
 }
 
-RouteKeeper::RouteKeeper(mnl_socket* questions, mnl_socket* events) : questions_(questions), events_(events) {
+RouteKeeper::RouteKeeper(KernelRelay& relay, mnl_socket* questions, mnl_socket* events)
+    : relay_(relay), questions_(questions), events_(events) {
   thread_ = std::thread([this] { run(); });
   pthread_setname_np(thread_.native_handle(), "vas-routes");
 }
@@ -253,6 +254,7 @@ void RouteKeeper::refresh() {
 
 Route RouteKeeper::resolve(const IpAddress& to) {
   const Hop hop = ask_route(questions_, ++sequence_, to);
+  if (hop.kind == Route::Kind::kNone || !relay_.attach(hop.ifindex)) return {};
   if (hop.kind != Route::Kind::kEthernet) return {.kind = hop.kind, .ifindex = hop.ifindex};
   const auto own_mac = ask_own_mac(questions_, ++sequence_, hop.ifindex);
   if (!own_mac) return {};

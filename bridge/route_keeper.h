@@ -1,4 +1,5 @@
-// Where the kernel would send a packet to, kept up to date for those who relay past its routing.
+// Where the kernel would send a packet to, kept up to date for those who relay past its routing, and the fast path attached
+// to the interfaces that lead there.
 #pragma once
 
 #include <atomic>
@@ -7,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "bridge/kernel_relay.h"
 #include "vas/base/endpoint.h"
 #include "vas/base/inbox.h"
 #include "vas/base/result.h"
@@ -18,7 +20,7 @@ namespace vas::bridge {
 
 struct Route {
   enum class Kind : std::uint8_t {
-    kNone,      // none, or through an interface that is not Ethernet
+    kNone,      // none, or through an interface that the fast path cannot watch
     kLocal,     // an address of this machine: by the loopback interface
     kEthernet,  // to a neighbour
   };
@@ -38,7 +40,7 @@ class RouteListener {
   ~RouteListener() = default;
 };
 
-// Asks the kernel by netlink, which may wait for its locks: hence a thread of its own.
+// Asks the kernel by netlink and attaches, both of which may wait for its locks: hence a thread of its own.
 //
 // Threads: ask() from any; the rest is its own thread.
 // Bounds:  kMaxDestinations; more are not answered. What nobody has asked for in kForgetAfter is forgotten.
@@ -48,7 +50,8 @@ class RouteKeeper {
   static constexpr Duration kRefresh = std::chrono::seconds(1);
   static constexpr Duration kForgetAfter = std::chrono::seconds(60);
 
-  static Result<std::unique_ptr<RouteKeeper>> open();
+  // `relay` outlives the keeper.
+  static Result<std::unique_ptr<RouteKeeper>> open(KernelRelay& relay);
   ~RouteKeeper();
 
   // No listener is told anything after it; questions are taken and never answered.
@@ -70,12 +73,15 @@ class RouteKeeper {
     std::vector<RouteListener*> listeners;
   };
 
-  RouteKeeper(mnl_socket* questions, mnl_socket* events);
+  RouteKeeper(KernelRelay& relay, mnl_socket* questions, mnl_socket* events);
   void run();
   void on_question(const Question& question);
   bool drain_events();
   void refresh();
   Route resolve(const IpAddress& to);
+
+  // Borrowed.
+  KernelRelay& relay_;
 
   // Owned.
   mnl_socket* const questions_;

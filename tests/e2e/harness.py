@@ -169,6 +169,7 @@ class Vas:
             "apiKeys": [{"id": 1, "key": KEY, "scope": "system"}],
         }
         self.process = None
+        self.address, self.wrapper = "127.0.0.1", ()  # where it listens; what it is started by
 
     def start(self):
         self.launch()
@@ -183,8 +184,8 @@ class Vas:
             directory = ("--directory", self.folder / "directory.json")
         self.log = open(self.folder / "vas.log", "ab")
         self.process = subprocess.Popen(
-            [BIN / "vas", "--data-dir", self.folder / "data", *directory,
-             "--sip-listen", f"127.0.0.1:{self.sip_port}", "--http-listen", f"127.0.0.1:{self.http_port}",
+            [*self.wrapper, BIN / "vas", "--data-dir", self.folder / "data", *directory,
+             "--sip-listen", f"{self.address}:{self.sip_port}", "--http-listen", f"{self.address}:{self.http_port}",
              *(("--webhook-allow", "127.0.0.0/8") if self.allows_loopback else ()), *self.flags],
             stdout=self.log, stderr=self.log, preexec_fn=die_with_parent)
 
@@ -209,7 +210,7 @@ class Vas:
         return code
 
     def request(self, method, path, body=None, key=KEY, timeout=60):
-        connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=timeout)
+        connection = http.client.HTTPConnection(self.address, self.http_port, timeout=timeout)
         headers = {"Authorization": "bearer " + key} if key else {}
         if body is not None:
             headers["Content-Type"] = "application/json"
@@ -244,7 +245,7 @@ class Vas:
 
     @property
     def sip(self):
-        return f"127.0.0.1:{self.sip_port}"
+        return f"{self.address}:{self.sip_port}"
 
 
 class Poll(threading.Thread):
@@ -268,9 +269,9 @@ class Poll(threading.Thread):
 class Caller:
     """vas-caller in the background; result() is its JSON."""
 
-    def __init__(self, folder, name, *flags):
+    def __init__(self, folder, name, *flags, wrapper=()):
         self.wav = pathlib.Path(folder) / f"{name}.wav"
-        self.process = subprocess.Popen([BIN / "vas-caller", "--record", self.wav, "--announce", *map(str, flags)],
+        self.process = subprocess.Popen([*wrapper, BIN / "vas-caller", "--record", self.wav, "--announce", *map(str, flags)],
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                         preexec_fn=die_with_parent)
         line = self.process.stderr.readline()  # waits until it listens
@@ -498,8 +499,13 @@ class E2eTest(unittest.TestCase):
         cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="vas-e2e-"))
         cls.backend = Backend()
         cls.vas = Vas(cls.folder, cls.backend.url, cls.profile, flags=cls.flags)
+        cls.place_server(cls.vas)
         cls.edit_directory(cls.vas.directory)
         cls.vas.start()
+
+    @classmethod
+    def place_server(cls, vas):
+        """For tests whose server is on another host: its address, and what it is started by."""
 
     @classmethod
     def edit_directory(cls, directory):

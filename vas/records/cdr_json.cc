@@ -21,7 +21,8 @@ std::optional<double> rounded(const std::optional<double>& value, double step = 
   return value ? std::optional<double>(rounded(*value, step)) : std::nullopt;
 }
 
-json::object received_json(const media::ReceiveSummary& received) {
+json::object received_json(const bridge::LegStats& stats) {
+  const media::ReceiveSummary& received = stats.received;
   return {{"packets", received.packets},
           {"bytes", received.bytes},
           {"lost", received.expected == 0 ? json::value(nullptr) : json::value(received.lost)},
@@ -29,7 +30,9 @@ json::object received_json(const media::ReceiveSummary& received) {
           {"jitter_ms", or_null(rounded(received.jitter_mean_ms))},
           {"jitter_max_ms", or_null(rounded(received.jitter_max_ms))},
           {"out_of_order", received.out_of_order},
-          {"duplicates", received.duplicates}};
+          {"duplicates", received.duplicates},
+          {"refused", stats.refused_source + stats.unknown_payload_type + stats.malformed + stats.expired},
+          {"overrun", stats.overrun}};
 }
 
 // The way to the party is measured by the party alone: what its RTCP said.
@@ -46,7 +49,8 @@ json::object sent_json(const bridge::LegStats& stats) {
           {"jitter_ms", or_null(rounded(stats.reported_jitter_ms))},
           {"jitter_max_ms", or_null(rounded(stats.reported_jitter_max_ms))},
           {"out_of_order", nullptr},
-          {"duplicates", nullptr}};
+          {"duplicates", nullptr},
+          {"by_kernel", stats.sent_by_kernel}};
 }
 
 json::object leg_json(const LegRecord& leg, const bridge::LegStats* stats) {
@@ -71,7 +75,7 @@ json::object leg_json(const LegRecord& leg, const bridge::LegStats* stats) {
   if (stats->codec) object["codec"] = media::info_of(*stats->codec).name;
   object["ptime"] = or_null(stats->ptime_ms);
   object["dtmf_count"] = stats->telephone_events;
-  object["received"] = received_json(stats->received);
+  object["received"] = received_json(*stats);
   object["sent"] = sent_json(*stats);
   object["rtt_ms"] = or_null(rounded(stats->round_trip_ms));
   if (stats->codec && stats->received.loss_percent()) {
