@@ -37,35 +37,36 @@ void FastPath::on_route(const IpAddress& to, const Route& route) {
 }
 
 // By loopback the kernel takes only what came by it, for the rest has a source address of ours there.
-const Route* FastPath::choose_hop(const Endpoint& near, const Endpoint& far, Time now) {
-  const Route* back = route_to(near.address, now);
-  const Route* onward = route_to(far.address, now);
-  if (back == nullptr || onward == nullptr) return nullptr;
-  if (back->kind == Route::Kind::kNone || onward->kind == Route::Kind::kNone) return nullptr;
-  if (onward->kind == Route::Kind::kLocal && back->kind != Route::Kind::kLocal) return nullptr;
-  return onward;
+bool FastPath::choose_way(const Bridge& bridge, LegSide near, const std::array<FastDirection, 2>& directions,
+                          Time now, relay_entry& entry) {
+  const Route* back = route_to(bridge.party(near).address, now);
+  const Route* onward = route_to(bridge.party(other(near)).address, now);
+  if (back == nullptr || onward == nullptr) return false;
+  if (back->kind == Route::Kind::kNone || onward->kind == Route::Kind::kNone) return false;
+  if (onward->kind == Route::Kind::kLocal && back->kind != Route::Kind::kLocal) return false;
+
+  // A socket that is bound to every address uses the one that the route names.
+  const Endpoint& near_local = directions[index_of(near)].local;
+  const Endpoint& far_local = directions[index_of(other(near))].local;
+  entry.near_local = to_relay(near_local.address.is_unspecified() ? back->source : near_local.address);
+  entry.far_local = to_relay(far_local.address.is_unspecified() ? onward->source : far_local.address);
+  entry.far_local_port = to_relay(far_local.port);
+  entry.egress_ifindex = onward->ifindex;
+  entry.destination_mac = onward->destination_mac;
+  entry.source_mac = onward->source_mac;
+  entry.leaves_by_driver = onward->is_in_driver ? 1 : 0;
+  return true;
 }
 
 void FastPath::install(const Bridge& bridge, LegSide near, std::array<FastDirection, 2>& directions, Time now) {
   FastDirection& direction = directions[index_of(near)];
-  const FastDirection& back = directions[index_of(other(near))];
-  if (!direction.local.is_set() || !back.local.is_set() || has_unread(direction.socket)) return;
-  // Where sockets listen on every address, the packet's own would have to be known.
-  if (direction.local.address.is_unspecified() || back.local.address.is_unspecified()) return;
+  if (!direction.local.is_set() || !directions[index_of(other(near))].local.is_set()) return;
   relay_entry entry{};
-  if (!bridge.describe_relay(near, now, entry)) return;
-  const Endpoint& far = bridge.party(other(near));
-  const Route* onward = choose_hop(bridge.party(near), far, now);
-  if (onward == nullptr) return;
-  entry.near_local = to_relay(direction.local.address);
-  entry.far_local = to_relay(back.local.address);
-  entry.far_local_port = to_relay(back.local.port);
-  entry.egress_ifindex = onward->ifindex;
-  entry.destination_mac = onward->destination_mac;
-  entry.source_mac = onward->source_mac;
+  if (!bridge.describe_relay(near, now, entry) || !choose_way(bridge, near, directions, now, entry)) return;
+  if (has_unread(direction.socket)) return;
   kernel_.relay->install(direction.local.port, entry);
-  direction.far = far;
-  direction.onward = *onward;
+  direction.far = bridge.party(other(near));
+  direction.onward = *route_to(direction.far.address, now);
   direction.is_in_kernel = true;
   direction.counted_packets = 0;
   ++in_kernel_;
@@ -93,7 +94,9 @@ void FastPath::tick(Bridge& bridge, LegSide near, std::array<FastDirection, 2>& 
 bool FastPath::follow_route(FastDirection& direction, Time now) {
   const Route* onward = route_to(direction.far.address, now);
   if (onward == nullptr || *onward == direction.onward) return true;
-  if (onward->ifindex != direction.onward.ifindex || onward->kind != direction.onward.kind) return false;
+  const bool is_same_way = onward->ifindex == direction.onward.ifindex && onward->kind == direction.onward.kind &&
+                           onward->source == direction.onward.source;
+  if (!is_same_way) return false;
   direction.onward = *onward;
   kernel_.relay->set_hop(direction.local.port, onward->destination_mac, onward->source_mac);
   return true;

@@ -60,7 +60,8 @@ class FastPath {
     Time asked_at{};
   };
   const Route* route_to(const IpAddress& to, Time now);
-  const Route* choose_hop(const Endpoint& near, const Endpoint& far, Time now);
+  bool choose_way(const Bridge& bridge, LegSide near, const std::array<FastDirection, 2>& directions, Time now,
+                  relay_entry& entry);
   void install(const Bridge& bridge, LegSide near, std::array<FastDirection, 2>& directions, Time now);
   bool follow_route(FastDirection& direction, Time now);
   void count(FastDirection& direction, const relay_entry& entry);

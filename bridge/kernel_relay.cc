@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <arpa/inet.h>
+#include <linux/if_link.h>
 #include <net/if.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -50,22 +51,27 @@ std::uint16_t to_relay(std::uint16_t port) { return htons(port); }
 // One interface's; detaches when it goes.
 class KernelRelay::Attachment {
  public:
-  explicit Attachment(int link) : link_(link) {}
-  ~Attachment() { ::close(link_); }
+  Attachment(int link, int driver_link) : link_(link), driver_link_(driver_link) {}
+  ~Attachment() {
+    ::close(link_);
+    if (is_in_driver()) ::close(driver_link_);
+  }
   Attachment(const Attachment&) = delete;
   Attachment& operator=(const Attachment&) = delete;
+  bool is_in_driver() const { return driver_link_ >= 0; }
 
  private:
   const int link_;
+  const int driver_link_;
 };
 
-Result<std::unique_ptr<KernelRelay>> KernelRelay::open(std::uint16_t first_port, std::uint16_t last_port) {
+Result<std::unique_ptr<KernelRelay>> KernelRelay::open(const Config& config) {
   libbpf_set_print(keep_quiet);
   relay_bpf* program = relay_bpf__open();
   if (program == nullptr) return refused("the relay program cannot be opened", errno);
-  const std::size_t entries = (static_cast<std::size_t>(last_port) - first_port) / 2 + 1;
-  program->rodata->first_port = first_port;
-  program->rodata->last_port = last_port;
+  const std::size_t entries = (static_cast<std::size_t>(config.last_port) - config.first_port) / 2 + 1;
+  program->rodata->first_port = config.first_port;
+  program->rodata->last_port = config.last_port;
   program->rodata->loopback_ifindex = if_nametoindex("lo");
   bpf_map__set_max_entries(program->maps.relays, static_cast<std::uint32_t>(entries));
   if (const int error = relay_bpf__load(program); error != 0) {
@@ -82,15 +88,15 @@ Result<std::unique_ptr<KernelRelay>> KernelRelay::open(std::uint16_t first_port,
     return refused("the relay map cannot be shared", reason);
   }
   std::unique_ptr<KernelRelay> relay(
-      new KernelRelay(program, static_cast<relay_entry*>(memory), bytes, first_port));
+      new KernelRelay(config, program, static_cast<relay_entry*>(memory), bytes));
   // Whether attaching is allowed shows at the first interface; loopback is always there.
   if (!relay->attach(program->rodata->loopback_ifindex))
     return refused("the relay program cannot be attached", errno);
   return relay;
 }
 
-KernelRelay::KernelRelay(relay_bpf* program, relay_entry* entries, std::size_t bytes, std::uint16_t first_port)
-    : program_(program), entries_(entries), bytes_(bytes), first_port_(first_port) {}
+KernelRelay::KernelRelay(const Config& config, relay_bpf* program, relay_entry* entries, std::size_t bytes)
+    : config_(config), program_(program), entries_(entries), bytes_(bytes) {}
 
 KernelRelay::~KernelRelay() {
   attachments_.clear();
@@ -103,8 +109,19 @@ bool KernelRelay::attach(std::uint32_t ifindex) {
   const int link = bpf_link_create(bpf_program__fd(program_->progs.relay), static_cast<int>(ifindex), kTcxIngress,
                                    nullptr);
   if (link < 0) return false;
-  attachments_[ifindex] = std::make_unique<Attachment>(link);
+  int driver_link = -1;
+  if (config_.in_driver) {
+    LIBBPF_OPTS(bpf_link_create_opts, options, .flags = XDP_FLAGS_DRV_MODE);
+    driver_link = bpf_link_create(bpf_program__fd(program_->progs.relay_in_driver), static_cast<int>(ifindex), BPF_XDP,
+                                  &options);
+  }
+  attachments_[ifindex] = std::make_unique<Attachment>(link, driver_link);
   return true;
+}
+
+bool KernelRelay::is_in_driver(std::uint32_t ifindex) const {
+  const auto found = attachments_.find(ifindex);
+  return found != attachments_.end() && found->second->is_in_driver();
 }
 
 void KernelRelay::install(std::uint16_t port, const relay_entry& filled) {

@@ -26,14 +26,20 @@ std::uint16_t to_relay(std::uint16_t port);
 //           interfaces (Linux 6.6), else by a guardian process (tc_attachment.h).
 class KernelRelay {
  public:
+  struct Config {
+    std::uint16_t first_port = 0;
+    std::uint16_t last_port = 0;
+    bool in_driver = false;  // by XDP too, at interfaces whose driver runs it itself
+  };
   // The error says what is missing: privilege, or the kernel's support.
-  static Result<std::unique_ptr<KernelRelay>> open(std::uint16_t first_port, std::uint16_t last_port);
+  static Result<std::unique_ptr<KernelRelay>> open(const Config& config);
   ~KernelRelay();
   KernelRelay(const KernelRelay&) = delete;
   KernelRelay& operator=(const KernelRelay&) = delete;
 
   // Watches what comes in by this interface; safe to call again. False if that is refused.
   bool attach(std::uint32_t ifindex);
+  bool is_in_driver(std::uint32_t ifindex) const;
 
   // `entry` is complete but for owner and active.
   void install(std::uint16_t port, const relay_entry& entry);
@@ -47,14 +53,14 @@ class KernelRelay {
  private:
   class Attachment;
 
-  KernelRelay(relay_bpf* program, relay_entry* entries, std::size_t bytes, std::uint16_t first_port);
-  relay_entry& entry(std::uint16_t port) { return entries_[(port - first_port_) / 2]; }
-  const relay_entry& entry(std::uint16_t port) const { return entries_[(port - first_port_) / 2]; }
+  KernelRelay(const Config& config, relay_bpf* program, relay_entry* entries, std::size_t bytes);
+  relay_entry& entry(std::uint16_t port) { return entries_[(port - config_.first_port) / 2]; }
+  const relay_entry& entry(std::uint16_t port) const { return entries_[(port - config_.first_port) / 2]; }
 
+  const Config config_;
   relay_bpf* const program_;
   relay_entry* const entries_;
   const std::size_t bytes_;
-  const std::uint16_t first_port_;
   std::map<std::uint32_t, std::unique_ptr<Attachment>> attachments_;
 };
 

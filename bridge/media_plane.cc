@@ -78,7 +78,7 @@ void MediaPlane::open_kernel_relay() {
     description_ += "; no kernel fast path: switched off (media-kernel)";
     return;
   }
-  auto relay = KernelRelay::open(config_.first_port, config_.last_port);
+  auto relay = KernelRelay::open({config_.first_port, config_.last_port, config_.in_driver});
   auto routes = relay ? RouteKeeper::open(**relay) : Result<std::unique_ptr<RouteKeeper>>(Error{relay.error()});
   if (!routes) {
     description_ += "; no kernel fast path: " + routes.error();

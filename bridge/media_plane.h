@@ -22,6 +22,7 @@ struct MediaPlaneConfig {
   Duration media_timeout = std::chrono::seconds(60);
   PacketIoKind io = PacketIoKind::kAuto;
   bool uses_kernel = false;  // the fast path, where it is to be had
+  bool in_driver = false;    // by XDP too, where drivers run it
 };
 
 // What all workers did, and how.

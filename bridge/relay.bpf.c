@@ -1,4 +1,4 @@
-/* The kernel's fast path: relays the plain RTP of established calls at tc ingress. (docs/media.md)
+/* The kernel's fast path: relays the plain RTP of established calls at tc ingress, or in the driver (XDP). (docs/media.md)
  *
  * A packet that is not exactly what its entry expects goes up the stack to the media worker, which takes the entry out
  * and decides. So this program judges little: source, payload type, a sequence that goes on.
@@ -134,9 +134,18 @@ static __always_inline int move_state(struct relay_entry* entry, const struct pa
   return 1;
 }
 
-/* What is to happen to a packet that came to an active entry from `is_near`. */
 enum verdict { kVerdictUp, kVerdictDrop, kVerdictRelay };
 
+/* What relaying leaves for the hook to do: checksum differences to settle, a packet to send. */
+struct outcome {
+  struct relay_entry* entry;
+  struct udphdr* udp;
+  __u32 udp_offset;
+  __u32 addresses;
+  __u32 contents;
+};
+
+/* What is to happen to a packet that came to an active entry from `is_near`. */
 static __always_inline enum verdict judge(struct relay_entry* entry, const struct parsed* packet, int is_near,
                                           __u8 ttl, struct rtp_header* next) {
   __u8 format;
@@ -156,6 +165,11 @@ static __always_inline enum verdict judge(struct relay_entry* entry, const struc
     return kVerdictDrop;
   }
   return move_state(entry, packet, format, next) ? kVerdictRelay : kVerdictUp;
+}
+
+/* The driver's program cannot ask for a neighbour, and not every driver sends what another received. */
+static __always_inline int leaves_by_driver(const struct relay_entry* entry) {
+  return entry->leaves_by_driver && entry->destination_mac;
 }
 
 /* Sums 32-bit words for a ones' complement difference: what goes out is added inverted. */
@@ -193,50 +207,37 @@ static __always_inline __u32 rewrite_udp(const struct relay_entry* entry, struct
   return folded32(sum);
 }
 
-static __always_inline int send(struct __sk_buff* skb, const struct relay_entry* entry) {
-  __u32 ifindex = entry->egress_ifindex;
-  if (ifindex == loopback_ifindex || entry->destination_mac) return bpf_redirect(ifindex, 0);
-  return bpf_redirect_neigh(ifindex, 0, 0, 0);
-}
-
-/* Helpers that change the packet end every pointer into it, so the checksums come last. */
-static __always_inline int finish(struct __sk_buff* skb, const struct relay_entry* entry, __u32 udp_offset,
-                                  __u32 addresses, __u32 contents) {
-  const __u32 check = udp_offset + __builtin_offsetof(struct udphdr, check);
-  bpf_l4_csum_replace(skb, check, 0, addresses, BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0);
-  bpf_l4_csum_replace(skb, check, 0, contents, BPF_F_MARK_MANGLED_0);
-  return send(skb, entry);
-}
-
 static __always_inline void set_macs(struct ethhdr* ethernet, const struct relay_entry* entry) {
   if (!entry->destination_mac) return;
   __builtin_memcpy(ethernet->h_dest, &entry->destination_mac, ETH_ALEN);
   __builtin_memcpy(ethernet->h_source, &entry->source_mac, ETH_ALEN);
 }
 
-static __always_inline int relay_ipv4(struct __sk_buff* skb, void* data, void* end) {
+static __always_inline enum verdict relay_ipv4(void* data, void* end, int is_driver, struct outcome* outcome) {
   struct ethhdr* ethernet = data;
   struct iphdr* ip = data + sizeof *ethernet;
   struct parsed packet = {.udp = (void*)(ip + 1), .rtp = (void*)(ip + 1) + sizeof(struct udphdr), .end = end};
   struct relay_entry* entry;
   struct rtp_header next;
+  enum verdict verdict;
   __u64 addresses;
-  __u32 contents;
-  if ((void*)(packet.rtp + 1) > end) return kGoUp;
-  if (ip->version != 4 || ip->ihl != 5 || ip->protocol != IPPROTO_UDP) return kGoUp;
+  if ((void*)(packet.rtp + 1) > end) return kVerdictUp;
+  if (ip->version != 4 || ip->ihl != 5 || ip->protocol != IPPROTO_UDP) return kVerdictUp;
   entry = entry_of(packet.udp->dest);
-  if (!entry || entry->family != 4 || ip->daddr != entry->near_local.words[0]) return kGoUp;
-  if (ip->frag_off & bpf_htons(kFragment) || folded16(sum_of_header(ip)) != 0xffff) return kGoUp;
-  if (bpf_ntohs(ip->tot_len) != sizeof *ip + bpf_ntohs(packet.udp->len)) return kGoUp;
+  if (!entry || entry->family != 4 || ip->daddr != entry->near_local.words[0]) return kVerdictUp;
+  if (is_driver && !leaves_by_driver(entry)) return kVerdictUp;
+  if (ip->frag_off & bpf_htons(kFragment) || folded16(sum_of_header(ip)) != 0xffff) return kVerdictUp;
+  if (bpf_ntohs(ip->tot_len) != sizeof *ip + bpf_ntohs(packet.udp->len)) return kVerdictUp;
 
-  switch (judge(entry, &packet, ip->saddr == entry->near.words[0], ip->ttl, &next)) {
-    case kVerdictUp: return kGoUp;
-    case kVerdictDrop: return TC_ACT_SHOT;
-    case kVerdictRelay: break;
-  }
+  verdict = judge(entry, &packet, ip->saddr == entry->near.words[0], ip->ttl, &next);
+  if (verdict != kVerdictRelay) return verdict;
   addresses = exchange(0, ip->saddr, entry->far_local.words[0]);
   addresses = exchange(addresses, ip->daddr, entry->far.words[0]);
-  contents = rewrite_udp(entry, &packet, &next);
+  outcome->entry = entry;
+  outcome->udp = packet.udp;
+  outcome->udp_offset = sizeof *ethernet + sizeof *ip;
+  outcome->addresses = folded32(addresses);
+  outcome->contents = rewrite_udp(entry, &packet, &next);
   ip->tos = entry->tos;
   --ip->ttl;
   ip->saddr = entry->far_local.words[0];
@@ -244,7 +245,7 @@ static __always_inline int relay_ipv4(struct __sk_buff* skb, void* data, void* e
   ip->check = 0;
   ip->check = (__u16)~folded16(sum_of_header(ip));
   set_macs(ethernet, entry);
-  return finish(skb, entry, sizeof *ethernet + sizeof *ip, folded32(addresses), contents);
+  return kVerdictRelay;
 }
 
 static __always_inline int is_same_ipv6(const struct in6_addr* address, const struct relay_address* other) {
@@ -262,43 +263,92 @@ static __always_inline __u64 replace_ipv6(__u64 sum, struct in6_addr* address, c
   return sum;
 }
 
-static __always_inline int relay_ipv6(struct __sk_buff* skb, void* data, void* end) {
+static __always_inline enum verdict relay_ipv6(void* data, void* end, int is_driver, struct outcome* outcome) {
   struct ethhdr* ethernet = data;
   struct ipv6hdr* ip = data + sizeof *ethernet;
   struct parsed packet = {.udp = (void*)(ip + 1), .rtp = (void*)(ip + 1) + sizeof(struct udphdr), .end = end};
   struct relay_entry* entry;
   struct rtp_header next;
+  enum verdict verdict;
   __u64 addresses;
-  __u32 contents;
-  if ((void*)(packet.rtp + 1) > end) return kGoUp;
-  if (ip->version != 6 || ip->nexthdr != IPPROTO_UDP) return kGoUp;
+  if ((void*)(packet.rtp + 1) > end) return kVerdictUp;
+  if (ip->version != 6 || ip->nexthdr != IPPROTO_UDP) return kVerdictUp;
   entry = entry_of(packet.udp->dest);
-  if (!entry || entry->family != 6 || !is_same_ipv6(&ip->daddr, &entry->near_local)) return kGoUp;
-  if (ip->payload_len != packet.udp->len) return kGoUp;
+  if (!entry || entry->family != 6 || !is_same_ipv6(&ip->daddr, &entry->near_local)) return kVerdictUp;
+  if (is_driver && !leaves_by_driver(entry)) return kVerdictUp;
+  if (ip->payload_len != packet.udp->len) return kVerdictUp;
 
-  switch (judge(entry, &packet, is_same_ipv6(&ip->saddr, &entry->near), ip->hop_limit, &next)) {
-    case kVerdictUp: return kGoUp;
-    case kVerdictDrop: return TC_ACT_SHOT;
-    case kVerdictRelay: break;
-  }
+  verdict = judge(entry, &packet, is_same_ipv6(&ip->saddr, &entry->near), ip->hop_limit, &next);
+  if (verdict != kVerdictRelay) return verdict;
   addresses = replace_ipv6(0, &ip->saddr, &entry->far_local);
   addresses = replace_ipv6(addresses, &ip->daddr, &entry->far);
-  contents = rewrite_udp(entry, &packet, &next);
+  outcome->entry = entry;
+  outcome->udp = packet.udp;
+  outcome->udp_offset = sizeof *ethernet + sizeof *ip;
+  outcome->addresses = folded32(addresses);
+  outcome->contents = rewrite_udp(entry, &packet, &next);
   ip->priority = entry->tos >> 4;
   ip->flow_lbl[0] = (__u8)((entry->tos << 4) | (ip->flow_lbl[0] & 0x0f));
   --ip->hop_limit;
   set_macs(ethernet, entry);
-  return finish(skb, entry, sizeof *ethernet + sizeof *ip, folded32(addresses), contents);
+  return kVerdictRelay;
+}
+
+/* ---- at tc ingress ---- */
+
+static __always_inline int send(struct __sk_buff* skb, const struct relay_entry* entry) {
+  __u32 ifindex = entry->egress_ifindex;
+  if (ifindex == loopback_ifindex || entry->destination_mac) return bpf_redirect(ifindex, 0);
+  return bpf_redirect_neigh(ifindex, 0, 0, 0);
+}
+
+/* Helpers that change the packet end every pointer into it, so the checksums come last. Only the kernel knows whether
+ * a checksum is whole or to be completed by the interface. */
+static __always_inline int finish(struct __sk_buff* skb, const struct outcome* outcome) {
+  const __u32 check = outcome->udp_offset + __builtin_offsetof(struct udphdr, check);
+  bpf_l4_csum_replace(skb, check, 0, outcome->addresses, BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0);
+  bpf_l4_csum_replace(skb, check, 0, outcome->contents, BPF_F_MARK_MANGLED_0);
+  return send(skb, outcome->entry);
 }
 
 SEC("tc")
 int relay(struct __sk_buff* skb) {
   void* data = (void*)(long)skb->data;
   void* end = (void*)(long)skb->data_end;
+  struct outcome outcome;
+  enum verdict verdict = kVerdictUp;
   if (skb->vlan_present || skb->gso_segs > 1) return kGoUp;
-  if (skb->protocol == bpf_htons(ETH_P_IP)) return relay_ipv4(skb, data, end);
-  if (skb->protocol == bpf_htons(ETH_P_IPV6)) return relay_ipv6(skb, data, end);
-  return kGoUp;
+  if (skb->protocol == bpf_htons(ETH_P_IP)) verdict = relay_ipv4(data, end, 0, &outcome);
+  if (skb->protocol == bpf_htons(ETH_P_IPV6)) verdict = relay_ipv6(data, end, 0, &outcome);
+  if (verdict == kVerdictDrop) return TC_ACT_SHOT;
+  return verdict == kVerdictRelay ? finish(skb, &outcome) : kGoUp;
+}
+
+/* ---- in the driver, before there is a packet buffer of the kernel's ---- */
+
+/* Every checksum is whole here. */
+static __always_inline void settle_checksum(const struct outcome* outcome) {
+  __u16 check = outcome->udp->check;
+  if (check == 0) return; /* none was sent (IPv4) */
+  check = (__u16)~folded16((__u64)(__u16)~check + outcome->addresses + outcome->contents);
+  outcome->udp->check = check != 0 ? check : 0xffff;
+}
+
+SEC("xdp")
+int relay_in_driver(struct xdp_md* context) {
+  void* data = (void*)(long)context->data;
+  void* end = (void*)(long)context->data_end;
+  struct ethhdr* ethernet = data;
+  struct outcome outcome;
+  enum verdict verdict = kVerdictUp;
+  if ((void*)(ethernet + 1) > end) return XDP_PASS;
+  if (ethernet->h_proto == bpf_htons(ETH_P_IP)) verdict = relay_ipv4(data, end, 1, &outcome);
+  if (ethernet->h_proto == bpf_htons(ETH_P_IPV6)) verdict = relay_ipv6(data, end, 1, &outcome);
+  if (verdict == kVerdictDrop) return XDP_DROP;
+  if (verdict != kVerdictRelay) return XDP_PASS;
+  settle_checksum(&outcome);
+  if (outcome.entry->egress_ifindex == context->ingress_ifindex) return XDP_TX;
+  return (int)bpf_redirect(outcome.entry->egress_ifindex, 0);
 }
 
 /* None of the helpers used asks for a GPL program. */

@@ -46,6 +46,7 @@ struct relay_entry {
   __u32 egress_ifindex;
   __u64 destination_mac; /* in the lower six bytes, as in memory; 0: the kernel's neighbour table knows */
   __u64 source_mac;
+  __u64 leaves_by_driver; /* 1 where the egress interface's driver takes packets from XDP */
   struct relay_format formats[kRelayFormats];
   __u8 format_of[128]; /* by payload type of the near party */
 

@@ -73,6 +73,7 @@ struct Hop {
   Route::Kind kind = Route::Kind::kNone;
   std::uint32_t ifindex = 0;
   IpAddress neighbour;
+  IpAddress source;
 };
 
 Hop ask_route(mnl_socket* socket, unsigned sequence, const IpAddress& to) {
@@ -90,6 +91,11 @@ Hop ask_route(mnl_socket* socket, unsigned sequence, const IpAddress& to) {
   Hop hop{.ifindex = mnl_attr_get_u32(oif), .neighbour = to};
   if (route->rtm_type == RTN_LOCAL) hop.kind = Route::Kind::kLocal;
   if (route->rtm_type == RTN_UNICAST) hop.kind = Route::Kind::kEthernet;
+  if (const nlattr* source = attribute_of(answer, sizeof *route, RTA_PREFSRC)) {
+    hop.source.family = to.family;
+    if (mnl_attr_get_payload_len(source) == bytes_of(to))
+      std::memcpy(hop.source.bytes.data(), mnl_attr_get_payload(source), bytes_of(to));
+  }
   // A gateway of the other family (RTA_VIA) is left to bpf_redirect_neigh.
   if (const nlattr* gateway = attribute_of(answer, sizeof *route, RTA_GATEWAY)) {
     if (mnl_attr_get_payload_len(gateway) == bytes_of(to))
@@ -255,13 +261,16 @@ void RouteKeeper::refresh() {
 Route RouteKeeper::resolve(const IpAddress& to) {
   const Hop hop = ask_route(questions_, ++sequence_, to);
   if (hop.kind == Route::Kind::kNone || !relay_.attach(hop.ifindex)) return {};
-  if (hop.kind != Route::Kind::kEthernet) return {.kind = hop.kind, .ifindex = hop.ifindex};
+  if (hop.kind != Route::Kind::kEthernet)
+    return {.kind = hop.kind, .ifindex = hop.ifindex, .source = hop.source};
   const auto own_mac = ask_own_mac(questions_, ++sequence_, hop.ifindex);
   if (!own_mac) return {};
   return {.kind = hop.kind,
           .ifindex = hop.ifindex,
+          .is_in_driver = relay_.is_in_driver(hop.ifindex),
           .destination_mac = ask_neighbour(questions_, sequence_, hop),
-          .source_mac = *own_mac};
+          .source_mac = *own_mac,
+          .source = hop.source};
 }
 
 }  // namespace vas::bridge

@@ -26,8 +26,10 @@ struct Route {
   };
   Kind kind = Kind::kNone;
   std::uint32_t ifindex = 0;
+  bool is_in_driver = false;          // the fast path runs in the interface's driver
   std::uint64_t destination_mac = 0;  // in the first six bytes; 0: not known now
   std::uint64_t source_mac = 0;
+  IpAddress source;  // ours, that a socket without an address would send from
   friend bool operator==(const Route&, const Route&) = default;
 };
 

@@ -39,9 +39,22 @@ def cpu_ns(pid):
     return time.clock_gettime_ns((~pid << 3) | 2)
 
 
+def napi_threads(interface):
+    found = []
+    for task in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if (task / "comm").read_text().startswith(f"napi/{interface}-"):
+                found.append(int(task.name))
+        except OSError:
+            continue
+    return found
+
+
 class Lab:
     def __enter__(self):
         self.down()
+        while napi_threads(RELAY_IF) or napi_threads(LOAD_IF):  # of a lab before: namespaces end in the background
+            time.sleep(0.1)
         for namespace in (LOAD, RELAY):
             run("ip", "netns", "add", namespace)
             run(*inside(namespace, "ip", "link", "set", "lo", "up"))
@@ -68,12 +81,8 @@ class Lab:
 
     @staticmethod
     def napi_thread(interface, cpu):
-        for task in pathlib.Path("/proc").glob("[0-9]*"):
-            try:
-                name = (task / "comm").read_text()
-            except OSError:
-                continue
-            if name.startswith(f"napi/{interface}-"):
-                os.sched_setaffinity(int(task.name), {cpu})
-                return int(task.name)
-        raise RuntimeError(f"{interface} has no receive thread: threaded NAPI is not to be had here")
+        threads = napi_threads(interface)
+        if len(threads) != 1:
+            raise RuntimeError(f"{interface} has {len(threads)} receive threads and not one: threaded NAPI is needed here")
+        os.sched_setaffinity(threads[0], {cpu})
+        return threads[0]

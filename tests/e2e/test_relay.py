@@ -212,6 +212,52 @@ class Paths(RelayTest):
         return caller
 
 
+class InTheDriver(RelayTest):
+    """By XDP. It sees packets before checksums are completed and many are merged, so these offloads are off, as on a real host."""
+
+    @classmethod
+    def place_server(cls, vas):
+        super().place_server(vas)
+        vas.flags += ["--media-kernel", "driver"]
+        for number, host in enumerate("abc", 1):
+            for namespace, interface in ((host, cls.hosts.interface(host)), (SERVER, f"to-{host}")):
+                cls.hosts.run(namespace, "ethtool", "-K", interface, "tx", "off", "tso", "off", "gro", "on")
+            # A quiet kernel has no neighbour yet, and a packet without one is not the driver's.
+            cls.hosts.run(SERVER, "ping", "-c", "1", "-W", "2", f"10.78.{number}.1")
+
+    def test_a_call_is_relayed_in_the_driver(self):
+        near, near_to, far, far_to, token = self.call()
+        there, back = Talk(near, near_to, far, 500), Talk(far, far_to, near, 500)
+        wait_until(lambda: self.kernel_legs() == 2, 3, "both directions in the kernel")
+        for received in (there.end(), back.end()):
+            self.assertEqual([packet[4] for packet in received], list(range(500)))
+            self.assertEqual(len({packet[2] for packet in received}), 1, "one SSRC")
+            self.assertEqual({packet[5] for packet in received}, {0xb8}, "DSCP EF")
+        for interface in ("to-a", "to-b"):
+            figures = dict(re.findall(r"(\S+): (\d+)", self.hosts.run(SERVER, "ethtool", "-S", interface).stdout))
+            self.assertGreater(int(figures["rx_queue_0_xdp_redirect"]), 300, "packets that the driver itself relayed")
+        near.bye()
+        for leg in self.vas.record_of(token)["legs"]:
+            self.assertGreater(leg["sent"]["by_kernel"], 300)
+
+
+class EveryAddress(RelayTest):
+    """media-bind 0.0.0.0, as behind 1:1 NAT: the fast path has to find out the address itself."""
+
+    @classmethod
+    def place_server(cls, vas):
+        vas.address, vas.wrapper = "10.78.1.2", cls.hosts.wrapper()
+        vas.flags += ["--media-bind", "0.0.0.0", "--media-advertised", "10.78.1.2"]
+
+    def test_a_call_goes_into_the_kernel(self):
+        near, near_to, far, far_to, token = self.call()
+        there, back = Talk(near, near_to, far, 400), Talk(far, ("10.78.2.2", far_to[1]), near, 400)
+        wait_until(lambda: self.kernel_legs() == 2, 3, "both directions in the kernel")
+        for received in (there.end(), back.end()):
+            self.assertEqual([packet[4] for packet in received], list(range(400)))
+        near.bye()
+
+
 class Strangers(RelayTest):
     def test_a_new_mac_of_the_next_hop_is_followed_in_mid_call(self):
         near, near_to, far, far_to, token = self.call()

@@ -88,8 +88,9 @@ void add_options(CLI::App& app, Raw& raw) {
   option("media-workers", raw.workers, "Media threads; 0: one for each core")->check(CLI::Range(0, 64));
   option("media-io", raw.media_io, "How datagrams are read: io_uring, or epoll where that is refused")
       ->check(CLI::IsMember({"auto", "uring", "epoll"}));
-  option("media-kernel", raw.media_kernel, "Whether the kernel relays plain calls, where it can")
-      ->check(CLI::IsMember({"auto", "off"}));
+  option("media-kernel", raw.media_kernel,
+         "Where the kernel relays plain calls, if it can: at tc ingress (auto), in drivers by XDP too, or nowhere (off)")
+      ->check(CLI::IsMember({"auto", "driver", "off"}));
   option("media-timeout", raw.media_timeout_s,
          "Seconds without media from either party before a call is hung up")
       ->check(CLI::Range(1, 86400));
@@ -167,6 +168,7 @@ Result<Config> meaning_of(const Raw& raw) {
   if (raw.media_io == "uring") config.media.io = bridge::PacketIoKind::kUring;
   if (raw.media_io == "epoll") config.media.io = bridge::PacketIoKind::kEpoll;
   config.media.uses_kernel = raw.media_kernel != "off";
+  config.media.in_driver = raw.media_kernel == "driver";
   config.media.media_timeout = std::chrono::seconds(raw.media_timeout_s);
   if (config.public_url.empty()) config.public_url = "http://" + to_string(config.http_listen);
   return config;
