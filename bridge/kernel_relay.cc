@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "relay.skel.h"
+#include "vas/base/clock.h"
 
 namespace vas::bridge {
 namespace {
@@ -53,7 +54,7 @@ class KernelRelay::Attachment {
  public:
   Attachment(int link, int driver_link) : link_(link), driver_link_(driver_link) {}
   ~Attachment() {
-    ::close(link_);
+    if (link_ >= 0) ::close(link_);
     if (is_in_driver()) ::close(driver_link_);
   }
   Attachment(const Attachment&) = delete;
@@ -61,8 +62,8 @@ class KernelRelay::Attachment {
   bool is_in_driver() const { return driver_link_ >= 0; }
 
  private:
-  const int link_;
-  const int driver_link_;
+  const int link_;         // -1: the guardian's
+  const int driver_link_;  // -1: none
 };
 
 Result<std::unique_ptr<KernelRelay>> KernelRelay::open(const Config& config) {
@@ -92,6 +93,7 @@ Result<std::unique_ptr<KernelRelay>> KernelRelay::open(const Config& config) {
   // Whether attaching is allowed shows at the first interface; loopback is always there.
   if (!relay->attach(program->rodata->loopback_ifindex))
     return refused("the relay program cannot be attached", errno);
+  relay->keep_alive(monotonic_now());
   return relay;
 }
 
@@ -100,15 +102,15 @@ KernelRelay::KernelRelay(const Config& config, relay_bpf* program, relay_entry* 
 
 KernelRelay::~KernelRelay() {
   attachments_.clear();
+  guardian_.reset();
   munmap(entries_, bytes_);
   relay_bpf__destroy(program_);
 }
 
 bool KernelRelay::attach(std::uint32_t ifindex) {
   if (attachments_.contains(ifindex)) return true;
-  const int link = bpf_link_create(bpf_program__fd(program_->progs.relay), static_cast<int>(ifindex), kTcxIngress,
-                                   nullptr);
-  if (link < 0) return false;
+  int link = -1;
+  if (!attach_to_ingress(ifindex, link)) return false;
   int driver_link = -1;
   if (config_.in_driver) {
     LIBBPF_OPTS(bpf_link_create_opts, options, .flags = XDP_FLAGS_DRV_MODE);
@@ -117,6 +119,28 @@ bool KernelRelay::attach(std::uint32_t ifindex) {
   }
   attachments_[ifindex] = std::make_unique<Attachment>(link, driver_link);
   return true;
+}
+
+bool KernelRelay::attach_to_ingress(std::uint32_t ifindex, int& link) {
+  const int program = bpf_program__fd(program_->progs.relay);
+  if (!config_.uses_clsact && !guardian_) {
+    link = bpf_link_create(program, static_cast<int>(ifindex), kTcxIngress, nullptr);
+    if (link >= 0) return true;
+    if (errno != EINVAL) return false;  // EINVAL: a kernel that does not know this hook
+  }
+  if (!guardian_) {
+    auto guardian = ClsactGuardian::start();
+    if (!guardian) return false;
+    guardian_ = std::move(*guardian);
+  }
+  errno = guardian_->attach(ifindex, program);
+  return errno == 0;
+}
+
+void KernelRelay::keep_alive(Time now) {
+  const std::chrono::nanoseconds until = (now + kAlive).time_since_epoch();
+  std::atomic_ref(program_->bss->alive_until_ns)
+      .store(static_cast<std::uint64_t>(until.count()), std::memory_order_relaxed);
 }
 
 bool KernelRelay::is_in_driver(std::uint32_t ifindex) const {

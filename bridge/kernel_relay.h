@@ -6,9 +6,11 @@
 #include <memory>
 #include <string>
 
+#include "bridge/clsact_filter.h"
 #include "bridge/relay_entry.h"
 #include "vas/base/endpoint.h"
 #include "vas/base/result.h"
+#include "vas/base/time.h"
 
 struct relay_bpf;
 
@@ -23,13 +25,14 @@ std::uint16_t to_relay(std::uint16_t port);
 // Threads:  open and close from control; attach from the route keeper; the rest from the worker that owns the
 //           entry's port.
 // Lifetime: the attachments end with the process, however it ends: by the kernel where it links programs to
-//           interfaces (Linux 6.6), else by a guardian process (tc_attachment.h).
+//           interfaces (Linux 6.6), else by a guardian process (clsact_filter.h).
 class KernelRelay {
  public:
   struct Config {
     std::uint16_t first_port = 0;
     std::uint16_t last_port = 0;
-    bool in_driver = false;  // by XDP too, at interfaces whose driver runs it itself
+    bool in_driver = false;    // by XDP too, at interfaces whose driver runs it itself
+    bool uses_clsact = false;  // even where programs can be linked; elsewhere it is used anyway
   };
   // The error says what is missing: privilege, or the kernel's support.
   static Result<std::unique_ptr<KernelRelay>> open(const Config& config);
@@ -40,6 +43,13 @@ class KernelRelay {
   // Watches what comes in by this interface; safe to call again. False if that is refused.
   bool attach(std::uint32_t ifindex);
   bool is_in_driver(std::uint32_t ifindex) const;
+
+  // The kernel relays for kAlive after each call, then no more until the next: a process that hangs, or is gone in a way that
+  // leaves its filters behind, relays nothing.
+  static constexpr Duration kAlive = std::chrono::seconds(5);
+  void keep_alive(Time now);
+
+  const char* hook() const { return guardian_ ? "clsact" : "tcx"; }
 
   // `entry` is complete but for owner and active.
   void install(std::uint16_t port, const relay_entry& entry);
@@ -54,6 +64,7 @@ class KernelRelay {
   class Attachment;
 
   KernelRelay(const Config& config, relay_bpf* program, relay_entry* entries, std::size_t bytes);
+  bool attach_to_ingress(std::uint32_t ifindex, int& link);
   relay_entry& entry(std::uint16_t port) { return entries_[(port - config_.first_port) / 2]; }
   const relay_entry& entry(std::uint16_t port) const { return entries_[(port - config_.first_port) / 2]; }
 
@@ -61,6 +72,7 @@ class KernelRelay {
   relay_bpf* const program_;
   relay_entry* const entries_;
   const std::size_t bytes_;
+  std::unique_ptr<ClsactGuardian> guardian_;  // where programs cannot be linked
   std::map<std::uint32_t, std::unique_ptr<Attachment>> attachments_;
 };
 

@@ -78,7 +78,8 @@ void MediaPlane::open_kernel_relay() {
     description_ += "; no kernel fast path: switched off (media-kernel)";
     return;
   }
-  auto relay = KernelRelay::open({config_.first_port, config_.last_port, config_.in_driver});
+  auto relay = KernelRelay::open(
+      {config_.first_port, config_.last_port, config_.in_driver, config_.uses_clsact});
   auto routes = relay ? RouteKeeper::open(**relay) : Result<std::unique_ptr<RouteKeeper>>(Error{relay.error()});
   if (!routes) {
     description_ += "; no kernel fast path: " + routes.error();
@@ -86,7 +87,7 @@ void MediaPlane::open_kernel_relay() {
   }
   kernel_ = std::move(*relay);
   routes_ = std::move(*routes);
-  description_ += "; plain calls in the kernel";
+  description_ += std::string("; plain calls in the kernel (") + kernel_->hook() + (config_.in_driver ? ", XDP)" : ")");
 }
 
 MediaFigures MediaPlane::figures() const {

@@ -23,6 +23,7 @@ struct MediaPlaneConfig {
   PacketIoKind io = PacketIoKind::kAuto;
   bool uses_kernel = false;  // the fast path, where it is to be had
   bool in_driver = false;    // by XDP too, where drivers run it
+  bool uses_clsact = false;  // the older of the kernel's two hooks
 };
 
 // What all workers did, and how.

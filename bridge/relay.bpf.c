@@ -28,6 +28,8 @@ const volatile __u16 first_port;
 const volatile __u16 last_port;
 const volatile __u32 loopback_ifindex = 1;
 
+__u64 alive_until_ns; /* moved on by the process as long as it lives */
+
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(map_flags, BPF_F_MMAPABLE);
@@ -112,7 +114,7 @@ static __always_inline int move_state(struct relay_entry* entry, const struct pa
   arrival.tick_length_q10 = entry->formats[format].tick_length_q10;
 
   if (!take(entry)) return 0;
-  if (!entry->active || !rtp_continues_stretch(&entry->receive, arrival.ssrc, arrival.number) ||
+  if (!entry->active || arrival.at_ns > alive_until_ns || !rtp_continues_stretch(&entry->receive, arrival.ssrc, arrival.number) ||
       !rtp_continues_segment(&entry->splice, arrival.ssrc, arrival.number)) {
     release(entry);
     return 0;

@@ -243,6 +243,7 @@ bool RouteKeeper::drain_events() {
 
 void RouteKeeper::refresh() {
   const Time now = monotonic_now();
+  relay_.keep_alive(now);
   for (auto each = destinations_.begin(); each != destinations_.end();) {
     Destination& destination = each->second;
     if (now - destination.asked_at > kForgetAfter) {

@@ -241,6 +241,29 @@ class InTheDriver(RelayTest):
             self.assertGreater(leg["sent"]["by_kernel"], 300)
 
 
+class ByFilter(RelayTest):
+    """The hook of kernels before 6.6, whose filters the kernel would keep."""
+
+    @classmethod
+    def place_server(cls, vas):
+        super().place_server(vas)
+        vas.flags += ["--media-kernel", "clsact"]
+
+    def filters(self):
+        return self.hosts.run(SERVER, "tc", "filter", "show", "dev", "to-a", "ingress").stdout.count("direct-action")
+
+    def test_a_call_is_relayed_and_neither_stopping_nor_killing_leaves_a_filter(self):
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            near, near_to, far, far_to, _ = self.call()
+            there = Talk(near, near_to, far, 300)
+            wait_until(lambda: self.kernel_legs() == 1, 3, "the direction in the kernel")
+            self.assertEqual([packet[4] for packet in there.end()], list(range(300)))
+            self.assertEqual(self.filters(), 1)
+            self.vas.stop(how)
+            wait_until(lambda: self.filters() == 0, 3, "the filter's end")
+            self.vas.start()
+
+
 class EveryAddress(RelayTest):
     """media-bind 0.0.0.0, as behind 1:1 NAT: the fast path has to find out the address itself."""
 

@@ -89,8 +89,9 @@ void add_options(CLI::App& app, Raw& raw) {
   option("media-io", raw.media_io, "How datagrams are read: io_uring, or epoll where that is refused")
       ->check(CLI::IsMember({"auto", "uring", "epoll"}));
   option("media-kernel", raw.media_kernel,
-         "Where the kernel relays plain calls, if it can: at tc ingress (auto), in drivers by XDP too, or nowhere (off)")
-      ->check(CLI::IsMember({"auto", "driver", "off"}));
+         "Where the kernel relays plain calls, if it can: at tc ingress (auto; clsact: by its older hook), in drivers "
+         "by XDP too (driver), or nowhere (off)")
+      ->check(CLI::IsMember({"auto", "clsact", "driver", "off"}));
   option("media-timeout", raw.media_timeout_s,
          "Seconds without media from either party before a call is hung up")
       ->check(CLI::Range(1, 86400));
@@ -169,6 +170,7 @@ Result<Config> meaning_of(const Raw& raw) {
   if (raw.media_io == "epoll") config.media.io = bridge::PacketIoKind::kEpoll;
   config.media.uses_kernel = raw.media_kernel != "off";
   config.media.in_driver = raw.media_kernel == "driver";
+  config.media.uses_clsact = raw.media_kernel == "clsact";
   config.media.media_timeout = std::chrono::seconds(raw.media_timeout_s);
   if (config.public_url.empty()) config.public_url = "http://" + to_string(config.http_listen);
   return config;

@@ -3,11 +3,15 @@
 
 #include <csignal>
 #include <cstdio>
+#include <string_view>
 
+#include "bridge/clsact_filter.h"
 #include "vas/app/config.h"
 #include "vas/app/server.h"
 
 int main(int argc, char** argv) {
+  if (argc == 2 && std::string_view(argv[1]) == vas::bridge::ClsactGuardian::kArgument)
+    return vas::bridge::ClsactGuardian::run();
   const auto command = vas::app::read_command_line(argc, argv);
   if (!command) {
     std::fprintf(stderr, "vas: %s\n", command.error().c_str());

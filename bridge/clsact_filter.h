@@ -1,0 +1,43 @@
+// A classic filter at an interface's clsact hook, for kernels that cannot link programs there (before Linux 6.6), and the
+// process that sees to it that it does not outlive us.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "vas/base/result.h"
+
+namespace vas::bridge {
+
+// The kernel keeps a filter when the process that made it is gone. So a guardian, this same program started anew, waits at the
+// other end of a pipe and takes the filters off when the pipe closes, for whatever reason. Where the guardian is killed too, the
+// filter stays, and does nothing: its program relays only while the process shows that it is alive (KernelRelay::keep_alive).
+//
+// Threads: one at a time.
+class ClsactGuardian {
+ public:
+  // The argument by which main() becomes the guardian.
+  static constexpr const char* kArgument = "--clsact-guardian";
+
+  static Result<std::unique_ptr<ClsactGuardian>> start();
+  ~ClsactGuardian();  // the filters are gone when it returns
+  ClsactGuardian(const ClsactGuardian&) = delete;
+  ClsactGuardian& operator=(const ClsactGuardian&) = delete;
+
+  // Attaches a program to what comes in by `ifindex`. 0, or an errno.
+  int attach(std::uint32_t ifindex, int program);
+
+  // The guardian's own life: reads what is attached from standard input until it ends. For main().
+  static int run();
+
+ private:
+  ClsactGuardian(pid_t process, int pipe) : process_(process), pipe_(pipe) {}
+
+  const pid_t process_;
+  const int pipe_;
+};
+
+}  // namespace vas::bridge
