@@ -65,18 +65,17 @@ void FastPath::install(const Bridge& bridge, LegSide near, std::array<FastDirect
   if (!bridge.describe_relay(near, now, entry) || !choose_way(bridge, near, directions, now, entry)) return;
   if (has_unread(direction.socket)) return;
   kernel_.relay->install(direction.local.port, entry);
-  direction.far = bridge.party(other(near));
-  direction.onward = *route_to(direction.far.address, now);
   direction.is_in_kernel = true;
   direction.counted_packets = 0;
   ++in_kernel_;
 }
 
 void FastPath::tick(Bridge& bridge, LegSide near, std::array<FastDirection, 2>& directions, Time now) {
-  if (kernel_.relay == nullptr) return;
+  if (kernel_.routes == nullptr) return;
   FastDirection& direction = directions[index_of(near)];
   if (!direction.is_in_kernel) {
-    if (now >= direction.not_before) install(bridge, near, directions, now);
+    learn_route(bridge, near, direction, now);
+    if (kernel_.relay != nullptr && now >= direction.not_before) install(bridge, near, directions, now);
     return;
   }
   if (!follow_route(direction, now)) {
@@ -88,6 +87,13 @@ void FastPath::tick(Bridge& bridge, LegSide near, std::array<FastDirection, 2>& 
   bridge.look_at(near, entry);
   count(direction, entry);
   if (now - direction.not_before > 2 * kLongestPause) direction.pause = {};
+}
+
+// For those whose packets user space sends.
+void FastPath::learn_route(const Bridge& bridge, LegSide near, FastDirection& direction, Time now) {
+  direction.far = bridge.party(other(near));
+  const Route* onward = direction.far.is_set() ? route_to(direction.far.address, now) : nullptr;
+  direction.onward = onward != nullptr ? *onward : Route{};
 }
 
 // False when the way leads by another interface now.

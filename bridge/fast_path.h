@@ -14,8 +14,8 @@ struct FastDirection {
   Endpoint local;  // where the near party sends to; unset while the leg has no socket
   int socket = -1;
   bool is_in_kernel = false;
-  Endpoint far;  // where the kernel sends to
-  Route onward;  // and how
+  Endpoint far;  // where the kernel sends to, or whom `onward` is for
+  Route onward;
   std::uint64_t counted_packets = 0;
   Time not_before{};  // it came back for a reason: no sooner again
   Duration pause{};
@@ -34,8 +34,8 @@ class FastPath {
   static constexpr std::size_t kMaxRoutes = 16384;
 
   struct Kernel {
-    KernelRelay* relay = nullptr;
-    RouteKeeper* routes = nullptr;
+    KernelRelay* relay = nullptr;   // none: nothing goes into the kernel
+    RouteKeeper* routes = nullptr;  // none: nothing is known of routes either
   };
   FastPath(const Kernel& kernel, RouteListener& listener) : kernel_(kernel), listener_(listener) {}
 
@@ -63,6 +63,7 @@ class FastPath {
   bool choose_way(const Bridge& bridge, LegSide near, const std::array<FastDirection, 2>& directions, Time now,
                   relay_entry& entry);
   void install(const Bridge& bridge, LegSide near, std::array<FastDirection, 2>& directions, Time now);
+  void learn_route(const Bridge& bridge, LegSide near, FastDirection& direction, Time now);
   bool follow_route(FastDirection& direction, Time now);
   void count(FastDirection& direction, const relay_entry& entry);
 

@@ -58,7 +58,7 @@ Result<std::unique_ptr<MediaPlane>> MediaPlane::open(const MediaPlaneConfig& con
   const int workers = config.workers > 0 ? config.workers : cores;
   for (int i = 0; i < workers; ++i) {
     plane->workers_.push_back(std::make_unique<MediaWorker>(
-        MediaWorker::Config{config.io, {plane->kernel_.get(), plane->routes_.get()}}, plane->events_));
+        MediaWorker::Config{config.io, {plane->kernel_.get(), plane->routes_.get()}, plane->sends_frames_}, plane->events_));
   }
   plane->load_.resize(plane->workers_.size());
   return plane;
@@ -72,22 +72,30 @@ MediaPlane::~MediaPlane() {
   workers_.clear();
 }
 
-// Without it everything works, in user space.
+// Without any of it everything works, in user space and by sockets.
 void MediaPlane::open_kernel_relay() {
-  if (!config_.uses_kernel) {
-    description_ += "; no kernel fast path: switched off (media-kernel)";
-    return;
+  if (config_.sends_frames) {
+    const auto frames = FrameSender::open();
+    sends_frames_ = static_cast<bool>(frames);
+    description_ += frames ? ", sending frames" : " (" + frames.error() + ")";
   }
+  description_ += "; " + open_fast_path();
+  if (!kernel_ && !sends_frames_) return;
+  auto routes = RouteKeeper::open(kernel_.get());
+  if (routes) {
+    routes_ = std::move(*routes);
+  } else {
+    description_ += "; neither, for there is " + routes.error();
+  }
+}
+
+std::string MediaPlane::open_fast_path() {
+  if (!config_.uses_kernel) return "no kernel fast path: switched off (media-kernel)";
   auto relay = KernelRelay::open(
       {config_.first_port, config_.last_port, config_.in_driver, config_.uses_clsact});
-  auto routes = relay ? RouteKeeper::open(**relay) : Result<std::unique_ptr<RouteKeeper>>(Error{relay.error()});
-  if (!routes) {
-    description_ += "; no kernel fast path: " + routes.error();
-    return;
-  }
+  if (!relay) return "no kernel fast path: " + relay.error();
   kernel_ = std::move(*relay);
-  routes_ = std::move(*routes);
-  description_ += std::string("; plain calls in the kernel (") + kernel_->hook() + (config_.in_driver ? ", XDP)" : ")");
+  return std::string("plain calls in the kernel (") + kernel_->hook() + (config_.in_driver ? ", XDP)" : ")");
 }
 
 MediaFigures MediaPlane::figures() const {

@@ -24,6 +24,7 @@ struct MediaPlaneConfig {
   bool uses_kernel = false;  // the fast path, where it is to be had
   bool in_driver = false;    // by XDP too, where drivers run it
   bool uses_clsact = false;  // the older of the kernel's two hooks
+  bool sends_frames = false;  // user space sends by packet sockets, where privilege allows
 };
 
 // What all workers did, and how.
@@ -86,6 +87,7 @@ class MediaPlane {
 
   explicit MediaPlane(const MediaPlaneConfig& config);
   void open_kernel_relay();
+  std::string open_fast_path();  // what came of it
   std::size_t least_loaded_worker() const;
   Result<Endpoint> bind_leg(BridgeId bridge, BridgePlace& place, LegSide side, AddressFamily family);
   bool is_own_address(const IpAddress& address) const;
@@ -102,6 +104,7 @@ class MediaPlane {
   std::unique_ptr<RouteKeeper> routes_;
   std::vector<std::unique_ptr<MediaWorker>> workers_;
   std::vector<std::size_t> load_;        // bridges, by worker
+  bool sends_frames_ = false;
   std::string description_;
   std::map<BridgeId, BridgePlace> bridges_;
   std::map<std::uint16_t, Owner> owners_;  // by RTP port

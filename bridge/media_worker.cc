@@ -19,6 +19,9 @@ constexpr unsigned kTicksPerLook = 4;  // at the sockets' losses: a system call 
 
 MediaWorker::MediaWorker(const Config& config, Inbox<MediaEvent>& events)
     : events_(events), fast_path_(config.kernel, *this), io_kind_(config.io) {
+  if (config.sends_frames) {
+    if (auto frames = FrameSender::open()) frames_ = std::move(*frames);
+  }
   thread_ = std::thread([this] { run(); });
   pthread_setname_np(thread_.native_handle(), "vas-media");
 }
@@ -46,6 +49,7 @@ void MediaWorker::run() {
     if (io_->turn(left, *this))
       inbox_.drain([this](WorkerCommand&& command) { handle(std::move(command)); }, 256);
     if (monotonic_now() >= next_tick_) tick();
+    if (frames_) frames_->flush();
   }
   for (auto& [id, entry] : bridges_) leave_fast_path(*entry);
   io_.reset();  // on the thread that made it
@@ -74,12 +78,24 @@ void MediaWorker::on_datagram(SocketId id, const Endpoint& source, MutableBytes 
 
 void MediaWorker::send(const Entry& entry) {
   for (const Outgoing& datagram : outbox_) {
-    if (!entry.has_sockets[index_of(datagram.side)]) continue;
+    if (!entry.has_sockets[index_of(datagram.side)] || send_frame(entry, datagram)) continue;
     const SocketId socket =
         entry.sockets[index_of(datagram.side)][static_cast<std::size_t>(datagram.component)];
     io_->send(socket, datagram.to, datagram.bytes);
   }
   outbox_.clear();
+}
+
+bool MediaWorker::send_frame(const Entry& entry, const Outgoing& datagram) {
+  const FastDirection& direction = entry.directions[index_of(other(datagram.side))];
+  if (!frames_ || datagram.component != Component::kRtp || direction.far != datagram.to ||
+      !FrameSender::takes(direction.onward, datagram.bytes)) {
+    return false;
+  }
+  Endpoint from = entry.directions[index_of(datagram.side)].local;
+  if (from.address.is_unspecified()) from.address = direction.onward.source;
+  frames_->add(direction.onward, from, datagram.to, datagram.bytes);
+  return true;
 }
 
 void MediaWorker::tick() {

@@ -11,6 +11,7 @@
 
 #include "bridge/bridge.h"
 #include "bridge/fast_path.h"
+#include "bridge/frame_sender.h"
 #include "bridge/leg_config.h"
 #include "bridge/packet_io.h"
 #include "vas/base/inbox.h"
@@ -75,7 +76,8 @@ class MediaWorker final : private PacketSink, private RouteListener {
 
   struct Config {
     PacketIoKind io = PacketIoKind::kAuto;
-    FastPath::Kernel kernel;  // borrowed; none: all is relayed in user space
+    FastPath::Kernel kernel;    // borrowed; none: all is relayed in user space
+    bool sends_frames = false;  // where routes are known and privilege allows
   };
   // `events` outlives the worker.
   MediaWorker(const Config& config, Inbox<MediaEvent>& events);
@@ -110,6 +112,7 @@ class MediaWorker final : private PacketSink, private RouteListener {
   void tick(Entry& entry, Time now, WallTime wall);
   void on_datagram(SocketId id, const Endpoint& source, MutableBytes datagram) override;
   void send(const Entry& entry);
+  bool send_frame(const Entry& entry, const Outgoing& datagram);
   void note_overrun(Entry& entry);
   void publish(MediaEvent event);
 
@@ -132,6 +135,7 @@ class MediaWorker final : private PacketSink, private RouteListener {
   // Owned.
   Inbox<WorkerCommand> inbox_{kInboxCapacity};
   std::unique_ptr<PacketIo> io_;
+  std::unique_ptr<FrameSender> frames_;  // none: sockets send everything
   FastPath fast_path_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Entry>> bridges_;  // by BridgeId
   std::array<std::vector<Entry*>, kSlices> slices_;

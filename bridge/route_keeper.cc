@@ -163,7 +163,7 @@ mnl_socket* open_netlink(unsigned groups) {
 
 }  // namespace
 
-Result<std::unique_ptr<RouteKeeper>> RouteKeeper::open(KernelRelay& relay) {
+Result<std::unique_ptr<RouteKeeper>> RouteKeeper::open(KernelRelay* relay) {
   mnl_socket* questions = open_netlink(0);
   mnl_socket* events =
       questions != nullptr ? open_netlink(RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_LINK)
@@ -176,7 +176,7 @@ Result<std::unique_ptr<RouteKeeper>> RouteKeeper::open(KernelRelay& relay) {
   return std::unique_ptr<RouteKeeper>(new RouteKeeper(relay, questions, events));
 }
 
-RouteKeeper::RouteKeeper(KernelRelay& relay, mnl_socket* questions, mnl_socket* events)
+RouteKeeper::RouteKeeper(KernelRelay* relay, mnl_socket* questions, mnl_socket* events)
     : relay_(relay), questions_(questions), events_(events) {
   thread_ = std::thread([this] { run(); });
   pthread_setname_np(thread_.native_handle(), "vas-routes");
@@ -243,7 +243,7 @@ bool RouteKeeper::drain_events() {
 
 void RouteKeeper::refresh() {
   const Time now = monotonic_now();
-  relay_.keep_alive(now);
+  if (relay_ != nullptr) relay_->keep_alive(now);
   for (auto each = destinations_.begin(); each != destinations_.end();) {
     Destination& destination = each->second;
     if (now - destination.asked_at > kForgetAfter) {
@@ -261,14 +261,14 @@ void RouteKeeper::refresh() {
 
 Route RouteKeeper::resolve(const IpAddress& to) {
   const Hop hop = ask_route(questions_, ++sequence_, to);
-  if (hop.kind == Route::Kind::kNone || !relay_.attach(hop.ifindex)) return {};
+  if (hop.kind == Route::Kind::kNone || (relay_ != nullptr && !relay_->attach(hop.ifindex))) return {};
   if (hop.kind != Route::Kind::kEthernet)
     return {.kind = hop.kind, .ifindex = hop.ifindex, .source = hop.source};
   const auto own_mac = ask_own_mac(questions_, ++sequence_, hop.ifindex);
   if (!own_mac) return {};
   return {.kind = hop.kind,
           .ifindex = hop.ifindex,
-          .is_in_driver = relay_.is_in_driver(hop.ifindex),
+          .is_in_driver = relay_ != nullptr && relay_->is_in_driver(hop.ifindex),
           .destination_mac = ask_neighbour(questions_, sequence_, hop),
           .source_mac = *own_mac,
           .source = hop.source};

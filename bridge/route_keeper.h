@@ -52,8 +52,8 @@ class RouteKeeper {
   static constexpr Duration kRefresh = std::chrono::seconds(1);
   static constexpr Duration kForgetAfter = std::chrono::seconds(60);
 
-  // `relay` outlives the keeper.
-  static Result<std::unique_ptr<RouteKeeper>> open(KernelRelay& relay);
+  // `relay`: what to attach, and to keep alive; it outlives the keeper. None: routes only.
+  static Result<std::unique_ptr<RouteKeeper>> open(KernelRelay* relay);
   ~RouteKeeper();
 
   // No listener is told anything after it; questions are taken and never answered.
@@ -75,7 +75,7 @@ class RouteKeeper {
     std::vector<RouteListener*> listeners;
   };
 
-  RouteKeeper(KernelRelay& relay, mnl_socket* questions, mnl_socket* events);
+  RouteKeeper(KernelRelay* relay, mnl_socket* questions, mnl_socket* events);
   void run();
   void on_question(const Question& question);
   bool drain_events();
@@ -83,7 +83,7 @@ class RouteKeeper {
   Route resolve(const IpAddress& to);
 
   // Borrowed.
-  KernelRelay& relay_;
+  KernelRelay* const relay_;
 
   // Owned.
   mnl_socket* const questions_;

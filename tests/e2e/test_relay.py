@@ -30,7 +30,8 @@ class RelayTest(E2eTest):
     @classmethod
     def place_server(cls, vas):
         vas.address, vas.wrapper = "10.78.1.2", cls.hosts.wrapper()
-        vas.flags += ["--media-bind", "10.78.1.2", "--media-bind6", "fd00:78:1::2", "--sip-listen", f"[fd00:78:1::2]:{free_ports()}"]
+        vas.sip6_port = free_ports()
+        vas.flags += ["--media-bind", "10.78.1.2", "--media-bind6", "fd00:78:1::2", "--sip-listen", f"[fd00:78:1::2]:{vas.sip6_port}"]
 
     def phone(self, host, address):
         with self.hosts.on(host):
@@ -54,6 +55,11 @@ class RelayTest(E2eTest):
         self.assertEqual(far.receive().method, "ACK")
         far.remote = invite
         return near, answer.media(), far, invite.media(), session["token"]
+
+    def on_host(self, host, name, *flags):
+        caller = Caller(self.folder, f"{self._testMethodName}-{name}", *flags, wrapper=self.hosts.wrapper(host))
+        self.addCleanup(caller.kill)
+        return caller
 
     def kernel_legs(self, vas=None):
         return self.metric(r"vas_media_kernel_legs", vas)
@@ -192,7 +198,7 @@ class Paths(RelayTest):
         self.assertEqual(self.vas.record_of(token)["legs"][0]["received"]["lost"], 0)
 
     def test_ipv6_phones_are_relayed_by_the_kernel_too(self):
-        sip6 = f"[fd00:78:1::2]:{self.vas.flags[-1].rsplit(':', 1)[1]}"
+        sip6 = f"[fd00:78:1::2]:{self.vas.sip6_port}"
         carrier = self.on_host("b", "carrier", "--listen", "[fd00:78:2::1]:0", "--tone", 440, "--seconds", 0)
         plan = {"routes": [{"termination_ip": carrier.sip, "termination_number": "999"}]}
         token = self.vas.make_outgoing(routing=plan)["token"]
@@ -206,10 +212,6 @@ class Paths(RelayTest):
         self.assertTrue(all(leg["media_address"].startswith("[fd00:78:") for leg in legs), legs)
         self.assertTrue(all(leg["sent"]["by_kernel"] > 80 and leg["received"]["lost"] == 0 for leg in legs), legs)
 
-    def on_host(self, host, name, *flags):
-        caller = Caller(self.folder, f"{self._testMethodName}-{name}", *flags, wrapper=self.hosts.wrapper(host))
-        self.addCleanup(caller.kill)
-        return caller
 
 
 class InTheDriver(RelayTest):
@@ -262,6 +264,47 @@ class ByFilter(RelayTest):
             self.vas.stop(how)
             wait_until(lambda: self.filters() == 0, 3, "the filter's end")
             self.vas.start()
+
+
+class InUserSpace(RelayTest):
+    """Without the fast path: packets are read by sockets and leave as frames."""
+
+    @classmethod
+    def place_server(cls, vas):
+        super().place_server(vas)
+        vas.flags += ["--media-kernel", "off"]
+
+    def test_nothing_is_lost_or_changed(self):
+        self.assertIn("sending frames; no kernel fast path: switched off", self.vas.log_text())
+        near, near_to, far, far_to, token = self.call()
+        there, back = Talk(near, near_to, far, 400), Talk(far, far_to, near, 400)
+        for received in (there.end(), back.end()):
+            self.assertEqual([packet[4] for packet in received], list(range(400)))
+            self.assertEqual({packet[5] for packet in received}, {0xb8}, "DSCP EF")
+        near.bye()
+        self.assertEqual([leg["sent"]["by_kernel"] for leg in self.vas.record_of(token)["legs"]], [0, 0])
+
+    def test_an_ipv6_phone_and_an_ipv4_phone_talk(self):
+        carrier = self.on_host("b", "carrier", "--listen", "10.78.2.1:0", "--tone", 440, "--seconds", 0)
+        plan = {"routes": [{"termination_ip": carrier.sip, "termination_number": "999"}]}
+        token = self.vas.make_outgoing(routing=plan)["token"]
+        sip6 = f"[fd00:78:1::2]:{self.vas.sip6_port}"
+        alice = self.on_host("a", "alice", "--listen", "[fd00:78:1::1]:0", "--dial", f"sip:any@{sip6}", "--token", token, "--domain", DOMAIN,
+                             "--tone", 1000, "--seconds", 2)
+        self.assertEqual((alice.result()["outcome"], carrier.result()["outcome"]), ("answered", "answered"))
+        self.assert_heard(alice.wav, 440, 1000)
+        self.assert_heard(carrier.wav, 1000, 440)
+
+    def test_a_new_mac_of_the_next_hop_is_followed(self):
+        near, near_to, far, far_to, token = self.call()
+        there = Talk(near, near_to, far, 600)
+        time.sleep(1)
+        self.hosts.run("b", "ip", "link", "set", self.hosts.interface("b"), "address", "02:00:00:00:00:78")
+        self.hosts.run("b", "ping", "-c", "1", "-W", "1", "10.78.2.2", check=False)
+        received = there.end()
+        self.assertIn(599, [packet[4] for packet in received])
+        self.assertGreater(len(received), 600 - 1 / FRAME)
+        near.bye()
 
 
 class EveryAddress(RelayTest):

@@ -28,6 +28,7 @@ struct Raw {
   int workers = 0;
   std::string media_io = "auto";
   std::string media_kernel = "auto";
+  std::string media_send = "auto";
   int media_timeout_s = 60;
   bool only_checks = false;
   Config config;
@@ -92,6 +93,9 @@ void add_options(CLI::App& app, Raw& raw) {
          "Where the kernel relays plain calls, if it can: at tc ingress (auto; clsact: by its older hook), in drivers "
          "by XDP too (driver), or nowhere (off)")
       ->check(CLI::IsMember({"auto", "clsact", "driver", "off"}));
+  option("media-send", raw.media_send,
+         "How user space sends RTP: as frames by packet sockets where privilege allows (auto), or by sockets only")
+      ->check(CLI::IsMember({"auto", "sockets"}));
   option("media-timeout", raw.media_timeout_s,
          "Seconds without media from either party before a call is hung up")
       ->check(CLI::Range(1, 86400));
@@ -170,6 +174,7 @@ Result<Config> meaning_of(const Raw& raw) {
   if (raw.media_io == "epoll") config.media.io = bridge::PacketIoKind::kEpoll;
   config.media.uses_kernel = raw.media_kernel != "off";
   config.media.in_driver = raw.media_kernel == "driver";
+  config.media.sends_frames = raw.media_send == "auto";
   config.media.uses_clsact = raw.media_kernel == "clsact";
   config.media.media_timeout = std::chrono::seconds(raw.media_timeout_s);
   if (config.public_url.empty()) config.public_url = "http://" + to_string(config.http_listen);
