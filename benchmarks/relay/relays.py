@@ -8,7 +8,7 @@ import time
 import urllib.request
 
 import lab
-from calls import NgCalls, SipCalls
+from calls import NgCalls, SipCalls, phone_ports
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOMAIN, MSISDN, KEY = "bench.example", "15550001", "XIbench"
@@ -123,3 +123,22 @@ class Rtpengine(Relay):
             except OSError:
                 time.sleep(0.05)
         self.calls.socket.settimeout(5)
+
+
+class Wire(Relay):
+    """No relay: a few lines of BPF send each packet back. What the lab's two interfaces cost by themselves."""
+
+    name = "wire"
+
+    class Calls:
+        def __init__(self, port):
+            self.port = port
+
+        def make(self, index):
+            mine, theirs = phone_ports(index)
+            return (lab.LOAD_IP, mine), (lab.RELAY_IP, self.port), (lab.LOAD_IP, theirs), (lab.RELAY_IP, self.port)
+
+    def __init__(self, here, place):
+        super().__init__(here, place)
+        self.process = lab.start(lab.RELAY, lab.RELAY_CPU, ROOT / "build/release/bin/rtp-reflect", lab.RELAY_IF, self.first_port, log=self.log)
+        self.calls = self.Calls(self.first_port)
