@@ -27,7 +27,7 @@ class Report:
         self.rows.append({"what": what, "ours": round(median, 4), "peer": round(beside, 4), "unit": unit, "ratio": round(ratio, 3) if ratio else None,
                           "spread": [round(min(ours), 4), round(max(ours), 4)]})
         spread = f" ({min(ours):.4g}…{max(ours):.4g})" if len(ours) > 1 else ""
-        print(f"{what}: {median:.4g}{spread} against {beside:.4g} {unit}, ratio {ratio:.2f}", flush=True)
+        print(f"{what}: {median:.4g}{spread} against {beside:.4g} {unit}, " + (f"ratio {ratio:.2f}" if ratio else "no ratio"), flush=True)
 
     def finish(self, path):
         if path:

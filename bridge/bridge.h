@@ -40,10 +40,10 @@ class Bridge {
   LegStats stats(LegSide side) const { return leg(side).stats(); }
   void count_overrun(LegSide side, std::uint64_t datagrams) { leg(side).count_overrun(datagrams); }
 
-  // The kernel's fast path, one direction: from `near` to the other leg. Fills all but the local addresses and
-  // the hop; false while user space must relay: not started, on hold, not latched, nothing received yet.
+  // The kernel's fast path, one direction: from `near` to the other leg. Fills all but the local addresses
+  // and the hop; false while user space must relay: not started, on hold, not latched, nothing received yet.
   bool describe_relay(LegSide near, Time now, relay_entry& entry) const;
-  void look_at(LegSide near, const relay_entry& entry);   // while the kernel goes on
+  void look_at(LegSide near, const relay_entry& entry);    // while the kernel goes on
   void take_back(LegSide near, const relay_entry& entry);  // when it does no more
 
   // Whose RTP is taken, and where it is sent.

@@ -66,7 +66,8 @@ int ClsactGuardian::attach(std::uint32_t ifindex, int program) {
   if (const int error = bpf_tc_attach(&hook, &options); error != 0) return -error;
   // Less than PIPE_BUF: whole or not at all.
   std::array<char, 64> line{};
-  const int bytes = std::snprintf(line.data(), line.size(), "%u %u %u\n", ifindex, options.handle, options.priority);
+  const int bytes =
+      std::snprintf(line.data(), line.size(), "%u %u %u\n", ifindex, options.handle, options.priority);
   return write(pipe_, line.data(), static_cast<std::size_t>(bytes)) == bytes ? 0 : errno;
 }
 

@@ -1,5 +1,5 @@
-// A classic filter at an interface's clsact hook, for kernels that cannot link programs there (before Linux 6.6), and the
-// process that sees to it that it does not outlive us.
+// A classic filter at an interface's clsact hook, for kernels that cannot link programs there (before
+// Linux 6.6), and the process that sees to it that it does not outlive us.
 #pragma once
 
 #include <sys/types.h>
@@ -12,9 +12,10 @@
 
 namespace vas::bridge {
 
-// The kernel keeps a filter when the process that made it is gone. So a guardian, this same program started anew, waits at the
-// other end of a pipe and takes the filters off when the pipe closes, for whatever reason. Where the guardian is killed too, the
-// filter stays, and does nothing: its program relays only while the process shows that it is alive (KernelRelay::keep_alive).
+// The kernel keeps a filter when the process that made it is gone. So a guardian, this same program started
+// anew, waits at the other end of a pipe and takes the filters off when the pipe closes, for whatever reason.
+// Where the guardian is killed too, the filter stays, and does nothing: its program relays only while the
+// process shows that it is alive (KernelRelay::keep_alive).
 //
 // Threads: one at a time.
 class ClsactGuardian {

@@ -25,7 +25,8 @@ const Route* FastPath::route_to(const IpAddress& to, Time now) {
   }
   KnownRoute& route = known->second;
   const bool is_first = route.asked_at == Time{};
-  if ((is_first || now - route.asked_at > kAskAgain) && kernel_.routes->ask(to, listener_)) route.asked_at = now;
+  if ((is_first || now - route.asked_at > kAskAgain) && kernel_.routes->ask(to, listener_))
+    route.asked_at = now;
   return route.is_answered ? &route.route : nullptr;
 }
 
@@ -58,7 +59,8 @@ bool FastPath::choose_way(const Bridge& bridge, LegSide near, const std::array<F
   return true;
 }
 
-void FastPath::install(const Bridge& bridge, LegSide near, std::array<FastDirection, 2>& directions, Time now) {
+void FastPath::install(const Bridge& bridge, LegSide near, std::array<FastDirection, 2>& directions,
+                       Time now) {
   FastDirection& direction = directions[index_of(near)];
   if (!direction.local.is_set() || !directions[index_of(other(near))].local.is_set()) return;
   relay_entry entry{};
@@ -100,8 +102,8 @@ void FastPath::learn_route(const Bridge& bridge, LegSide near, FastDirection& di
 bool FastPath::follow_route(FastDirection& direction, Time now) {
   const Route* onward = route_to(direction.far.address, now);
   if (onward == nullptr || *onward == direction.onward) return true;
-  const bool is_same_way = onward->ifindex == direction.onward.ifindex && onward->kind == direction.onward.kind &&
-                           onward->source == direction.onward.source;
+  const bool is_same_way = onward->ifindex == direction.onward.ifindex &&
+                           onward->kind == direction.onward.kind && onward->source == direction.onward.source;
   if (!is_same_way) return false;
   direction.onward = *onward;
   kernel_.relay->set_hop(direction.local.port, onward->destination_mac, onward->source_mac);

@@ -21,9 +21,9 @@ struct FastDirection {
   Duration pause{};
 };
 
-// A direction goes into the kernel when it has run for a moment as plain relayed RTP, and comes back with whatever
-// the kernel does not know: a telephone event, a new stream, hold, a re-INVITE, the end. One that comes back
-// again and again stays longer each time.
+// A direction goes into the kernel when it has run for a moment as plain relayed RTP, and comes back with
+// whatever the kernel does not know: a telephone event, a new stream, hold, a re-INVITE, the end. One that
+// comes back again and again stays longer each time.
 //
 // Threads: its media worker only.
 class FastPath {
@@ -39,7 +39,8 @@ class FastPath {
   };
   FastPath(const Kernel& kernel, RouteListener& listener) : kernel_(kernel), listener_(listener) {}
 
-  // Once a tick: gives the direction to the kernel if it is ready, else brings the bridge's figures up to date.
+  // Once a tick: gives the direction to the kernel if it is ready, else brings the bridge's figures up to
+  // date.
   void tick(Bridge& bridge, LegSide near, std::array<FastDirection, 2>& directions, Time now);
 
   // True if it was in the kernel.
@@ -51,7 +52,9 @@ class FastPath {
   void on_route(const IpAddress& to, const Route& route);
 
   std::uint64_t in_kernel() const { return in_kernel_; }  // directions
-  std::uint64_t packets() const { return packets_; }      // relayed by the kernel, as of each direction's last tick
+  std::uint64_t packets() const {
+    return packets_;
+  }  // relayed by the kernel, as of each direction's last tick
 
  private:
   struct KnownRoute {
@@ -60,8 +63,8 @@ class FastPath {
     Time asked_at{};
   };
   const Route* route_to(const IpAddress& to, Time now);
-  bool choose_way(const Bridge& bridge, LegSide near, const std::array<FastDirection, 2>& directions, Time now,
-                  relay_entry& entry);
+  bool choose_way(const Bridge& bridge, LegSide near, const std::array<FastDirection, 2>& directions,
+                  Time now, relay_entry& entry);
   void install(const Bridge& bridge, LegSide near, std::array<FastDirection, 2>& directions, Time now);
   void learn_route(const Bridge& bridge, LegSide near, FastDirection& direction, Time now);
   bool follow_route(FastDirection& direction, Time now);

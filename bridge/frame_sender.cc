@@ -111,7 +111,8 @@ void FrameSender::add(const Route& route, const Endpoint& from, const Endpoint& 
   const std::size_t udp_bytes = sizeof(udphdr) + payload.size();
   std::uint8_t* const frame = batch_->frames[index].data();
   std::uint8_t* at = put_ethernet(frame, route, is_ipv4 ? ETHERTYPE_IP : ETHERTYPE_IPV6);
-  at = is_ipv4 ? put_ipv4(at, from.address, to.address, udp_bytes) : put_ipv6(at, from.address, to.address, udp_bytes);
+  at = is_ipv4 ? put_ipv4(at, from.address, to.address, udp_bytes)
+               : put_ipv6(at, from.address, to.address, udp_bytes);
 
   udphdr udp{};
   udp.source = htons(from.port);
@@ -136,8 +137,8 @@ void FrameSender::add(const Route& route, const Endpoint& from, const Endpoint& 
 void FrameSender::flush() {
   std::size_t done = 0;
   while (done < batch_->count) {
-    const int sent = sendmmsg(socket_, batch_->messages.data() + done, static_cast<unsigned>(batch_->count - done),
-                              MSG_DONTWAIT);
+    const int sent = sendmmsg(socket_, batch_->messages.data() + done,
+                              static_cast<unsigned>(batch_->count - done), MSG_DONTWAIT);
     done += sent > 0 ? static_cast<std::size_t>(sent) : 1;  // one that is not taken is lost alone
   }
   batch_->count = 0;

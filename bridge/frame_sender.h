@@ -1,5 +1,5 @@
-// Sends RTP as whole Ethernet frames, many in one system call, past the socket layer: half of what a relayed packet costs in
-// user space is spent there.
+// Sends RTP as whole Ethernet frames, many in one system call, past the socket layer: half of what a relayed
+// packet costs in user space is spent there.
 #pragma once
 
 #include <array>
@@ -13,11 +13,12 @@
 
 namespace vas::bridge {
 
-// Only where the next hop's address is known; everything else goes by sockets. Frames pass the interface's queue and are
-// seen by tcpdump, but not by the host's output firewall.
+// Only where the next hop's address is known; everything else goes by sockets. Frames pass the interface's
+// queue and are seen by tcpdump, but not by the host's output firewall.
 //
 // Threads: one media worker.
-// Bounds:  kBatch frames between two calls of flush(); what the interface does not take is lost, like any other datagram.
+// Bounds:  kBatch frames between two calls of flush(); what the interface does not take is lost, like any
+// other datagram.
 class FrameSender {
  public:
   static constexpr std::size_t kBatch = 64;
@@ -29,7 +30,8 @@ class FrameSender {
   FrameSender& operator=(const FrameSender&) = delete;
 
   static bool takes(const Route& route, Bytes payload) {
-    return route.kind == Route::Kind::kEthernet && route.destination_mac != 0 && payload.size() <= kLargestPayload;
+    return route.kind == Route::Kind::kEthernet && route.destination_mac != 0 &&
+           payload.size() <= kLargestPayload;
   }
   // A UDP datagram with DSCP EF. `route` and `payload` are such as takes() accepts.
   void add(const Route& route, const Endpoint& from, const Endpoint& to, Bytes payload);

@@ -1,8 +1,8 @@
 #include "bridge/kernel_relay.h"
 
+#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <arpa/inet.h>
 #include <linux/if_link.h>
 #include <net/if.h>
 #include <sys/mman.h>
@@ -114,8 +114,8 @@ bool KernelRelay::attach(std::uint32_t ifindex) {
   int driver_link = -1;
   if (config_.in_driver) {
     LIBBPF_OPTS(bpf_link_create_opts, options, .flags = XDP_FLAGS_DRV_MODE);
-    driver_link = bpf_link_create(bpf_program__fd(program_->progs.relay_in_driver), static_cast<int>(ifindex), BPF_XDP,
-                                  &options);
+    driver_link = bpf_link_create(bpf_program__fd(program_->progs.relay_in_driver), static_cast<int>(ifindex),
+                                  BPF_XDP, &options);
   }
   attachments_[ifindex] = std::make_unique<Attachment>(link, driver_link);
   return true;

@@ -44,8 +44,8 @@ class KernelRelay {
   bool attach(std::uint32_t ifindex);
   bool is_in_driver(std::uint32_t ifindex) const;
 
-  // The kernel relays for kAlive after each call, then no more until the next: a process that hangs, or is gone in a way that
-  // leaves its filters behind, relays nothing.
+  // The kernel relays for kAlive after each call, then no more until the next: a process that hangs, or is
+  // gone in a way that leaves its filters behind, relays nothing.
   static constexpr Duration kAlive = std::chrono::seconds(5);
   void keep_alive(Time now);
 

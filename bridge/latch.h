@@ -28,7 +28,8 @@ class Latch {
 
   // Nobody else can take it any more: what it was proved to be, it stays until the party is configured anew.
   bool is_closed(Time now) const {
-    return is_closed_ || (opened_at_ && (packets_in_window_ >= kWindowPackets || now - *opened_at_ > kWindow));
+    return is_closed_ ||
+           (opened_at_ && (packets_in_window_ >= kWindowPackets || now - *opened_at_ > kWindow));
   }
 
   // RTCP comes from the address that RTP was proved to come from; its port is learned once.

@@ -13,7 +13,8 @@ constexpr std::uint8_t kTosExpeditedForwarding = 0xb8;  // DSCP EF, RFC 3246
 }  // namespace
 
 bool Leg::describe_near(Time now, relay_entry& entry) const {
-  if (!is_configured_ || !config_.sends || !latch_.is_closed(now) || !receive_stats_.is_in_stretch()) return false;
+  if (!is_configured_ || !config_.sends || !latch_.is_closed(now) || !receive_stats_.is_in_stretch())
+    return false;
   const Endpoint& source = latch_.rtp_destination();
   if (!source.is_set()) return false;
   entry.near = to_relay(source.address);

@@ -58,7 +58,8 @@ Result<std::unique_ptr<MediaPlane>> MediaPlane::open(const MediaPlaneConfig& con
   const int workers = config.workers > 0 ? config.workers : cores;
   for (int i = 0; i < workers; ++i) {
     plane->workers_.push_back(std::make_unique<MediaWorker>(
-        MediaWorker::Config{config.io, {plane->kernel_.get(), plane->routes_.get()}, plane->sends_frames_}, plane->events_));
+        MediaWorker::Config{config.io, {plane->kernel_.get(), plane->routes_.get()}, plane->sends_frames_},
+        plane->events_));
   }
   plane->load_.resize(plane->workers_.size());
   return plane;
@@ -91,8 +92,8 @@ void MediaPlane::open_kernel_relay() {
 
 std::string MediaPlane::open_fast_path() {
   if (!config_.uses_kernel) return "no kernel fast path: switched off (media-kernel)";
-  auto relay = KernelRelay::open(
-      {config_.first_port, config_.last_port, config_.in_driver, config_.uses_clsact});
+  auto relay =
+      KernelRelay::open({config_.first_port, config_.last_port, config_.in_driver, config_.uses_clsact});
   if (!relay) return "no kernel fast path: " + relay.error();
   kernel_ = std::move(*relay);
   return std::string("plain calls in the kernel (") + kernel_->hook() + (config_.in_driver ? ", XDP)" : ")");

@@ -21,9 +21,9 @@ struct MediaPlaneConfig {
   int workers = 1;  // 0: one for each core
   Duration media_timeout = std::chrono::seconds(60);
   PacketIoKind io = PacketIoKind::kAuto;
-  bool uses_kernel = false;  // the fast path, where it is to be had
-  bool in_driver = false;    // by XDP too, where drivers run it
-  bool uses_clsact = false;  // the older of the kernel's two hooks
+  bool uses_kernel = false;   // the fast path, where it is to be had
+  bool in_driver = false;     // by XDP too, where drivers run it
+  bool uses_clsact = false;   // the older of the kernel's two hooks
   bool sends_frames = false;  // user space sends by packet sockets, where privilege allows
 };
 
@@ -103,7 +103,7 @@ class MediaPlane {
   std::unique_ptr<KernelRelay> kernel_;
   std::unique_ptr<RouteKeeper> routes_;
   std::vector<std::unique_ptr<MediaWorker>> workers_;
-  std::vector<std::size_t> load_;        // bridges, by worker
+  std::vector<std::size_t> load_;  // bridges, by worker
   bool sends_frames_ = false;
   std::string description_;
   std::map<BridgeId, BridgePlace> bridges_;

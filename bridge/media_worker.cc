@@ -38,7 +38,8 @@ MediaWorker::~MediaWorker() {
 void MediaWorker::run() {
   std::string why_not;
   auto io = make_packet_io(io_kind_, inbox_.descriptor(), why_not);
-  // The media plane has tried the same kind before; what is left is a limit that this worker is the one to meet.
+  // The media plane has tried the same kind before; what is left is a limit that this worker is the one to
+  // meet.
   if (!io) {
     log::error("", "a media worker falls back to epoll: {}", io.error());
     io = make_packet_io(PacketIoKind::kEpoll, inbox_.descriptor(), why_not);
@@ -72,7 +73,8 @@ void MediaWorker::on_datagram(SocketId id, const Endpoint& source, MutableBytes 
   if (back.is_in_kernel && back.far != entry.bridge.party(socket.side))
     fast_path_.take_back(entry.bridge, other(socket.side), back);
   if (outbox_.size() == 0) return;
-  counters_.user_packets.store(counters_.user_packets.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  counters_.user_packets.store(counters_.user_packets.load(std::memory_order_relaxed) + 1,
+                               std::memory_order_relaxed);
   send(entry);
 }
 
@@ -109,7 +111,8 @@ void MediaWorker::tick() {
 }
 
 void MediaWorker::tick(Entry& entry, Time now, WallTime wall) {
-  for (const LegSide near : {LegSide::kA, LegSide::kB}) fast_path_.tick(entry.bridge, near, entry.directions, now);
+  for (const LegSide near : {LegSide::kA, LegSide::kB})
+    fast_path_.tick(entry.bridge, near, entry.directions, now);
   if (entry.ticks++ % kTicksPerLook == 0) note_overrun(entry);
   entry.bridge.tick(now, wall, outbox_);
   send(entry);
@@ -158,8 +161,10 @@ void MediaWorker::handle(WorkerCommand&& command) {
 }
 
 void MediaWorker::open(const OpenBridge& command) {
-  auto entry = std::make_unique<Entry>(Entry{
-      .bridge = Bridge(command.media_timeout, monotonic_now(), command.seeds), .id = command.bridge, .directions = {}});
+  auto entry =
+      std::make_unique<Entry>(Entry{.bridge = Bridge(command.media_timeout, monotonic_now(), command.seeds),
+                                    .id = command.bridge,
+                                    .directions = {}});
   slices_[command.bridge.value % kSlices].push_back(entry.get());
   bridges_.emplace(command.bridge.value, std::move(entry));
 }

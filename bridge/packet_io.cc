@@ -10,7 +10,8 @@
 
 namespace vas::bridge {
 
-Result<std::unique_ptr<PacketIo>> make_packet_io(PacketIoKind kind, int wake_descriptor, std::string& why_not) {
+Result<std::unique_ptr<PacketIo>> make_packet_io(PacketIoKind kind, int wake_descriptor,
+                                                 std::string& why_not) {
   if (kind != PacketIoKind::kEpoll) {
     auto uring = UringIo::open(wake_descriptor);
     if (uring) return std::unique_ptr<PacketIo>(std::move(*uring));

@@ -13,7 +13,8 @@
 
 namespace vas::bridge {
 
-using SocketId = std::uint32_t;  // the worker's own small number of a socket; may be used again after remove()
+using SocketId =
+    std::uint32_t;  // the worker's own small number of a socket; may be used again after remove()
 
 // Who gets what comes in.
 class PacketSink {
@@ -44,19 +45,20 @@ class PacketIo {
   virtual bool add(SocketId socket, int descriptor) = 0;
   virtual void remove(SocketId socket) = 0;
 
-  // Sends what was given to send(), then hands over what has come in; waits for it, `longest` at most or until
-  // the wake descriptor is readable. True if that is why it returned, or may be.
+  // Sends what was given to send(), then hands over what has come in; waits for it, `longest` at most or
+  // until the wake descriptor is readable. True if that is why it returned, or may be.
   virtual bool turn(Duration longest, PacketSink& sink) = 0;
 
-  // `bytes` are borrowed until the current on_datagram() returns, or copied outside of one. A datagram that the
-  // kernel does not take is lost, like any other.
+  // `bytes` are borrowed until the current on_datagram() returns, or copied outside of one. A datagram that
+  // the kernel does not take is lost, like any other.
   virtual void send(SocketId socket, const Endpoint& to, Bytes bytes) = 0;
 };
 
 enum class PacketIoKind { kAuto, kUring, kEpoll };
 
 // `wake_descriptor` is borrowed for its whole life. kAuto: io_uring, or epoll with the reason in `why_not`.
-Result<std::unique_ptr<PacketIo>> make_packet_io(PacketIoKind kind, int wake_descriptor, std::string& why_not);
+Result<std::unique_ptr<PacketIo>> make_packet_io(PacketIoKind kind, int wake_descriptor,
+                                                 std::string& why_not);
 
 // Datagrams that did not fit into the socket's receive buffer since it was opened.
 std::uint32_t dropped_by_kernel(int descriptor);

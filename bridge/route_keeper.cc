@@ -165,8 +165,8 @@ mnl_socket* open_netlink(unsigned groups) {
 
 Result<std::unique_ptr<RouteKeeper>> RouteKeeper::open(KernelRelay* relay) {
   mnl_socket* questions = open_netlink(0);
-  mnl_socket* events =
-      questions != nullptr ? open_netlink(RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_LINK)
+  mnl_socket* events = questions != nullptr
+                           ? open_netlink(RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_LINK)
                            : nullptr;
   if (events == nullptr) {
     const int reason = errno;
@@ -202,7 +202,8 @@ bool RouteKeeper::ask(const IpAddress& to, RouteListener& listener) {
 void RouteKeeper::run() {
   Time next_refresh = monotonic_now() + kRefresh;
   while (!is_stopping_) {
-    std::array<pollfd, 2> waiting{{{inbox_.descriptor(), POLLIN, 0}, {mnl_socket_get_fd(events_), POLLIN, 0}}};
+    std::array<pollfd, 2> waiting{
+        {{inbox_.descriptor(), POLLIN, 0}, {mnl_socket_get_fd(events_), POLLIN, 0}}};
     const Duration left = std::clamp(next_refresh - monotonic_now(), Duration::zero(), kRefresh);
     poll(waiting.data(), waiting.size(), static_cast<int>(left.count() / 1000 + 1));
     inbox_.drain([this](Question&& question) { on_question(question); });

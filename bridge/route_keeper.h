@@ -1,5 +1,5 @@
-// Where the kernel would send a packet to, kept up to date for those who relay past its routing, and the fast path attached
-// to the interfaces that lead there.
+// Where the kernel would send a packet to, kept up to date for those who relay past its routing, and the fast
+// path attached to the interfaces that lead there.
 #pragma once
 
 #include <atomic>
@@ -61,7 +61,8 @@ class RouteKeeper {
   RouteKeeper(const RouteKeeper&) = delete;
   RouteKeeper& operator=(const RouteKeeper&) = delete;
 
-  // `listener` is told now, and of every change. It outlives the keeper. False when too much is asked at once.
+  // `listener` is told now, and of every change. It outlives the keeper. False when too much is asked at
+  // once.
   bool ask(const IpAddress& to, RouteListener& listener);
 
  private:

@@ -71,8 +71,8 @@ UringIo::~UringIo() {
   if (buffer_ring_ != nullptr) munmap(buffer_ring_, kBuffers * sizeof(io_uring_buf));
 }
 
-// The kernel lets go of a ring's files some time after the ring, and ports stay bound so long: so they are let go of
-// first.
+// The kernel lets go of a ring's files some time after the ring, and ports stay bound so long: so they are
+// let go of first.
 void UringIo::close_sockets() {
   io_uring_sqe* entry = next_entry();
   io_uring_prep_cancel64(entry, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
@@ -213,11 +213,13 @@ void UringIo::complete(const io_uring_cqe& completion, PacketSink& sink, bool& i
 }
 
 void UringIo::receive(SocketId socket, std::uint16_t buffer, std::size_t bytes, PacketSink& sink) {
-  io_uring_recvmsg_out* message = io_uring_recvmsg_validate(buffer_at(buffer), static_cast<int>(bytes), &shape_);
+  io_uring_recvmsg_out* message =
+      io_uring_recvmsg_validate(buffer_at(buffer), static_cast<int>(bytes), &shape_);
   is_current_sent_ = false;
   if (message != nullptr && (message->flags & MSG_TRUNC) == 0) {
     sockaddr_storage from{};
-    std::memcpy(&from, io_uring_recvmsg_name(message), std::min<std::size_t>(message->namelen, sizeof(sockaddr_in6)));
+    std::memcpy(&from, io_uring_recvmsg_name(message),
+                std::min<std::size_t>(message->namelen, sizeof(sockaddr_in6)));
     const auto source = Endpoint::from_sockaddr(from);
     const MutableBytes datagram(static_cast<std::uint8_t*>(io_uring_recvmsg_payload(message, &shape_)),
                                 io_uring_recvmsg_payload_length(message, static_cast<int>(bytes), &shape_));
@@ -247,7 +249,8 @@ void UringIo::send(SocketId socket, const Endpoint& to, Bytes bytes) {
   }
   sockaddr_storage& address = addresses_[addresses_used_++];  // there are as many as entries in the queue
   const socklen_t length = to.to_sockaddr(address);
-  io_uring_prep_send(entry, static_cast<int>(socket), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  io_uring_prep_send(entry, static_cast<int>(socket), bytes.data(), bytes.size(),
+                     MSG_DONTWAIT | MSG_NOSIGNAL);
   io_uring_prep_send_set_addr(entry, reinterpret_cast<const sockaddr*>(&address),
                               static_cast<std::uint16_t>(length));
   entry->flags |= IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;

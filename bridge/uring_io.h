@@ -1,5 +1,5 @@
-// Packet I/O by io_uring: multishot receives into a ring of buffers, sends out of the same buffers in batches.
-// (Linux 6.0 or later)
+// Packet I/O by io_uring: multishot receives into a ring of buffers, sends out of the same buffers in
+// batches. (Linux 6.0 or later)
 #pragma once
 
 #include <liburing.h>
@@ -11,8 +11,8 @@
 
 namespace vas::bridge {
 
-// A datagram is never copied: it is rewritten where it was received and sent from there. Its buffer goes back to
-// the kernel when the send has been submitted, for a UDP send is done by then (MSG_DONTWAIT).
+// A datagram is never copied: it is rewritten where it was received and sent from there. Its buffer goes back
+// to the kernel when the send has been submitted, for a UDP send is done by then (MSG_DONTWAIT).
 //
 // Bounds: kBuffers datagrams between two turns; the rest waits in the sockets.
 class UringIo final : public PacketIo {

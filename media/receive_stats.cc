@@ -27,12 +27,13 @@ void ReceiveStats::on_packet(Time now, const Arrival& packet) {
     end_stretch();
     begin_stretch(packet);
   }
-  const rtp_arrival arrival{.at_ns = nanoseconds(now),
-                            .tick_length_q10 = packet.measures_jitter ? tick_length_q10(packet.clock_rate) : 0,
-                            .ssrc = packet.ssrc.value,
-                            .timestamp = packet.timestamp.value,
-                            .bytes = static_cast<std::uint32_t>(packet.bytes),
-                            .number = packet.sequence_number.value};
+  const rtp_arrival arrival{
+      .at_ns = nanoseconds(now),
+      .tick_length_q10 = packet.measures_jitter ? tick_length_q10(packet.clock_rate) : 0,
+      .ssrc = packet.ssrc.value,
+      .timestamp = packet.timestamp.value,
+      .bytes = static_cast<std::uint32_t>(packet.bytes),
+      .number = packet.sequence_number.value};
   rtp_count(&state_, &arrival);
 }
 

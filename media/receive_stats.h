@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <optional>
 
-#include "media/rtp_types.h"
 #include "media/rtp_stream_state.h"
+#include "media/rtp_types.h"
 #include "vas/base/time.h"
 
 namespace vas::media {
@@ -66,8 +66,8 @@ class ReceiveStats {
   // Also begins the next interval for fraction_lost. Nothing when no stream is being received.
   std::optional<Report> take_report();
 
-  // The state while the kernel counts: handed over, looked at, and taken back (bridge/kernel_relay.h). Only a stretch that
-  // has begun may be handed over.
+  // The state while the kernel counts: handed over, looked at, and taken back (bridge/kernel_relay.h). Only a
+  // stretch that has begun may be handed over.
   bool is_in_stretch() const { return state_.in_stretch != 0; }
   const rtp_receive_state& state() const { return state_; }
   void set_state(const rtp_receive_state& state) { state_ = state; }

@@ -1,8 +1,9 @@
 /* What is remembered of one RTP stream, and how a packet moves it. (RFC 3550 A.1, A.3, A.8)
  *
- * C, not C++: the kernel's fast path (bridge/relay.bpf.c) and user space compile the very same functions, so the two
- * count alike and a call's state moves between them as plain bytes. Integers only, bounded loops only, no calls out.
- * receive_stats.h and stream_splicer.h are its faces in C++; nothing else in user space includes this file.
+ * C, not C++: the kernel's fast path (bridge/relay.bpf.c) and user space compile the very same functions, so
+ * the two count alike and a call's state moves between them as plain bytes. Integers only, bounded loops
+ * only, no calls out. receive_stats.h and stream_splicer.h are its faces in C++; nothing else in user space
+ * includes this file.
  *
  * Units: time in nanoseconds of the monotonic clock; a tick's length in 1/1024 ns (tick_length_q10).
  */
@@ -12,9 +13,9 @@
 #include <linux/types.h>
 
 enum {
-  kRtpMaxDropout = 3000,  /* a longer jump of the sequence is a restart, not loss (RFC 3550 A.1) */
-  kRtpMaxMisorder = 100,  /* RFC 3550 A.1 */
-  kRtpSeenWindow = 1024,  /* of so many newest numbers it is known which came */
+  kRtpMaxDropout = 3000, /* a longer jump of the sequence is a restart, not loss (RFC 3550 A.1) */
+  kRtpMaxMisorder = 100, /* RFC 3550 A.1 */
+  kRtpSeenWindow = 1024, /* of so many newest numbers it is known which came */
   kRtpSeenWords = kRtpSeenWindow / 64,
 };
 
@@ -27,7 +28,8 @@ struct rtp_arrival {
   __u16 number;
 };
 
-/* One party's received media over its whole call. A stretch is a run of packets of one SSRC and one sequence. */
+/* One party's received media over its whole call. A stretch is a run of packets of one SSRC and one sequence.
+ */
 struct rtp_receive_state {
   /* The whole call. */
   __u64 packets; /* duplicates included */
@@ -41,11 +43,11 @@ struct rtp_receive_state {
   __u64 jitter_samples;
 
   /* The stretch now being received. */
-  __s64 base;    /* lowest number, on a line without wraps */
+  __s64 base; /* lowest number, on a line without wraps */
   __s64 highest;
   __s64 received; /* without duplicates */
   __u64 seen[kRtpSeenWords];
-  __u64 transit_at_ns; /* arrival and timestamp of the packet that jitter is measured against */
+  __u64 transit_at_ns;           /* arrival and timestamp of the packet that jitter is measured against */
   __u64 transit_tick_length_q10; /* 0: none */
   __u64 jitter_q4;
   __u32 transit_timestamp;
@@ -93,9 +95,11 @@ static inline int rtp_mark_seen(struct rtp_receive_state* state, __s64 number) {
 /* RFC 3550 A.8, the integer form: J += (|D| - J) / 16, J kept sixteenfold. */
 static inline void rtp_update_jitter(struct rtp_receive_state* state, const struct rtp_arrival* arrival) {
   __s64 difference;
-  int has_transit = state->transit_tick_length_q10 == arrival->tick_length_q10; /* another codec: begin anew */
+  int has_transit =
+      state->transit_tick_length_q10 == arrival->tick_length_q10; /* another codec: begin anew */
   __s64 ticks = (__s32)(arrival->timestamp - state->transit_timestamp);
-  difference = (__s64)(arrival->at_ns - state->transit_at_ns) - ((ticks * (__s64)arrival->tick_length_q10) >> 10);
+  difference =
+      (__s64)(arrival->at_ns - state->transit_at_ns) - ((ticks * (__s64)arrival->tick_length_q10) >> 10);
   state->transit_at_ns = arrival->at_ns;
   state->transit_timestamp = arrival->timestamp;
   state->transit_tick_length_q10 = arrival->tick_length_q10;
@@ -130,12 +134,12 @@ static inline void rtp_count(struct rtp_receive_state* state, const struct rtp_a
 /* Where the outgoing stream stands against the incoming one that plays. */
 struct rtp_splice_state {
   __u64 newest_at_ns;
-  __u32 ssrc; /* of the incoming stream */
+  __u32 ssrc;             /* of the incoming stream */
   __u32 timestamp_offset; /* outgoing minus incoming, mod 2^32 */
   __u32 newest_timestamp; /* sent */
-  __u16 number_offset; /* outgoing minus incoming, mod 2^16 */
-  __u16 newest_number; /* sent */
-  __u16 skipped;  /* incoming number behind which number_offset holds */
+  __u16 number_offset;    /* outgoing minus incoming, mod 2^16 */
+  __u16 newest_number;    /* sent */
+  __u16 skipped;          /* incoming number behind which number_offset holds */
   __u8 has_skipped;
   __u8 has_stream;
   __u32 has_sent;
@@ -144,10 +148,12 @@ struct rtp_splice_state {
 /* True when the packet goes on with the stream that plays; a false one begins a segment. */
 static inline int rtp_continues_segment(const struct rtp_splice_state* state, __u32 ssrc, __u16 number) {
   __s16 distance = (__s16)(__u16)(number - (__u16)(state->newest_number - state->number_offset));
-  return state->has_stream && state->ssrc == ssrc && distance <= kRtpMaxDropout && distance >= -kRtpMaxDropout;
+  return state->has_stream && state->ssrc == ssrc && distance <= kRtpMaxDropout &&
+         distance >= -kRtpMaxDropout;
 }
 
-/* The outgoing number of a packet of which rtp_continues_segment() was true; *timestamp becomes the outgoing one. */
+/* The outgoing number of a packet of which rtp_continues_segment() was true; *timestamp becomes the outgoing
+ * one. */
 static inline __u16 rtp_splice(struct rtp_splice_state* state, __u64 now_ns, __u16 number, __u32* timestamp) {
   __u16 spliced = (__u16)(number + state->number_offset);
   if (state->has_skipped) {

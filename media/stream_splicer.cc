@@ -18,14 +18,16 @@ Spliced StreamSplicer::splice(Time now, const Incoming& packet) {
       !rtp_continues_segment(&state_, packet.ssrc.value, packet.sequence_number.value);
   if (starts_segment) begin_segment(now, packet);
   std::uint32_t timestamp = packet.timestamp.value;
-  const std::uint16_t number = rtp_splice(&state_, nanoseconds(now), packet.sequence_number.value, &timestamp);
+  const std::uint16_t number =
+      rtp_splice(&state_, nanoseconds(now), packet.sequence_number.value, &timestamp);
   return {{number}, {timestamp}, starts_segment};
 }
 
 void StreamSplicer::begin_segment(Time now, const Incoming& packet) {
   std::uint32_t ticks = 0;
   if (state_.has_sent) {
-    const std::uint64_t seam = std::clamp<std::uint64_t>(nanoseconds(now) - state_.newest_at_ns, kShortestSeam, kLongestSeam);
+    const std::uint64_t seam =
+        std::clamp<std::uint64_t>(nanoseconds(now) - state_.newest_at_ns, kShortestSeam, kLongestSeam);
     ticks = static_cast<std::uint32_t>(seam / 1000 * packet.clock_rate / 1'000'000);
   }
   state_.has_stream = 1;
@@ -48,7 +50,8 @@ std::optional<RtpTimestamp> StreamSplicer::translate_timestamp(Ssrc ssrc, RtpTim
 }
 
 std::uint32_t StreamSplicer::untranslate_sequence(std::uint32_t extended_highest) const {
-  return (extended_highest & 0xffff0000) | static_cast<std::uint16_t>(extended_highest - state_.number_offset);
+  return (extended_highest & 0xffff0000) |
+         static_cast<std::uint16_t>(extended_highest - state_.number_offset);
 }
 
 }  // namespace vas::media

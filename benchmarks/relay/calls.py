@@ -146,5 +146,5 @@ class NgCalls:
 
     def hang_up(self):
         for names in self.calls:
-            self.ask(command="delete", **names)
+            self.ask(command="delete", **names, **{"delete delay": 0})
         self.calls.clear()

@@ -2,9 +2,10 @@
 //
 //   rtp-load INTERFACE SOURCE-MAC DESTINATION-MAC STREAMS-FILE PACKETS-PER-SECOND SECONDS
 //
-// The file has a line a stream: source address and port, destination address and port. Packets leave by a packet
-// socket in batches and come back to a BPF program at the interface's ingress, so that the generator costs little.
-// Prints {"sent", "received", "streams_without_packets", "rate", "p50_us", "p99_us", "p999_us", "max_us"}.
+// The file has a line a stream: source address and port, destination address and port. Packets leave by a
+// packet socket in batches and come back to a BPF program at the interface's ingress, so that the generator
+// costs little. Prints {"sent", "received", "streams_without_packets", "rate", "p50_us", "p99_us", "p999_us",
+// "max_us"}.
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -77,7 +78,8 @@ std::uint16_t folded(std::uint32_t sum) {
 
 std::array<std::uint8_t, 6> parse_mac(const char* text) {
   std::array<unsigned, 6> parts{};
-  if (std::sscanf(text, "%x:%x:%x:%x:%x:%x", &parts[0], &parts[1], &parts[2], &parts[3], &parts[4], &parts[5]) != 6)
+  if (std::sscanf(text, "%x:%x:%x:%x:%x:%x", &parts[0], &parts[1], &parts[2], &parts[3], &parts[4],
+                  &parts[5]) != 6)
     fail(std::string("not a MAC address: ") + text);
   std::array<std::uint8_t, 6> mac{};
   for (std::size_t i = 0; i < 6; ++i) mac[i] = static_cast<std::uint8_t>(parts[i]);
@@ -89,7 +91,8 @@ void put(Stream& stream, std::size_t at, const Value& value) {
   std::memcpy(stream.frame.data() + at, &value, sizeof value);
 }
 
-Stream make_stream(std::istream& line, std::uint32_t index, const char* source_mac, const char* destination_mac) {
+Stream make_stream(std::istream& line, std::uint32_t index, const char* source_mac,
+                   const char* destination_mac) {
   std::string from;
   std::string to;
   std::uint16_t from_port = 0;
@@ -167,7 +170,8 @@ std::uint64_t send_all(int socket, std::vector<Stream>& streams, double rate, do
   timespec wake{};
   while (sent < total) {
     const std::uint64_t now = now_ns();
-    const std::uint64_t due = std::min(total, static_cast<std::uint64_t>(static_cast<double>(now - start) * rate / 1e9));
+    const std::uint64_t due =
+        std::min(total, static_cast<std::uint64_t>(static_cast<double>(now - start) * rate / 1e9));
     // A generator that has fallen behind by more than 50 ms gives up those packets: the rate shows it.
     if (static_cast<double>(now - start) / 1e9 > seconds + 0.05) break;
     while (sent < due) {
@@ -215,7 +219,9 @@ std::vector<std::uint64_t> read_array(const bpf_map* map, std::size_t count) {
 
 int main(int argc, char** argv) {
   if (argc != 7) {
-    std::fprintf(stderr, "usage: rtp-load INTERFACE SOURCE-MAC DESTINATION-MAC STREAMS-FILE PACKETS-PER-SECOND SECONDS\n");
+    std::fprintf(
+        stderr,
+        "usage: rtp-load INTERFACE SOURCE-MAC DESTINATION-MAC STREAMS-FILE PACKETS-PER-SECOND SECONDS\n");
     return 2;
   }
   const unsigned ifindex = if_nametoindex(argv[1]);
@@ -234,7 +240,8 @@ int main(int argc, char** argv) {
   sink_bpf* sink = sink_bpf__open_and_load();
   if (sink == nullptr) fail("cannot load the sink");
   constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
-  const int link = bpf_link_create(bpf_program__fd(sink->progs.sink), static_cast<int>(ifindex), kTcxIngress, nullptr);
+  const int link =
+      bpf_link_create(bpf_program__fd(sink->progs.sink), static_cast<int>(ifindex), kTcxIngress, nullptr);
   if (link < 0) fail("cannot attach the sink");
 
   const int socket = open_packet_socket(ifindex);
@@ -256,7 +263,8 @@ int main(int argc, char** argv) {
     if (latency[i] > 0) longest = i;
   }
   std::printf(
-      "{\"sent\": %llu, \"received\": %llu, \"streams_without_packets\": %zu, \"rate\": %.0f, \"p50_us\": %.1f, "
+      "{\"sent\": %llu, \"received\": %llu, \"streams_without_packets\": %zu, \"rate\": %.0f, \"p50_us\": "
+      "%.1f, "
       "\"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f}\n",
       static_cast<unsigned long long>(sent), static_cast<unsigned long long>(total), silent,
       static_cast<double>(sent) / took, percentile(latency, total, 0.5), percentile(latency, total, 0.99),

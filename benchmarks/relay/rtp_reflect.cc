@@ -1,4 +1,5 @@
-// rtp-reflect INTERFACE FIRST-PORT: sends UDP packets to FIRST-PORT and above back, by tc alone, until it is stopped.
+// rtp-reflect INTERFACE FIRST-PORT: sends UDP packets to FIRST-PORT and above back, by tc alone, until it is
+// stopped.
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <net/if.h>
@@ -20,8 +21,8 @@ int main(int argc, char** argv) {
   program->rodata->first_port = static_cast<std::uint16_t>(std::atoi(argv[2]));
   if (reflect_bpf__load(program) != 0) return 1;
   constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
-  const int link = bpf_link_create(bpf_program__fd(program->progs.reflect), static_cast<int>(if_nametoindex(argv[1])),
-                                   kTcxIngress, nullptr);
+  const int link = bpf_link_create(bpf_program__fd(program->progs.reflect),
+                                   static_cast<int>(if_nametoindex(argv[1])), kTcxIngress, nullptr);
   if (link < 0) {
     std::perror("rtp-reflect");
     return 1;

@@ -67,7 +67,8 @@ class KernelRelayTest : public testing::Test {
     sockaddr_storage address{};
     const socklen_t length = at(to).to_sockaddr(address);
     setsockopt(socket_at(from), IPPROTO_IP, IP_TTL, &ttl, sizeof ttl);
-    ASSERT_EQ(sendto(socket_at(from), packet.data(), packet.size(), 0, reinterpret_cast<sockaddr*>(&address), length),
+    ASSERT_EQ(sendto(socket_at(from), packet.data(), packet.size(), 0, reinterpret_cast<sockaddr*>(&address),
+                     length),
               static_cast<ssize_t>(packet.size()));
   }
   // The next datagram at `port`, empty if none comes.
@@ -105,7 +106,8 @@ TEST_F(KernelRelayTest, RewritesTheHeaderAndLeavesThePayload) {
   EXPECT_EQ(packet->ssrc().value, 0xaaaau);
   EXPECT_TRUE(packet->marker());
   EXPECT_EQ(packet->payload().size(), 160u);
-  EXPECT_TRUE(std::all_of(packet->payload().begin(), packet->payload().end(), [](auto byte) { return byte == 0xd5; }));
+  EXPECT_TRUE(std::all_of(packet->payload().begin(), packet->payload().end(),
+                          [](auto byte) { return byte == 0xd5; }));
   EXPECT_EQ(state(19100).sent_packets, 1u);
 }
 

@@ -1,5 +1,5 @@
-// The packet path takes no lock and no memory: a million packets through a real worker, counted by hooks in this program.
-// Not for sanitizers, which bring hooks of their own.
+// The packet path takes no lock and no memory: a million packets through a real worker, counted by hooks in
+// this program. Not for sanitizers, which bring hooks of their own.
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -21,7 +21,8 @@ std::atomic<std::uint64_t> locks{0};
 thread_local bool is_test_thread = false;  // everything else is a worker
 
 void note(std::atomic<std::uint64_t>& counter) {
-  if (is_counting.load(std::memory_order_relaxed) && !is_test_thread) counter.fetch_add(1, std::memory_order_relaxed);
+  if (is_counting.load(std::memory_order_relaxed) && !is_test_thread)
+    counter.fetch_add(1, std::memory_order_relaxed);
 }
 
 template <typename Function>
@@ -118,8 +119,8 @@ TEST_P(PacketPathTest, AMillionPacketsTakeNoMemoryAndNoLock) {
   const auto send_some = [&](std::uint32_t from, std::uint32_t count) {
     for (std::uint32_t i = from; i < from + count; ++i) {
       media::rewrite_header(packet, {false, {0}, {static_cast<std::uint16_t>(i)}, {i * 160}, {7}});
-      (void)!sendto(sockets[0], packet.data(), packet.size(), MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&target),
-                    length);
+      (void)!sendto(sockets[0], packet.data(), packet.size(), MSG_DONTWAIT,
+                    reinterpret_cast<sockaddr*>(&target), length);
     }
   };
   send_some(0, 1000);  // what is made once is made now
@@ -141,7 +142,8 @@ TEST_P(PacketPathTest, AMillionPacketsTakeNoMemoryAndNoLock) {
 }
 
 INSTANTIATE_TEST_SUITE_P(ByMeans, PacketPathTest,
-                         testing::Values(Means{"Epoll", PacketIoKind::kEpoll}, Means{"Uring", PacketIoKind::kUring}),
+                         testing::Values(Means{"Epoll", PacketIoKind::kEpoll},
+                                         Means{"Uring", PacketIoKind::kUring}),
                          [](const auto& instance) { return instance.param.name; });
 
 }  // namespace

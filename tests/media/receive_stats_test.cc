@@ -6,7 +6,6 @@
 #include <set>
 #include <vector>
 
-
 namespace vas::media {
 namespace {
 

@@ -90,11 +90,13 @@ void add_options(CLI::App& app, Raw& raw) {
   option("media-io", raw.media_io, "How datagrams are read: io_uring, or epoll where that is refused")
       ->check(CLI::IsMember({"auto", "uring", "epoll"}));
   option("media-kernel", raw.media_kernel,
-         "Where the kernel relays plain calls, if it can: at tc ingress (auto; clsact: by its older hook), in drivers "
+         "Where the kernel relays plain calls, if it can: at tc ingress (auto; clsact: by its older hook), "
+         "in drivers "
          "by XDP too (driver), or nowhere (off)")
       ->check(CLI::IsMember({"auto", "clsact", "driver", "off"}));
   option("media-send", raw.media_send,
-         "How user space sends RTP: as frames by packet sockets where privilege allows (auto), or by sockets only")
+         "How user space sends RTP: as frames by packet sockets where privilege allows (auto), or by sockets "
+         "only")
       ->check(CLI::IsMember({"auto", "sockets"}));
   option("media-timeout", raw.media_timeout_s,
          "Seconds without media from either party before a call is hung up")
