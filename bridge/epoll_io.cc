@@ -43,7 +43,8 @@ void EpollIo::remove(SocketId socket) {
 }
 
 bool EpollIo::turn(Duration longest, PacketSink& sink) {
-  if (last_count_ >= kGatherFrom && longest > kGather) rest(kGather);
+  const bool gathers = last_count_ >= kGatherFrom && last_count_ < kGatherAtMost && longest > kGather;
+  if (gathers) rest(kGather);
   const int timeout_ms = static_cast<int>((longest.count() + 999) / 1000);
   const int count = epoll_wait(epoll_, ready_.data(), static_cast<int>(ready_.size()), timeout_ms);
   bool is_woken = false;

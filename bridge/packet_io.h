@@ -35,7 +35,8 @@ class PacketSink {
 class PacketIo {
  public:
   static constexpr Duration kGather = std::chrono::microseconds(250);
-  static constexpr std::size_t kGatherFrom = 4;  // packets in the turn before
+  static constexpr std::size_t kGatherFrom = 4;     // packets in the turn before
+  static constexpr std::size_t kGatherAtMost = 32;  // as many are worth a turn of their own
   static constexpr std::size_t kLargestDatagram = 2048 - 64;
 
   virtual ~PacketIo() = default;

@@ -138,6 +138,12 @@ static __always_inline int move_state(struct relay_entry* entry, const struct pa
 
 enum verdict { kVerdictUp, kVerdictDrop, kVerdictRelay };
 
+/* Where the program runs, and on how much. */
+struct hook {
+  int is_driver;
+  __u32 frame_bytes;
+};
+
 /* What relaying leaves for the hook to do: checksum differences to settle, a packet to send. */
 struct outcome {
   struct relay_entry* entry;
@@ -215,7 +221,8 @@ static __always_inline void set_macs(struct ethhdr* ethernet, const struct relay
   __builtin_memcpy(ethernet->h_source, &entry->source_mac, ETH_ALEN);
 }
 
-static __always_inline enum verdict relay_ipv4(void* data, void* end, int is_driver, struct outcome* outcome) {
+static __always_inline enum verdict relay_ipv4(void* data, void* end, const struct hook* hook,
+                                               struct outcome* outcome) {
   struct ethhdr* ethernet = data;
   struct iphdr* ip = data + sizeof *ethernet;
   struct parsed packet = {.udp = (void*)(ip + 1), .rtp = (void*)(ip + 1) + sizeof(struct udphdr), .end = end};
@@ -227,9 +234,10 @@ static __always_inline enum verdict relay_ipv4(void* data, void* end, int is_dri
   if (ip->version != 4 || ip->ihl != 5 || ip->protocol != IPPROTO_UDP) return kVerdictUp;
   entry = entry_of(packet.udp->dest);
   if (!entry || entry->family != 4 || ip->daddr != entry->near_local.words[0]) return kVerdictUp;
-  if (is_driver && !leaves_by_driver(entry)) return kVerdictUp;
+  if (hook->is_driver && !leaves_by_driver(entry)) return kVerdictUp;
   if (ip->frag_off & bpf_htons(kFragment) || folded16(sum_of_header(ip)) != 0xffff) return kVerdictUp;
   if (bpf_ntohs(ip->tot_len) != sizeof *ip + bpf_ntohs(packet.udp->len)) return kVerdictUp;
+  if (hook->frame_bytes < sizeof *ethernet + bpf_ntohs(ip->tot_len)) return kVerdictUp;
 
   verdict = judge(entry, &packet, ip->saddr == entry->near.words[0], ip->ttl, &next);
   if (verdict != kVerdictRelay) return verdict;
@@ -265,7 +273,8 @@ static __always_inline __u64 replace_ipv6(__u64 sum, struct in6_addr* address, c
   return sum;
 }
 
-static __always_inline enum verdict relay_ipv6(void* data, void* end, int is_driver, struct outcome* outcome) {
+static __always_inline enum verdict relay_ipv6(void* data, void* end, const struct hook* hook,
+                                               struct outcome* outcome) {
   struct ethhdr* ethernet = data;
   struct ipv6hdr* ip = data + sizeof *ethernet;
   struct parsed packet = {.udp = (void*)(ip + 1), .rtp = (void*)(ip + 1) + sizeof(struct udphdr), .end = end};
@@ -277,8 +286,9 @@ static __always_inline enum verdict relay_ipv6(void* data, void* end, int is_dri
   if (ip->version != 6 || ip->nexthdr != IPPROTO_UDP) return kVerdictUp;
   entry = entry_of(packet.udp->dest);
   if (!entry || entry->family != 6 || !is_same_ipv6(&ip->daddr, &entry->near_local)) return kVerdictUp;
-  if (is_driver && !leaves_by_driver(entry)) return kVerdictUp;
+  if (hook->is_driver && !leaves_by_driver(entry)) return kVerdictUp;
   if (ip->payload_len != packet.udp->len) return kVerdictUp;
+  if (hook->frame_bytes < sizeof *ethernet + sizeof *ip + bpf_ntohs(ip->payload_len)) return kVerdictUp;
 
   verdict = judge(entry, &packet, is_same_ipv6(&ip->saddr, &entry->near), ip->hop_limit, &next);
   if (verdict != kVerdictRelay) return verdict;
@@ -317,11 +327,12 @@ SEC("tc")
 int relay(struct __sk_buff* skb) {
   void* data = (void*)(long)skb->data;
   void* end = (void*)(long)skb->data_end;
+  const struct hook hook = {.is_driver = 0, .frame_bytes = skb->len};
   struct outcome outcome;
   enum verdict verdict = kVerdictUp;
   if (skb->vlan_present || skb->gso_segs > 1) return kGoUp;
-  if (skb->protocol == bpf_htons(ETH_P_IP)) verdict = relay_ipv4(data, end, 0, &outcome);
-  if (skb->protocol == bpf_htons(ETH_P_IPV6)) verdict = relay_ipv6(data, end, 0, &outcome);
+  if (skb->protocol == bpf_htons(ETH_P_IP)) verdict = relay_ipv4(data, end, &hook, &outcome);
+  if (skb->protocol == bpf_htons(ETH_P_IPV6)) verdict = relay_ipv6(data, end, &hook, &outcome);
   if (verdict == kVerdictDrop) return TC_ACT_SHOT;
   return verdict == kVerdictRelay ? finish(skb, &outcome) : kGoUp;
 }
@@ -341,11 +352,12 @@ int relay_in_driver(struct xdp_md* context) {
   void* data = (void*)(long)context->data;
   void* end = (void*)(long)context->data_end;
   struct ethhdr* ethernet = data;
+  const struct hook hook = {.is_driver = 1, .frame_bytes = (__u32)(end - data)};
   struct outcome outcome;
   enum verdict verdict = kVerdictUp;
   if ((void*)(ethernet + 1) > end) return XDP_PASS;
-  if (ethernet->h_proto == bpf_htons(ETH_P_IP)) verdict = relay_ipv4(data, end, 1, &outcome);
-  if (ethernet->h_proto == bpf_htons(ETH_P_IPV6)) verdict = relay_ipv6(data, end, 1, &outcome);
+  if (ethernet->h_proto == bpf_htons(ETH_P_IP)) verdict = relay_ipv4(data, end, &hook, &outcome);
+  if (ethernet->h_proto == bpf_htons(ETH_P_IPV6)) verdict = relay_ipv6(data, end, &hook, &outcome);
   if (verdict == kVerdictDrop) return XDP_DROP;
   if (verdict != kVerdictRelay) return XDP_PASS;
   settle_checksum(&outcome);

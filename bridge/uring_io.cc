@@ -14,7 +14,6 @@ namespace vas::bridge {
 namespace {
 
 constexpr int kBufferGroup = 0;
-constexpr unsigned kGatherAtMost = 32;  // packets that end the gathering at once
 
 // What a completion is of: in its upper byte; then the slot's turn, then the socket.
 enum class Kind : std::uint64_t { kReceive = 1, kSend, kWake, kCancel };
@@ -172,7 +171,8 @@ bool UringIo::turn(Duration longest, PacketSink& sink) {
     if (slots_[socket].is_open) arm(socket);
   }
   unarmed_.clear();
-  io_uring_submit_and_wait_timeout(&ring_, &first, gathers ? kGatherAtMost : 1, &timeout, nullptr);
+  io_uring_submit_and_wait_timeout(&ring_, &first, gathers ? static_cast<unsigned>(kGatherAtMost) : 1U,
+                                   &timeout, nullptr);
   on_submitted();
 
   bool is_woken = false;

@@ -92,4 +92,5 @@ class Lab:
         if len(threads) != 1:
             raise RuntimeError(f"{interface} has {len(threads)} receive threads and not one: threaded NAPI is needed here")
         os.sched_setaffinity(threads[0], {cpu})
+        os.sched_setscheduler(threads[0], os.SCHED_FIFO, os.sched_param(1))  # before any program, as a softirq is
         return threads[0]

@@ -24,7 +24,7 @@ class Relay:
         self.place, self.process = place, None
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="vas-bench-"))
         self.log = open(self.folder / "log", "wb")
-        self.legs = []
+        self.legs, self.next_number = [], 0
 
     def make_calls(self, count):
         before = self.resident_kb()
@@ -48,8 +48,9 @@ class Relay:
         """What one run of the generator measured, with `cpu_us` a packet and `kernel_share`."""
         kernel_before, cpu_before = self.kernel_packets(), self.cpu_ns()
         done = lab.run("taskset", "-c", lab.LOAD_CPU, *lab.inside(
-            lab.LOAD, ROOT / "build/release/bin/rtp-load", lab.LOAD_IF, self.lab.load_mac, self.lab.relay_mac, self.streams, rate, seconds))
+            lab.LOAD, ROOT / "build/release/bin/rtp-load", lab.LOAD_IF, self.lab.load_mac, self.lab.relay_mac, self.streams, self.next_number, rate, seconds))
         figures = json.loads(done.stdout)
+        self.next_number += figures["sent"] // (2 * len(self.legs)) + 1
         # By what was relayed: a relay that drowns would look cheap by what it was sent.
         figures["cpu_us"] = (self.cpu_ns() - cpu_before) / 1000 / max(1, figures["received"])
         time.sleep(0.3)  # the server's figures of the kernel are a quarter of a second old

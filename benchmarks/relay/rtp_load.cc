@@ -1,11 +1,11 @@
 // Sends valid RTP of many streams at a steady rate and measures what comes back.
 //
-//   rtp-load INTERFACE SOURCE-MAC DESTINATION-MAC STREAMS-FILE PACKETS-PER-SECOND SECONDS
+//   rtp-load INTERFACE SOURCE-MAC DESTINATION-MAC STREAMS-FILE FIRST-NUMBER PACKETS-PER-SECOND SECONDS
 //
-// The file has a line a stream: source address and port, destination address and port. Packets leave by a
-// packet socket in batches and come back to a BPF program at the interface's ingress, so that the generator
-// costs little. Prints {"sent", "received", "streams_without_packets", "rate", "p50_us", "p99_us", "p999_us",
-// "max_us"}.
+// The file has a line a stream: source address and port, destination address and port. Each stream begins at
+// FIRST-NUMBER, so that one run goes on where the last ended. Packets leave by a packet socket in batches and
+// come back to a BPF program at the interface's ingress, so that the generator costs little. Prints {"sent",
+// "received", "streams_without_packets", "rate", "p50_us", "p99_us", "p999_us", "max_us"}.
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -91,8 +91,10 @@ void put(Stream& stream, std::size_t at, const Value& value) {
   std::memcpy(stream.frame.data() + at, &value, sizeof value);
 }
 
-Stream make_stream(std::istream& line, std::uint32_t index, const char* source_mac,
-                   const char* destination_mac) {
+Stream make_stream(std::istream& line, std::uint32_t index, char** arguments) {
+  const char* const source_mac = arguments[2];
+  const char* const destination_mac = arguments[3];
+  const auto first_number = static_cast<std::uint32_t>(std::strtoul(arguments[5], nullptr, 10));
   std::string from;
   std::string to;
   std::uint16_t from_port = 0;
@@ -123,7 +125,8 @@ Stream make_stream(std::istream& line, std::uint32_t index, const char* source_m
   std::memset(stream.frame.data() + kRtpAt + kRtpBytes, 0xd5, kPayloadBytes);
   const stamp mark{kStampMagic, index, 0, 0};
   put(stream, kRtpAt + kRtpBytes, mark);
-  stream.number = static_cast<std::uint16_t>(index * 7919);
+  stream.number = static_cast<std::uint16_t>(index * 7919 + first_number);
+  stream.timestamp = first_number * static_cast<std::uint32_t>(kPayloadBytes);
   // The sum with everything that changes still 0; the pseudo header's addresses, protocol and length besides.
   stream.fixed_sum = sum16(stream.frame.data() + kUdpAt, kUdpBytes, 0);
   stream.fixed_sum = sum16(reinterpret_cast<std::uint8_t*>(&ip.saddr), 8, stream.fixed_sum);
@@ -218,10 +221,10 @@ std::vector<std::uint64_t> read_array(const bpf_map* map, std::size_t count) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 7) {
-    std::fprintf(
-        stderr,
-        "usage: rtp-load INTERFACE SOURCE-MAC DESTINATION-MAC STREAMS-FILE PACKETS-PER-SECOND SECONDS\n");
+  if (argc != 8) {
+    std::fprintf(stderr,
+                 "usage: rtp-load INTERFACE SOURCE-MAC DESTINATION-MAC STREAMS-FILE FIRST-NUMBER "
+                 "PACKETS-PER-SECOND SECONDS\n");
     return 2;
   }
   const unsigned ifindex = if_nametoindex(argv[1]);
@@ -230,11 +233,11 @@ int main(int argc, char** argv) {
   std::vector<Stream> streams;
   for (std::string line; std::getline(file, line);) {
     std::istringstream words(line);
-    streams.push_back(make_stream(words, static_cast<std::uint32_t>(streams.size()), argv[2], argv[3]));
+    streams.push_back(make_stream(words, static_cast<std::uint32_t>(streams.size()), argv));
   }
   if (streams.empty() || streams.size() > kMaxStreams) fail("no streams, or too many of them");
-  const double rate = std::atof(argv[5]);
-  const double seconds = std::atof(argv[6]);
+  const double rate = std::atof(argv[6]);
+  const double seconds = std::atof(argv[7]);
 
   libbpf_set_print(nullptr);
   sink_bpf* sink = sink_bpf__open_and_load();

@@ -86,6 +86,36 @@ TEST_P(MediaPlaneTest, RelaysBetweenRealSocketsAndReturnsItsFigures) {
   for (const int each : sockets) close(each);
 }
 
+// Overload is loss that is counted, not delay: what is sent is either received or stands in the overrun.
+TEST_P(MediaPlaneTest, WhatTheWorkerIsTooSlowForIsCounted) {
+  const int sender = socket(AF_INET, SOCK_DGRAM, 0);
+  sockaddr_storage address{};
+  socklen_t length = Endpoint::parse("127.0.0.1:0")->to_sockaddr(address);
+  ASSERT_EQ(bind(sender, reinterpret_cast<sockaddr*>(&address), length), 0);
+  getsockname(sender, reinterpret_cast<sockaddr*>(&address), &length);
+  const BridgeId bridge = plane_.open_bridge();
+  const auto a = plane_.open_leg(bridge, LegSide::kA, AddressFamily::kIpv4);
+  ASSERT_TRUE(a);
+  ASSERT_TRUE(
+      plane_.configure_leg(bridge, LegSide::kA, to(to_string(*Endpoint::from_sockaddr(address)).c_str())));
+  sockaddr_storage target{};
+  const socklen_t target_length = a->to_sockaddr(target);
+  ASSERT_EQ(connect(sender, reinterpret_cast<sockaddr*>(&target), target_length), 0);
+
+  constexpr std::uint64_t kBurst = 20'000;
+  auto packet = media::build_rtp({});
+  for (std::uint32_t i = 0; i < kBurst; ++i) {
+    media::rewrite_header(packet, {false, {0}, {static_cast<std::uint16_t>(i)}, {i * 160}, {7}});
+    ASSERT_EQ(send(sender, packet.data(), packet.size(), 0), static_cast<ssize_t>(packet.size()));
+  }
+  usleep(200'000);
+  plane_.close(bridge);
+  const LegStats stats = wait_for_close().legs[0];
+  EXPECT_EQ(stats.received.packets + stats.overrun, kBurst);
+  EXPECT_EQ(plane_.figures().overrun, stats.overrun);
+  close(sender);
+}
+
 TEST_P(MediaPlaneTest, SaysWhenNoPortIsFreeAndLendsThemAgain) {
   std::vector<BridgeId> bridges;
   for (int i = 0; i < 10; ++i) {
