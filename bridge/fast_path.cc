@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "bridge/relay_address.h"
+
 namespace vas::bridge {
 namespace {
 

@@ -1,6 +1,5 @@
 #include "bridge/kernel_relay.h"
 
-#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/if_link.h>
@@ -40,14 +39,6 @@ Error refused(const char* what, int error) {
 }
 
 }  // namespace
-
-relay_address to_relay(const IpAddress& address) {
-  relay_address out{};
-  std::memcpy(out.words, address.bytes.data(), sizeof out.words);
-  return out;
-}
-
-std::uint16_t to_relay(std::uint16_t port) { return htons(port); }
 
 // One interface's; detaches when it goes.
 class KernelRelay::Attachment {

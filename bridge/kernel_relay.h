@@ -8,17 +8,12 @@
 
 #include "bridge/clsact_filter.h"
 #include "bridge/relay_entry.h"
-#include "vas/base/endpoint.h"
 #include "vas/base/result.h"
 #include "vas/base/time.h"
 
 struct relay_bpf;
 
 namespace vas::bridge {
-
-// An address and a port as an entry has them.
-relay_address to_relay(const IpAddress& address);
-std::uint16_t to_relay(std::uint16_t port);
 
 // The entries are shared memory with the kernel (relay_entry.h says who may write what).
 //

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "bridge/kernel_relay.h"
 #include "bridge/leg.h"
+#include "bridge/relay_address.h"
 
 namespace vas::bridge {
 namespace {

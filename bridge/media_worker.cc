@@ -49,8 +49,10 @@ void MediaWorker::run() {
     const Duration left = std::clamp(next_tick_ - monotonic_now(), Duration::zero(), kTick);
     if (io_->turn(left, *this))
       inbox_.drain([this](WorkerCommand&& command) { handle(std::move(command)); }, 256);
-    if (monotonic_now() >= next_tick_) tick();
     if (frames_) frames_->flush();
+    if (monotonic_now() < next_tick_) continue;
+    io_->flush();  // a direction that goes into the kernel now overtakes nothing
+    tick();
   }
   for (auto& [id, entry] : bridges_) leave_fast_path(*entry);
   io_.reset();  // on the thread that made it

@@ -53,6 +53,9 @@ class PacketIo {
   // `bytes` are borrowed until the current on_datagram() returns, or copied outside of one. A datagram that
   // the kernel does not take is lost, like any other.
   virtual void send(SocketId socket, const Endpoint& to, Bytes bytes) = 0;
+
+  // What was given to send() is on its way when it returns.
+  virtual void flush() = 0;
 };
 
 enum class PacketIoKind { kAuto, kUring, kEpoll };

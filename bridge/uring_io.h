@@ -27,6 +27,7 @@ class UringIo final : public PacketIo {
   void remove(SocketId socket) override;
   bool turn(Duration longest, PacketSink& sink) override;
   void send(SocketId socket, const Endpoint& to, Bytes bytes) override;
+  void flush() override { submit(); }
 
  private:
   static constexpr unsigned kEntries = 1024;

@@ -11,7 +11,7 @@ gateway="signaling/gateway/flow.cc signaling/gateway/framer.cc signaling/gateway
 declare -A sources=(
   [sip]="$gateway $base"
   [sdp]="signaling/sdp.cc signaling/offer_answer.cc media/codec.cc $base"
-  [media]="bridge/bridge.cc bridge/latch.cc bridge/leg.cc $media $base"
+  [media]="bridge/bridge.cc bridge/latch.cc bridge/leg.cc bridge/leg_handover.cc $media $base"
   [api]="$(ls vas/api/*.cc | grep -v http_server.cc) vas/directory/directory.cc vas/directory/directory_json.cc vas/sessions/session.cc
     vas/sessions/session_registry.cc vas/calls/call_instructions.cc vas/calls/routing_plan.cc signaling/gateway/flow.cc vas/records/cdr.cc $media $base"
   [journal]="vas/records/cdr.cc vas/records/cdr_json.cc vas/records/cdr_journal.cc $media $base"

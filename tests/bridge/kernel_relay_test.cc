@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <map>
 
+#include "bridge/relay_address.h"
 #include "tests/support/rtp_builder.h"
 
 namespace vas::bridge {
