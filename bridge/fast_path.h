@@ -17,6 +17,7 @@ struct FastDirection {
   Endpoint far;  // where the kernel sends to, or whom `onward` is for
   Route onward;
   std::uint64_t counted_packets = 0;
+  int waits = 0;      // for its socket to be read empty
   Time not_before{};  // it came back for a reason: no sooner again
   Duration pause{};
 };
@@ -30,6 +31,8 @@ class FastPath {
  public:
   static constexpr Duration kShortestPause = std::chrono::milliseconds(500);
   static constexpr Duration kLongestPause = std::chrono::seconds(8);
+  static constexpr int kLongestWait =
+      4;  // ticks: under overload no socket is ever empty, and the kernel is the help
   static constexpr Duration kAskAgain = std::chrono::seconds(20);  // for a route: well within kForgetAfter
   static constexpr std::size_t kMaxRoutes = 16384;
 

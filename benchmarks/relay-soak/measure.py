@@ -12,7 +12,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent / "relay")]
 import lab  # noqa: E402
-from relays import Vas  # noqa: E402
+from relays import SETTLE, Vas  # noqa: E402
 from report import Report, flags  # noqa: E402
 
 PACKETS_PER_SECOND = 50  # of a leg
@@ -36,6 +36,7 @@ def soak(report, means, calls, slices, seconds):
         try:
             before = descriptors(relay)
             relay.make_calls(calls)
+            relay.load(*SETTLE)
             rate, memory, outside = 2 * calls * PACKETS_PER_SECOND, [], 0
             for index in range(slices):
                 figures = relay.load(rate, seconds)
