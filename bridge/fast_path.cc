@@ -129,6 +129,17 @@ bool FastPath::take_back(Bridge& bridge, LegSide near, FastDirection& direction)
   return true;
 }
 
+bool FastPath::is_straggler(const FastDirection& direction, Bytes datagram) const {
+  const auto packet = media::RtpPacket::parse(datagram);
+  if (!packet) return false;
+  relay_entry entry;
+  kernel_.relay->read(direction.local.port, entry);
+  const std::uint16_t number = packet->sequence_number().value;
+  const bool is_relayed_there = entry.format_of[packet->payload_type().value] < kRelayFormats;
+  return is_relayed_there && rtp_continues_stretch(&entry.receive, packet->ssrc().value, number) != 0 &&
+         rtp_unwrap(&entry.receive, number) < entry.receive.highest;
+}
+
 void FastPath::on_unusual(Bridge& bridge, LegSide near, FastDirection& direction, Time now) {
   if (!take_back(bridge, near, direction)) return;
   direction.pause = std::clamp(2 * direction.pause, kShortestPause, kLongestPause);

@@ -49,10 +49,20 @@ class FastPath {
   // True if it was in the kernel.
   bool take_back(Bridge& bridge, LegSide near, FastDirection& direction);
 
-  // The same, because of a packet that the kernel did not know what to do with.
+  // True for a packet that waited in the socket while the direction went into the kernel, which has passed it
+  // by: it is too late to be relayed, and no reason to come back. There are none but under overload
+  // (kLongestWait).
+  bool is_straggler(const FastDirection& direction, Bytes datagram) const;
+
+  // Takes the direction back because of a packet that the kernel did not know what to do with.
   void on_unusual(Bridge& bridge, LegSide near, FastDirection& direction, Time now);
 
   void on_route(const IpAddress& to, const Route& route);
+
+  // As often as there are ticks: the life sign without which the kernel relays no more.
+  void keep_alive(Time now) const {
+    if (kernel_.relay != nullptr) kernel_.relay->keep_alive(now);
+  }
 
   std::uint64_t in_kernel() const { return in_kernel_; }  // directions
   std::uint64_t packets() const {

@@ -66,6 +66,7 @@ void MediaWorker::on_datagram(SocketId id, const Endpoint& source, MutableBytes 
   FastDirection& direction = entry.directions[index_of(socket.side)];
   if (direction.is_in_kernel && socket.component == Component::kRtp &&
       media::packet_kind(datagram) == media::PacketKind::kRtp && source == entry.bridge.party(socket.side)) {
+    if (fast_path_.is_straggler(direction, datagram)) return count_overrun(entry, socket.side, 1);
     fast_path_.on_unusual(entry.bridge, socket.side, direction, now);
   }
   entry.bridge.on_datagram(socket.side, socket.component, source, datagram, now, outbox_);
@@ -108,6 +109,7 @@ void MediaWorker::tick() {
   next_tick_ = now + kTick / kSlices;
   for (Entry* entry : slices_[next_slice_]) tick(*entry, now, wall);
   next_slice_ = (next_slice_ + 1) % kSlices;
+  fast_path_.keep_alive(now);
   counters_.fast_legs.store(fast_path_.in_kernel(), std::memory_order_relaxed);
   counters_.kernel_packets.store(fast_path_.packets(), std::memory_order_relaxed);
 }
@@ -129,10 +131,13 @@ void MediaWorker::note_overrun(Entry& entry) {
     const SocketId rtp = entry.sockets[index_of(side)][0];
     const std::uint32_t all = dropped_by_kernel(sockets_[rtp].descriptor);
     const std::uint32_t fresh = all - std::exchange(entry.seen_overrun[index_of(side)], all);
-    if (fresh == 0) continue;
-    entry.bridge.count_overrun(side, fresh);
-    counters_.overrun.fetch_add(fresh, std::memory_order_relaxed);
+    if (fresh != 0) count_overrun(entry, side, fresh);
   }
+}
+
+void MediaWorker::count_overrun(Entry& entry, LegSide side, std::uint32_t datagrams) {
+  entry.bridge.count_overrun(side, datagrams);
+  counters_.overrun.fetch_add(datagrams, std::memory_order_relaxed);
 }
 
 // Control must not miss the end of a bridge: its ports and its record depend on it. The inbox has room for

@@ -114,6 +114,7 @@ class MediaWorker final : private PacketSink, private RouteListener {
   void send(const Entry& entry);
   bool send_frame(const Entry& entry, const Outgoing& datagram);
   void note_overrun(Entry& entry);
+  void count_overrun(Entry& entry, LegSide side, std::uint32_t datagrams);
   void publish(MediaEvent event);
 
   // The fast path.

@@ -244,7 +244,6 @@ bool RouteKeeper::drain_events() {
 
 void RouteKeeper::refresh() {
   const Time now = monotonic_now();
-  if (relay_ != nullptr) relay_->keep_alive(now);
   for (auto each = destinations_.begin(); each != destinations_.end();) {
     Destination& destination = each->second;
     if (now - destination.asked_at > kForgetAfter) {

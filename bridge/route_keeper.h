@@ -52,7 +52,7 @@ class RouteKeeper {
   static constexpr Duration kRefresh = std::chrono::seconds(1);
   static constexpr Duration kForgetAfter = std::chrono::seconds(60);
 
-  // `relay`: what to attach, and to keep alive; it outlives the keeper. None: routes only.
+  // `relay`: what to attach; it outlives the keeper. None: routes only.
   static Result<std::unique_ptr<RouteKeeper>> open(KernelRelay* relay);
   ~RouteKeeper();
 
