@@ -34,6 +34,9 @@ def soak(report, means, calls, slices, seconds):
         lab.enter(lab.LOAD)
         relay = Vas(here, 0, means)
         try:
+            relay.make_calls(1)  # so that what is opened once is open: connections of the API, files
+            relay.calls.hang_up()
+            wait_until(lambda: relay.metric("vas_calls") == 0, 60)
             before = descriptors(relay)
             relay.make_calls(calls)
             relay.load(*SETTLE)
