@@ -43,21 +43,20 @@ void FastPath::on_route(const IpAddress& to, const Route& route) {
 bool FastPath::choose_way(const Bridge& bridge, LegSide near, const std::array<FastDirection, 2>& directions,
                           Time now, relay_entry& entry) {
   const Route* back = route_to(bridge.party(near).address, now);
-  const Route* onward = route_to(bridge.party(other(near)).address, now);
-  if (back == nullptr || onward == nullptr) return false;
-  if (back->kind == Route::Kind::kNone || onward->kind == Route::Kind::kNone) return false;
-  if (onward->kind == Route::Kind::kLocal && back->kind != Route::Kind::kLocal) return false;
+  const Route& onward = directions[index_of(near)].onward;
+  if (back == nullptr || back->kind == Route::Kind::kNone || onward.kind == Route::Kind::kNone) return false;
+  if (onward.kind == Route::Kind::kLocal && back->kind != Route::Kind::kLocal) return false;
 
   // A socket that is bound to every address uses the one that the route names.
   const Endpoint& near_local = directions[index_of(near)].local;
   const Endpoint& far_local = directions[index_of(other(near))].local;
   entry.near_local = to_relay(near_local.address.is_unspecified() ? back->source : near_local.address);
-  entry.far_local = to_relay(far_local.address.is_unspecified() ? onward->source : far_local.address);
+  entry.far_local = to_relay(far_local.address.is_unspecified() ? onward.source : far_local.address);
   entry.far_local_port = to_relay(far_local.port);
-  entry.egress_ifindex = onward->ifindex;
-  entry.destination_mac = onward->destination_mac;
-  entry.source_mac = onward->source_mac;
-  entry.leaves_by_driver = onward->is_in_driver ? 1 : 0;
+  entry.egress_ifindex = onward.ifindex;
+  entry.destination_mac = onward.destination_mac;
+  entry.source_mac = onward.source_mac;
+  entry.leaves_by_driver = onward.is_in_driver ? 1 : 0;
   return true;
 }
 
@@ -94,7 +93,7 @@ void FastPath::tick(Bridge& bridge, LegSide near, std::array<FastDirection, 2>& 
   if (now - direction.not_before > 2 * kLongestPause) direction.pause = {};
 }
 
-// For those whose packets user space sends.
+// For frames of user space, and for the direction to go into the kernel by.
 void FastPath::learn_route(const Bridge& bridge, LegSide near, FastDirection& direction, Time now) {
   direction.far = bridge.party(other(near));
   const Route* onward = direction.far.is_set() ? route_to(direction.far.address, now) : nullptr;

@@ -31,8 +31,9 @@ class FastPath {
  public:
   static constexpr Duration kShortestPause = std::chrono::milliseconds(500);
   static constexpr Duration kLongestPause = std::chrono::seconds(8);
-  static constexpr int kLongestWait =
-      4;  // ticks: under overload no socket is ever empty, and the kernel is the help
+  // Ticks until an empty socket is waited for no longer: under overload none ever is, and the kernel is the
+  // help.
+  static constexpr int kLongestWait = 4;
   static constexpr Duration kAskAgain = std::chrono::seconds(20);  // for a route: well within kForgetAfter
   static constexpr std::size_t kMaxRoutes = 16384;
 
@@ -65,9 +66,8 @@ class FastPath {
   }
 
   std::uint64_t in_kernel() const { return in_kernel_; }  // directions
-  std::uint64_t packets() const {
-    return packets_;
-  }  // relayed by the kernel, as of each direction's last tick
+  // Relayed by the kernel, as of each direction's last tick.
+  std::uint64_t packets() const { return packets_; }
 
  private:
   struct KnownRoute {

@@ -12,10 +12,11 @@
 #include <cerrno>
 #include <cstring>
 
+#include "bridge/leg_config.h"
+
 namespace vas::bridge {
 namespace {
 
-constexpr std::uint8_t kTosExpeditedForwarding = 0xb8;  // DSCP EF, RFC 3246
 constexpr std::uint8_t kTtl = 64;
 constexpr std::size_t kHeaders = sizeof(ether_header) + sizeof(ip6_hdr) + sizeof(udphdr);
 

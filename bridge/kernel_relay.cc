@@ -13,14 +13,12 @@
 #include <cstring>
 #include <thread>
 
+#include "bridge/tcx.h"
 #include "relay.skel.h"
 #include "vas/base/clock.h"
 
 namespace vas::bridge {
 namespace {
-
-// Debian 12's headers are of Linux 6.1 and do not know it: the ingress hook that links attach to.
-constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
 
 int keep_quiet(libbpf_print_level, const char*, va_list) { return 0; }
 
@@ -115,9 +113,9 @@ bool KernelRelay::attach(std::uint32_t ifindex) {
 bool KernelRelay::attach_to_ingress(std::uint32_t ifindex, int& link) {
   const int program = bpf_program__fd(program_->progs.relay);
   if (!config_.uses_clsact && !guardian_) {
-    link = bpf_link_create(program, static_cast<int>(ifindex), kTcxIngress, nullptr);
+    link = link_to_ingress(ifindex, program);
     if (link >= 0) return true;
-    if (errno != EINVAL) return false;  // EINVAL: a kernel that does not know this hook
+    if (errno != EINVAL) return false;
   }
   if (!guardian_) {
     auto guardian = ClsactGuardian::start();

@@ -14,6 +14,8 @@
 
 namespace vas::bridge {
 
+inline constexpr int kTosExpeditedForwarding = 0xb8;  // of all media that is sent: DSCP EF, RFC 3246
+
 struct BridgeId {
   std::uint64_t value = 0;
   friend auto operator<=>(BridgeId, BridgeId) = default;

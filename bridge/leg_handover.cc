@@ -6,11 +6,6 @@
 #include "bridge/relay_address.h"
 
 namespace vas::bridge {
-namespace {
-
-constexpr std::uint8_t kTosExpeditedForwarding = 0xb8;  // DSCP EF, RFC 3246
-
-}  // namespace
 
 bool Leg::describe_near(Time now, relay_entry& entry) const {
   if (!is_configured_ || !config_.sends || !latch_.is_closed(now) || !receive_stats_.is_in_stretch())

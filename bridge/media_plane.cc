@@ -15,8 +15,6 @@
 namespace vas::bridge {
 namespace {
 
-constexpr int kExpeditedForwarding = 0xb8;  // DSCP EF, RFC 3246
-
 StreamSeed random_seed() {
   const std::uint64_t bits = random_u64();
   // The timestamp's upper half stays clear of a wrap for the first minutes: some phones mind.
@@ -31,9 +29,10 @@ int bind_udp(const Endpoint& local) {
   const int receive_bytes = MediaWorker::kReceiveBufferBytes;
   setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
   if (local.address.family == AddressFamily::kIpv4) {
-    setsockopt(descriptor, IPPROTO_IP, IP_TOS, &kExpeditedForwarding, sizeof kExpeditedForwarding);
+    setsockopt(descriptor, IPPROTO_IP, IP_TOS, &kTosExpeditedForwarding, sizeof kTosExpeditedForwarding);
   } else {
-    setsockopt(descriptor, IPPROTO_IPV6, IPV6_TCLASS, &kExpeditedForwarding, sizeof kExpeditedForwarding);
+    setsockopt(descriptor, IPPROTO_IPV6, IPV6_TCLASS, &kTosExpeditedForwarding,
+               sizeof kTosExpeditedForwarding);
   }
   if (bind(descriptor, reinterpret_cast<sockaddr*>(&address), length) == 0) return descriptor;
   const int reason = errno;

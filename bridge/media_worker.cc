@@ -224,7 +224,7 @@ SocketId MediaWorker::watch(const Socket& socket) {
   const SocketId id = free_sockets_.back();
   free_sockets_.pop_back();
   sockets_[id] = socket;
-  // A socket that cannot be watched stays deaf: its call ends by the media timeout, and its record says why.
+  // A socket that cannot be watched (no memory) stays deaf: its call ends by the media timeout.
   (void)io_->add(id, socket.descriptor);
   return id;
 }

@@ -1,5 +1,5 @@
 // Packet I/O by io_uring: multishot receives into a ring of buffers, sends out of the same buffers in
-// batches. (Linux 6.0 or later)
+// batches. (Linux 6.1 or later)
 #pragma once
 
 #include <liburing.h>

@@ -2,8 +2,8 @@
  *
  * C, not C++: the kernel's fast path (bridge/relay.bpf.c) and user space compile the very same functions, so
  * the two count alike and a call's state moves between them as plain bytes. Integers only, bounded loops
- * only, no calls out. receive_stats.h and stream_splicer.h are its faces in C++; nothing else in user space
- * includes this file.
+ * only, no calls out. receive_stats.h and stream_splicer.h are its faces in C++; beside them only the
+ * fast path (bridge/relay_entry.h, fast_path.cc) knows this file.
  *
  * Units: time in nanoseconds of the monotonic clock; a tick's length in 1/1024 ns (tick_length_q10).
  */

@@ -106,7 +106,7 @@ def main():
         sys.exit("relay: one core for the load and one for the relay are needed")
     report = Report()
     if options.quick:
-        measure(report, 1000, (100_000,), 5, 1, finds_highest=False)
+        measure(report, 1000, (100_000,), 3, 1, finds_highest=False)
     else:
         for legs in (100, 1000, 4000):
             measure(report, legs, (20_000, 50_000, 100_000, 200_000), 5, 1, finds_highest=True)

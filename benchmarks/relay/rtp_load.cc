@@ -30,6 +30,7 @@
 #include <vector>
 
 #include "benchmarks/relay/stamp.h"
+#include "bridge/tcx.h"
 #include "sink.skel.h"
 
 namespace {
@@ -242,9 +243,7 @@ int main(int argc, char** argv) {
   libbpf_set_print(nullptr);
   sink_bpf* sink = sink_bpf__open_and_load();
   if (sink == nullptr) fail("cannot load the sink");
-  constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
-  const int link =
-      bpf_link_create(bpf_program__fd(sink->progs.sink), static_cast<int>(ifindex), kTcxIngress, nullptr);
+  const int link = vas::bridge::link_to_ingress(ifindex, bpf_program__fd(sink->progs.sink));
   if (link < 0) fail("cannot attach the sink");
 
   const int socket = open_packet_socket(ifindex);

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "bridge/tcx.h"
 #include "reflect.skel.h"
 
 int main(int argc, char** argv) {
@@ -20,9 +21,8 @@ int main(int argc, char** argv) {
   if (program == nullptr) return 1;
   program->rodata->first_port = static_cast<std::uint16_t>(std::atoi(argv[2]));
   if (reflect_bpf__load(program) != 0) return 1;
-  constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
-  const int link = bpf_link_create(bpf_program__fd(program->progs.reflect),
-                                   static_cast<int>(if_nametoindex(argv[1])), kTcxIngress, nullptr);
+  const int link =
+      vas::bridge::link_to_ingress(if_nametoindex(argv[1]), bpf_program__fd(program->progs.reflect));
   if (link < 0) {
     std::perror("rtp-reflect");
     return 1;

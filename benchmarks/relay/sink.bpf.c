@@ -17,7 +17,7 @@ struct {
   __uint(max_entries, kMaxStreams);
 } received SEC(".maps");
 
-/* Microseconds under way: bucket b of octave o begins at (16 + b) << o >> 4. */
+/* Tenths of a microsecond under way: bucket 32 * o + b begins at b << o (b from 16 on past octave 0). */
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __type(key, __u32);

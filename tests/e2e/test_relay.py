@@ -391,11 +391,12 @@ class Strangers(RelayTest):
             stranger.setblocking(False)
         self.addCleanup(stranger.close)
         deadline = time.monotonic() + float(os.environ.get("VAS_SPRAY_SECONDS", "4"))
-        forged = rtp_packet(1, 160, ssrc=0xbad, payload=b"\xbb" * 160)
         number, sprayed, heard_by_stranger, forged_heard = 0, 0, 0, 0
         ports = range(20000, 30000)
         while time.monotonic() < deadline:
             number += 1
+            # With everything right but the source: SSRC, payload type, the very next number.
+            forged = rtp_packet(number + 1, 160 * (number + 1), payload=b"\xbb" * 160)
             for near, near_to, far, far_to, _ in calls:
                 near.rtp.sendto(rtp_packet(number, 160 * number), near_to)
                 far.rtp.sendto(rtp_packet(number, 160 * number), far_to)
