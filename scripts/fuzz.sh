@@ -7,13 +7,14 @@ out=build/fuzz
 mkdir -p "$out"
 base="vas/base/clock.cc vas/base/endpoint.cc vas/base/json.cc vas/base/random.cc vas/base/text.cc"
 media="media/codec.cc media/receive_stats.cc media/rtcp_packet.cc media/rtp_packet.cc media/stream_splicer.cc media/voice_quality.cc"
-gateway="signaling/gateway/flow.cc signaling/gateway/framer.cc signaling/gateway/guard.cc signaling/gateway/sip_message.cc signaling/gateway/via_editor.cc"
+gateway="signaling/gateway/flow.cc signaling/gateway/framer.cc signaling/gateway/guard.cc signaling/gateway/message_lines.cc
+  signaling/gateway/message_trace.cc signaling/gateway/sip_message.cc signaling/gateway/stateless_answer.cc signaling/gateway/via_editor.cc"
 declare -A sources=(
   [sip]="$gateway $base"
   [sdp]="signaling/sdp.cc signaling/offer_answer.cc media/codec.cc $base"
   [media]="bridge/bridge.cc bridge/latch.cc bridge/leg.cc bridge/leg_handover.cc $media $base"
   [api]="$(ls vas/api/*.cc | grep -v http_server.cc) vas/directory/directory.cc vas/directory/directory_json.cc vas/sessions/session.cc
-    vas/sessions/session_registry.cc vas/calls/call_instructions.cc vas/calls/routing_plan.cc signaling/gateway/flow.cc vas/records/cdr.cc $media $base"
+    vas/sessions/session_registry.cc vas/sessions/token_index.cc vas/calls/call_instructions.cc vas/calls/routing_plan.cc signaling/gateway/flow.cc vas/records/cdr.cc $media $base"
   [journal]="vas/records/cdr.cc vas/records/cdr_json.cc vas/records/cdr_journal.cc $media $base"
 )
 # The OpenAPI document as the release build made it a part of the program.

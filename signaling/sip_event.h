@@ -124,11 +124,23 @@ struct DialogSaved {
   DialogState state;
 };
 
-using SipEvent = std::variant<std::monostate, InviteReceived, ProgressReceived, InviteAnswered, InviteFailed,
-                              InviteCancelled, AckReceived, DialogLost, OfferReceived, OfferAnswered,
-                              InfoReceived, InfoAnswered, ByeReceived, DialogSaved>;
+// One of the gateway's probes has come all the way: answer it with Gateway::answer_probe.
+struct ProbeReceived {
+  std::uint64_t number = 0;
+};
+
+using SipEvent = std::variant<std::monostate, ProbeReceived, InviteReceived, ProgressReceived, InviteAnswered,
+                              InviteFailed, InviteCancelled, AckReceived, DialogLost, OfferReceived,
+                              OfferAnswered, InfoReceived, InfoAnswered, ByeReceived, DialogSaved>;
 
 // ---- commands: control to stack ----
+
+// What a trunk knows us by. Without a user no challenge is answered.
+struct Credentials {
+  std::string user;
+  std::string password;
+  std::string realm;  // the only one that is answered; empty: any of the trunk's own challenges
+};
 
 // To an INVITE that came in. A final failure ends the dialog.
 struct AnswerInvite {
@@ -141,11 +153,12 @@ struct AnswerInvite {
 
 struct SendInvite {
   DialogId dialog;
-  std::string request_uri;  // its host is an address, never a name
-  std::string from;         // a whole From value without tag
+  std::string request_uri;
+  std::string from;  // a whole From value without tag
   std::string to;
   std::string sdp;
   std::vector<Header> headers;
+  Credentials credentials;  // for the far side's challenge
 };
 
 // Ends an INVITE of ours that has no final answer; one that comes all the same is hung up.
@@ -190,5 +203,16 @@ struct RestoreDialog {
 
 using SipCommand = std::variant<std::monostate, AnswerInvite, SendInvite, CancelInvite, SendBye, SendOffer,
                                 SendInfo, AnswerRequest, SaveDialog, RestoreDialog>;
+
+// The dialog that an event or a command is about; 0 for none.
+template <typename... Each>
+DialogId dialog_of(const std::variant<Each...>& message) {
+  return std::visit(
+      [](const auto& each) {
+        if constexpr (requires { each.dialog; }) return each.dialog;
+        return DialogId{};
+      },
+      message);
+}
 
 }  // namespace vas::signaling

@@ -5,6 +5,8 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include <array>
+
 #include "vas/base/random.h"
 #include "vas/base/text.h"
 
@@ -13,19 +15,26 @@ namespace {
 
 constexpr std::size_t kMacBytes = 8;  // 64 bits: an online guess is all that an attacker has
 
+struct TransportName {
+  Transport transport;
+  const char* uri;
+  const char* via;
+};
+constexpr std::array<TransportName, 5> kNames = {{{Transport::kUdp, "udp", "UDP"},
+                                                  {Transport::kTcp, "tcp", "TCP"},
+                                                  {Transport::kTls, "tls", "TLS"},
+                                                  {Transport::kWs, "ws", "WS"},
+                                                  {Transport::kWss, "wss", "WSS"}}};
+
 }  // namespace
 
-const char* to_string(Transport transport) {
-  switch (transport) {
-    case Transport::kUdp: return "udp";
-    case Transport::kTcp: return "tcp";
-  }
-  return "?";
-}
+const char* to_string(Transport transport) { return kNames[static_cast<std::size_t>(transport)].uri; }
+const char* via_name(Transport transport) { return kNames[static_cast<std::size_t>(transport)].via; }
 
 std::optional<Transport> transport_by_name(std::string_view name) {
-  if (equals_ignoring_case(name, "udp")) return Transport::kUdp;
-  if (equals_ignoring_case(name, "tcp")) return Transport::kTcp;
+  for (const TransportName& each : kNames) {
+    if (equals_ignoring_case(name, each.uri)) return each.transport;
+  }
   return {};
 }
 
@@ -39,14 +48,15 @@ std::string FlowSigner::keyed_hash(std::string_view text) const {
   return to_hex(Bytes(mac, kMacBytes));
 }
 
-// "u-127.0.0.1-5060-0-<mac>": IPv6 colons become underscores, which neither a branch nor a user part minds.
+// "udp-127.0.0.1-5060-0-65535-<mac>": IPv6 colons become underscores, which neither a branch nor a user part
+// minds.
 std::string FlowSigner::sign(const Flow& flow) const {
   std::string address = to_string(flow.peer.address);
   for (char& c : address) {
     if (c == ':') c = '_';
   }
-  const std::string name = fmt::format("{}-{}-{}-{}", flow.transport == Transport::kUdp ? 'u' : 't', address,
-                                       flow.peer.port, flow.connection);
+  const std::string name = fmt::format("{}-{}-{}-{}-{}", to_string(flow.transport), address, flow.peer.port,
+                                       flow.connection, flow.listener);
   return name + "-" + keyed_hash(name);
 }
 
@@ -59,16 +69,18 @@ std::optional<Flow> FlowSigner::verify(std::string_view token) const {
   if (mac.size() != expected.size() || CRYPTO_memcmp(mac.data(), expected.data(), mac.size()) != 0) return {};
 
   const auto parts = split(name, '-');
-  if (parts.size() != 4) return {};
+  if (parts.size() != 5) return {};
   std::string address(parts[1]);
   for (char& c : address) {
     if (c == '_') c = ':';
   }
+  const auto transport = transport_by_name(parts[0]);
   const auto parsed = IpAddress::parse(address);
   const auto port = parse_number<std::uint16_t>(parts[2]);
   const auto connection = parse_number<std::uint64_t>(parts[3]);
-  if (!parsed || !port || !connection) return {};
-  return Flow{parts[0] == "u" ? Transport::kUdp : Transport::kTcp, {*parsed, *port}, *connection};
+  const auto listener = parse_number<std::uint16_t>(parts[4]);
+  if (!transport || !parsed || !port || !connection || !listener) return {};
+  return Flow{*transport, {*parsed, *port}, *connection, *listener};
 }
 
 }  // namespace vas::signaling

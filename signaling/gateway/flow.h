@@ -11,15 +11,28 @@
 
 namespace vas::signaling {
 
-enum class Transport : std::uint8_t { kUdp, kTcp };
+// RFC 3261 §18, RFC 7118 §5.
+enum class Transport : std::uint8_t { kUdp, kTcp, kTls, kWs, kWss };
 
-const char* to_string(Transport transport);                         // "udp", "tcp"
+const char* to_string(Transport transport);                         // "udp": as a URI's parameter says it
+const char* via_name(Transport transport);                          // "UDP": as a Via says it
 std::optional<Transport> transport_by_name(std::string_view name);  // in any case
 
+inline bool has_connections(Transport transport) { return transport != Transport::kUdp; }
+inline bool is_secure(Transport transport) {
+  return transport == Transport::kTls || transport == Transport::kWss;
+}
+inline bool is_websocket(Transport transport) {
+  return transport == Transport::kWs || transport == Transport::kWss;
+}
+
 struct Flow {
+  static constexpr std::uint16_t kAnyListener = 0xffff;
+
   Transport transport = Transport::kUdp;
   Endpoint peer;
-  std::uint64_t connection = 0;  // 0 for UDP
+  std::uint64_t connection = 0;           // 0 for UDP, and for a connection that is to be found or made
+  std::uint16_t listener = kAnyListener;  // which of the gateway's own addresses: listener_table.h
   friend bool operator==(const Flow&, const Flow&) = default;
 };
 

@@ -27,7 +27,7 @@ Framer::Frame Framer::next() {
       length == nullptr ? std::optional<std::size_t>(0) : parse_number<std::size_t>(length->value);
   if (!body_bytes || head->count(HeaderName::kContentLength) > 1 || *body_bytes > SipMessage::kMaxBytes ||
       head_bytes + *body_bytes > SipMessage::kMaxBytes) {
-    return {Frame::Kind::kBroken, {}};
+    return {Frame::Kind::kBroken, buffer_.substr(0, head_bytes)};
   }
   if (buffer_.size() < head_bytes + *body_bytes) return {Frame::Kind::kNeedMore, {}};
 

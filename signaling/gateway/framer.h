@@ -12,7 +12,7 @@ class Framer {
  public:
   struct Frame {
     enum class Kind { kMessage, kPing, kNeedMore, kBroken } kind;
-    std::string text;  // of kMessage
+    std::string text;  // of kMessage; of kBroken the head that cannot be followed, if it is one
   };
 
   void append(std::string_view bytes) { buffer_.append(bytes); }

@@ -2,20 +2,18 @@
 
 #include <pthread.h>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ip/udp.hpp>
-#include <boost/asio/ip/v6_only.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/write.hpp>
-#include <cstring>
-#include <deque>
+#include <boost/asio/post.hpp>
 #include <thread>
-#include <unordered_map>
 
-#include "signaling/gateway/framer.h"
+#include "signaling/gateway/asio_endpoint.h"
 #include "signaling/gateway/guard.h"
+#include "signaling/gateway/hep.h"
+#include "signaling/gateway/load_shedder.h"
+#include "signaling/gateway/recent_set.h"
+#include "signaling/gateway/resolver.h"
 #include "signaling/gateway/sip_message.h"
+#include "signaling/gateway/stack_link.h"
+#include "signaling/gateway/stateless_answer.h"
 #include "signaling/gateway/via_editor.h"
 #include "vas/base/clock.h"
 #include "vas/base/log.h"
@@ -25,288 +23,105 @@ namespace vas::signaling {
 namespace {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
-using asio::ip::udp;
 using boost::system::error_code;
 
-constexpr std::size_t kMaxQueuedBytes = 1 << 20;  // towards one slow reader
-constexpr Duration kPartialMessageDeadline = std::chrono::seconds(10);
-constexpr Duration kIdleDeadline = std::chrono::hours(1);
-constexpr Duration kSweep = std::chrono::seconds(2);
-constexpr Duration kAcceptRetry = std::chrono::milliseconds(100);
-constexpr Duration kRetransmissionMemory = std::chrono::seconds(32);  // 64 T1: RFC 3261 §17
-constexpr std::size_t kMaxRemembered = 65536;
-constexpr int kLoopbackBuffer = 4 << 20;
-constexpr int kPortTries = 16;
+constexpr Duration kFigures = std::chrono::milliseconds(500);  // how often the gauges are set
 
-template <typename AsioEndpoint>
-Endpoint from_asio(const AsioEndpoint& endpoint) {
-  sockaddr_storage storage{};
-  std::memcpy(&storage, endpoint.data(), std::min<std::size_t>(endpoint.size(), sizeof storage));
-  return *Endpoint::from_sockaddr(storage);
-}
-
-template <typename AsioEndpoint>
-AsioEndpoint to_asio(const Endpoint& endpoint) {
-  AsioEndpoint converted;
-  sockaddr_storage storage{};
-  const socklen_t length = endpoint.to_sockaddr(storage);
-  converted.resize(length);
-  std::memcpy(converted.data(), &storage, length);
-  return converted;
-}
-
-class GatewayImpl;
-
-// One TCP connection, accepted or made.
-class Connection : public std::enable_shared_from_this<Connection> {
- public:
-  Connection(GatewayImpl& gateway, tcp::socket socket, std::uint64_t id)
-      : gateway_(gateway), socket_(std::move(socket)), id_(id) {}
-
-  void start(const Endpoint& peer);
-  void connect(const Endpoint& peer);
-  void send(std::string text);
-  void close();
-  bool is_overdue(Time now) const;
-  const Endpoint& peer() const { return peer_; }
-
- private:
-  void read();
-  void on_read(std::size_t bytes);
-  void write();
-
-  GatewayImpl& gateway_;
-  tcp::socket socket_;
-  const std::uint64_t id_;
-  Endpoint peer_;
-  Framer framer_;
-  std::array<char, 8192> buffer_{};
-  std::deque<std::string> queue_;
-  std::size_t queued_bytes_ = 0;
-  bool is_connected_ = false;
-  bool is_writing_ = false;
-  Time last_heard_{};
-  Time partial_since_ = kNever;
-};
-
-class UdpListener {
- public:
-  UdpListener(GatewayImpl& gateway, asio::io_context& context) : gateway_(gateway), socket_(context) {}
-  void open(const Endpoint& local);
-  void read();
-  void send(const Endpoint& to, std::string_view text);
-  Endpoint local() const { return from_asio(socket_.local_endpoint()); }
-
- private:
-  GatewayImpl& gateway_;
-  udp::socket socket_;
-  udp::endpoint from_;
-  std::array<char, 65536> buffer_{};
-};
-
-class GatewayImpl final : public Gateway {
+class GatewayImpl final : public Gateway, private TransportsReceiver {
  public:
   explicit GatewayImpl(const GatewayConfig& config)
-      : config_(config), loop_(context_), sweep_timer_(context_) {}
+      : config_(config),
+        link_(context_),
+        transports_(context_, config.transports, *this),
+        resolver_(Resolver::make(context_, config.dns_server)),
+        ledger_(config.limits),
+        trace_(config.trace_bytes),
+        hep_socket_(context_),
+        figures_timer_(context_) {}
   ~GatewayImpl() override { stop(); }
 
-  void bind();
-  const Endpoint& loopback() const override { return loopback_; }
-  void start(const Endpoint& stack) override;
+  Result<bool> bind();
+  const Endpoint& loopback() const override { return link_.local(); }
+  void start(const std::vector<Endpoint>& stacks) override;
   void stop() override;
-  Endpoint contact_endpoint(const Flow& flow) const override;
-  const std::vector<Endpoint>& listening() const override { return listening_; }
+  Endpoint contact_endpoint(const Flow& flow) const override { return listeners().of(flow).advertised; }
+  const ListenerTable& listeners() const override { return transports_.listeners(); }
   std::string flow_route(const Flow& flow) const override {
-    return ViaEditor(signer_, loopback_, {}).flow_route(flow);
+    return ViaEditor(signer_, link_.local()).flow_route(flow);
   }
   std::optional<Flow> verify_flow(std::string_view token) const override { return signer_.verify(token); }
   const GatewayCounters& counters() const override { return counters_; }
-
-  // From the network.
-  void on_message(std::string_view text, const Flow& source);
-  void on_closed(std::uint64_t connection) { connections_.erase(connection); }
-  std::size_t max_queued() const { return kMaxQueuedBytes; }
+  void answer_probe(std::uint64_t number) override { link_.answer_probe(number); }
+  void list_bans(std::function<void(const std::vector<Ban>&, Time)> done) override;
+  void lift_ban(const IpAddress& source, std::function<void(bool)> done) override;
+  void trace(const std::string& token, std::function<void(const std::vector<TracedMessage>&)> done) override;
 
  private:
-  bool listen(const Endpoint& wanted, bool is_last_try);
-  void accept(tcp::acceptor& acceptor);
-  void retry_accept(tcp::acceptor& acceptor);
-  void sweep();
-  void refuse(const SipMessage& request, const Flow& source, const Refused& refused,
+  // From the network.
+  bool on_message(std::string_view text, const Flow& source) override;
+  bool may_connect(const IpAddress& peer) override;
+  void on_unsent(std::string_view text, const Flow& flow) override;
+  bool receive_request(const SipMessage& request, std::string_view text, const Flow& source);
+  bool receive_response(const SipMessage& response, std::string_view text, const Flow& source);
+  bool admits(const SipMessage& request, std::string_view text, const Flow& source);
+  void refuse(const SipMessage& request, const Flow& source, const StatelessAnswer& answer,
               std::size_t request_bytes);
+  void offend(const Flow& source, Offence offence);
+  bool is_trusted(const IpAddress& source) const {
+    return config_.admission == nullptr || config_.admission->is_trusted(source);
+  }
 
-  // To and from the stack.
-  void read_loop();
+  // From the stacks.
   void on_stack_message(std::string_view text);
-  void on_stack_request(const SipMessage& request);
-  void send_to_stack(std::string_view text);
-  void send_to_peer(const Flow& flow, std::string text);
-  bool is_retransmission(std::string_view text);
-  std::shared_ptr<Connection> connection_for(const Flow& flow);
+  void on_stack_response(const SipMessage& response);
+  void on_stack_request(const SipMessage& request, std::string_view text);
+  void send_resolved(const std::string& text, const ServerName& name, const std::vector<Target>& targets);
+  void send_request(const SipMessage& request, const ViaEditor::Hop& hop);
+  void answer_no_hop(const SipMessage& request);
+
+  // Both ways.
+  std::size_t stack_of(const SipMessage& message) const;
+  void note(const SipMessage& message, std::string_view text, const Flow& flow, bool is_inbound);
+  void set_figures();
 
   const GatewayConfig config_;
   FlowSigner signer_;
   GatewayCounters counters_;
   asio::io_context context_{1};
-  udp::socket loop_;
-  udp::endpoint loop_from_;
-  std::array<char, 65536> loop_buffer_{};
-  Endpoint loopback_;
-  Endpoint stack_;
+  StackLink link_;
+  Transports transports_;
+  std::unique_ptr<Resolver> resolver_;
   std::optional<ViaEditor> editor_;
-  std::vector<std::unique_ptr<UdpListener>> udp_;
-  std::vector<tcp::acceptor> acceptors_;
-  std::vector<Endpoint> listening_;
-  std::unordered_map<std::uint64_t, std::shared_ptr<Connection>> connections_;
-  std::uint64_t next_connection_ = 1;
-  std::unordered_map<std::size_t, Time> sent_;  // hashes of what went to connections
-  asio::steady_timer sweep_timer_;
+  SourceLedger ledger_;
+  LoadShedder shedder_;
+  RecentSet admitted_;  // branches of INVITEs that were let in
+  RecentSet sent_;      // messages that went to connections
+  RecentSet attempts_;  // branches of requests that went to a name
+  MessageTrace trace_;
+  asio::ip::udp::socket hep_socket_;
+  asio::steady_timer figures_timer_;
   std::thread thread_;
 };
 
-void Connection::start(const Endpoint& peer) {
-  peer_ = peer;
-  is_connected_ = true;
-  last_heard_ = monotonic_now();
-  read();
-  write();
-}
-
-void Connection::connect(const Endpoint& peer) {
-  peer_ = peer;
-  last_heard_ = monotonic_now();
-  socket_.async_connect(to_asio<tcp::endpoint>(peer), [self = shared_from_this(), peer](error_code failure) {
-    if (failure) return self->close();
-    self->start(peer);
-  });
-}
-
-void Connection::read() {
-  socket_.async_read_some(asio::buffer(buffer_),
-                          [self = shared_from_this()](error_code failure, std::size_t bytes) {
-                            if (failure) return self->close();
-                            self->on_read(bytes);
-                          });
-}
-
-void Connection::on_read(std::size_t bytes) {
-  last_heard_ = monotonic_now();
-  framer_.append({buffer_.data(), bytes});
-  for (;;) {
-    const Framer::Frame frame = framer_.next();
-    switch (frame.kind) {
-      case Framer::Frame::Kind::kMessage:
-        partial_since_ = kNever;
-        gateway_.on_message(frame.text, {Transport::kTcp, peer_, id_});
-        continue;
-      case Framer::Frame::Kind::kPing: send("\r\n"); continue;
-      case Framer::Frame::Kind::kBroken: return close();
-      case Framer::Frame::Kind::kNeedMore: break;
+Result<bool> GatewayImpl::bind() {
+  try {
+    link_.bind();
+    if (config_.hep_collector) {
+      const auto collector = to_asio<asio::ip::udp::endpoint>(*config_.hep_collector);
+      hep_socket_.open(collector.protocol());
+      hep_socket_.non_blocking(true);
     }
-    break;
+  } catch (const boost::system::system_error& failure) {
+    return Error{std::string("no loopback port is left for the SIP stack: ") + failure.code().message()};
   }
-  if (framer_.holds_partial_message() && partial_since_ == kNever) partial_since_ = last_heard_;
-  if (!framer_.holds_partial_message()) partial_since_ = kNever;
-  read();
+  return transports_.bind();
 }
 
-void Connection::send(std::string text) {
-  queued_bytes_ += text.size();
-  if (queued_bytes_ > gateway_.max_queued()) return close();
-  queue_.push_back(std::move(text));
-  write();
-}
-
-void Connection::write() {
-  if (!is_connected_ || is_writing_ || queue_.empty()) return;
-  is_writing_ = true;
-  asio::async_write(socket_, asio::buffer(queue_.front()),
-                    [self = shared_from_this()](error_code failure, std::size_t) {
-                      self->is_writing_ = false;
-                      if (failure) return self->close();
-                      self->queued_bytes_ -= self->queue_.front().size();
-                      self->queue_.pop_front();
-                      self->write();
-                    });
-}
-
-void Connection::close() {
-  error_code ignored;
-  socket_.close(ignored);
-  gateway_.on_closed(id_);
-}
-
-bool Connection::is_overdue(Time now) const {
-  const bool is_stuck = partial_since_ != kNever && now - partial_since_ > kPartialMessageDeadline;
-  const bool is_connecting_for_ever = !is_connected_ && now - last_heard_ > kPartialMessageDeadline;
-  return is_stuck || is_connecting_for_ever || now - last_heard_ > kIdleDeadline;
-}
-
-void UdpListener::open(const Endpoint& local) {
-  const auto endpoint = to_asio<udp::endpoint>(local);
-  socket_.open(endpoint.protocol());
-  if (local.address.family == AddressFamily::kIpv6) socket_.set_option(asio::ip::v6_only(true));
-  error_code ignored;
-  socket_.set_option(asio::socket_base::receive_buffer_size(kLoopbackBuffer), ignored);
-  socket_.bind(endpoint);
-  socket_.non_blocking(true);
-}
-
-void UdpListener::read() {
-  socket_.async_receive_from(asio::buffer(buffer_), from_, [this](error_code failure, std::size_t bytes) {
-    if (failure == asio::error::operation_aborted) return;
-    if (!failure) gateway_.on_message({buffer_.data(), bytes}, {Transport::kUdp, from_asio(from_), 0});
-    read();
-  });
-}
-
-void UdpListener::send(const Endpoint& to, std::string_view text) {
-  error_code ignored;  // a datagram that cannot be sent is lost; retransmission mends it
-  socket_.send_to(asio::buffer(text), to_asio<udp::endpoint>(to), 0, ignored);
-}
-
-void GatewayImpl::bind() {
-  loop_.open(udp::v4());
-  loop_.set_option(asio::socket_base::receive_buffer_size(kLoopbackBuffer));
-  loop_.bind({asio::ip::address_v4::loopback(), 0});
-  loopback_ = from_asio(loop_.local_endpoint());
-
-  for (const Endpoint& wanted : config_.listen) {
-    // Port 0 is any port that is free for both: what UDP is given may be taken over TCP.
-    int tries = wanted.port == 0 ? kPortTries : 1;
-    while (!listen(wanted, --tries == 0)) {
-    }
-  }
-}
-
-// One port for UDP and TCP. False when TCP's is taken; throws instead where that is to be the last word.
-bool GatewayImpl::listen(const Endpoint& wanted, bool is_last_try) {
-  auto listener = std::make_unique<UdpListener>(*this, context_);
-  listener->open(wanted);
-  const Endpoint local = listener->local();
-  const auto endpoint = to_asio<tcp::endpoint>(local);
-  tcp::acceptor acceptor(context_, endpoint.protocol());
-  acceptor.set_option(asio::socket_base::reuse_address(true));
-  if (local.address.family == AddressFamily::kIpv6) acceptor.set_option(asio::ip::v6_only(true));
-  error_code failure;
-  acceptor.bind(endpoint, failure);
-  if (failure && is_last_try) throw boost::system::system_error(failure);
-  if (failure) return false;
-  acceptor.listen();
-  udp_.push_back(std::move(listener));
-  acceptors_.push_back(std::move(acceptor));
-  listening_.push_back(local);
-  return true;
-}
-
-void GatewayImpl::start(const Endpoint& stack) {
-  stack_ = stack;
-  editor_.emplace(signer_, loopback_, stack_);
-  for (const auto& listener : udp_) listener->read();
-  for (auto& acceptor : acceptors_) accept(acceptor);
-  read_loop();
-  sweep();
+void GatewayImpl::start(const std::vector<Endpoint>& stacks) {
+  editor_.emplace(signer_, link_.local(), stacks);
+  link_.start(stacks, config_.sheds_load, [this](std::string_view text) { on_stack_message(text); });
+  transports_.start();
+  set_figures();
   thread_ = std::thread([this] { context_.run(); });
   pthread_setname_np(thread_.native_handle(), "vas-gateway");
 }
@@ -316,176 +131,269 @@ void GatewayImpl::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-Endpoint GatewayImpl::contact_endpoint(const Flow& flow) const {
-  for (const Endpoint& local : listening_) {
-    if (local.address.family != flow.peer.address.family) continue;
-    if (local.address.family == AddressFamily::kIpv4 && config_.advertised)
-      return {*config_.advertised, local.port};
-    return local;
-  }
-  return listening_.front();
-}
-
-void GatewayImpl::accept(tcp::acceptor& acceptor) {
-  acceptor.async_accept([this, &acceptor](error_code failure, tcp::socket socket) {
-    if (failure == asio::error::operation_aborted) return;
-    if (failure) return retry_accept(acceptor);
-    error_code gone;
-    const auto peer = socket.remote_endpoint(gone);
-    if (!gone && connections_.size() < config_.max_connections) {
-      const std::uint64_t id = next_connection_++;
-      const auto connection = std::make_shared<Connection>(*this, std::move(socket), id);
-      connections_.emplace(id, connection);
-      connection->start(from_asio(peer));
-    }
-    accept(acceptor);
-  });
-}
-
-// No descriptor is left, or the like: asking again at once would only burn the thread.
-void GatewayImpl::retry_accept(tcp::acceptor& acceptor) {
-  const auto timer = std::make_shared<asio::steady_timer>(context_, kAcceptRetry);
-  timer->async_wait([this, &acceptor, timer](error_code failure) {
-    if (!failure) accept(acceptor);
-  });
-}
-
-void GatewayImpl::sweep() {
+void GatewayImpl::set_figures() {
+  counters_.connections = transports_.connections();
+  Duration oldest{};
   const Time now = monotonic_now();
-  std::vector<std::shared_ptr<Connection>> overdue;
-  for (const auto& [id, connection] : connections_) {
-    if (connection->is_overdue(now)) overdue.push_back(connection);
-  }
-  for (const auto& connection : overdue) connection->close();
-  std::erase_if(sent_, [&](const auto& each) { return now - each.second > kRetransmissionMemory; });
-
-  sweep_timer_.expires_after(kSweep);
-  sweep_timer_.async_wait([this](error_code failure) {
-    if (!failure) sweep();
+  for (std::size_t i = 0; i < link_.stacks(); ++i) oldest = std::max(oldest, link_.age(i, now));
+  counters_.queue_age_us =
+      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(oldest).count());
+  figures_timer_.expires_after(kFigures);
+  figures_timer_.async_wait([this](error_code failure) {
+    if (!failure) set_figures();
   });
 }
 
-void GatewayImpl::on_message(std::string_view text, const Flow& source) {
-  if (text.find_first_not_of("\r\n\0 ") == std::string_view::npos) return;  // a keep-alive
+// ---- from the network ----
+
+bool GatewayImpl::may_connect(const IpAddress& peer) {
+  return is_trusted(peer) || !ledger_.is_banned(peer, monotonic_now());
+}
+
+bool GatewayImpl::on_message(std::string_view text, const Flow& source) {
+  if (text.find_first_not_of(std::string_view("\r\n\0 ", 4)) == std::string_view::npos) return false;
   ++counters_.received;
-  const auto message = SipMessage::parse(text);
+  const bool is_too_large = text.size() > SipMessage::kMaxBytes;
+  // Of one that is too large its head is enough to say so.
+  const auto message = SipMessage::parse(is_too_large ? text.substr(0, SipMessage::kMaxBytes) : text);
   if (!message) {
     ++counters_.dropped;
-    return;
+    offend(source, Offence::kMalformed);
+    return false;
   }
-  if (message->is_request()) {
-    if (const auto refused = check_request(*message)) return refuse(*message, source, *refused, text.size());
-    return send_to_stack(editor_->request_to_stack(*message, source));
-  }
-  const auto refused = check_response(*message);
-  const auto edited = refused ? std::nullopt : editor_->response_to_stack(*message, source);
+  return message->is_request() ? receive_request(*message, text, source)
+                               : receive_response(*message, text, source);
+}
+
+bool GatewayImpl::receive_response(const SipMessage& response, std::string_view text, const Flow& source) {
+  const auto refused = check_response(response);
+  const auto edited = refused || text.size() > SipMessage::kMaxBytes
+                          ? std::nullopt
+                          : editor_->response_to_stack(response, source);
   if (!edited) {
     ++counters_.dropped;
-    return;
+    return false;
   }
-  send_to_stack(*edited);
+  note(response, text, source, true);
+  link_.send(edited->stack, edited->text);
+  return true;
 }
 
-void GatewayImpl::refuse(const SipMessage& request, const Flow& source, const Refused& refused,
+// True when it deserved more than a refusal.
+bool GatewayImpl::receive_request(const SipMessage& request, std::string_view text, const Flow& source) {
+  const Time now = monotonic_now();
+  const bool is_new = !has_to_tag(request);
+  const bool is_exempt = is_trusted(source.peer.address);
+  if (is_new && !is_exempt && ledger_.is_banned(source.peer.address, now)) {
+    ++counters_.banned;
+    return false;
+  }
+  if (const auto refused = check_request(request, text.size())) {
+    offend(source, Offence::kMalformed);
+    refuse(request, source, *refused, text.size());
+    return false;
+  }
+  if (!is_new) {
+    if (request.method() == "ACK" && is_ack_of_stateless_answer(request, signer_)) return true;
+  } else if (!is_exempt && is_scanner(request)) {
+    offend(source, Offence::kScanner);
+    ++counters_.dropped;
+    return false;
+  } else if (!is_exempt && request.method() != "ACK" && !ledger_.takes_request(source.peer.address, now)) {
+    ++counters_.limited;
+    return false;
+  } else if (request.method() == "INVITE" && !admits(request, text, source)) {
+    return false;
+  }
+  note(request, text, source, true);
+  link_.send(stack_of(request), editor_->request_to_stack(request, source));
+  return true;
+}
+
+// Whether a new INVITE may become a call. What was let in once is let in again: it is a retransmission.
+bool GatewayImpl::admits(const SipMessage& request, std::string_view text, const Flow& source) {
+  const Time now = monotonic_now();
+  const std::string branch = editor_->branch_of(request, source);
+  if (admitted_.contains(branch)) return true;
+  const HeaderField* token = request.first(HeaderName::kSessionToken);
+  const bool may_call =
+      config_.admission == nullptr || (token != nullptr ? config_.admission->knows_token(token->value)
+                                                        : config_.admission->is_trusted(source.peer.address));
+  if (!may_call) {
+    ++counters_.bad_tokens;
+    offend(source, Offence::kBadToken);
+    refuse(request, source, {403, "Forbidden"}, text.size());
+    return false;
+  }
+  if (config_.sheds_load && shedder_.sheds(link_.age(stack_of(request), now))) {
+    ++counters_.shed;
+    refuse(request, source, {503, "Service Unavailable", shedder_.retry_after_s()}, text.size());
+    return false;
+  }
+  admitted_.note(branch, now);
+  return true;
+}
+
+void GatewayImpl::refuse(const SipMessage& request, const Flow& source, const StatelessAnswer& answer,
                          std::size_t request_bytes) {
-  const int status = status_of(refused.refusal);
-  const std::string answer =
-      status == 0 ? std::string() : stateless_response(request, source, status, refused.why, random_hex(4));
-  // An unproved source gets no more than it sent, give or take: nobody is to be flooded through us.
-  const bool amplifies = source.transport == Transport::kUdp && 10 * answer.size() > 13 * request_bytes;
-  if (answer.empty() || amplifies) {
+  if (answer.status == 503) {
+    // The caller waits for it: a busy server that says nothing is sent everything twice.
+  } else if (answer.status == 0 || !(is_trusted(source.peer.address) ||
+                                     ledger_.takes_refusal(source.peer.address, monotonic_now()))) {
     ++counters_.dropped;
     return;
   }
-  ++counters_.refused;
-  send_to_peer(source, answer);
+  std::string text = stateless_response(request, source, answer, signer_);
+  // An unproved source gets no more than it sent, give or take: nobody is to be flooded through us.
+  const bool amplifies = !has_connections(source.transport) && 10 * text.size() > 13 * request_bytes;
+  if (amplifies) {
+    ++counters_.dropped;
+    return;
+  }
+  if (answer.status != 503 && answer.status != 403) ++counters_.refused;
+  transports_.send(source, std::move(text));
 }
 
-void GatewayImpl::read_loop() {
-  loop_.async_receive_from(asio::buffer(loop_buffer_), loop_from_,
-                           [this](error_code failure, std::size_t bytes) {
-                             if (failure == asio::error::operation_aborted) return;
-                             if (!failure && from_asio(loop_from_) == stack_)
-                               on_stack_message({loop_buffer_.data(), bytes});
-                             read_loop();
-                           });
+// The line that fail2ban and operators look for: its form does not change. (docs/signaling.md)
+void GatewayImpl::offend(const Flow& source, Offence offence) {
+  if (is_trusted(source.peer.address)) return;
+  const Time now = monotonic_now();
+  const auto ban = ledger_.note(source.peer.address, offence, now);
+  if (!ban) return;
+  log::warn("", "gateway: ban {} reason={} transport={} seconds={}", to_string(ban->source),
+            to_string(offence), to_string(source.transport),
+            std::chrono::duration_cast<std::chrono::seconds>(ban->until - now).count());
+  asio::post(context_, [this, peer = source.peer.address] { transports_.drop(peer); });
 }
+
+// ---- from the stacks ----
 
 void GatewayImpl::on_stack_message(std::string_view text) {
   const auto message = SipMessage::parse(text);
   if (!message) return;
-  if (message->is_request()) return on_stack_request(*message);
-  auto outbound = editor_->response_to_peer(*message);
+  message->is_request() ? on_stack_request(*message, text) : on_stack_response(*message);
+}
+
+void GatewayImpl::on_stack_response(const SipMessage& response) {
+  auto outbound = editor_->response_to_peer(response);
   if (!outbound) return;
-  const auto* cseq = message->first(HeaderName::kCseq);
+  note(response, outbound->text, outbound->flow, false);
+  const auto* cseq = response.first(HeaderName::kCseq);
   // A 2xx to INVITE is repeated end to end until its ACK (RFC 3261 §13.3.1.4); other repeats end here.
   const bool is_invite_2xx =
-      message->status() / 100 == 2 && cseq != nullptr && cseq->value.ends_with("INVITE");
-  if (outbound->flow.transport == Transport::kTcp && !is_invite_2xx && is_retransmission(outbound->text))
+      response.status() / 100 == 2 && cseq != nullptr && cseq->value.ends_with("INVITE");
+  if (has_connections(outbound->flow.transport) && !is_invite_2xx &&
+      sent_.note(outbound->text, monotonic_now()) != 0) {
     return;
-  send_to_peer(outbound->flow, std::move(outbound->text));
+  }
+  transports_.send(outbound->flow, std::move(outbound->text));
 }
 
-void GatewayImpl::on_stack_request(const SipMessage& request) {
+void GatewayImpl::on_stack_request(const SipMessage& request, std::string_view text) {
   const auto hop = editor_->next_hop(request);
-  if (std::holds_alternative<NoHop>(hop)) {
-    ++counters_.no_next_hop;
-    if (request.method() == "ACK") return;
-    const Flow stack{Transport::kUdp, stack_, 0};
-    return send_to_stack(stateless_response(request, stack, 503, "No Usable Next Hop", random_hex(4)));
-  }
-  const auto& chosen = std::get<ViaEditor::Hop>(hop);
-  std::string text = editor_->request_to_peer(request, chosen, contact_endpoint(chosen.flow));
-  if (chosen.flow.transport == Transport::kTcp && is_retransmission(text)) return;
-  send_to_peer(chosen.flow, std::move(text));
-}
-
-bool GatewayImpl::is_retransmission(std::string_view text) {
-  if (sent_.size() >= kMaxRemembered) sent_.clear();  // then some repeats pass, which harms nobody
-  return !sent_.emplace(std::hash<std::string_view>{}(text), monotonic_now()).second;
-}
-
-void GatewayImpl::send_to_stack(std::string_view text) {
-  error_code ignored;
-  loop_.send_to(asio::buffer(text), to_asio<udp::endpoint>(stack_), 0, ignored);
-}
-
-void GatewayImpl::send_to_peer(const Flow& flow, std::string text) {
-  if (flow.transport == Transport::kTcp) {
-    if (const auto connection = connection_for(flow)) connection->send(std::move(text));
+  if (const auto* numeric = std::get_if<ViaEditor::Hop>(&hop)) return send_request(request, *numeric);
+  if (const auto* name = std::get_if<ServerName>(&hop)) {
+    resolver_->resolve(*name, [this, kept = std::string(text), name = *name](const auto& targets) {
+      send_resolved(kept, name, targets);
+    });
     return;
   }
-  for (const auto& listener : udp_) {
-    if (listener->local().address.family == flow.peer.address.family) return listener->send(flow.peer, text);
-  }
+  answer_no_hop(request);
 }
 
-std::shared_ptr<Connection> GatewayImpl::connection_for(const Flow& flow) {
-  if (const auto found = connections_.find(flow.connection); found != connections_.end())
-    return found->second;
-  if (flow.connection != 0) return nullptr;  // the flow is gone; nobody else may have its messages
-  for (const auto& [id, connection] : connections_) {
-    if (connection->peer() == flow.peer) return connection;
+// A server that said nothing to two transmissions is passed over for the next that DNS names.
+void GatewayImpl::send_resolved(const std::string& text, const ServerName& name,
+                                const std::vector<Target>& targets) {
+  constexpr std::uint32_t kTransmissionsEach = 2;
+  const auto request = SipMessage::parse(text);
+  if (!request) return;
+  if (targets.empty()) return answer_no_hop(*request);
+  const auto via = Via::parse(first_element(request->first(HeaderName::kVia)->value));
+  const std::uint32_t before = via ? attempts_.note(via->branch, monotonic_now()) : 0;
+  const Target& target = targets[before / kTransmissionsEach % targets.size()];
+  send_request(*request, {{target.transport, target.address, 0}, false, name.host});
+}
+
+void GatewayImpl::send_request(const SipMessage& request, const ViaEditor::Hop& hop) {
+  std::string text = editor_->request_to_peer(request, hop, contact_endpoint(hop.flow));
+  note(request, text, hop.flow, false);
+  if (has_connections(hop.flow.transport) && sent_.note(text, monotonic_now()) != 0) return;
+  transports_.send(hop.flow, std::move(text), is_secure(hop.flow.transport) ? hop.host : std::string());
+}
+
+// The stack hears at once what would otherwise be silence: it then tries another way.
+void GatewayImpl::answer_no_hop(const SipMessage& request) {
+  ++counters_.no_next_hop;
+  if (request.method() == "ACK") return;
+  const std::size_t stack = stack_of(request);
+  const Flow from{Transport::kUdp, link_.stack(stack), 0};
+  link_.send(stack, stateless_response(request, from, {503, "No Usable Next Hop"}, signer_));
+}
+
+void GatewayImpl::on_unsent(std::string_view text, const Flow& flow) {
+  const auto message = SipMessage::parse(text);
+  if (!message || !message->is_request() || message->method() == "ACK") return;
+  ++counters_.no_next_hop;
+  const std::string answer = stateless_response(*message, flow, {503, "No Connection"}, signer_);
+  const auto response = SipMessage::parse(answer);
+  const auto edited = response ? editor_->response_to_stack(*response, flow) : std::nullopt;
+  if (edited) link_.send(edited->stack, edited->text);
+}
+
+// ---- both ways ----
+
+std::size_t GatewayImpl::stack_of(const SipMessage& message) const {
+  const HeaderField* call_id = message.first(HeaderName::kCallId);
+  return stack_of_call(call_id != nullptr ? call_id->value : std::string_view(), link_.stacks());
+}
+
+void GatewayImpl::note(const SipMessage& message, std::string_view text, const Flow& flow, bool is_inbound) {
+  if (!trace_.is_on() && !config_.hep_collector) return;
+  const HeaderField* call_id = message.first(HeaderName::kCallId);
+  if (call_id == nullptr) return;
+  const Endpoint& local = listeners().of(flow).advertised;
+  TracedMessage traced{wall_now(), flow.transport, is_inbound ? flow.peer : local,
+                       is_inbound ? local : flow.peer, std::string(text)};
+  if (config_.hep_collector) {
+    TracedMessage shown = traced;
+    shown.text = without_secrets(shown.text);
+    const std::string packet = hep_packet(shown, config_.hep_capture_id, call_id->value);
+    error_code ignored;  // a collector that is away misses some
+    hep_socket_.send_to(asio::buffer(packet), to_asio<asio::ip::udp::endpoint>(*config_.hep_collector), 0,
+                        ignored);
   }
-  if (connections_.size() >= config_.max_connections) return nullptr;
-  const std::uint64_t id = next_connection_++;
-  const auto connection = std::make_shared<Connection>(*this, tcp::socket(context_), id);
-  connections_.emplace(id, connection);
-  connection->connect(flow.peer);
-  return connection;
+  trace_.note(std::move(traced), call_id->value);
+  // Inbound the caller's token; outbound what call control says the dialog belongs to.
+  const std::string_view token =
+      is_inbound ? value_of(message, HeaderName::kSessionToken) : private_value(message, kCallHeader);
+  if (!token.empty()) trace_.link(token, call_id->value);
+}
+
+void GatewayImpl::list_bans(std::function<void(const std::vector<Ban>&, Time)> done) {
+  asio::post(context_, [this, done = std::move(done)] {
+    const Time now = monotonic_now();
+    done(ledger_.bans(now), now);
+  });
+}
+
+void GatewayImpl::lift_ban(const IpAddress& source, std::function<void(bool)> done) {
+  asio::post(context_, [this, source, done = std::move(done)] { done(ledger_.lift(source)); });
+}
+
+void GatewayImpl::trace(const std::string& token,
+                        std::function<void(const std::vector<TracedMessage>&)> done) {
+  asio::post(context_, [this, token, done = std::move(done)] { done(trace_.of(token)); });
 }
 
 }  // namespace
 
+std::size_t stack_of_call(std::string_view call_id, std::size_t stacks) {
+  return stacks < 2 ? 0 : std::hash<std::string_view>{}(call_id) % stacks;
+}
+
 Result<std::unique_ptr<Gateway>> Gateway::open(const GatewayConfig& config) {
   auto gateway = std::make_unique<GatewayImpl>(config);
-  try {
-    gateway->bind();
-  } catch (const boost::system::system_error& failure) {
-    std::string where;
-    for (const Endpoint& local : config.listen) where += " " + to_string(local);
-    return Error{"cannot listen for SIP at" + where + ": " + failure.code().message()};
-  }
+  if (auto bound = gateway->bind(); !bound) return Error{bound.error()};
   return std::unique_ptr<Gateway>(std::move(gateway));
 }
 

@@ -1,55 +1,93 @@
-// The subscriber gateway: the only part that faces the network with SIP. Sockets, framing, checks, edits.
+// The subscriber gateway: the only part that faces the network with SIP. Sockets, framing, checks, limits,
+// names, edits; what it lets through is clean. (docs/signaling.md)
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "signaling/gateway/flow.h"
+#include "signaling/gateway/message_trace.h"
+#include "signaling/gateway/source_ledger.h"
+#include "signaling/gateway/transports.h"
 #include "vas/base/endpoint.h"
 #include "vas/base/result.h"
 
 namespace vas::signaling {
 
+// What a new call is checked against before any SIP parser sees it. Asked on the gateway's thread, thousands
+// of times a second: it must not wait for anything.
+class AdmissionCheck {
+ public:
+  virtual ~AdmissionCheck() = default;
+  // A trunk of ours: it needs no token, and is neither limited nor banned.
+  virtual bool is_trusted(const IpAddress& source) const = 0;
+  // Whether a session lives under this token. Takes as long for one that does as for one that does not.
+  virtual bool knows_token(std::string_view token) const = 0;
+};
+
 struct GatewayConfig {
-  std::vector<Endpoint> listen;         // each is served over UDP and TCP
-  std::optional<IpAddress> advertised;  // what peers are told instead of the listening address (1:1 NAT)
-  std::size_t max_connections = 2048;
+  TransportsConfig transports;
+  SourceLimits limits;
+  std::size_t trace_bytes = 0;            // of messages kept for MessageTrace; 0: none
+  std::optional<Endpoint> hep_collector;  // gets a copy of what is traced
+  std::uint32_t hep_capture_id = 1;
+  std::optional<Endpoint> dns_server;         // none: those of the system
+  bool sheds_load = false;                    // then probes must be answered: answer_probe
+  const AdmissionCheck* admission = nullptr;  // none: everything that is well-formed may come in; outlives it
 };
 
 // Read by any thread, written by the gateway's own.
 struct GatewayCounters {
   std::atomic<std::uint64_t> received{0};
-  std::atomic<std::uint64_t> refused{0};  // answered statelessly: 400, 483, 505
-  std::atomic<std::uint64_t> dropped{0};  // not SIP, or nothing to answer
+  std::atomic<std::uint64_t> refused{0};     // answered statelessly: 400, 416, 483, 505, 513
+  std::atomic<std::uint64_t> dropped{0};     // not SIP, or nothing to answer
+  std::atomic<std::uint64_t> bad_tokens{0};  // answered 403: no such session, or no right to call without one
+  std::atomic<std::uint64_t> limited{0};     // over the source's budget
+  std::atomic<std::uint64_t> banned{0};      // dropped because its source is banned
+  std::atomic<std::uint64_t> shed{0};        // new INVITEs answered 503 under overload
   std::atomic<std::uint64_t> no_next_hop{0};
+  std::atomic<std::uint64_t> connections{0};   // open now
+  std::atomic<std::uint64_t> queue_age_us{0};  // what a new call waits at present, of the slowest stack
 };
 
-// Owns its thread from start() on. The SIP stack below listens on loopback alone and talks to this gateway
+// Owns its thread from start() on. The SIP stacks behind it listen on loopback alone and talk to this gateway
 // alone.
 //
-// Threads: construct, start and stop from one thread; counters, flow_route and contact_endpoint from any.
-// Bounds:  connections, bytes queued on each, message size; a connection that breaks one is closed.
+// Threads: construct, start and stop from one thread; the rest from any. What takes a callback runs it on the
+//          gateway's thread.
+// Bounds:  connections, bytes queued on each, message size, requests by source, messages kept.
 class Gateway {
  public:
   // Binds all sockets; fails naming the address that could not be had.
   static Result<std::unique_ptr<Gateway>> open(const GatewayConfig& config);
   virtual ~Gateway() = default;
 
-  virtual const Endpoint& loopback() const = 0;  // where the stack sends to
-  virtual void start(const Endpoint& stack) = 0;
+  virtual const Endpoint& loopback() const = 0;  // where the stacks send to
+  virtual void start(const std::vector<Endpoint>& stacks) = 0;
   virtual void stop() = 0;
 
-  // What our Contact says to a peer of this flow: the listening address of the peer's IP version.
+  // What our Contact says to a peer of this flow.
   virtual Endpoint contact_endpoint(const Flow& flow) const = 0;
-  // The bound address of each listener, with the port that was given for port 0.
-  virtual const std::vector<Endpoint>& listening() const = 0;
+  virtual const ListenerTable& listeners() const = 0;
   virtual std::string flow_route(const Flow& flow) const = 0;
   virtual std::optional<Flow> verify_flow(std::string_view token) const = 0;
   virtual const GatewayCounters& counters() const = 0;
+
+  // Call control, when a probe has come through to it (stack_link.h).
+  virtual void answer_probe(std::uint64_t number) = 0;
+
+  virtual void list_bans(std::function<void(const std::vector<Ban>&, Time now)> done) = 0;
+  virtual void lift_ban(const IpAddress& source, std::function<void(bool was_banned)> done) = 0;
+  virtual void trace(const std::string& token,
+                     std::function<void(const std::vector<TracedMessage>&)> done) = 0;
 };
+
+// Which of `stacks` has the dialogs of this Call-ID.
+std::size_t stack_of_call(std::string_view call_id, std::size_t stacks);
 
 }  // namespace vas::signaling

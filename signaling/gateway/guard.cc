@@ -30,38 +30,46 @@ bool has_sip_uris_only(const SipMessage& message, HeaderName name) {
   return true;
 }
 
-std::optional<Refused> check_cseq(const SipMessage& message, std::string_view method) {
+std::optional<StatelessAnswer> check_cseq(const SipMessage& message, std::string_view method) {
   const std::string_view value = message.first(HeaderName::kCseq)->value;
   const auto blank = value.find_first_of(" \t");
   const auto number = parse_number<std::uint32_t>(value.substr(0, blank));
-  if (!number || *number > kMaxCseq) return Refused{Refusal::kBadRequest, "CSeq number out of range"};
+  if (!number || *number > kMaxCseq) return StatelessAnswer{400, "CSeq number out of range"};
   const auto named = blank == std::string_view::npos ? std::string_view{} : trim(value.substr(blank));
-  if (named != method) return Refused{Refusal::kBadRequest, "CSeq method does not match"};
+  if (named != method) return StatelessAnswer{400, "CSeq method does not match"};
   return {};
 }
 
 // What requests and responses share. Content-Length may be short of a datagram's end, never beyond it
 // (§18.3).
-std::optional<Refused> check_common(const SipMessage& message) {
+std::optional<StatelessAnswer> check_common(const SipMessage& message) {
   constexpr std::array kOnce = {HeaderName::kFrom, HeaderName::kTo, HeaderName::kCallId, HeaderName::kCseq};
   for (const HeaderName name : kOnce) {
     if (message.count(name) != 1)
-      return Refused{Refusal::kBadRequest, "From, To, Call-ID and CSeq must be there once"};
+      return StatelessAnswer{400, "From, To, Call-ID and CSeq must be there once"};
   }
   const std::string_view call_id = message.first(HeaderName::kCallId)->value;
   if (call_id.empty() || call_id.size() > 256 || call_id.find_first_of(" \t\r\n") != std::string_view::npos) {
-    return Refused{Refusal::kBadRequest, "Bad Call-ID"};
+    return StatelessAnswer{400, "Bad Call-ID"};
   }
-  if (message.count(HeaderName::kContentLength) > 1)
-    return Refused{Refusal::kBadRequest, "Two Content-Length"};
+  if (message.count(HeaderName::kContentLength) > 1) return StatelessAnswer{400, "Two Content-Length"};
   if (const auto* length = message.first(HeaderName::kContentLength)) {
     const auto bytes = parse_number<std::size_t>(length->value);
-    if (!bytes || *bytes > message.body.size())
-      return Refused{Refusal::kBadRequest, "Content-Length mismatch"};
+    if (!bytes || *bytes > message.body.size()) return StatelessAnswer{400, "Content-Length mismatch"};
   }
   if (!has_sip_uris_only(message, HeaderName::kRecordRoute))
-    return Refused{Refusal::kBadRequest, "Record-Route must be a SIP URI"};
+    return StatelessAnswer{400, "Record-Route must be a SIP URI"};
   return {};
+}
+
+// Over the limit by what came, or by what its Content-Length says is to come.
+bool is_too_large(const SipMessage& message, std::size_t size) {
+  const auto announced = parse_number<std::size_t>(value_of(message, HeaderName::kContentLength));
+  return size > SipMessage::kMaxBytes || (announced && *announced > SipMessage::kMaxBytes);
+}
+
+bool has_sip_scheme(std::string_view uri) {
+  return starts_with_ignoring_case(uri, "sip:") || starts_with_ignoring_case(uri, "sips:");
 }
 
 bool makes_or_moves_a_dialog(std::string_view method) {
@@ -71,65 +79,69 @@ bool makes_or_moves_a_dialog(std::string_view method) {
 
 }  // namespace
 
-std::optional<Refused> check_request(const SipMessage& message) {
+std::optional<StatelessAnswer> check_request(const SipMessage& message, std::size_t size) {
   const std::string_view method = message.method();
   // Without a Via nobody knows where an answer would go.
   const auto* via = message.first(HeaderName::kVia);
-  if (via == nullptr || !Via::parse(first_element(via->value)))
-    return Refused{Refusal::kSilent, "No usable Via"};
+  if (via == nullptr || !Via::parse(first_element(via->value))) return StatelessAnswer{0, "No usable Via"};
+  if (is_too_large(message, size) && method != "ACK") return StatelessAnswer{513, "Message Too Large"};
   if (const auto refused = check_common(message)) {
-    return method == "ACK" ? Refused{Refusal::kSilent, refused->why} : *refused;
+    return method == "ACK" ? StatelessAnswer{0, refused->why} : *refused;
   }
   if (method == "ACK") {
-    if (check_cseq(message, method) || message.version() != "SIP/2.0")
-      return Refused{Refusal::kSilent, "Bad ACK"};
+    if (check_cseq(message, method) || message.version() != "SIP/2.0") return StatelessAnswer{0, "Bad ACK"};
     return {};
   }
-  if (message.version() != "SIP/2.0") return Refused{Refusal::kVersionNotSupported, "Version Not Supported"};
+  if (message.version() != "SIP/2.0") return StatelessAnswer{505, "Version Not Supported"};
   if (!is_token(method) || message.request_uri().empty() || has_control_characters(message.start_line) ||
       message.request_uri().find_first_of(" \t<>\"") != std::string_view::npos) {
-    return Refused{Refusal::kBadRequest, "Bad request line"};
+    return StatelessAnswer{400, "Bad request line"};
   }
   if (const auto refused = check_cseq(message, method)) return refused;
+  if (!SipUri::parse(message.request_uri())) {
+    return has_sip_scheme(message.request_uri()) ? StatelessAnswer{400, "Bad Request-URI"}
+                                                 : StatelessAnswer{416, "Unsupported URI Scheme"};
+  }
+  if (const auto* expires = message.first(HeaderName::kExpires);
+      expires != nullptr && !parse_number<std::uint32_t>(expires->value)) {
+    return StatelessAnswer{400, "Bad Expires"};
+  }
 
   if (const auto* hops = message.first(HeaderName::kMaxForwards)) {
     const auto left = parse_number<unsigned>(hops->value);
-    if (!left || *left > 255) return Refused{Refusal::kBadRequest, "Bad Max-Forwards"};
-    if (*left == 0 && method != "OPTIONS") return Refused{Refusal::kTooManyHops, "Too Many Hops"};
+    if (!left || *left > 255) return StatelessAnswer{400, "Bad Max-Forwards"};
+    if (*left == 0 && method != "OPTIONS") return StatelessAnswer{483, "Too Many Hops"};
   }
   if (!has_sip_uris_only(message, HeaderName::kContact) && method != "REGISTER") {
-    return Refused{Refusal::kBadRequest, "Contact must be a SIP URI"};
+    return StatelessAnswer{400, "Contact must be a SIP URI"};
   }
   if (makes_or_moves_a_dialog(method)) {
     const auto* contact = message.first(HeaderName::kContact);
-    if (contact == nullptr) return Refused{Refusal::kBadRequest, "Contact is missing"};
+    if (contact == nullptr) return StatelessAnswer{400, "Contact is missing"};
     if (message.count(HeaderName::kContact) != 1 || elements(contact->value).size() != 1)
-      return Refused{Refusal::kBadRequest, "One Contact only"};
+      return StatelessAnswer{400, "One Contact only"};
   }
   return {};
 }
 
-std::optional<Refused> check_response(const SipMessage& message) {
+std::optional<StatelessAnswer> check_response(const SipMessage& message) {
   const int status = message.status();
-  if (status < 100 || status > 699) return Refused{Refusal::kSilent, "Bad status line"};
+  if (status < 100 || status > 699) return StatelessAnswer{0, "Bad status line"};
   const auto* via = message.first(HeaderName::kVia);
-  if (via == nullptr || !Via::parse(first_element(via->value)))
-    return Refused{Refusal::kSilent, "No usable Via"};
-  if (const auto refused = check_common(message)) return Refused{Refusal::kSilent, refused->why};
+  if (via == nullptr || !Via::parse(first_element(via->value))) return StatelessAnswer{0, "No usable Via"};
+  if (const auto refused = check_common(message)) return StatelessAnswer{0, refused->why};
   // 3xx and 485 may name any URI: they are never followed.
   if (status < 300 && !has_sip_uris_only(message, HeaderName::kContact))
-    return Refused{Refusal::kSilent, "Contact must be a SIP URI"};
+    return StatelessAnswer{0, "Contact must be a SIP URI"};
   return {};
 }
 
-int status_of(Refusal refusal) {
-  switch (refusal) {
-    case Refusal::kBadRequest: return 400;
-    case Refusal::kTooManyHops: return 483;
-    case Refusal::kVersionNotSupported: return 505;
-    case Refusal::kSilent: return 0;
-  }
-  return 0;
+bool is_scanner(const SipMessage& request) {
+  constexpr std::array<std::string_view, 7> kNames = {
+      "friendly-scanner", "sipvicious", "sipcli", "sip-scan", "sundayddr", "vaxsipuseragent", "pplsip"};
+  const std::string agent = to_lower(value_of(request, HeaderName::kUserAgent));
+  return std::any_of(kNames.begin(), kNames.end(),
+                     [&](std::string_view name) { return agent.find(name) != std::string::npos; });
 }
 
 }  // namespace vas::signaling

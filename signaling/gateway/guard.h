@@ -5,28 +5,19 @@
 #include <string_view>
 
 #include "signaling/gateway/sip_message.h"
+#include "signaling/gateway/stateless_answer.h"
 
 namespace vas::signaling {
 
-enum class Refusal : std::uint8_t {
-  kBadRequest,           // 400
-  kTooManyHops,          // 483
-  kVersionNotSupported,  // 505
-  kSilent,               // no answer: a response, an ACK, or nothing that could be answered
-};
-
-struct Refused {
-  Refusal refusal;
-  std::string_view why;  // for the answer's reason phrase and the counter; a literal
-};
-
-// Nothing when `message` may pass.
+// What is to be answered, or nothing when `message` may pass. `bytes`: its size, which may be more than was
+// parsed.
 //
 // A Contact or Record-Route that is not sip: or sips: is refused here, before any dialog is made: the SIP
 // stack below resolves and follows what it is given. Numbers are checked for range for the same reason.
-std::optional<Refused> check_request(const SipMessage& message);
-std::optional<Refused> check_response(const SipMessage& message);
+std::optional<StatelessAnswer> check_request(const SipMessage& message, std::size_t bytes);
+std::optional<StatelessAnswer> check_response(const SipMessage& message);
 
-int status_of(Refusal refusal);  // 0 for kSilent
+// Says by its User-Agent that it is one of the programs that look for open servers.
+bool is_scanner(const SipMessage& request);
 
 }  // namespace vas::signaling

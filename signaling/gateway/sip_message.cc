@@ -14,7 +14,7 @@ struct KnownName {
   HeaderName name;
 };
 
-constexpr std::array<KnownName, 11> kKnownNames = {{
+constexpr std::array<KnownName, 14> kKnownNames = {{
     {"Via", "v", HeaderName::kVia},
     {"From", "f", HeaderName::kFrom},
     {"To", "t", HeaderName::kTo},
@@ -26,6 +26,9 @@ constexpr std::array<KnownName, 11> kKnownNames = {{
     {"Max-Forwards", "", HeaderName::kMaxForwards},
     {"Content-Length", "l", HeaderName::kContentLength},
     {"Content-Type", "c", HeaderName::kContentType},
+    {"Expires", "", HeaderName::kExpires},
+    {"User-Agent", "", HeaderName::kUserAgent},
+    {"X-Cloudonix-Session", "", HeaderName::kSessionToken},
 }};
 
 HeaderName header_name(std::string_view name) {
@@ -153,6 +156,25 @@ const HeaderField* SipMessage::first(HeaderName name) const {
 std::size_t SipMessage::count(HeaderName name) const {
   return static_cast<std::size_t>(std::count_if(headers.begin(), headers.end(),
                                                 [&](const HeaderField& each) { return each.name == name; }));
+}
+
+std::string_view value_of(const SipMessage& message, HeaderName name) {
+  const HeaderField* header = message.first(name);
+  return header == nullptr ? std::string_view() : header->value;
+}
+
+std::string_view private_value(const SipMessage& message, std::string_view name) {
+  for (const HeaderField& header : message.headers) {
+    if (header.name != HeaderName::kVasPrivate) continue;
+    if (equals_ignoring_case(trim(header.line.substr(0, header.line.find(':'))), name)) return header.value;
+  }
+  return {};
+}
+
+std::optional<std::string_view> to_tag(const SipMessage& message) {
+  const std::string_view value = value_of(message, HeaderName::kTo);
+  const auto bracket = value.rfind('>');  // parameters behind it are the header's own
+  return parameter(value.substr(bracket == std::string_view::npos ? 0 : bracket), "tag");
 }
 
 std::string_view first_element(std::string_view value) {

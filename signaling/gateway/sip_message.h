@@ -22,7 +22,10 @@ enum class HeaderName : std::uint8_t {
   kMaxForwards,
   kContentLength,
   kContentType,
-  kVasPrivate,
+  kUserAgent,
+  kExpires,
+  kSessionToken,  // X-Cloudonix-Session
+  kVasPrivate,    // X-VAS-*
   kOther
 };
 
@@ -55,6 +58,16 @@ struct SipMessage {
   const HeaderField* first(HeaderName name) const;
   std::size_t count(HeaderName name) const;
 };
+
+// The first header field's value; empty where there is none.
+std::string_view value_of(const SipMessage& message, HeaderName name);
+// Of a private header of ours, X-VAS-*, between the gateway and the stacks.
+std::string_view private_value(const SipMessage& message, std::string_view name);
+inline constexpr std::string_view kCallHeader = "X-VAS-Call";  // the session that a dialog belongs to
+
+// The To header's tag: a request that has one is inside a dialog.
+std::optional<std::string_view> to_tag(const SipMessage& message);
+inline bool has_to_tag(const SipMessage& message) { return to_tag(message).has_value(); }
 
 // The end of a header value's first element: commas part elements outside quotes and angle brackets (RFC 3261
 // §7.3.1).

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "signaling/gateway/message_lines.h"
 #include "vas/base/text.h"
 
 namespace vas::signaling {
@@ -11,41 +12,12 @@ namespace {
 
 constexpr std::string_view kMagicCookie = "z9hG4bK";  // RFC 3261 §8.1.1.7
 constexpr std::uint16_t kDefaultPort = 5060;
-
-// One header line with its folds opened.
-void append_line(std::string& out, std::string_view line) {
-  for (const char c : line) {
-    if (c == '\r') continue;
-    out += c == '\n' ? ' ' : c;
-  }
-  out += "\r\n";
-}
-
-void append_rest(std::string& out, std::string_view name, std::string_view value) {
-  if (!value.empty()) append_line(out, std::string(name) + ": " + std::string(value));
-}
-
-// The top Via with what the peer cannot know: its address as seen here (RFC 3261 §18.2.1, RFC 3581 §4).
-std::string with_received(const Via& via, const Flow& source) {
-  std::string text;
-  const auto pieces = split(via.text, ';');
-  text += trim(pieces[0]);
-  for (std::size_t i = 1; i < pieces.size(); ++i) {
-    const std::string_view name = trim(pieces[i].substr(0, pieces[i].find('=')));
-    if (equals_ignoring_case(name, "received") || equals_ignoring_case(name, "rport")) continue;
-    text += ";";
-    text += trim(pieces[i]);
-  }
-  text += ";received=" + to_string(source.peer.address);
-  if (via.has_rport) text += ";rport=" + std::to_string(source.peer.port);
-  return text;
-}
-
-std::string upper(Transport transport) { return transport == Transport::kUdp ? "UDP" : "TCP"; }
+constexpr std::uint16_t kDefaultTlsPort = 5061;
 
 }  // namespace
 
-std::string ViaEditor::own_branch(const SipMessage& request, const Via& top, const Flow& source) const {
+std::string ViaEditor::branch_of(const SipMessage& request, const Flow& source) const {
+  const Via top = Via::parse(first_element(value_of(request, HeaderName::kVia))).value_or(Via{});
   std::string key(top.host);
   key += ":" + std::to_string(top.port) + "|";
   if (top.branch.starts_with(kMagicCookie)) {
@@ -65,8 +37,7 @@ std::string ViaEditor::request_to_stack(const SipMessage& request, const Flow& s
   std::string out;
   out.reserve(request.body.size() + 2048);
   append_line(out, request.start_line);
-  out += fmt::format("Via: SIP/2.0/UDP {};branch={}\r\n", to_string(gateway_),
-                     own_branch(request, *top, source));
+  out += fmt::format("Via: SIP/2.0/UDP {};branch={}\r\n", to_string(gateway_), branch_of(request, source));
   out += fmt::format("X-VAS-Source: {} {} {}\r\n", to_string(source.transport), to_string(source.peer),
                      signer_.sign(source));
   for (const HeaderField& header : request.headers) {
@@ -76,39 +47,45 @@ std::string ViaEditor::request_to_stack(const SipMessage& request, const Flow& s
       continue;
     }
     append_line(out, "Via: " + with_received(*top, source));
-    append_rest(out, "Via", rest_elements(header.value));
+    append_header(out, "Via", rest_elements(header.value));
   }
   out += "\r\n";
   out += request.body;
   return out;
 }
 
-std::optional<std::string> ViaEditor::response_to_stack(const SipMessage& response,
-                                                        const Flow& source) const {
+// A branch that went out is the stack's own, which stack that is, and a keyed hash over both.
+std::optional<ViaEditor::Inbound> ViaEditor::response_to_stack(const SipMessage& response,
+                                                               const Flow& source) const {
   const HeaderField* via_header = response.first(HeaderName::kVia);
   const auto top = Via::parse(first_element(via_header->value));
   if (!top) return {};
   const auto dot = top->branch.rfind('.');
   if (dot == std::string_view::npos) return {};
-  const std::string_view stack_branch = top->branch.substr(0, dot);
-  if (signer_.keyed_hash(stack_branch) != top->branch.substr(dot + 1)) return {};
+  const std::string_view named = top->branch.substr(0, dot);
+  if (signer_.keyed_hash(named) != top->branch.substr(dot + 1)) return {};
+  const auto inner_dot = named.rfind('.');
+  if (inner_dot == std::string_view::npos) return {};
+  const std::string_view stack_branch = named.substr(0, inner_dot);
+  const auto stack = parse_number<std::size_t>(named.substr(inner_dot + 1));
+  if (!stack || *stack >= stacks_.size()) return {};
 
   std::string out;
   append_line(out, response.start_line);
-  out += fmt::format("Via: SIP/2.0/UDP {};branch={}\r\n", to_string(stack_), stack_branch);
+  out += fmt::format("Via: SIP/2.0/UDP {};branch={}\r\n", to_string(stacks_[*stack]), stack_branch);
   out += fmt::format("X-VAS-Source: {} {} {}\r\n", to_string(source.transport), to_string(source.peer),
                      signer_.sign(source));
   for (const HeaderField& header : response.headers) {
     if (header.name == HeaderName::kVasPrivate) continue;
     if (&header == via_header) {
-      append_rest(out, "Via", rest_elements(header.value));
+      append_header(out, "Via", rest_elements(header.value));
     } else {
       append_line(out, header.line);
     }
   }
   out += "\r\n";
   out += response.body;
-  return out;
+  return Inbound{*stack, std::move(out)};
 }
 
 std::optional<Outbound> ViaEditor::response_to_peer(const SipMessage& response) const {
@@ -129,7 +106,7 @@ std::optional<Outbound> ViaEditor::response_to_peer(const SipMessage& response) 
     const std::string_view kept = &header == via_header ? rest_elements(header.value) : header.value;
     if (header.name == HeaderName::kVia && !next && !kept.empty()) next = Via::parse(first_element(kept));
     if (&header == via_header) {
-      append_rest(outbound.text, "Via", kept);
+      append_header(outbound.text, "Via", kept);
     } else {
       append_line(outbound.text, header.line);
     }
@@ -137,31 +114,46 @@ std::optional<Outbound> ViaEditor::response_to_peer(const SipMessage& response) 
   if (!next) return {};
   // Without rport the answer goes to the port that the Via names, at the address that was seen (RFC 3261
   // §18.2.2).
-  if (flow->transport == Transport::kUdp && !next->has_rport)
+  if (!has_connections(flow->transport) && !next->has_rport)
     outbound.flow.peer.port = next->port != 0 ? next->port : kDefaultPort;
   outbound.text += "\r\n";
   outbound.text += response.body;
   return outbound;
 }
 
-std::variant<ViaEditor::Hop, NoHop> ViaEditor::next_hop(const SipMessage& request) const {
+std::optional<std::size_t> ViaEditor::stack_at(const Via& via) const {
+  for (std::size_t i = 0; i < stacks_.size(); ++i) {
+    if (stacks_[i].port == via.port) return i;
+  }
+  return {};
+}
+
+std::variant<ViaEditor::Hop, ServerName, NoHop> ViaEditor::next_hop(const SipMessage& request) const {
   const HeaderField* route = request.first(HeaderName::kRoute);
   const std::string_view text =
       route != nullptr ? uri_of(first_element(route->value)) : request.request_uri();
   const auto uri = SipUri::parse(text);
   if (!uri) return NoHop::kMalformed;
   const auto address = IpAddress::parse(uri->host);
-  if (!address) return NoHop::kHostname;
-
-  const Endpoint to{*address, uri->port != 0 ? uri->port : kDefaultPort};
-  if (route != nullptr && to == gateway_) {
+  if (route != nullptr && address && Endpoint{*address, uri->port} == gateway_) {
     const auto flow = signer_.verify(uri->user);
     if (!flow) return NoHop::kMalformed;
-    return Hop{*flow, true};
+    return Hop{*flow, true, {}};
   }
-  const auto transport = uri->transport().empty() ? Transport::kUdp : transport_by_name(uri->transport());
-  if (!transport || equals_ignoring_case(uri->scheme, "sips")) return NoHop::kUnsupportedTransport;
-  return Hop{{*transport, to, 0}, false};
+
+  const bool is_sips = equals_ignoring_case(uri->scheme, "sips");
+  std::optional<Transport> transport;
+  if (!uri->transport().empty()) {
+    transport = transport_by_name(uri->transport());
+    if (!transport || is_websocket(*transport)) return NoHop::kUnsupportedTransport;
+    if (is_sips && *transport == Transport::kUdp) return NoHop::kUnsupportedTransport;
+  }
+  if (is_sips) transport = Transport::kTls;
+  if (!address) return ServerName{to_lower(uri->host), uri->port, transport, is_sips};
+  const Transport chosen = transport.value_or(Transport::kUdp);
+  const std::uint16_t default_port = is_secure(chosen) ? kDefaultTlsPort : kDefaultPort;
+  const Endpoint to{*address, uri->port != 0 ? uri->port : default_port};
+  return Hop{{chosen, to, 0}, false, to_string(*address)};
 }
 
 std::string ViaEditor::request_to_peer(const SipMessage& request, const Hop& hop,
@@ -169,18 +161,19 @@ std::string ViaEditor::request_to_peer(const SipMessage& request, const Hop& hop
   const HeaderField* via_header = request.first(HeaderName::kVia);
   const HeaderField* flow_route_header = hop.names_flow ? request.first(HeaderName::kRoute) : nullptr;
   const auto top = Via::parse(first_element(via_header->value));
-  const std::string branch = top ? std::string(top->branch) : std::string(kMagicCookie);
+  const std::string branch =
+      fmt::format("{}.{}", top ? top->branch : kMagicCookie, top ? stack_at(*top).value_or(0) : 0);
 
   std::string out;
   append_line(out, request.start_line);
-  out += fmt::format("Via: SIP/2.0/{} {};rport;branch={}.{}\r\n", upper(hop.flow.transport),
+  out += fmt::format("Via: SIP/2.0/{} {};rport;branch={}.{}\r\n", via_name(hop.flow.transport),
                      to_string(public_endpoint), branch, signer_.keyed_hash(branch));
   for (const HeaderField& header : request.headers) {
     if (header.name == HeaderName::kVasPrivate) continue;
     if (&header == via_header) {
-      append_rest(out, "Via", rest_elements(header.value));
+      append_header(out, "Via", rest_elements(header.value));
     } else if (&header == flow_route_header) {
-      append_rest(out, "Route", rest_elements(header.value));
+      append_header(out, "Route", rest_elements(header.value));
     } else {
       append_line(out, header.line);
     }
@@ -192,47 +185,6 @@ std::string ViaEditor::request_to_peer(const SipMessage& request, const Hop& hop
 
 std::string ViaEditor::flow_route(const Flow& flow) const {
   return fmt::format("<sip:{}@{};lr>", signer_.sign(flow), to_string(gateway_));
-}
-
-std::string stateless_response(const SipMessage& request, const Flow& source, int status,
-                               std::string_view reason, std::string_view to_tag) {
-  std::string out = fmt::format("SIP/2.0 {} {}\r\n", status, reason);
-  const HeaderField* top = request.first(HeaderName::kVia);
-  for (const HeaderField& header : request.headers) {
-    switch (header.name) {
-      case HeaderName::kVia: {
-        const auto via = &header == top ? Via::parse(first_element(header.value)) : std::nullopt;
-        if (!via) {
-          append_line(out, header.line);
-          break;
-        }
-        append_line(out, "Via: " + with_received(*via, source));
-        append_rest(out, "Via", rest_elements(header.value));
-        break;
-      }
-      case HeaderName::kTo: {
-        const auto bracket = header.value.rfind('>');  // parameters behind it are the header's own
-        const auto own = header.value.substr(bracket == std::string_view::npos ? 0 : bracket);
-        const bool has_tag = parameter(own, "tag").has_value();
-        append_line(out,
-                    std::string(header.line) + (has_tag ? std::string() : ";tag=" + std::string(to_tag)));
-        break;
-      }
-      case HeaderName::kFrom:
-      case HeaderName::kCallId:
-      case HeaderName::kCseq: append_line(out, header.line); break;
-      case HeaderName::kContact:
-      case HeaderName::kRecordRoute:
-      case HeaderName::kRoute:
-      case HeaderName::kMaxForwards:
-      case HeaderName::kContentLength:
-      case HeaderName::kContentType:
-      case HeaderName::kVasPrivate:
-      case HeaderName::kOther: break;
-    }
-  }
-  out += "Content-Length: 0\r\n\r\n";
-  return out;
 }
 
 }  // namespace vas::signaling

@@ -4,9 +4,12 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "signaling/gateway/flow.h"
+#include "signaling/gateway/server_name.h"
 #include "signaling/gateway/sip_message.h"
 
 namespace vas::signaling {
@@ -17,21 +20,27 @@ struct Outbound {
   std::string text;
 };
 
-enum class NoHop { kHostname, kUnsupportedTransport, kMalformed };
+enum class NoHop { kUnsupportedTransport, kMalformed };
 
 // Threads: any, immutable.
 class ViaEditor {
  public:
-  // `gateway`, `stack`: the two loopback ends. `public_endpoint`: what peers see, by transport the same here.
-  ViaEditor(const FlowSigner& signer, const Endpoint& gateway, const Endpoint& stack)
-      : signer_(signer), gateway_(gateway), stack_(stack) {}
+  // `gateway`: our end of the loopback. `stacks`: the other ends, where answers go back to.
+  ViaEditor(const FlowSigner& signer, const Endpoint& gateway, std::vector<Endpoint> stacks = {})
+      : signer_(signer), gateway_(gateway), stacks_(std::move(stacks)) {}
 
   // Peer -> stack. The request has passed the guard. received/rport go on its Via, ours on top, X-VAS-Source
   // is added and any that came from outside dropped.
   std::string request_to_stack(const SipMessage& request, const Flow& source) const;
+  // The branch that it gets there: one for a request, its retransmissions, its CANCEL and its ACK.
+  std::string branch_of(const SipMessage& request, const Flow& source) const;
 
   // Peer -> stack. Nothing when the top Via is none that this gateway wrote.
-  std::optional<std::string> response_to_stack(const SipMessage& response, const Flow& source) const;
+  struct Inbound {
+    std::size_t stack = 0;
+    std::string text;
+  };
+  std::optional<Inbound> response_to_stack(const SipMessage& response, const Flow& source) const;
 
   // Stack -> peer. Nothing when the top Via is not ours.
   std::optional<Outbound> response_to_peer(const SipMessage& response) const;
@@ -40,8 +49,9 @@ class ViaEditor {
   struct Hop {
     Flow flow;
     bool names_flow = false;  // the first Route names a flow and is to be dropped
+    std::string host;         // as the URI says it: whom TLS must find there
   };
-  std::variant<Hop, NoHop> next_hop(const SipMessage& request) const;
+  std::variant<Hop, ServerName, NoHop> next_hop(const SipMessage& request) const;
   std::string request_to_peer(const SipMessage& request, const Hop& hop,
                               const Endpoint& public_endpoint) const;
 
@@ -49,16 +59,11 @@ class ViaEditor {
   std::string flow_route(const Flow& flow) const;
 
  private:
-  std::string own_branch(const SipMessage& request, const Via& top, const Flow& source) const;
+  std::optional<std::size_t> stack_at(const Via& via) const;
 
   const FlowSigner& signer_;
   const Endpoint gateway_;
-  const Endpoint stack_;
+  const std::vector<Endpoint> stacks_;
 };
-
-// A stateless answer to a request that goes no further (RFC 3261 §8.2.6, §11): its Via, From, To, Call-ID and
-// CSeq.
-std::string stateless_response(const SipMessage& request, const Flow& source, int status,
-                               std::string_view reason, std::string_view to_tag);
 
 }  // namespace vas::signaling

@@ -26,13 +26,20 @@ std::optional<Flow> source_of(const Gateway& gateway, const sip_t* sip) {
                                     : gateway.verify_flow(std::string_view(value).substr(blank + 1));
 }
 
+// The gateway finds a dialog's stack by its Call-ID: ours is drawn until it names this one.
+std::string Dialog::draw_call_id() const {
+  for (;;) {
+    std::string call_id = random_hex(16);
+    if (stack_of_call(call_id, context_.stacks) == context_.number) return call_id;
+  }
+}
+
 LegHandle Dialog::make_leg(const std::string& local, const std::string& remote, const std::string& call_id,
                            std::uint32_t local_sequence, std::uint32_t remote_sequence) {
   Scratch scratch;
   return LegHandle(nta_leg_tcreate(
       context_.agent, on_leg_request, reinterpret_cast<nta_leg_magic_t*>(this),
-      SIPTAG_FROM_STR(local.c_str()), SIPTAG_TO_STR(remote.c_str()),
-      TAG_IF(!call_id.empty(), SIPTAG_CALL_ID_STR(call_id.c_str())),
+      SIPTAG_FROM_STR(local.c_str()), SIPTAG_TO_STR(remote.c_str()), SIPTAG_CALL_ID_STR(call_id.c_str()),
       TAG_IF(local_sequence != 0,
              SIPTAG_CSEQ(sip_cseq_create(scratch.get(), local_sequence, sip_method_unknown, "X"))),
       TAG_IF(remote_sequence != 0, NTATAG_REMOTE_CSEQ(remote_sequence)), TAG_END()));

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "signaling/gateway/gateway.h"
+#include "signaling/gateway/sip_message.h"
 #include "signaling/sip_event.h"
 #include "signaling/ua/session_timer.h"
 #include "signaling/ua/sip_stack.h"
@@ -24,6 +25,8 @@ struct StackContext {
   std::function<void(SipEvent)> publish;
   std::function<void(DialogId)> finished;  // the dialog may be destroyed after the current turn
   std::function<RequestId()> next_request;
+  std::size_t number = 0;  // of this stack among `stacks`
+  std::size_t stacks = 1;
 };
 
 inline constexpr const char* kAllow = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO";
@@ -89,6 +92,7 @@ class Dialog {
   std::string session_timer_headers(const sip_t* sip);
 
   // UAC.
+  static Flow way_to(const SipUri& uri);
   void create_invite();
   void receive_response(nta_outgoing_t* request, const sip_t* sip);
   void receive_invite_response(const sip_t* sip);
@@ -102,6 +106,7 @@ class Dialog {
   Outgoing* add(nta_outgoing_t* handle, Sent kind, RequestId request = {});
 
   // Both.
+  std::string draw_call_id() const;
   LegHandle make_leg(const std::string& local, const std::string& remote, const std::string& call_id,
                      std::uint32_t local_sequence, std::uint32_t remote_sequence);
   void set_route(nta_leg_t* leg, const sip_t* sip, bool is_server);

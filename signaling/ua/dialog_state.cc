@@ -29,7 +29,8 @@ std::string write(const DialogState& state) {
   if (state.flow) {
     object["flow"] = {{"transport", to_string(state.flow->transport)},
                       {"peer", to_string(state.flow->peer)},
-                      {"connection", state.flow->connection}};
+                      {"connection", state.flow->connection},
+                      {"listener", state.flow->listener}};
   }
   return json::serialize(object);
 }
@@ -55,14 +56,17 @@ std::optional<DialogState> parse_dialog_state(std::string_view text) {
   if (const json::value* flow = object.if_contains("flow"); flow != nullptr && flow->is_object()) {
     const auto transport = transport_by_name(text_field(flow->as_object(), "transport"));
     const auto peer = Endpoint::parse(text_field(flow->as_object(), "peer"));
-    if (transport && peer) state.flow = Flow{*transport, *peer, number_of(flow->as_object(), "connection")};
+    if (transport && peer) {
+      state.flow = Flow{*transport, *peer, number_of(flow->as_object(), "connection"),
+                        static_cast<std::uint16_t>(number_of(flow->as_object(), "listener"))};
+    }
   }
   if (state.call_id.empty() || state.local.empty() || state.remote.empty()) return {};
   return state;
 }
 
 bool stays_on_flow(const Flow& flow, std::string_view first_hop_uri, bool is_record_routed) {
-  if (flow.transport != Transport::kUdp) return true;
+  if (has_connections(flow.transport)) return true;
   const auto uri = SipUri::parse(first_hop_uri);
   const auto address = uri ? IpAddress::parse(uri->host) : std::nullopt;
   if (!address) return true;

@@ -28,7 +28,7 @@ void Dialog::send_invite(const SendInvite& command) {
   invite_ = command;
   local_ = command.from;
   remote_ = command.to;
-  leg_ = make_leg(local_, remote_, "", 0, 0);
+  leg_ = make_leg(local_, remote_, draw_call_id(), 0, 0);
   if (!leg_) {
     context_.publish(InviteFailed{id_, 0, "bad From or To"});
     return finish();
@@ -37,17 +37,22 @@ void Dialog::send_invite(const SendInvite& command) {
   create_invite();
 }
 
+// As much of the way as the URI shows: enough to choose our own address for Contact.
+Flow Dialog::way_to(const SipUri& uri) {
+  const bool is_sips = equals_ignoring_case(uri.scheme, "sips");
+  const auto named = transport_by_name(uri.transport());
+  const Endpoint peer{IpAddress::parse(uri.host).value_or(IpAddress{}), uri.port};
+  return {is_sips ? Transport::kTls : named.value_or(Transport::kUdp), peer, 0};
+}
+
 void Dialog::create_invite() {
   Scratch scratch;
   const auto uri = SipUri::parse(invite_.request_uri);
-  const auto address = uri ? IpAddress::parse(uri->host) : std::nullopt;
-  const auto transport =
-      uri && !uri->transport().empty() ? transport_by_name(uri->transport()) : Transport::kUdp;
-  if (!address || !transport) {
-    context_.publish(InviteFailed{id_, 0, "the route is not a numeric address"});
+  if (!uri) {
+    context_.publish(InviteFailed{id_, 0, "the route is no SIP URI"});
     return finish();
   }
-  contact_ = contact_text(*context_.gateway, {*transport, {*address, uri->port}, 0});
+  contact_ = contact_text(*context_.gateway, way_to(*uri), false);
   const std::string headers = header_lines(invite_.headers);
   const std::string expires = std::to_string(std::max(min_se_s_, context_.config->session_expires_s));
   const std::string min_se = std::to_string(min_se_s_);

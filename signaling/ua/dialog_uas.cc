@@ -51,7 +51,7 @@ bool Dialog::receive_invite(nta_incoming_t* request, const sip_t* sip, const Flo
   nta_incoming_tag(request, tag);
   nta_incoming_bind(request, on_ack_or_cancel, reinterpret_cast<nta_incoming_magic_t*>(this));
   local_ = with_tag(local_, tag);
-  contact_ = contact_text(*context_.gateway, source);
+  contact_ = contact_text(*context_.gateway, source, sip->sip_request->rq_url->url_type == url_sips);
   nta_incoming_treply(request, SIP_100_TRYING, TAG_END());
 
   InviteReceived event{

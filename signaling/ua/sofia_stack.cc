@@ -14,6 +14,7 @@
 #include <thread>
 #include <unordered_map>
 
+#include "signaling/gateway/stack_link.h"
 #include "signaling/ua/dialog.h"
 #include "signaling/ua/sip_stack.h"
 #include "signaling/ua/sofia_text.h"
@@ -33,8 +34,9 @@ namespace {
 constexpr std::size_t kInboxCapacity = 65536;
 constexpr std::size_t kCommandsAtOnce = 256;
 constexpr su_duration_t kTickMs = 1000;
-constexpr std::uint64_t kOwnDialogBit = 1ULL
-                                        << 63;  // ids that the stack draws, beside those that control draws
+// Ids that stacks draw begin here, beside those that control draws: a multiple of every number of threads.
+constexpr std::uint64_t kMultipleOfAll = 720720;  // of 1 to 16
+constexpr std::uint64_t kOwnDialogs = (1ULL << 63) / kMultipleOfAll * kMultipleOfAll;
 
 // Wall time as it was at start plus what the monotonic clock says since: a step of the system's clock moves
 // no timer.
@@ -61,15 +63,15 @@ su_nanotime_t anchored_nanotime(su_nanotime_t* time) {
 
 void drop_log(void*, const char*, va_list) {}  // sofia prints messages, tokens and all
 
-class SofiaStack final : public SipStack {
+// One thread with its sofia root, agent and dialogs.
+class SofiaStack {
  public:
-  SofiaStack(const SipStackConfig& config, Gateway& gateway, Inbox<SipEvent>& events)
-      : config_(config), gateway_(gateway), events_(events) {}
-  ~SofiaStack() override;
+  SofiaStack(const SipStackConfig& config, std::size_t number, Gateway& gateway, Inbox<SipEvent>& events)
+      : config_(config), number_(number), gateway_(gateway), events_(events) {}
+  ~SofiaStack();
 
   Result<Endpoint> start();
-  const Endpoint& loopback() const override { return loopback_; }
-  bool send(SipCommand&& command) override { return commands_.push(std::move(command)); }
+  bool send(SipCommand&& command) { return commands_.push(std::move(command)); }
 
  private:
   static int on_request(nta_leg_magic_t* stack, nta_leg_t*, nta_incoming_t* request, const sip_t* sip);
@@ -87,12 +89,15 @@ class SofiaStack final : public SipStack {
   void publish(SipEvent event);
   void bury();
 
+  // Ids say which stack is meant: their remainder by the number of stacks.
+  std::uint64_t draw(std::uint64_t& next) const { return next++ * config_.threads + number_; }
+
   const SipStackConfig config_;
+  const std::size_t number_;
   Gateway& gateway_;
   Inbox<SipEvent>& events_;
   Inbox<SipCommand> commands_{kInboxCapacity};
   std::atomic<bool> is_stopping_{false};
-  Endpoint loopback_;
 
   // The stack's thread only.
   RootHandle root_;
@@ -120,16 +125,10 @@ Result<Endpoint> SofiaStack::start() {
   auto endpoint = started.get_future();
   thread_ = std::thread([this, &started] { run(started); });
   pthread_setname_np(thread_.native_handle(), "vas-sip");
-  auto result = endpoint.get();
-  if (result) loopback_ = *result;
-  return result;
+  return endpoint.get();
 }
 
 void SofiaStack::run(std::promise<Result<Endpoint>>& started) {
-  su_init();
-  _su_time = anchored_time;
-  _su_nanotime = anchored_nanotime;
-  su_log_redirect(nullptr, drop_log, nullptr);
   root_.reset(su_root_create(nullptr));
   if (!root_ || !create_agent()) {
     started.set_value(Error{"the SIP stack found no free loopback port"});
@@ -173,11 +172,17 @@ bool SofiaStack::create_agent() {
               .gateway_url = "sip:" + to_string(gateway_.loopback()) + ";transport=udp;lr",
               .publish = [this](SipEvent event) { publish(std::move(event)); },
               .finished = [this](DialogId id) { finished_.push_back(id); },
-              .next_request = [this] { return RequestId{next_request_++}; }};
+              .next_request = [this] { return RequestId{draw(next_request_)}; },
+              .number = number_,
+              .stacks = config_.threads};
   return default_leg_ != nullptr;
 }
 
 int SofiaStack::on_stray_response(nta_outgoing_magic_t* stack, nta_outgoing_t*, const sip_t* sip) {
+  if (sip != nullptr && sip->sip_call_id != nullptr && sip->sip_call_id->i_id == kProbeCallId) {
+    reinterpret_cast<SofiaStack*>(stack)->publish(ProbeReceived{sip->sip_cseq->cs_seq});
+    return 0;
+  }
   const bool is_invite_success =
       sip != nullptr && sip->sip_status != nullptr && sip->sip_status->st_status / 100 == 2 &&
       sip->sip_cseq->cs_method == sip_method_invite && sip->sip_to->a_tag != nullptr;
@@ -228,7 +233,7 @@ int SofiaStack::receive(nta_incoming_t* request, const sip_t* sip) {
     nta_incoming_destroy(request);
     return 0;
   }
-  const DialogId id{kOwnDialogBit | next_dialog_++};
+  const DialogId id{kOwnDialogs + draw(next_dialog_)};
   if (!add_dialog(id).receive_invite(request, sip, *source)) finished_.push_back(id);
   return 0;
 }
@@ -280,14 +285,39 @@ void SofiaStack::handle(SipCommand&& command) {
       command);
 }
 
+class SofiaStacks final : public SipStack {
+ public:
+  Result<bool> open(const SipStackConfig& config, Gateway& gateway, Inbox<SipEvent>& events) {
+    // sofia-sip's globals are not guarded: set before any stack, and stacks start one after the other.
+    su_init();
+    _su_time = anchored_time;
+    _su_nanotime = anchored_nanotime;
+    su_log_redirect(nullptr, drop_log, nullptr);
+    for (std::size_t i = 0; i < config.threads; ++i) {
+      stacks_.push_back(std::make_unique<SofiaStack>(config, i, gateway, events));
+      const auto loopback = stacks_.back()->start();
+      if (!loopback) return Error{loopback.error()};
+      loopbacks_.push_back(*loopback);
+    }
+    return true;
+  }
+  const std::vector<Endpoint>& loopbacks() const override { return loopbacks_; }
+  bool send(SipCommand&& command) override {
+    return stacks_[dialog_of(command).value % stacks_.size()]->send(std::move(command));
+  }
+
+ private:
+  std::vector<std::unique_ptr<SofiaStack>> stacks_;
+  std::vector<Endpoint> loopbacks_;
+};
+
 }  // namespace
 
 Result<std::unique_ptr<SipStack>> SipStack::open(const SipStackConfig& config, Gateway& gateway,
                                                  Inbox<SipEvent>& events) {
-  auto stack = std::make_unique<SofiaStack>(config, gateway, events);
-  const auto started = stack->start();
-  if (!started) return Error{started.error()};
-  return std::unique_ptr<SipStack>(std::move(stack));
+  auto stacks = std::make_unique<SofiaStacks>();
+  if (const auto opened = stacks->open(config, gateway, events); !opened) return Error{opened.error()};
+  return std::unique_ptr<SipStack>(std::move(stacks));
 }
 
 }  // namespace vas::signaling

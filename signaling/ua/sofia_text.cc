@@ -66,10 +66,12 @@ std::string with_tag(const std::string& value, std::string_view tag) {
   return value + ";tag=" + std::string(tag);
 }
 
-std::string contact_text(const Gateway& gateway, const Flow& flow) {
-  const bool is_tcp = flow.transport == Transport::kTcp;
-  return fmt::format("<sip:vas@{}{}>", to_string(gateway.contact_endpoint(flow)),
-                     is_tcp ? ";transport=tcp" : "");
+std::string contact_text(const Gateway& gateway, const Flow& flow, bool is_sips) {
+  const std::string own = to_string(gateway.contact_endpoint(flow));
+  if (is_sips) return fmt::format("<sips:vas@{}>", own);
+  const std::string transport =
+      has_connections(flow.transport) ? fmt::format(";transport={}", to_string(flow.transport)) : "";
+  return fmt::format("<sip:vas@{}{}>", own, transport);
 }
 
 }  // namespace vas::signaling

@@ -28,7 +28,7 @@ std::string header_lines(const std::vector<Header>& headers);
 // A From or To value with its tag.
 std::string with_tag(const std::string& value, std::string_view tag);
 
-// Our Contact towards a peer of `flow`.
-std::string contact_text(const Gateway& gateway, const Flow& flow);
+// Our Contact towards a peer of `flow`; a sips: URI where it asked with one (RFC 3261 §12.1.1).
+std::string contact_text(const Gateway& gateway, const Flow& flow, bool is_sips);
 
 }  // namespace vas::signaling

@@ -4,6 +4,7 @@
 
 #include "signaling/gateway/framer.h"
 #include "signaling/gateway/guard.h"
+#include "signaling/gateway/message_trace.h"
 #include "signaling/gateway/via_editor.h"
 
 namespace {
@@ -15,21 +16,23 @@ void require(bool condition) {
   if (!condition) std::abort();
 }
 
-void edit(const SipMessage& message) {
+void edit(const SipMessage& message, std::size_t size) {
   static const FlowSigner signer;
   static const ViaEditor editor(signer, *Endpoint::parse("127.0.0.1:7001"),
-                                *Endpoint::parse("127.0.0.1:7002"));
+                                {*Endpoint::parse("127.0.0.1:7002")});
   const Flow source{Transport::kUdp, *Endpoint::parse("203.0.113.5:61000"), 0};
   if (!message.is_request()) {
     if (!check_response(message)) (void)editor.response_to_stack(message, source);
     (void)editor.response_to_peer(message);
     return;
   }
-  const auto refused = check_request(message);
-  if (refused && status_of(refused->refusal) != 0) {
-    const std::string answer = stateless_response(message, source, 400, refused->why, "t");
+  const auto refused = check_request(message, size);
+  if (refused && refused->status != 0) {
+    const std::string answer = stateless_response(message, source, *refused, signer);
     require(SipMessage::parse(answer).has_value());
   }
+  (void)is_ack_of_stateless_answer(message, signer);
+  (void)is_scanner(message);
   if (!refused) {
     const std::string edited = editor.request_to_stack(message, source);
     const auto again = SipMessage::parse(edited);
@@ -49,7 +52,8 @@ void edit(const SipMessage& message) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  if (const auto message = SipMessage::parse(text)) edit(*message);
+  if (const auto message = SipMessage::parse(text)) edit(*message, size);
+  require(without_secrets(text).size() == text.size());
   Framer framer;
   framer.append(text);
   while (framer.next().kind == Framer::Frame::Kind::kMessage) {

@@ -82,11 +82,11 @@ int main(int argc, char** argv) {
   spdlog::set_level(spdlog::level::err);
   Inbox<SipEvent> events(1024);
   auto gateway =
-      Gateway::open({.listen = {*Endpoint::parse(std::string("127.0.0.1:") + argv[2])}, .advertised = {}});
+      Gateway::open({.transports = {.sip = {*Endpoint::parse(std::string("127.0.0.1:") + argv[2])}}});
   if (!gateway) return 2;
   auto stack = SipStack::open({}, **gateway, events);
   if (!stack) return 2;
-  (*gateway)->start((*stack)->loopback());
+  (*gateway)->start((*stack)->loopbacks());
   Host host(**stack, argv[3]);
   if (mode == "restore") host.restore();
   if (mode == "dial" && argc == 5) host.dial(argv[4]);

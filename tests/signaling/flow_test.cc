@@ -9,7 +9,7 @@ TEST(FlowSigner, ReadsBackOnlyWhatItSignedItself) {
   const FlowSigner signer;
   const FlowSigner other;
   for (const Flow& flow : {Flow{Transport::kUdp, *Endpoint::parse("192.0.2.1:5060"), 0},
-                           Flow{Transport::kTcp, *Endpoint::parse("[2001:db8::1]:44"), 17}}) {
+                           Flow{Transport::kWss, *Endpoint::parse("[2001:db8::1]:44"), 17, 3}}) {
     const std::string token = signer.sign(flow);
     EXPECT_EQ(token.find_first_of(" ;:@<>,"), std::string::npos) << token;
     EXPECT_EQ(signer.verify(token), flow);

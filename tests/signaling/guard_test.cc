@@ -20,8 +20,8 @@ std::string request(const std::string& replace = "", const std::string& with = "
 int verdict(const std::string& text) {
   const auto message = SipMessage::parse(text);
   if (!message) return -1;
-  const auto refused = check_request(*message);
-  return refused ? status_of(refused->refusal) : 200;
+  const auto refused = check_request(*message, text.size());
+  return refused ? refused->status : 200;
 }
 
 TEST(Guard, LetsAProperRequestPass) {
@@ -48,6 +48,28 @@ TEST(Guard, ChecksNumbersAndSingles) {
   EXPECT_EQ(verdict(request("To:", "To: <sip:x@h>\r\nTo:")), 400);
   EXPECT_EQ(verdict(request("Call-ID: c@h\r\n", "")), 400);
   EXPECT_EQ(verdict(request(" SIP/2.0\r\nVia", " SIP/7.0\r\nVia")), 505);
+}
+
+TEST(Guard, RefusesWhatIsTooLargeByItsSizeOrByItsContentLength) {
+  EXPECT_EQ(verdict(request("Content-Length: 0", "Content-Length: 70000")), 513);
+  const std::string text = request();
+  EXPECT_EQ(check_request(*SipMessage::parse(text), SipMessage::kMaxBytes + 1)->status, 513);
+}
+
+TEST(Guard, TellsAnUnknownSchemeFromABadUri) {
+  EXPECT_EQ(verdict(request("INVITE sip:bob@192.0.2.4", "INVITE soap.beep://192.0.2.4")), 416);
+  EXPECT_EQ(verdict(request("INVITE sip:bob@192.0.2.4", "INVITE tel:+97254")), 416);
+  EXPECT_EQ(verdict(request("INVITE sip:bob@192.0.2.4", "INVITE sip:bob@:99999")), 400);
+}
+
+TEST(Guard, KnowsScannersByTheirNames) {
+  for (const char* agent : {"friendly-scanner", "sipcli/v1.8", "VaxSIPUserAgent/3.5"}) {
+    const std::string text =
+        request("Max-Forwards", std::string("User-Agent: ") + agent + "\r\nMax-Forwards");
+    EXPECT_TRUE(is_scanner(*SipMessage::parse(text))) << agent;
+  }
+  const std::string phone = request("Max-Forwards", "User-Agent: baresip v1.0.0\r\nMax-Forwards");
+  EXPECT_FALSE(is_scanner(*SipMessage::parse(phone)));
 }
 
 TEST(Guard, IsSilentWhereNothingCanBeAnswered) {

@@ -1,4 +1,5 @@
 #include "signaling/gateway/via_editor.h"
+#include "signaling/gateway/stateless_answer.h"
 
 #include <gtest/gtest.h>
 
@@ -35,7 +36,7 @@ class ViaEditorTest : public testing::Test {
   }
 
   FlowSigner signer_;
-  ViaEditor editor_{signer_, kGateway, kStack};
+  ViaEditor editor_{signer_, kGateway, {kStack}};
 };
 
 TEST_F(ViaEditorTest, PutsItsViaOnTopSaysWhatItSawAndDropsForgedPrivateHeaders) {
@@ -95,7 +96,8 @@ TEST_F(ViaEditorTest, HidesTheStackFromPeersAndPutsItsViaBackOnTheAnswer) {
   answer.replace(0, answer.find("\r\n"), "SIP/2.0 200 OK");
   const auto back = editor_.response_to_stack(*SipMessage::parse(answer), kPhone);
   ASSERT_TRUE(back);
-  EXPECT_NE(back->find("Via: SIP/2.0/UDP 127.0.0.1:7002;branch=z9hG4bKsofia\r\n"), std::string::npos);
+  EXPECT_EQ(back->stack, 0u);
+  EXPECT_NE(back->text.find("Via: SIP/2.0/UDP 127.0.0.1:7002;branch=z9hG4bKsofia\r\n"), std::string::npos);
   answer.replace(answer.find("z9hG4bKsofia"), 12, "z9hG4bKguess");
   EXPECT_FALSE(editor_.response_to_stack(*SipMessage::parse(answer), kPhone));
 }
@@ -114,23 +116,58 @@ TEST_F(ViaEditorTest, TheNextHopIsTheFlowElseTheRouteElseTheRequestUri) {
       to_string(std::get<ViaEditor::Hop>(hop("Route: <sip:192.0.2.8:5080;lr;transport=tcp>\r\n")).flow.peer),
       "192.0.2.8:5080");
   EXPECT_EQ(to_string(std::get<ViaEditor::Hop>(hop("")).flow.peer), "10.0.0.5:5060");
-  EXPECT_EQ(std::get<NoHop>(hop("", "sip:a@phone.example")), NoHop::kHostname);
+  EXPECT_EQ(std::get<ServerName>(hop("", "sip:a@Phone.Example")),
+            (ServerName{"phone.example", 0, {}, false}));
+  EXPECT_EQ(std::get<ServerName>(hop("", "sips:a@p.example")),
+            (ServerName{"p.example", 0, Transport::kTls, true}));
+  EXPECT_EQ(to_string(std::get<ViaEditor::Hop>(hop("", "sip:a@10.0.0.5;transport=tls")).flow.peer),
+            "10.0.0.5:5061");
+  EXPECT_EQ(std::get<NoHop>(hop("", "sip:a@10.0.0.5;transport=ws")), NoHop::kUnsupportedTransport);
   EXPECT_EQ(std::get<NoHop>(hop("Route: <sip:forged@127.0.0.1:7001;lr>\r\n")), NoHop::kMalformed);
   EXPECT_EQ(std::get<NoHop>(hop("", "sip:a@10.0.0.5;transport=sctp")), NoHop::kUnsupportedTransport);
+}
+
+TEST_F(ViaEditorTest, TheAckOfAStatelessAnswerIsKnownAndOthersAreNot) {
+  const std::string text = request();
+  const std::string answer =
+      stateless_response(*SipMessage::parse(text), kPhone, {503, "Service Unavailable", 7}, signer_);
+  EXPECT_NE(answer.find("\r\nRetry-After: 7\r\n"), std::string::npos);
+  const std::string to = std::string(value_of(*SipMessage::parse(answer), HeaderName::kTo));
+  std::string ack = request("SIP/2.0/UDP 10.0.0.5;branch=z9hG4bKphone;rport", "ACK");
+  EXPECT_FALSE(is_ack_of_stateless_answer(*SipMessage::parse(ack), signer_));
+  ack.replace(ack.find("<sip:b@h>"), 9, to);
+  EXPECT_TRUE(is_ack_of_stateless_answer(*SipMessage::parse(ack), signer_));
+}
+
+TEST_F(ViaEditorTest, AnswersGoBackToTheStackThatAsked) {
+  const Endpoint second = *Endpoint::parse("127.0.0.1:7003");
+  const ViaEditor editor(signer_, kGateway, {kStack, second});
+  const auto from_second = SipMessage::parse(
+      "BYE sip:a@203.0.113.5 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:7003;branch=z9hG4bKs\r\nCSeq: 2 "
+      "BYE\r\n\r\n");
+  const auto hop = std::get<ViaEditor::Hop>(editor.next_hop(*from_second));
+  std::string answer = editor.request_to_peer(*from_second, hop, kPublic);
+  answer.replace(0, answer.find("\r\n"), "SIP/2.0 200 OK");
+  const auto back = editor.response_to_stack(*SipMessage::parse(answer), kPhone);
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->stack, 1u);
+  EXPECT_NE(back->text.find("Via: SIP/2.0/UDP 127.0.0.1:7003;branch=z9hG4bKs\r\n"), std::string::npos);
 }
 
 // Found by the fuzzer: the second element is empty.
 TEST_F(ViaEditorTest, AViaThatEndsInACommaIsSurvived) {
   const std::string text = request("SIP/2.0/UDP 10.0.0.5;branch=z9hG4bKphone,");
   EXPECT_TRUE(SipMessage::parse(up(text)));
-  EXPECT_FALSE(stateless_response(*SipMessage::parse(text), kPhone, 400, "Bad Request", "tag").empty());
+  EXPECT_FALSE(stateless_response(*SipMessage::parse(text), kPhone, {400, "Bad Request"}, signer_).empty());
 }
 
 TEST_F(ViaEditorTest, AStatelessAnswerIsNoLargerThanItsRequestByMuch) {
   const std::string text = request();
-  const std::string answer = stateless_response(*SipMessage::parse(text), kPhone, 400, "Bad Request", "tag");
+  const std::string answer =
+      stateless_response(*SipMessage::parse(text), kPhone, {400, "Bad Request"}, signer_);
   EXPECT_TRUE(answer.starts_with("SIP/2.0 400 Bad Request\r\n"));
-  EXPECT_NE(answer.find("To: <sip:b@h>;tag=tag"), std::string::npos);
+  const auto answered = SipMessage::parse(answer);
+  EXPECT_TRUE(has_to_tag(*answered));
   EXPECT_LT(static_cast<double>(answer.size()), 1.3 * static_cast<double>(text.size()));
 }
 

@@ -29,7 +29,7 @@ class Party {
       : options_(options),
         stack_(stack),
         events_(events),
-        local_(gateway.listening().front()),
+        local_(gateway.listeners().all().front().local),
         rtp_(local_.address, options.audio) {}
 
   CallerReport run() {
@@ -184,13 +184,13 @@ class Party {
 
 std::optional<std::string> run_caller(const CallerOptions& options, CallerReport& report) {
   Inbox<SipEvent> events(1024);
-  auto gateway = Gateway::open({.listen = {options.listen}, .advertised = {}});
+  auto gateway = Gateway::open({.transports = {.sip = {options.listen}}});
   if (!gateway) return gateway.error();
   auto stack = SipStack::open({.user_agent = "vas-caller"}, **gateway, events);
   if (!stack) return stack.error();
-  (*gateway)->start((*stack)->loopback());
+  (*gateway)->start((*stack)->loopbacks());
   if (options.announces)
-    std::fprintf(stderr, "listening %s\n", to_string((*gateway)->listening().front()).c_str());
+    std::fprintf(stderr, "listening %s\n", to_string((*gateway)->listeners().all().front().local).c_str());
   report = Party(options, **gateway, **stack, events).run();
   (*stack).reset();
   (*gateway)->stop();

@@ -107,6 +107,7 @@ class Api {
     add_trunk_operations(operations_, services.directory);
     add_key_operations(operations_, services.directory);
     add_dead_letter_operations(operations_, services.platform);
+    add_gateway_operations(operations_, services.gateway);
     add_platform_operations(operations_, services.platform);
     for (const Operation& each : document_.operations())
       VAS_CHECK(operations_.contains(each.id), "every operation of the document is implemented");

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "vas/api/directory_service.h"
+#include "vas/api/gateway_service.h"
 #include "vas/api/http_server.h"
 #include "vas/api/platform_service.h"
 #include "vas/api/session_service.h"
@@ -13,6 +14,7 @@ struct Services {  // borrowed; all outlive the handler
   SessionService& sessions;
   DirectoryService& directory;
   PlatformService& platform;
+  GatewayService& gateway;
 };
 
 // Threads: control only.

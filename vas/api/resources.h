@@ -3,6 +3,7 @@
 
 #include "vas/api/api_call.h"
 #include "vas/api/directory_service.h"
+#include "vas/api/gateway_service.h"
 #include "vas/api/platform_service.h"
 #include "vas/api/session_service.h"
 
@@ -17,6 +18,8 @@ void add_trunk_operations(Operations& operations, DirectoryService& service);
 void add_key_operations(Operations& operations, DirectoryService& service);
 // Callbacks that were given up.
 void add_dead_letter_operations(Operations& operations, PlatformService& service);
+// Bans and message traces.
+void add_gateway_operations(Operations& operations, GatewayService& service);
 // Health, metrics, this node's addresses, the OpenAPI document.
 void add_platform_operations(Operations& operations, PlatformService& service);
 

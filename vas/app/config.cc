@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <optional>
@@ -18,7 +19,13 @@ struct Raw {
   std::string config_file;
   std::vector<std::string> sip_listen = {"127.0.0.1:5060"};
   std::vector<std::string> webhook_allow;
-  std::string sip_advertised;
+  std::vector<std::string> tls_listen;
+  std::vector<std::string> ws_listen;
+  std::vector<std::string> wss_listen;
+  std::vector<std::string> sip_advertised;
+  std::string hep_collector;
+  std::string dns_server;
+  int trace_mib = 32;
   std::string http_listen = "127.0.0.1:8080";
   std::string media_bind = "127.0.0.1";
   std::string media_advertised;
@@ -41,6 +48,19 @@ std::string is_address(const std::string& text) {
 
 std::string is_endpoint(const std::string& text) {
   return Endpoint::parse(text) ? "" : "`" + text + "` is no address with a port, such as 127.0.0.1:5060";
+}
+
+// "PUBLIC" or "LOCAL=PUBLIC".
+std::optional<signaling::TransportsConfig::Advertised> parse_advertised(const std::string& text) {
+  const auto sign = text.find('=');
+  const auto address = IpAddress::parse(text.substr(sign == std::string::npos ? 0 : sign + 1));
+  const auto local = sign == std::string::npos ? std::nullopt : IpAddress::parse(text.substr(0, sign));
+  if (!address || (sign != std::string::npos && !local)) return {};
+  return signaling::TransportsConfig::Advertised{local, *address};
+}
+
+std::string is_advertised(const std::string& text) {
+  return parse_advertised(text) ? "" : "`" + text + "` is neither an IP address nor LOCAL=PUBLIC";
 }
 
 std::string is_network(const std::string& text) {
@@ -71,8 +91,47 @@ void add_options(CLI::App& app, Raw& raw) {
   option("http-listen", raw.http_listen, "Where the API listens")->check(endpoint);
   option("sip-listen", raw.sip_listen, "Where SIP listens, over UDP and TCP; may be given more than once")
       ->check(endpoint);
-  option("sip-advertised", raw.sip_advertised, "IPv4 address that SIP peers are told, behind 1:1 NAT")
-      ->check(address);
+  option("tls-listen", raw.tls_listen, "Where SIP listens over TLS; may be given more than once")
+      ->check(endpoint);
+  option("ws-listen", raw.ws_listen,
+         "Where SIP listens over WebSocket, for browsers; may be given more than once")
+      ->check(endpoint);
+  option("wss-listen", raw.wss_listen, "Where SIP listens over secure WebSocket; may be given more than once")
+      ->check(endpoint);
+  signaling::TransportsConfig& transports = raw.config.sip.transports;
+  option("ws-origin", transports.ws_origins,
+         "Origin whose pages may open WebSockets, or `*`; may be given more than once (default: the pages of "
+         "the host itself)");
+  option("tls-certificate", transports.certificates.certificate_file,
+         "PEM file with our certificate and its chain; read again when it changes");
+  option("tls-key", transports.certificates.key_file, "PEM file with the certificate's key");
+  option("tls-ca", transports.certificates.ca_file,
+         "PEM file of who may sign trunks' certificates (default: the system's)");
+  option("sip-advertised", raw.sip_advertised,
+         "Address that SIP peers are told, behind 1:1 NAT: `PUBLIC`, or `LOCAL=PUBLIC` for one of several")
+      ->check(validator(is_advertised, "ADDRESS"));
+  option("sip-connections", transports.max_connections, "TCP, TLS and WebSocket connections at once")
+      ->check(CLI::Range(1, 1'000'000));
+  option("sip-connections-per-address", transports.max_connections_of_address,
+         "Of these, from one address (IPv6: one /64)")
+      ->check(CLI::Range(1, 1'000'000));
+  signaling::SourceLimits& limits = raw.config.sip.limits;
+  option("sip-requests-per-second", limits.requests_per_second,
+         "New requests from one address that is no trunk's; 0: no limit")
+      ->check(CLI::Range(0, 1'000'000));
+  option("sip-offences", limits.offences,
+         "Malformed messages and bad tokens in a minute that bring an address a ban; 0: never")
+      ->check(CLI::Range(0, 1'000'000));
+  option("sip-ban", limits.ban_seconds, "Seconds of the first ban; the next ones within a day last longer")
+      ->check(CLI::Range(1, 86400));
+  option("sip-threads", raw.config.sip_threads, "Signaling threads; calls are spread over them")
+      ->check(CLI::Range(1, 16));
+  option("trace-buffer", raw.trace_mib, "MiB of SIP messages kept for `vasctl trace`; 0: none")
+      ->check(CLI::Range(0, 4096));
+  option("hep-collector", raw.hep_collector, "Where copies of SIP messages go, as HEPv3 over UDP")
+      ->check(endpoint);
+  option("hep-capture-id", raw.config.sip.hep_capture_id, "Number of this node at the collector");
+  option("dns-server", raw.dns_server, "DNS server to ask (default: the system's)")->check(endpoint);
   option("session-expires", raw.config.session_expires_s, "Seconds between session refreshes (RFC 4028)")
       ->check(CLI::Range(90, 86400));
   option("webhook-allow", raw.webhook_allow,
@@ -153,12 +212,45 @@ std::optional<std::string> find_fault(const std::string& path) {
   return {};
 }
 
+// Says what is missing, or nothing.
+std::string fill_transports(const Raw& raw, signaling::TransportsConfig& transports) {
+  const auto parse_all = [](const std::vector<std::string>& from, std::vector<Endpoint>& to) {
+    for (const std::string& each : from) to.push_back(*Endpoint::parse(each));
+  };
+  parse_all(raw.sip_listen, transports.sip);
+  parse_all(raw.tls_listen, transports.tls);
+  parse_all(raw.ws_listen, transports.ws);
+  parse_all(raw.wss_listen, transports.wss);
+  for (const std::string& each : raw.sip_advertised) transports.advertised.push_back(*parse_advertised(each));
+
+  const bool needs_certificate = !transports.tls.empty() || !transports.wss.empty();
+  const bool has_certificate =
+      !transports.certificates.certificate_file.empty() && !transports.certificates.key_file.empty();
+  if (needs_certificate && !has_certificate)
+    return "`tls-certificate` and `tls-key` are needed where `tls-listen` or `wss-listen` is set";
+  for (const auto* listeners : {&transports.sip, &transports.tls, &transports.ws, &transports.wss}) {
+    for (const Endpoint& local : *listeners) {
+      const bool is_told =
+          std::any_of(transports.advertised.begin(), transports.advertised.end(), [&](const auto& each) {
+            return each.local ? *each.local == local.address : each.address.family == local.address.family;
+          });
+      if (local.address.is_unspecified() && !is_told)
+        return "`sip-advertised` is needed where SIP listens at every address (" + to_string(local) +
+               "): peers must be told one";
+    }
+  }
+  return {};
+}
+
 Result<Config> meaning_of(const Raw& raw) {
   Config config = raw.config;
   config.http_listen = *Endpoint::parse(raw.http_listen);
-  for (const std::string& each : raw.sip_listen) config.sip.listen.push_back(*Endpoint::parse(each));
+  if (auto fault = fill_transports(raw, config.sip.transports); !fault.empty()) return Error{fault};
+  if (!raw.hep_collector.empty()) config.sip.hep_collector = Endpoint::parse(raw.hep_collector);
+  if (!raw.dns_server.empty()) config.sip.dns_server = Endpoint::parse(raw.dns_server);
+  config.sip.trace_bytes = static_cast<std::size_t>(raw.trace_mib) << 20;
+  config.sip.sheds_load = true;
   for (const std::string& each : raw.webhook_allow) config.webhook_allow.push_back(*Network::parse(each));
-  if (!raw.sip_advertised.empty()) config.sip.advertised = IpAddress::parse(raw.sip_advertised);
   if (raw.port_max <= raw.port_min) return Error{"`media-port-max` must be above `media-port-min`"};
   config.media.bind_ipv4 = *IpAddress::parse(raw.media_bind);
   if (config.media.bind_ipv4.family != AddressFamily::kIpv4)

@@ -18,6 +18,7 @@ struct Config {
   std::string public_url;  // empty: made of http_listen
   Endpoint http_listen;
   signaling::GatewayConfig sip;
+  std::size_t sip_threads = 1;
   std::uint32_t session_expires_s = 1800;
   bridge::MediaPlaneConfig media;
   std::vector<Network> webhook_allow;  // of the platform's own network: what customers' URLs may reach

@@ -67,6 +67,7 @@ void DirectoryDesk::begin_next() {
     }
     store_.commit(std::move(transaction), Urgency::kMayFail, [this, change](bool committed) {
       if (committed) directory_.apply(*change);
+      if (committed && observer_) observer_(directory_);
       const Done done = std::move(waiting_.front().done);
       waiting_.pop_front();
       done(committed ? std::nullopt

@@ -25,6 +25,11 @@ class DirectoryDesk final : public api::DirectoryService {
   // What an earlier process left.
   void restore(const directory::Change& entries,
                const std::vector<std::pair<std::string, std::int64_t>>& counters);
+  // Called after each change, and by this call.
+  void set_observer(std::function<void(const directory::Directory&)> observer) {
+    observer_ = std::move(observer);
+    observer_(directory_);
+  }
   void set_sessions(const sessions::SessionRegistry& sessions) { sessions_ = &sessions; }
 
   const directory::Directory& directory() const override { return directory_; }
@@ -46,6 +51,7 @@ class DirectoryDesk final : public api::DirectoryService {
   store::Store& store_;
   const sessions::SessionRegistry* sessions_ = nullptr;
 
+  std::function<void(const directory::Directory&)> observer_;
   const webhooks::AddressGuard guard_;
   directory::Directory directory_;
   std::array<std::int64_t, 5> last_ids_{};  // by kind

@@ -6,6 +6,44 @@
 #include <prometheus/text_serializer.h>
 
 namespace vas::app {
+namespace {
+
+void add_gateway(prometheus::Registry& registry, const signaling::GatewayCounters& counters) {
+  prometheus::BuildCounter()
+      .Name("vas_sip_messages_total")
+      .Help("SIP messages that came from the network")
+      .Register(registry)
+      .Add({})
+      .Increment(static_cast<double>(counters.received));
+  auto& stopped = prometheus::BuildCounter()
+                      .Name("vas_sip_stopped_total")
+                      .Help("SIP messages that the gateway did not let through, by why")
+                      .Register(registry);
+  const auto add = [&stopped](const char* why, std::uint64_t count) {
+    stopped.Add({{"why", why}}).Increment(static_cast<double>(count));
+  };
+  add("refused", counters.refused);
+  add("dropped", counters.dropped);
+  add("bad-token", counters.bad_tokens);
+  add("limited", counters.limited);
+  add("banned", counters.banned);
+  add("shed", counters.shed);
+  add("no-next-hop", counters.no_next_hop);
+  prometheus::BuildGauge()
+      .Name("vas_sip_connections")
+      .Help("TCP, TLS and WebSocket connections of SIP peers")
+      .Register(registry)
+      .Add({})
+      .Set(static_cast<double>(counters.connections));
+  prometheus::BuildGauge()
+      .Name("vas_sip_queue_age_seconds")
+      .Help("How long a message needs from the gateway to call control at present")
+      .Register(registry)
+      .Add({})
+      .Set(static_cast<double>(counters.queue_age_us) / 1e6);
+}
+
+}  // namespace
 
 std::string to_metrics_text(const Snapshot& snapshot) {
   prometheus::Registry registry;
@@ -37,6 +75,7 @@ std::string to_metrics_text(const Snapshot& snapshot) {
   counter("vas_media_overrun_total", "Media datagrams lost because they were not read in time",
           snapshot.media.overrun);
   gauge("vas_media_kernel_legs", "Legs whose media the kernel relays now", snapshot.media.fast_legs);
+  add_gateway(registry, *snapshot.gateway);
   return prometheus::TextSerializer().Serialize(registry.Collect());
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "bridge/media_plane.h"
+#include "signaling/gateway/gateway.h"
 
 namespace vas::app {
 
@@ -21,6 +22,7 @@ struct Snapshot {
   std::uint64_t callback_tries_failed = 0;
   std::uint64_t callbacks_buried = 0;
   bridge::MediaFigures media;
+  const signaling::GatewayCounters* gateway = nullptr;
 };
 
 // Prometheus' text format.

@@ -20,6 +20,8 @@
 #include "vas/api/api.h"
 #include "vas/app/callback_desk.h"
 #include "vas/app/directory_desk.h"
+#include "vas/app/front_door.h"
+#include "vas/app/gateway_desk.h"
 #include "vas/app/platform_desk.h"
 #include "vas/app/session_desk.h"
 #include "vas/app/switchboard.h"
@@ -113,6 +115,7 @@ class Server {
   Result<bool> open_storage();
   Result<bool> open_directory(store::Store::Contents& contents);
   Result<bool> open_edges();
+  void take(signaling::SipEvent event);
   PlatformDesk::Addresses addresses() const;
   Snapshot snapshot() const;
 
@@ -125,12 +128,14 @@ class Server {
   std::unique_ptr<webhooks::WebhookClient> webhooks_;
   std::unique_ptr<DirectoryDesk> directory_;
   std::unique_ptr<CallbackDesk> callbacks_;
+  FrontDoor front_door_;
   std::unique_ptr<signaling::Gateway> gateway_;
   std::unique_ptr<signaling::SipStack> sip_;
   std::unique_ptr<bridge::MediaPlane> media_;
   std::unique_ptr<SessionDesk> sessions_;
   std::unique_ptr<Switchboard> switchboard_;
   std::unique_ptr<PlatformDesk> platform_;
+  std::unique_ptr<GatewayDesk> gateway_desk_;
   std::unique_ptr<InboxReader> sip_reader_;
   std::unique_ptr<InboxReader> media_reader_;
   std::unique_ptr<api::HttpServer> http_;
@@ -183,12 +188,15 @@ Result<bool> Server::open_directory(store::Store::Contents& contents) {
 }
 
 Result<bool> Server::open_edges() {
-  auto gateway = signaling::Gateway::open(config_.sip);
+  signaling::GatewayConfig gateway_config = config_.sip;
+  gateway_config.admission = &front_door_;
+  auto gateway = signaling::Gateway::open(gateway_config);
   if (!gateway) return Error{gateway.error()};
   gateway_ = std::move(*gateway);
-  auto sip = signaling::SipStack::open(
-      {.user_agent = std::string("VAS/") + VAS_VERSION, .session_expires_s = config_.session_expires_s},
-      *gateway_, sip_events_);
+  auto sip = signaling::SipStack::open({.user_agent = std::string("VAS/") + VAS_VERSION,
+                                        .session_expires_s = config_.session_expires_s,
+                                        .threads = config_.sip_threads},
+                                       *gateway_, sip_events_);
   if (!sip) return Error{sip.error()};
   sip_ = std::move(*sip);
   auto media = bridge::MediaPlane::open(config_.media);
@@ -208,28 +216,30 @@ Result<bool> Server::start() {
   const directory::Directory& directory = directory_->directory();
   callbacks_ = std::make_unique<CallbackDesk>(context_, directory, *store_, *webhooks_);
   callbacks_->restore(std::move(contents->events));
-  sessions_ = std::make_unique<SessionDesk>(context_, *directory_, *store_, *callbacks_, config_.node);
+  sessions_ = std::make_unique<SessionDesk>(context_, *directory_, *store_, *callbacks_, config_.node,
+                                            front_door_.tokens());
   sessions_->restore(std::move(contents->sessions), tokens_of_calls_);
   // Committed behind the ends of those sessions: only then may the journal forget their calls.
   store_->commit(store::Transaction(), store::Urgency::kMustLast, [this](bool) { journal_->forget_past(); });
   tokens_of_calls_.clear();
   directory_->set_sessions(sessions_->registry());
+  directory_->set_observer([this](const directory::Directory& changed) { front_door_.set_trunks(changed); });
   switchboard_ = std::make_unique<Switchboard>(
       Switchboard::Parts{context_, directory, *sessions_, *sip_, *media_, *journal_, *webhooks_},
       SwitchboardConfig{config_.node, config_.public_url});
   sessions_->set_call_control(*switchboard_);
+  gateway_desk_ = std::make_unique<GatewayDesk>(context_, *gateway_);
   platform_ = std::make_unique<PlatformDesk>(*callbacks_, addresses(), [this] { return snapshot(); });
 
   sip_reader_ = std::make_unique<InboxReader>(context_, sip_events_.descriptor(), [this] {
-    sip_events_.drain([this](signaling::SipEvent&& event) { switchboard_->on_sip(std::move(event)); },
-                      kEventsAtOnce);
+    sip_events_.drain([this](signaling::SipEvent&& event) { take(std::move(event)); }, kEventsAtOnce);
   });
   media_reader_ = std::make_unique<InboxReader>(context_, media_->descriptor(), [this] {
     media_->drain([this](const bridge::MediaEvent& event) { switchboard_->on_media(event); });
   });
-  auto http =
-      api::HttpServer::open(context_, config_.http_listen,
-                            api::make_api({*sessions_, *directory_, *platform_}), raise_descriptor_limit());
+  auto http = api::HttpServer::open(context_, config_.http_listen,
+                                    api::make_api({*sessions_, *directory_, *platform_, *gateway_desk_}),
+                                    raise_descriptor_limit());
   if (!http) return Error{http.error()};
   http_ = std::move(*http);
 
@@ -238,24 +248,28 @@ Result<bool> Server::start() {
   signals_.async_wait([this](boost::system::error_code failure, int) {
     if (!failure) begin_shutdown();
   });
-  gateway_->start(sip_->loopback());
-  for (const Endpoint& local : gateway_->listening())
-    log::info("", "SIP over UDP and TCP at {}", to_string(local));
+  gateway_->start(sip_->loopbacks());
+  for (const signaling::Listener& listener : gateway_->listeners().all())
+    log::info("", "SIP over {} at {}", signaling::via_name(listener.transport), to_string(listener.local));
   log::info("", "API at http://{}", to_string(http_->listening()));
   log::info("", "ready");
   return true;
+}
+
+void Server::take(signaling::SipEvent event) {
+  if (const auto* probe = std::get_if<signaling::ProbeReceived>(&event))
+    return gateway_->answer_probe(probe->number);
+  switchboard_->on_sip(std::move(event));
 }
 
 PlatformDesk::Addresses Server::addresses() const {
   PlatformDesk::Addresses all{.node = config_.node};
   all.media.push_back(to_string(config_.media.advertised_ipv4.value_or(config_.media.bind_ipv4)));
   if (config_.media.bind_ipv6) all.media.push_back(to_string(*config_.media.bind_ipv6));
-  for (const Endpoint& local : gateway_->listening()) {
-    const bool is_told_otherwise =
-        config_.sip.advertised && config_.sip.advertised->family == local.address.family;
-    all.signaling.push_back(
-        to_string(is_told_otherwise ? Endpoint{*config_.sip.advertised, local.port} : local));
-  }
+  std::set<std::string> told;
+  for (const signaling::Listener& listener : gateway_->listeners().all())
+    told.insert(to_string(listener.advertised));
+  all.signaling.assign(told.begin(), told.end());
   return all;
 }
 
@@ -269,7 +283,8 @@ Snapshot Server::snapshot() const {
           .callbacks_delivered = callbacks_->counters().delivered,
           .callback_tries_failed = callbacks_->counters().failed_tries,
           .callbacks_buried = callbacks_->counters().buried,
-          .media = media_->figures()};
+          .media = media_->figures(),
+          .gateway = &gateway_->counters()};
 }
 
 void Server::begin_shutdown() {

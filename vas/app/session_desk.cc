@@ -23,11 +23,13 @@ constexpr std::string_view kDeleted = "deleted";
 }  // namespace
 
 SessionDesk::SessionDesk(boost::asio::io_context& context, const DirectoryDesk& directory,
-                         store::Store& store, CallbackDesk& callbacks, std::string node)
+                         store::Store& store, CallbackDesk& callbacks, std::string node,
+                         sessions::TokenIndex& tokens)
     : directory_(directory),
       store_(store),
       callbacks_(callbacks),
       node_(std::move(node)),
+      registry_(&tokens),
       sweep_timer_(context) {
   sweep();
 }

@@ -33,7 +33,7 @@ class CallControl {
 class SessionDesk final : public api::SessionService {
  public:
   SessionDesk(boost::asio::io_context& context, const DirectoryDesk& directory, store::Store& store,
-              CallbackDesk& callbacks, std::string node);
+              CallbackDesk& callbacks, std::string node, sessions::TokenIndex& tokens);
 
   void set_call_control(CallControl& calls) { calls_ = &calls; }
   // What an earlier process left: sessions that nobody has dialled live on; those of its calls, and those

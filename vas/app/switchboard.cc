@@ -1,5 +1,7 @@
 #include "vas/app/switchboard.h"
 
+#include "signaling/gateway/sip_message.h"
+
 #include "vas/base/clock.h"
 #include "vas/base/log.h"
 
@@ -10,17 +12,14 @@ using bridge::LegSide;
 using sessions::Session;
 using sessions::TokenState;
 
-// The dialog that an event is about; 0 for none.
-signaling::DialogId dialog_of(const signaling::SipEvent& event) {
-  return std::visit(
-      [](const auto& each) {
-        if constexpr (std::is_same_v<std::decay_t<decltype(each)>, std::monostate>) {
-          return signaling::DialogId{};
-        } else {
-          return each.dialog;
-        }
-      },
-      event);
+// The gateway keeps a call's messages together by what this header says, and takes it off.
+signaling::SipCommand labelled(signaling::SipCommand command, const std::string& token) {
+  const auto label = [&token](std::vector<signaling::Header>& headers) {
+    if (!token.empty()) headers.push_back({std::string(signaling::kCallHeader), token});
+  };
+  if (auto* invite = std::get_if<signaling::SendInvite>(&command)) label(invite->headers);
+  if (auto* answer = std::get_if<signaling::AnswerInvite>(&command)) label(answer->headers);
+  return command;
 }
 
 calls::DeleteReason delete_reason(const std::string& word) {
@@ -40,7 +39,7 @@ Switchboard::Switchboard(const Parts& parts, SwitchboardConfig config)
 
 void Switchboard::on_sip(signaling::SipEvent event) {
   if (const auto* invite = std::get_if<signaling::InviteReceived>(&event)) return admit(*invite);
-  const auto call = calls_by_dialog_.find(dialog_of(event).value);
+  const auto call = calls_by_dialog_.find(signaling::dialog_of(event).value);
   if (call == calls_by_dialog_.end()) return answer_orphan(event);
   deliver(call->second, std::move(event));
 }
@@ -79,7 +78,7 @@ void Switchboard::run(Entry& entry, calls::CallActions actions) {
 void Switchboard::carry_out(Entry& entry, const calls::CallAction& action, calls::CallActions& more) {
   if (const auto* command = std::get_if<signaling::SipCommand>(&action)) {
     if (const auto* invite = std::get_if<signaling::SendInvite>(command)) add_dialog(entry, invite->dialog);
-    return send(*command);
+    return send(labelled(*command, entry.token));
   }
   if (const auto* open = std::get_if<calls::OpenLeg>(&action)) return open_leg(entry, *open, more);
   if (const auto* media = std::get_if<calls::ConfigureLegMedia>(&action)) {

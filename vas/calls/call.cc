@@ -131,8 +131,8 @@ void Call::on(const CallEvent& event, Time time, WallTime wall, CallActions& act
 
 // One case a message. An event of a dialog that is neither side's is a late one: see the end of the function.
 void Call::dispatch(const signaling::SipEvent& event, Now& now) {
-  std::visit(Match{[](const std::monostate&) {}, [](const signaling::InviteReceived&) {},
-                   [](const signaling::DialogSaved&) {},
+  std::visit(Match{[](const std::monostate&) {}, [](const signaling::ProbeReceived&) {},
+                   [](const signaling::InviteReceived&) {}, [](const signaling::DialogSaved&) {},
                    [&](const signaling::ProgressReceived& each) {
                      if (side_of(each.dialog)) on_progress(each, now);
                    },

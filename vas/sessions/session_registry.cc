@@ -14,6 +14,7 @@ Session* SessionRegistry::add(Session session) {
   const Session& added = entry->second.session;
   ++per_domain_[added.domain_id];
   expiries_.emplace(added.expires_at, token);
+  if (index_ != nullptr) index_->add(token);
   return &entry->second.session;
 }
 
@@ -28,6 +29,7 @@ void SessionRegistry::remove(std::string_view token) {
   if (found == sessions_.end()) return;
   const Session& session = found->second.session;
   const auto domain = per_domain_.find(session.domain_id);
+  if (index_ != nullptr) index_->remove(token);
   if (--domain->second == 0) per_domain_.erase(domain);
   expiries_.erase({session.expires_at, session.token});
   sessions_.erase(found);

@@ -12,6 +12,7 @@
 
 #include "vas/base/time.h"
 #include "vas/sessions/session.h"
+#include "vas/sessions/token_index.h"
 
 namespace vas::sessions {
 
@@ -27,6 +28,9 @@ class SessionRegistry {
   static constexpr std::size_t kMaxWaiters = 16;
   static constexpr std::size_t kMaxAllWaiters = 100'000;
   using Waiter = std::function<void(PollOutcome)>;
+
+  // `index`: told of every token that comes and goes; outlives the registry.
+  explicit SessionRegistry(TokenIndex* index = nullptr) : index_(index) {}
 
   // Null when the registry is full. The token must be new.
   Session* add(Session session);
@@ -51,6 +55,7 @@ class SessionRegistry {
     Session session;
     std::map<std::uint64_t, Waiter> waiters;
   };
+  TokenIndex* const index_;
   std::unordered_map<std::string, Entry> sessions_;
   std::set<std::pair<WallTime, std::string>> expiries_;  // of sessions not dialled yet, when last looked at
   std::unordered_map<std::int64_t, std::size_t> per_domain_;

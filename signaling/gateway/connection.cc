@@ -1,0 +1,68 @@
+#include "signaling/gateway/connection.h"
+
+#include <utility>
+
+#include "vas/base/clock.h"
+
+namespace vas::signaling {
+
+Connection::Connection(ConnectionOwner& owner, const Flow& flow)
+    : owner_(owner), flow_(flow), opened_(monotonic_now()), last_heard_(opened_) {}
+
+void Connection::send(std::string text) {
+  if (is_closed_) return;
+  queued_bytes_ += text.size();
+  if (queued_bytes_ > kMaxQueuedBytes) return close();
+  queue_.push_back(std::move(text));
+  write_next();
+}
+
+void Connection::write_next() {
+  if (!is_ready_ || is_writing_ || is_closed_ || queue_.empty()) return;
+  is_writing_ = true;
+  write(queue_.front());
+}
+
+void Connection::on_written() {
+  is_writing_ = false;
+  if (is_closed_) return;
+  queued_bytes_ -= queue_.front().size();
+  queue_.pop_front();
+  write_next();
+}
+
+void Connection::on_ready() {
+  is_ready_ = true;
+  heard();
+  write_next();
+}
+
+void Connection::close() {
+  if (std::exchange(is_closed_, true)) return;
+  const auto self = shared_from_this();  // the owner may let go of it
+  shut();
+  owner_.on_closed(*this);
+}
+
+void Connection::heard() { last_heard_ = monotonic_now(); }
+
+void Connection::note_partial(bool is_partial) {
+  if (!is_partial) {
+    partial_since_ = kNever;
+  } else if (partial_since_ == kNever) {
+    partial_since_ = last_heard_;
+  }
+}
+
+void Connection::deliver(std::string_view text) {
+  partial_since_ = kNever;
+  if (owner_.on_message(text, flow_)) is_proved_ = true;
+}
+
+bool Connection::is_overdue(Time now) const {
+  if (!(is_ready_ && is_proved_) && now - opened_ > kHeaderDeadline) return true;
+  if (partial_since_ != kNever && now - partial_since_ > kHeaderDeadline) return true;
+  return now - last_heard_ > kIdleDeadline;
+}
+
+}  // namespace vas::signaling

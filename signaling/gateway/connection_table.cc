@@ -1,0 +1,83 @@
+#include "signaling/gateway/connection_table.h"
+
+#include <vector>
+
+#include "signaling/gateway/source_ledger.h"
+
+namespace vas::signaling {
+
+bool ConnectionTable::makes_room_for(const IpAddress& peer) {
+  const auto held = per_source_.find(source_key(peer));
+  if (held != per_source_.end() && held->second >= max_of_address_) return false;
+  if (by_id_.size() < max_connections_) return true;
+  const auto silent = longest_silent();
+  if (silent == nullptr) return false;
+  silent->close();
+  return true;
+}
+
+// Linear, and only when all places are taken: a connection that is accepted then costs no more than that.
+std::shared_ptr<Connection> ConnectionTable::longest_silent() const {
+  std::shared_ptr<Connection> longest;
+  for (const auto& [id, connection] : by_id_) {
+    if (connection->is_proved()) continue;
+    if (longest == nullptr || connection->last_heard() < longest->last_heard()) longest = connection;
+  }
+  return longest;
+}
+
+void ConnectionTable::add(const std::shared_ptr<Connection>& connection) {
+  const Flow& flow = connection->flow();
+  by_id_.emplace(flow.connection, connection);
+  ++per_source_[source_key(flow.peer.address)];
+}
+
+void ConnectionTable::add_dialled(const std::shared_ptr<Connection>& connection,
+                                  const std::string& tls_name) {
+  add(connection);
+  const Flow& flow = connection->flow();
+  dialled_.insert_or_assign({flow.transport, flow.peer, tls_name}, flow.connection);
+}
+
+void ConnectionTable::remove(const Connection& connection) {
+  const Flow flow = connection.flow();  // it may go with the entry
+  if (by_id_.erase(flow.connection) == 0) return;
+  std::erase_if(dialled_, [&](const auto& each) { return each.second == flow.connection; });
+  const auto held = per_source_.find(source_key(flow.peer.address));
+  if (held != per_source_.end() && --held->second == 0) per_source_.erase(held);
+}
+
+void ConnectionTable::clear() {
+  by_id_.clear();
+  dialled_.clear();
+  per_source_.clear();
+}
+
+Connection* ConnectionTable::find(std::uint64_t id) const {
+  const auto found = by_id_.find(id);
+  return found == by_id_.end() ? nullptr : found->second.get();
+}
+
+Connection* ConnectionTable::find_dialled(Transport transport, const Endpoint& peer,
+                                          const std::string& tls_name) const {
+  const auto found = dialled_.find({transport, peer, tls_name});
+  return found == dialled_.end() ? nullptr : find(found->second);
+}
+
+void ConnectionTable::close_overdue(Time now) {
+  std::vector<std::shared_ptr<Connection>> overdue;
+  for (const auto& [id, connection] : by_id_) {
+    if (connection->is_overdue(now)) overdue.push_back(connection);
+  }
+  for (const auto& connection : overdue) connection->close();
+}
+
+void ConnectionTable::close_all_of(const IpAddress& peer) {
+  std::vector<std::shared_ptr<Connection>> theirs;
+  for (const auto& [id, connection] : by_id_) {
+    if (source_key(connection->flow().peer.address) == source_key(peer)) theirs.push_back(connection);
+  }
+  for (const auto& connection : theirs) connection->close();
+}
+
+}  // namespace vas::signaling

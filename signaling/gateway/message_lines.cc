@@ -1,0 +1,34 @@
+#include "signaling/gateway/message_lines.h"
+
+#include "vas/base/text.h"
+
+namespace vas::signaling {
+
+void append_line(std::string& out, std::string_view line) {
+  for (const char c : line) {
+    if (c == '\r') continue;
+    out += c == '\n' ? ' ' : c;
+  }
+  out += "\r\n";
+}
+
+void append_header(std::string& out, std::string_view name, std::string_view value) {
+  if (!value.empty()) append_line(out, std::string(name) + ": " + std::string(value));
+}
+
+std::string with_received(const Via& via, const Flow& source) {
+  std::string text;
+  const auto pieces = split(via.text, ';');
+  text += trim(pieces[0]);
+  for (std::size_t i = 1; i < pieces.size(); ++i) {
+    const std::string_view name = trim(pieces[i].substr(0, pieces[i].find('=')));
+    if (equals_ignoring_case(name, "received") || equals_ignoring_case(name, "rport")) continue;
+    text += ";";
+    text += trim(pieces[i]);
+  }
+  text += ";received=" + to_string(source.peer.address);
+  if (via.has_rport) text += ";rport=" + std::to_string(source.peer.port);
+  return text;
+}
+
+}  // namespace vas::signaling

@@ -1,0 +1,69 @@
+// The loopback between the gateway and the SIP stacks behind it, and how long a message takes to get through.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/udp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include "vas/base/endpoint.h"
+#include "vas/base/time.h"
+
+namespace vas::signaling {
+
+// What probes are recognised by: a response to nothing, that ends in the stack's callback for strays.
+inline constexpr std::string_view kProbeCallId = "vas-probe";
+
+// A probe goes the way of every message: through the stack's socket, its loop, and call control's queue. Its
+// age is what a new call would wait.
+//
+// Threads: the context's; answer_probe from any.
+// Bounds:  the sockets' buffers; what is over is lost, as on any network, and retransmitted.
+class StackLink {
+ public:
+  using Receive = std::function<void(std::string_view text)>;
+
+  explicit StackLink(boost::asio::io_context& context);
+
+  void bind();
+  void start(const std::vector<Endpoint>& stacks, bool probes, Receive receive);
+
+  const Endpoint& local() const { return local_; }
+  const Endpoint& stack(std::size_t number) const { return stacks_[number].endpoint; }
+  std::size_t stacks() const { return stacks_.size(); }
+  void send(std::size_t stack, std::string_view text);
+
+  // Of the oldest probe that is under way, or of the last that came through.
+  Duration age(std::size_t stack, Time now) const;
+  void answer_probe(std::uint64_t number);
+
+ private:
+  struct Stack {
+    Endpoint endpoint;
+    std::uint64_t probe = 0;  // number of the last one sent
+    Time probe_sent{};
+    std::atomic<std::uint64_t> answered{0};
+    std::atomic<Time::rep> answered_at{0};
+    Duration last_age{};
+
+    explicit Stack(const Endpoint& at) : endpoint(at) {}
+    Stack(Stack&& other) noexcept : endpoint(other.endpoint) {}
+  };
+
+  void read();
+  void probe();
+
+  boost::asio::ip::udp::socket socket_;
+  boost::asio::ip::udp::endpoint from_;
+  std::array<char, 65536> buffer_{};
+  Endpoint local_;
+  std::vector<Stack> stacks_;
+  Receive receive_;
+  boost::asio::steady_timer timer_;
+};
+
+}  // namespace vas::signaling

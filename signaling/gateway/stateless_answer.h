@@ -1,0 +1,27 @@
+// Answers that the gateway gives by itself and forgets: nothing is kept of the request. (RFC 3261 §8.2.7)
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "signaling/gateway/flow.h"
+#include "signaling/gateway/sip_message.h"
+
+namespace vas::signaling {
+
+struct StatelessAnswer {
+  int status = 0;                   // 0: none; a response, an ACK, or nothing that could be answered
+  std::string_view why;             // the reason phrase, a literal
+  std::uint32_t retry_after_s = 0;  // 0: no Retry-After
+};
+
+// With the request's Via, From, To, Call-ID and CSeq (RFC 3261 §8.2.6). The To tag is the same each time that
+// the request comes.
+std::string stateless_response(const SipMessage& request, const Flow& source, const StatelessAnswer& answer,
+                               const FlowSigner& signer);
+
+// The ACK that ends such a transaction: nobody waits for it.
+bool is_ack_of_stateless_answer(const SipMessage& ack, const FlowSigner& signer);
+
+}  // namespace vas::signaling

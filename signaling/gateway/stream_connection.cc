@@ -1,0 +1,144 @@
+#include <openssl/x509v3.h>
+
+#include <array>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/write.hpp>
+
+#include "signaling/gateway/asio_endpoint.h"
+#include "signaling/gateway/connection.h"
+#include "signaling/gateway/framer.h"
+
+namespace vas::signaling {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+// `Stream`: tcp::socket, or a TLS stream over it.
+template <typename Stream>
+class StreamConnection final : public Connection {
+ public:
+  static constexpr bool kIsTls = !std::is_same_v<Stream, tcp::socket>;
+
+  template <typename... StreamArguments>
+  StreamConnection(ConnectionOwner& owner, const Flow& flow, TlsContext tls, std::string tls_name,
+                   StreamArguments&&... arguments)
+      : Connection(owner, flow),
+        tls_(std::move(tls)),
+        tls_name_(std::move(tls_name)),
+        stream_(std::forward<StreamArguments>(arguments)...) {}
+
+  void serve() override { handshake(true); }
+
+  void dial() override {
+    stream_.lowest_layer().async_connect(to_asio<tcp::endpoint>(flow().peer),
+                                         [this, self = shared_from_this()](error_code failure) {
+                                           if (failure) return close();
+                                           handshake(false);
+                                         });
+  }
+
+ private:
+  void handshake(bool is_server) {
+    error_code ignored;
+    stream_.lowest_layer().set_option(tcp::no_delay(true), ignored);
+    if constexpr (kIsTls) {
+      if (!is_server && !expect_name()) return close();
+      stream_.async_handshake(is_server ? asio::ssl::stream_base::server : asio::ssl::stream_base::client,
+                              [this, self = shared_from_this()](error_code failure) {
+                                if (failure) return close();
+                                begin();
+                              });
+    } else {
+      begin();
+    }
+  }
+
+  // SNI, and whom the certificate must be of (RFC 5922 §7.2). An address is looked for among its addresses.
+  bool expect_name() {
+    if constexpr (kIsTls) {
+      if (tls_name_.empty()) return true;
+      SSL* ssl = stream_.native_handle();
+      if (IpAddress::parse(tls_name_))
+        return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), tls_name_.c_str()) == 1;
+      return SSL_set_tlsext_host_name(ssl, tls_name_.c_str()) == 1 &&
+             SSL_set1_host(ssl, tls_name_.c_str()) == 1;
+    }
+    return true;
+  }
+
+  void begin() {
+    if (is_closed()) return;
+    on_ready();
+    read();
+  }
+
+  void read() {
+    if (is_closed()) return;
+    stream_.async_read_some(asio::buffer(buffer_),
+                            [this, self = shared_from_this()](error_code failure, std::size_t bytes) {
+                              if (failure) return close();
+                              on_read(bytes);
+                            });
+  }
+
+  void on_read(std::size_t bytes) {
+    heard();
+    framer_.append({buffer_.data(), bytes});
+    for (;;) {
+      const Framer::Frame frame = framer_.next();
+      if (frame.kind == Framer::Frame::Kind::kMessage) {
+        deliver(frame.text);
+      } else if (frame.kind == Framer::Frame::Kind::kPing) {
+        send("\r\n");  // RFC 5626 §4.4.1
+      } else if (frame.kind == Framer::Frame::Kind::kBroken) {
+        deliver(frame.text);  // for its answer, where there is one
+        return close_after_writing();
+      } else {
+        break;
+      }
+      if (is_closed()) return;
+    }
+    note_partial(framer_.holds_partial_message());
+    read();
+  }
+
+  // What follows cannot be told from the message's body any more: the last answer leaves, then it closes.
+  void close_after_writing() {
+    asio::post(stream_.get_executor(), [this, self = shared_from_this()] { close(); });
+  }
+
+  void write(const std::string& text) override {
+    asio::async_write(stream_, asio::buffer(text),
+                      [this, self = shared_from_this()](error_code failure, std::size_t) {
+                        if (failure) return close();
+                        on_written();
+                      });
+  }
+
+  void shut() override {
+    error_code ignored;
+    stream_.lowest_layer().close(ignored);
+  }
+
+  const TlsContext tls_;  // must outlive the stream
+  const std::string tls_name_;
+  Stream stream_;
+  Framer framer_;
+  std::array<char, 8192> buffer_{};
+};
+
+}  // namespace
+
+std::shared_ptr<Connection> make_stream_connection(ConnectionOwner& owner, tcp::socket socket,
+                                                   const Flow& flow, TlsContext tls,
+                                                   const std::string& tls_name) {
+  if (tls == nullptr) {
+    return std::make_shared<StreamConnection<tcp::socket>>(owner, flow, nullptr, tls_name, std::move(socket));
+  }
+  using TlsStream = asio::ssl::stream<tcp::socket>;
+  return std::make_shared<StreamConnection<TlsStream>>(owner, flow, tls, tls_name, std::move(socket), *tls);
+}
+
+}  // namespace vas::signaling

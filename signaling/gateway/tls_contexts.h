@@ -1,0 +1,44 @@
+// Certificates: ours towards peers, and whom we believe. Read again when the files change.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "signaling/gateway/connection.h"
+#include "vas/base/result.h"
+
+namespace vas::signaling {
+
+struct TlsConfig {
+  std::string certificate_file;  // PEM, the chain after it; empty: nothing listens over TLS
+  std::string key_file;
+  std::string ca_file;  // who signs trunks' certificates; empty: those that the system trusts
+};
+
+// TLS 1.2 and 1.3 with forward secrecy and authenticated ciphers alone; no renegotiation, no compression.
+//
+// Threads: the gateway's, after open().
+class TlsContexts {
+ public:
+  // The error names the file and what OpenSSL minds about it.
+  static Result<TlsContexts> open(const TlsConfig& config);
+
+  const TlsContext& server() const { return server_; }  // null without a certificate
+  const TlsContext& client() const { return client_; }
+
+  // Connections that are up keep what they have. A pair that cannot be read is logged and not taken.
+  void reload_if_changed();
+
+ private:
+  using FileTime = std::filesystem::file_time_type;
+
+  explicit TlsContexts(TlsConfig config) : config_(std::move(config)) {}
+  FileTime newest() const;
+
+  TlsConfig config_;
+  TlsContext server_;
+  TlsContext client_;
+  FileTime loaded_at_{};
+};
+
+}  // namespace vas::signaling

@@ -1,0 +1,44 @@
+#include "vas/sessions/token_index.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <cstring>
+#include <mutex>
+
+#include "vas/base/bytes.h"
+#include "vas/base/random.h"
+
+namespace vas::sessions {
+
+TokenIndex::TokenIndex() : secret_(random_hex(32)) {}
+
+std::uint64_t TokenIndex::key_of(std::string_view token) const {
+  std::uint8_t mac[EVP_MAX_MD_SIZE];
+  unsigned length = 0;
+  HMAC(EVP_sha256(), secret_.data(), static_cast<int>(secret_.size()), as_bytes(token).data(), token.size(),
+       mac, &length);
+  std::uint64_t key = 0;
+  std::memcpy(&key, mac, sizeof key);
+  return key;
+}
+
+void TokenIndex::add(std::string_view token) {
+  const std::uint64_t key = key_of(token);
+  const std::unique_lock lock(mutex_);
+  keys_.insert(key);
+}
+
+void TokenIndex::remove(std::string_view token) {
+  const std::uint64_t key = key_of(token);
+  const std::unique_lock lock(mutex_);
+  keys_.erase(key);
+}
+
+bool TokenIndex::contains(std::string_view token) const {
+  const std::uint64_t key = key_of(token);
+  const std::shared_lock lock(mutex_);
+  return keys_.contains(key);
+}
+
+}  // namespace vas::sessions
