@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "signaling/digest.h"
 #include "signaling/gateway/flow.h"
 #include "signaling/ua/dialog_state.h"
 #include "vas/base/endpoint.h"
@@ -54,6 +55,7 @@ struct ProgressReceived {
   DialogId dialog;
   int status = 0;
   std::optional<std::string> sdp;
+  Flow source;
 };
 
 struct InviteAnswered {
@@ -134,13 +136,6 @@ using SipEvent = std::variant<std::monostate, ProbeReceived, InviteReceived, Pro
                               OfferAnswered, InfoReceived, InfoAnswered, ByeReceived, DialogSaved>;
 
 // ---- commands: control to stack ----
-
-// What a trunk knows us by. Without a user no challenge is answered.
-struct Credentials {
-  std::string user;
-  std::string password;
-  std::string realm;  // the only one that is answered; empty: any of the trunk's own challenges
-};
 
 // To an INVITE that came in. A final failure ends the dialog.
 struct AnswerInvite {

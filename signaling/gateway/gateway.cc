@@ -189,7 +189,7 @@ bool GatewayImpl::receive_request(const SipMessage& request, std::string_view te
     return false;
   }
   if (const auto refused = check_request(request, text.size())) {
-    offend(source, Offence::kMalformed);
+    if (refused->status != 405 && refused->status != 483) offend(source, Offence::kMalformed);
     refuse(request, source, *refused, text.size());
     return false;
   }

@@ -18,6 +18,63 @@ bool is_token(std::string_view text) {
   });
 }
 
+// A name-addr or addr-spec with its parameters (RFC 3261 §20.10, §25.1), a little wider in display names.
+bool is_address(std::string_view value) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  value = trim(value);
+  const bool is_quoted = value.starts_with('"');
+  if (is_quoted) {
+    std::size_t end = 1;
+    while (end < value.size() && value[end] != '"') end += value[end] == '\\' ? 2 : 1;
+    if (end >= value.size()) return false;
+    value = trim(value.substr(end + 1));
+  }
+  const auto open = value.find('<');
+  if (open == std::string_view::npos || (value.find(';') < open && !is_quoted)) {
+    const std::string_view uri = trim(value.substr(0, value.find(';')));
+    return !is_quoted && !uri.empty() && uri.find_first_of(" \t\r\n\"<>?") == std::string_view::npos;
+  }
+  if (is_quoted ? open != 0 : value.substr(0, open).find_first_of("\",:@\\>") != std::string_view::npos)
+    return false;
+  const auto close = value.find('>', open);
+  if (close == std::string_view::npos) return false;
+  const std::string_view uri = value.substr(open + 1, close - open - 1);
+  const std::string_view rest = trim(value.substr(close + 1));
+  return !uri.empty() && uri.find_first_of(kBlanks) == std::string_view::npos &&
+         (rest.empty() || rest.starts_with(';'));
+}
+
+// From and To are one address each, Contacts any number.
+std::optional<StatelessAnswer> check_addresses(const SipMessage& message) {
+  for (const HeaderField& header : message.headers) {
+    const bool is_contact = header.name == HeaderName::kContact;
+    if (!is_contact && header.name != HeaderName::kFrom && header.name != HeaderName::kTo) continue;
+    if (is_contact && header.value == "*") continue;
+    const auto parts = elements(header.value);
+    if ((!is_contact && parts.size() != 1) || !std::all_of(parts.begin(), parts.end(), is_address))
+      return StatelessAnswer{400, "Bad address in From, To or Contact"};
+  }
+  return {};
+}
+
+bool has_whole_vias(const SipMessage& message) {
+  for (const HeaderField& header : message.headers) {
+    if (header.name != HeaderName::kVia) continue;
+    const auto parts = elements(header.value);
+    if (!std::all_of(parts.begin(), parts.end(),
+                     [](std::string_view part) { return Via::parse(part).has_value(); }))
+      return false;
+  }
+  return true;
+}
+
+// Three words with one blank between two of them (RFC 3261 §7.1).
+bool is_request_line(std::string_view line) {
+  const auto words = split(line, ' ');
+  return words.size() == 3 && is_token(words[0]) && !words[1].empty() && !words[2].empty() &&
+         !has_control_characters(line) && words[1].find_first_of("\t<>\"") == std::string_view::npos;
+}
+
 bool has_sip_uris_only(const SipMessage& message, HeaderName name) {
   for (const HeaderField& header : message.headers) {
     if (header.name != name) continue;
@@ -32,7 +89,7 @@ bool has_sip_uris_only(const SipMessage& message, HeaderName name) {
 
 std::optional<StatelessAnswer> check_cseq(const SipMessage& message, std::string_view method) {
   const std::string_view value = message.first(HeaderName::kCseq)->value;
-  const auto blank = value.find_first_of(" \t");
+  const auto blank = value.find_first_of(" \t\r\n");
   const auto number = parse_number<std::uint32_t>(value.substr(0, blank));
   if (!number || *number > kMaxCseq) return StatelessAnswer{400, "CSeq number out of range"};
   const auto named = blank == std::string_view::npos ? std::string_view{} : trim(value.substr(blank));
@@ -72,10 +129,13 @@ bool has_sip_scheme(std::string_view uri) {
   return starts_with_ignoring_case(uri, "sip:") || starts_with_ignoring_case(uri, "sips:");
 }
 
-bool makes_or_moves_a_dialog(std::string_view method) {
-  constexpr std::array<std::string_view, 5> kMethods = {"INVITE", "UPDATE", "SUBSCRIBE", "REFER", "NOTIFY"};
-  return std::find(kMethods.begin(), kMethods.end(), method) != kMethods.end();
+bool is_allowed(std::string_view method) {
+  const auto methods = split(kAllow, ',');
+  return std::any_of(methods.begin(), methods.end(),
+                     [&](std::string_view each) { return trim(each) == method; });
 }
+
+bool makes_or_moves_a_dialog(std::string_view method) { return method == "INVITE" || method == "UPDATE"; }
 
 }  // namespace
 
@@ -92,13 +152,14 @@ std::optional<StatelessAnswer> check_request(const SipMessage& message, std::siz
     if (check_cseq(message, method) || message.version() != "SIP/2.0") return StatelessAnswer{0, "Bad ACK"};
     return {};
   }
+  if (!is_request_line(message.start_line)) return StatelessAnswer{400, "Bad request line"};
   if (message.version() != "SIP/2.0") return StatelessAnswer{505, "Version Not Supported"};
-  if (!is_token(method) || message.request_uri().empty() || has_control_characters(message.start_line) ||
-      message.request_uri().find_first_of(" \t<>\"") != std::string_view::npos) {
-    return StatelessAnswer{400, "Bad request line"};
-  }
   if (const auto refused = check_cseq(message, method)) return refused;
-  if (!SipUri::parse(message.request_uri())) {
+  if (!has_whole_vias(message)) return StatelessAnswer{400, "Bad Via"};
+  if (const auto refused = check_addresses(message)) return refused;
+  const auto uri = SipUri::parse(message.request_uri());
+  if (uri && uri->has_headers) return StatelessAnswer{400, "Request-URI must have no headers"};
+  if (!uri) {
     return has_sip_scheme(message.request_uri()) ? StatelessAnswer{400, "Bad Request-URI"}
                                                  : StatelessAnswer{416, "Unsupported URI Scheme"};
   }
@@ -107,14 +168,15 @@ std::optional<StatelessAnswer> check_request(const SipMessage& message, std::siz
     return StatelessAnswer{400, "Bad Expires"};
   }
 
+  if (!is_allowed(method)) return StatelessAnswer{405, "Method Not Allowed", 0, true};
+
   if (const auto* hops = message.first(HeaderName::kMaxForwards)) {
     const auto left = parse_number<unsigned>(hops->value);
     if (!left || *left > 255) return StatelessAnswer{400, "Bad Max-Forwards"};
     if (*left == 0 && method != "OPTIONS") return StatelessAnswer{483, "Too Many Hops"};
   }
-  if (!has_sip_uris_only(message, HeaderName::kContact) && method != "REGISTER") {
+  if (!has_sip_uris_only(message, HeaderName::kContact))
     return StatelessAnswer{400, "Contact must be a SIP URI"};
-  }
   if (makes_or_moves_a_dialog(method)) {
     const auto* contact = message.first(HeaderName::kContact);
     if (contact == nullptr) return StatelessAnswer{400, "Contact is missing"};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "vas/base/endpoint.h"
 #include "vas/base/text.h"
 
 namespace vas::signaling {
@@ -91,7 +92,7 @@ std::size_t scan_outside_quotes(std::string_view text, Visit&& visit) {
 bool split_host_port(std::string_view text, std::string_view& host, std::uint16_t& port) {
   std::size_t host_end = text.starts_with('[') ? text.find(']') : text.find(':');
   if (text.starts_with('[')) {
-    if (host_end == std::string_view::npos) return false;
+    if (host_end == std::string_view::npos || !IpAddress::parse(text.substr(0, host_end + 1))) return false;
     ++host_end;
   }
   host = text.substr(0, host_end);
@@ -238,13 +239,14 @@ std::optional<SipUri> SipUri::parse(std::string_view uri) {
   parsed.scheme = uri.substr(0, colon);
   if (!equals_ignoring_case(parsed.scheme, "sip") && !equals_ignoring_case(parsed.scheme, "sips")) return {};
   std::string_view rest = uri.substr(colon + 1);
-  rest = rest.substr(0, rest.find('?'));
-
-  const auto at = rest.find('@');
+  const auto at = rest.find('@');  // a user part may hold `?` and `;`, never `@` (RFC 3261 §25.1)
   if (at != std::string_view::npos) {
     parsed.user = rest.substr(0, at);
     rest.remove_prefix(at + 1);
   }
+  const auto question = rest.find('?');
+  parsed.has_headers = question != std::string_view::npos;
+  rest = rest.substr(0, question);
   const auto semicolon = rest.find(';');
   if (semicolon != std::string_view::npos) parsed.parameters = rest.substr(semicolon);
   if (!split_host_port(trim(rest.substr(0, semicolon)), parsed.host, parsed.port)) return {};

@@ -97,7 +97,8 @@ struct SipUri {
   std::string_view user;
   std::string_view host;
   std::uint16_t port = 0;       // 0: none written
-  std::string_view parameters;  // from the first `;` on, `?` headers left out
+  std::string_view parameters;  // from the first `;` behind the host on
+  bool has_headers = false;     // `?` and what follows, which is left out
 
   static std::optional<SipUri> parse(std::string_view uri);
   std::string_view transport() const;  // empty where none is written

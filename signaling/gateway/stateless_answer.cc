@@ -40,6 +40,7 @@ std::string stateless_response(const SipMessage& request, const Flow& source, co
     }
   }
   if (answer.retry_after_s != 0) out += fmt::format("Retry-After: {}\r\n", answer.retry_after_s);
+  if (answer.says_allow) out += fmt::format("Allow: {}\r\n", kAllow);
   out += "Content-Length: 0\r\n\r\n";
   return out;
 }

@@ -65,7 +65,7 @@ Result<TlsContexts> TlsContexts::open(const TlsConfig& config) {
 }
 
 TlsContexts::FileTime TlsContexts::newest() const {
-  FileTime newest{};
+  FileTime newest = FileTime::min();
   for (const std::string& file : {config_.certificate_file, config_.key_file}) {
     std::error_code failure;
     const FileTime written = std::filesystem::last_write_time(file, failure);

@@ -8,6 +8,7 @@
 
 #include "signaling/gateway/gateway.h"
 #include "signaling/gateway/sip_message.h"
+#include "signaling/gateway/stateless_answer.h"
 #include "signaling/sip_event.h"
 #include "signaling/ua/session_timer.h"
 #include "signaling/ua/sip_stack.h"
@@ -29,7 +30,6 @@ struct StackContext {
   std::size_t stacks = 1;
 };
 
-inline constexpr const char* kAllow = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO";
 inline constexpr const char* kSupported = "timer, 100rel";
 
 // What the gateway saw, from a message's X-VAS-Source.
@@ -68,6 +68,13 @@ class Dialog {
     OutgoingHandle handle;
     Sent kind;
     RequestId request;
+    bool is_authorized = false;  // it carried an answer to a challenge
+  };
+  // The far side's challenge, answered in every request from then on (RFC 3261 §22.2, §22.3).
+  struct Authorization {
+    DigestChallenge challenge;
+    bool is_proxy = false;
+    std::uint32_t uses = 0;
   };
   struct Waiting {  // an incoming request that control answers
     IncomingHandle handle;
@@ -104,6 +111,10 @@ class Dialog {
   void adopt_timer_of_response(const sip_t* sip);
   void refresh();
   Outgoing* add(nta_outgoing_t* handle, Sent kind, RequestId request = {});
+  bool takes_challenge(const Outgoing& challenged, const sip_t* sip);
+  bool retry_authorized(const Outgoing& challenged, const sip_t* sip);
+  std::string authorization(const char* method, const std::string& uri);
+  void send_bye_request();
 
   // Both.
   std::string draw_call_id() const;
@@ -144,6 +155,8 @@ class Dialog {
   std::map<nta_outgoing_t*, Outgoing> outgoing_;
   SendInvite invite_;
   std::string answered_tag_;
+  std::optional<Authorization> authorization_;
+  std::string bye_reason_;
   bool has_progress_ = false;
   bool is_abandoned_ = false;
   std::uint32_t invite_sequence_ = 0;

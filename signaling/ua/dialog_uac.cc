@@ -21,7 +21,10 @@ namespace vas::signaling {
 
 Dialog::Outgoing* Dialog::add(nta_outgoing_t* handle, Sent kind, RequestId request) {
   if (handle == nullptr) return nullptr;
-  return &outgoing_.insert_or_assign(handle, Outgoing{OutgoingHandle(handle), kind, request}).first->second;
+  return &outgoing_
+              .insert_or_assign(handle,
+                                Outgoing{OutgoingHandle(handle), kind, request, authorization_.has_value()})
+              .first->second;
 }
 
 void Dialog::send_invite(const SendInvite& command) {
@@ -53,7 +56,7 @@ void Dialog::create_invite() {
     return finish();
   }
   contact_ = contact_text(*context_.gateway, way_to(*uri), false);
-  const std::string headers = header_lines(invite_.headers);
+  const std::string headers = header_lines(invite_.headers) + authorization("INVITE", invite_.request_uri);
   const std::string expires = std::to_string(std::max(min_se_s_, context_.config->session_expires_s));
   const std::string min_se = std::to_string(min_se_s_);
   const bool has_body = !invite_.sdp.empty();
@@ -86,6 +89,7 @@ void Dialog::receive_response(nta_outgoing_t* request, const sip_t* sip) {
   const Sent kind = found->second.kind;
   const RequestId id = found->second.request;
   const int status = sip->sip_status->st_status;
+  if (retry_authorized(found->second, sip)) return;
   switch (kind) {
     case Sent::kInvite:
       receive_invite_response(sip);
@@ -103,6 +107,52 @@ void Dialog::receive_response(nta_outgoing_t* request, const sip_t* sip) {
     case Sent::kPrack: break;
   }
   if (status >= 200) outgoing_.erase(request);
+}
+
+// A challenge is taken up once: a second one to the same request means that the password is wrong, unless
+// only its nonce had grown old.
+bool Dialog::takes_challenge(const Outgoing& challenged, const sip_t* sip) {
+  const int status = sip->sip_status->st_status;
+  if ((status != 401 && status != 407) || invite_.credentials.user.empty()) return false;
+  std::vector<std::string> values;
+  const sip_www_authenticate_t* each =
+      status == 401 ? sip->sip_www_authenticate : sip->sip_proxy_authenticate;
+  for (; each != nullptr; each = each->au_next) {
+    std::string value = text(each->au_scheme);
+    for (const msg_param_t* item = each->au_params; item != nullptr && *item != nullptr; ++item)
+      value += (value.find('=') == std::string::npos ? " " : ", ") + text(*item);
+    values.push_back(std::move(value));
+  }
+  const auto challenge = choose_challenge(values);
+  if (!challenge || (challenged.is_authorized && !challenge->is_stale)) return false;
+  const std::string& realm = invite_.credentials.realm;
+  if (!realm.empty() && realm != challenge->realm) return false;
+  authorization_ = Authorization{*challenge, status == 407, 0};
+  return true;
+}
+
+bool Dialog::retry_authorized(const Outgoing& challenged, const sip_t* sip) {
+  const Sent kind = challenged.kind;
+  if (kind == Sent::kInfo || kind == Sent::kPrack || (kind == Sent::kInvite && is_abandoned_)) return false;
+  if (!takes_challenge(challenged, sip)) return false;
+  outgoing_.erase(challenged.handle.get());
+  switch (kind) {
+    case Sent::kInvite: create_invite(); break;
+    case Sent::kOffer: send_offer(offered_sdp_); break;
+    case Sent::kRefresh: refresh(); break;
+    case Sent::kBye: send_bye_request(); break;
+    case Sent::kInfo:
+    case Sent::kPrack: break;
+  }
+  return true;
+}
+
+// A header line, or nothing where nobody asked for it.
+std::string Dialog::authorization(const char* method, const std::string& uri) {
+  if (!authorization_) return {};
+  const std::string value = digest_answer(authorization_->challenge, invite_.credentials, method, uri,
+                                          random_hex(8), ++authorization_->uses);
+  return header_lines({{authorization_->is_proxy ? "Proxy-Authorization" : "Authorization", value}});
 }
 
 void Dialog::receive_invite_response(const sip_t* sip) {
@@ -134,7 +184,8 @@ void Dialog::receive_invite_response(const sip_t* sip) {
           Sent::kPrack);
     }
   }
-  context_.publish(ProgressReceived{id_, status, sdp_of(sip)});
+  context_.publish(
+      ProgressReceived{id_, status, sdp_of(sip), source_of(*context_.gateway, sip).value_or(Flow{})});
 }
 
 bool Dialog::retry_longer_session(const sip_t* sip) {
@@ -164,7 +215,7 @@ void Dialog::receive_invite_success(const sip_t* sip) {
   answered_tag_ = tag;
   Scratch scratch;
   call_id_ = sip->sip_call_id->i_id;
-  remote_ = header_text(scratch, reinterpret_cast<const sip_header_t*>(sip->sip_to));
+  remote_ = header_text(reinterpret_cast<const sip_header_t*>(sip->sip_to));
   if (!remote_tag_.empty() && remote_tag_ != tag) {  // early media came from another branch than the answer
     leg_ = make_leg(local_, remote_, call_id_, invite_sequence_, 0);
   } else {
@@ -189,7 +240,7 @@ void Dialog::receive_invite_success(const sip_t* sip) {
 
 void Dialog::hang_up_fork(const sip_t* sip) {
   Scratch scratch;
-  const std::string remote = header_text(scratch, reinterpret_cast<const sip_header_t*>(sip->sip_to));
+  const std::string remote = header_text(reinterpret_cast<const sip_header_t*>(sip->sip_to));
   const LegHandle fork = make_leg(local_, remote, call_id_, invite_sequence_, 0);
   if (!fork || sip->sip_contact == nullptr) return;
   nta_leg_server_route(fork.get(), nullptr, sip->sip_contact);
@@ -204,9 +255,11 @@ void Dialog::hang_up_fork(const sip_t* sip) {
 void Dialog::acknowledge(nta_leg_t* leg, std::uint32_t sequence) {
   Scratch scratch;
   const std::string branch = "z9hG4bK" + random_hex(8);
+  const std::string headers = authorization("ACK", remote_target_);  // as its INVITE's: RFC 3261 §22.1
   OutgoingHandle(nta_outgoing_tcreate(leg, nullptr, nullptr, URL_STRING_MAKE(context_.gateway_url.c_str()),
                                       SIP_METHOD_ACK, nullptr,
                                       SIPTAG_CSEQ(sip_cseq_create(scratch.get(), sequence, SIP_METHOD_ACK)),
+                                      SIPTAG_HEADER_STR(headers.empty() ? nullptr : headers.c_str()),
                                       NTATAG_ACK_BRANCH(branch.c_str()), TAG_END()));
 }
 
@@ -238,10 +291,17 @@ void Dialog::send_bye(const std::string& reason) {
   }
   phase_ = Phase::kClosing;
   timer_.restart(monotonic_now(), 0, false);
+  bye_reason_ = reason;
+  send_bye_request();
+}
+
+void Dialog::send_bye_request() {
+  const std::string headers = authorization("BYE", remote_target_);
   nta_outgoing_t* bye =
       nta_outgoing_tcreate(leg_.get(), on_response, reinterpret_cast<nta_outgoing_magic_t*>(this),
                            URL_STRING_MAKE(context_.gateway_url.c_str()), SIP_METHOD_BYE, nullptr,
-                           SIPTAG_REASON_STR(reason.empty() ? nullptr : reason.c_str()), TAG_END());
+                           SIPTAG_REASON_STR(bye_reason_.empty() ? nullptr : bye_reason_.c_str()),
+                           SIPTAG_HEADER_STR(headers.empty() ? nullptr : headers.c_str()), TAG_END());
   if (add(bye, Sent::kBye) == nullptr) finish();
 }
 
@@ -251,10 +311,11 @@ void Dialog::send_offer(const std::string& sdp) {
     return;
   }
   offered_sdp_ = sdp;
-  const std::string headers = timer_.interval_s() == 0
-                                  ? ""
-                                  : fmt::format("Session-Expires: {};refresher={}\r\n", timer_.interval_s(),
-                                                timer_.we_refresh() ? "uac" : "uas");
+  std::string headers = authorization("INVITE", remote_target_);
+  if (timer_.interval_s() != 0) {
+    headers += fmt::format("Session-Expires: {};refresher={}\r\n", timer_.interval_s(),
+                           timer_.we_refresh() ? "uac" : "uas");
+  }
   nta_outgoing_t* request = nta_outgoing_tcreate(
       leg_.get(), on_response, reinterpret_cast<nta_outgoing_magic_t*>(this),
       URL_STRING_MAKE(context_.gateway_url.c_str()), SIP_METHOD_INVITE, nullptr,
@@ -265,8 +326,9 @@ void Dialog::send_offer(const std::string& sdp) {
 }
 
 void Dialog::refresh() {
-  const std::string headers = fmt::format("Session-Expires: {};refresher=uac\r\n", timer_.interval_s());
   const bool uses_update = peer_allows_update_ || local_sdp_.empty();
+  const std::string headers = fmt::format("Session-Expires: {};refresher=uac\r\n", timer_.interval_s()) +
+                              authorization(uses_update ? "UPDATE" : "INVITE", remote_target_);
   nta_outgoing_t* request =
       uses_update
           ? nta_outgoing_tcreate(leg_.get(), on_response, reinterpret_cast<nta_outgoing_magic_t*>(this),

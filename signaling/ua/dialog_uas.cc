@@ -38,8 +38,8 @@ bool Dialog::receive_invite(nta_incoming_t* request, const sip_t* sip, const Flo
   }
 
   Scratch scratch;
-  local_ = header_text(scratch, reinterpret_cast<const sip_header_t*>(sip->sip_to));
-  remote_ = header_text(scratch, reinterpret_cast<const sip_header_t*>(sip->sip_from));
+  local_ = header_text(reinterpret_cast<const sip_header_t*>(sip->sip_to));
+  remote_ = header_text(reinterpret_cast<const sip_header_t*>(sip->sip_from));
   call_id_ = sip->sip_call_id->i_id;
   leg_ = make_leg(local_, remote_, call_id_, 0, sip->sip_cseq->cs_seq);
   if (!leg_) {
@@ -205,9 +205,7 @@ int Dialog::receive_bye(nta_incoming_t* request, const sip_t* sip) {
   if (phase_ == Phase::kClosing) return 0;
   Scratch scratch;
   const std::string reason =
-      sip->sip_reason != nullptr
-          ? header_text(scratch, reinterpret_cast<const sip_header_t*>(sip->sip_reason))
-          : "";
+      sip->sip_reason != nullptr ? header_text(reinterpret_cast<const sip_header_t*>(sip->sip_reason)) : "";
   const bool was_inviting = phase_ == Phase::kInviting;
   if (was_inviting && invite_in_) nta_incoming_treply(invite_in_.get(), SIP_487_REQUEST_CANCELLED, TAG_END());
   context_.publish(was_inviting ? SipEvent(InviteCancelled{id_}) : SipEvent(ByeReceived{id_, reason}));

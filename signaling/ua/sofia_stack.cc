@@ -227,12 +227,19 @@ int SofiaStack::receive(nta_incoming_t* request, const sip_t* sip) {
     return 0;
   }
   if (sip->sip_to->a_tag != nullptr) return 481;
-  if (method == sip_method_options) return 200;
-  if (method != sip_method_invite) {
-    nta_incoming_treply(request, SIP_405_METHOD_NOT_ALLOWED, SIPTAG_ALLOW_STR(kAllow), TAG_END());
+  if (const std::string unknown = unsupported_of(sip->sip_require);
+      !unknown.empty() && method == sip_method_options) {
+    nta_incoming_treply(request, SIP_420_BAD_EXTENSION, SIPTAG_UNSUPPORTED_STR(unknown.c_str()), TAG_END());
     nta_incoming_destroy(request);
     return 0;
   }
+  if (method == sip_method_options) {
+    nta_incoming_treply(request, SIP_200_OK, SIPTAG_ALLOW_STR(kAllow), SIPTAG_SUPPORTED_STR(kSupported),
+                        SIPTAG_ACCEPT_STR("application/sdp"), TAG_END());
+    nta_incoming_destroy(request);
+    return 0;
+  }
+  if (method != sip_method_invite) return 481;  // BYE, INFO and the like have a place in dialogs only
   const DialogId id{kOwnDialogs + draw(next_dialog_)};
   if (!add_dialog(id).receive_invite(request, sip, *source)) finished_.push_back(id);
   return 0;

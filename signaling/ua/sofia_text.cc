@@ -15,9 +15,19 @@ std::string url_text(const url_t* url) {
   return url == nullptr ? std::string() : text(url_as_string(scratch.get(), url));
 }
 
-std::string header_text(Scratch& scratch, const sip_header_t* header) {
-  const char* value = sip_header_as_string(scratch.get(), header);
-  return std::string(trim(value == nullptr ? "" : value));
+// Not by sip_header_as_string: of what is longer than 127 bytes that returns memory as it was found.
+std::string header_text(const sip_header_t* header) {
+  constexpr std::size_t kMaxValue = 16 * 1024;
+  std::string value(128, '\0');
+  for (;;) {
+    const auto length = sip_header_field_e(value.data(), static_cast<isize_t>(value.size()), header, 0);
+    if (length >= 0 && static_cast<std::size_t>(length) < value.size()) {
+      value.resize(static_cast<std::size_t>(length));
+      return std::string(trim(value));
+    }
+    if (value.size() >= kMaxValue) return {};
+    value.resize(2 * value.size());
+  }
 }
 
 std::string unknown_header(const sip_t* sip, std::string_view name) {

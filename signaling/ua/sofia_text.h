@@ -16,8 +16,8 @@ namespace vas::signaling {
 
 std::string text(const char* from);  // empty for null
 std::string url_text(const url_t* url);
-std::string header_text(Scratch& scratch, const sip_header_t* header);  // the value alone
-std::string unknown_header(const sip_t* sip, std::string_view name);    // empty where it is not there
+std::string header_text(const sip_header_t* header);                  // the value alone
+std::string unknown_header(const sip_t* sip, std::string_view name);  // empty where it is not there
 std::optional<std::string> sdp_of(const sip_t* sip);
 std::vector<std::string> uris_of(const sip_record_route_t* route);  // each as `<uri>`
 std::string unsupported_of(const sip_require_t* require);           // option tags that we do not know

@@ -24,6 +24,8 @@ import unittest
 import urllib.parse
 import wave
 
+from ws_client import WebSocket
+
 HERE = pathlib.Path(__file__).resolve().parent
 BIN = pathlib.Path(os.environ.get("VAS_BIN", HERE.parents[1] / "build/release/bin"))
 SLOW = float(os.environ.get("VAS_SLOW", "1"))  # sanitizers make everything slower
@@ -224,6 +226,15 @@ class Vas:
         finally:
             connection.close()
 
+    def text(self, path):
+        """The body of a GET that is not JSON."""
+        connection = http.client.HTTPConnection(self.address, self.http_port, timeout=10)
+        try:
+            connection.request("GET", path, headers={"Authorization": "Bearer " + KEY})
+            return connection.getresponse().read().decode()
+        finally:
+            connection.close()
+
     def make_outgoing(self, destination="999", msisdn=ALICE, **fields):
         status, session = self.request("POST", f"/calls/{DOMAIN}/outgoing/{msisdn}", {"destination": destination, **fields})
         assert status == 200, session
@@ -299,7 +310,8 @@ class Baresip:
 
     modules = None
 
-    def __init__(self, folder, name, address, tone, codec="pcmu/8000/1", answers=False):
+    def __init__(self, folder, name, address, tone, codec="pcmu/8000/1", answers=False, transport=None,
+                 authority=None):
         self.folder = pathlib.Path(folder) / name
         self.name, self.address, self.port, self.control = name, address, free_ports(4), free_ports()
         rate = int(codec.split("/")[1])
@@ -313,13 +325,14 @@ class Baresip:
             "audio_alert aubridge,alert", "audio_txmode thread", "audio_level no", "ausrc_format s16", "auplay_format s16",
             "auenc_format s16", "audec_format s16", f"rtp_ports {media}-{media + 9}", "rtcp_mux no", "jitter_buffer_delay 5-10",
             "rtp_stats yes", "rtp_timeout 60", f"net_interface {address}", f"module_path {self.module_path()}",
+            *([f"sip_cafile {authority}"] if authority else []),
             *[f"module {module}.so" for module in modules], "module_tmp uuid.so", "module_tmp account.so",
             "module_app menu.so", "module_app ctrl_tcp.so", "module_app debug_cmd.so", "module_app xhdr.so",
             f"ctrl_tcp_listen 127.0.0.1:{self.control}", f"snd_path {self.folder}/rec", "opus_stereo no",
             "opus_sprop_stereo no", "menu_bell no", "ringback_disabled yes", "statmode_default off"]) + "\n")
         mode = "auto" if answers else "manual"
         (self.folder / "accounts").write_text(
-            f"<sip:{name}@{address}:{self.port}>;regint=0;answermode={mode};audio_codecs={codec}\n")
+            f"<sip:{name}@{address}:{self.port}{f';transport={transport}' if transport else ''}>;regint=0;answermode={mode};audio_codecs={codec}\n")
         (self.folder / "contacts").write_text("")
         self.process = None
 
@@ -379,15 +392,29 @@ def sipp(scenario, remote, local, *flags, expect=0, seconds=60):
 class Phone:
     """A phone scripted by hand over UDP: sends what it is told, malformed or not."""
 
+    via_transport, contact_parameters = "UDP", ""
+
     def __init__(self, address="127.0.0.1", server=None, rtp_port=None):
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind((address, 0))
-        self.address, self.port = self.socket.getsockname()
+        self.server = server
+        self.open(address)
+        self.address, self.port = self.socket.getsockname()[:2]
         self.rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.rtp.bind((address, free_ports() if rtp_port is None else rtp_port))
-        self.server = server
         self.call_id = f"{time.monotonic_ns()}@phone"
         self.tag, self.remote_to, self.cseq, self.target = f"t{self.port}", None, 0, None
+
+    def open(self, address):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind((address, 0))
+
+    def transmit(self, text):
+        host, port = self.server.split(":")
+        self.socket.sendto(text.encode(), (host, int(port)))
+
+    def take(self, seconds):
+        """The next message's text."""
+        self.socket.settimeout(seconds * SLOW)
+        return self.socket.recv(65536).decode(errors="replace")
 
     def sdp(self, direction="sendrecv", payloads="0 101", version=1, port=None):
         return (f"v=0\r\no=phone 1 {version} IN IP4 {self.address}\r\ns=-\r\nc=IN IP4 {self.address}\r\nt=0 0\r\n"
@@ -401,22 +428,19 @@ class Phone:
             cseq = self.cseq
         uri = target or self.target or f"sip:{user}@{self.server}"
         self.branch = branch or f"z9hG4bK{time.monotonic_ns()}"
-        lines = [f"{method} {uri} {version}", via or f"Via: SIP/2.0/UDP {self.address}:{self.port};branch={self.branch};rport",
+        lines = [f"{method} {uri} {version}", via or f"Via: SIP/2.0/{self.via_transport} {self.address}:{self.port};branch={self.branch};rport",
                  f"From: <sip:phone@{self.address}>;tag={self.tag}", f"To: {to or self.remote_to or f'<sip:{user}@{self.server}>'}",
                  f"Call-ID: {self.call_id}", f"CSeq: {cseq} {method}", "Max-Forwards: 70",
-                 contact or f"Contact: <sip:phone@{self.address}:{self.port}>", *headers]
+                 contact or f"Contact: <sip:phone@{self.address}:{self.port}{self.contact_parameters}>", *headers]
         if body:
             lines.append("Content-Type: application/sdp")
         lines.append(f"Content-Length: {len(body)}")
         lines = [line for line in lines if not line.startswith(tuple(drop))] if drop else lines
-        host, port = self.server.split(":")
-        self.socket.sendto(("\r\n".join(lines) + "\r\n\r\n" + body).encode(), (host, int(port)))
+        self.transmit("\r\n".join(lines) + "\r\n\r\n" + body)
         return self.branch
 
     def receive(self, seconds=5):
-        self.socket.settimeout(seconds * SLOW)
-        text = self.socket.recv(65536).decode(errors="replace")
-        return Message(text)
+        return Message(self.take(seconds))
 
     def final(self, seconds=10, keep=()):
         """The next final answer; what `keep` names among the provisional ones is returned too."""
@@ -455,12 +479,62 @@ class Phone:
         if body:
             lines.append("Content-Type: application/sdp")
         lines.append(f"Content-Length: {len(body)}")
-        host, port = self.server.split(":")
-        self.socket.sendto(("\r\n".join(lines) + "\r\n\r\n" + body).encode(), (host, int(port)))
+        self.transmit("\r\n".join(lines) + "\r\n\r\n" + body)
 
     def close(self):
         self.socket.close()
         self.rtp.close()
+
+
+class StreamPhone(Phone):
+    """The same over TCP, or over TLS with an ssl.SSLContext."""
+
+    via_transport, contact_parameters = "TCP", ";transport=tcp"
+    tls, server_name = None, None
+
+    def open(self, address):
+        host, port = self.server.split(":")
+        self.socket = socket.create_connection((host, int(port)), timeout=10, source_address=(address, 0))
+        if self.tls is not None:
+            self.socket = self.tls.wrap_socket(self.socket, server_hostname=self.server_name or host)
+        self.buffer = b""
+
+    def transmit(self, text):
+        self.socket.sendall(text.encode())
+
+    def take(self, seconds):
+        deadline = time.monotonic() + seconds * SLOW
+        while True:
+            self.buffer = self.buffer.lstrip(b"\r\n")
+            head, end, rest = self.buffer.partition(b"\r\n\r\n")
+            length = re.search(rb"\r\n(?:Content-Length|l)\s*:\s*(\d+)", head, re.IGNORECASE)
+            size = int(length.group(1)) if length else 0
+            if end and len(rest) >= size:
+                self.buffer = rest[size:]
+                return (head + end + rest[:size]).decode(errors="replace")
+            self.socket.settimeout(max(0.01, deadline - time.monotonic()))
+            piece = self.socket.recv(65536)
+            if not piece:
+                raise ConnectionError("the server closed the connection")
+            self.buffer += piece
+
+
+class TlsPhone(StreamPhone):
+    via_transport, contact_parameters = "TLS", ";transport=tls"
+
+
+class WebSocketPhone(Phone):
+    via_transport, contact_parameters, tls, origin = "WS", ";transport=ws", None, None
+
+    def open(self, address):
+        self.web = WebSocket(self.server, origin=self.origin, tls=self.tls)
+        self.socket = self.web.socket
+
+    def transmit(self, text):
+        self.web.send(text)
+
+    def take(self, seconds):
+        return self.web.receive(seconds * SLOW)
 
 
 class Message:

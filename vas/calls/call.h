@@ -134,6 +134,7 @@ class Call {
   void on_route_silent(Now& now);
   void give_up_routing(int last_status, Now& now);
   void relay_progress(int status, Now& now);
+  void note_source(const signaling::Flow& source);
   void note_attempt_code(int code, Now& now);
   static records::Disposition disposition_of(int status);
 

@@ -11,6 +11,8 @@ using records::LocalCause;
 
 namespace {
 
+constexpr std::uint16_t kAnyPort = 1;  // the address alone is looked at
+
 // What the caller hears when all routes failed. 503 speaks of one server only (RFC 3261 §16.7), 3xx is never
 // passed.
 int status_for_caller(int status) {
@@ -54,21 +56,25 @@ void Call::try_next_route(Now& now) {
   callee.dialog = {setup_.id << 8 | (next_route_ + 1)};
   callee.is_answered = false;
   callee.audio.reset();
-  callee.source = {route.transport, route.address, 0};
+  // Of a name it is seen when the first answer comes.
+  const auto address = IpAddress::parse(route.server.host);
+  callee.source = {};
+  if (address) callee.source.peer = {*address, kAnyPort};
   callee.latches_to_anyone = route.latches_to_anyone;
   ++next_route_;
   has_progress_ = false;
   attempt_started_ = now.time;
   record_.route.push_back(
-      {.trunk_id = route.trunk_id, .address = to_string(route.address), .number = route.number});
+      {.trunk_id = route.trunk_id, .address = to_string(route.server), .number = route.number});
   record_.buy_price = route.buy_price;
   record_.last_sip_code = 0;
-  leg_record(LegSide::kB) = {.role = "callee",
-                             .uri = request_uri(route),
-                             .signaling_address = to_string(route.address),
-                             .transport = signaling::to_string(route.transport),
-                             .was_present = true};
-  now.actions.emplace_back(OpenLeg{LegSide::kB, route.address.address.family});
+  leg_record(LegSide::kB) = {
+      .role = "callee",
+      .uri = request_uri(route),
+      .signaling_address = to_string(route.server),
+      .transport = signaling::to_string(route.transport.value_or(signaling::Transport::kUdp)),
+      .was_present = true};
+  now.actions.emplace_back(OpenLeg{LegSide::kB, address ? address->family : AddressFamily::kIpv4});
 }
 
 void Call::send_invite(Now& now) {
@@ -84,8 +90,10 @@ void Call::send_invite(Now& now) {
                              .request_uri = request_uri(route),
                              .from = from,
                              .to = fmt::format("<sip:{}@{}>", escape_user(route.number),
-                                               to_string(route.address)),
-                             .sdp = describe_offer(callee, ours)},
+                                               to_string(route.server)),
+                             .sdp = describe_offer(callee, ours),
+                             .headers = {},
+                             .credentials = route.credentials},
        now);
   timers_.set(CallTimer::kRoute, now.time + kRouteAnswerTimeout);
 }
@@ -100,9 +108,18 @@ void Call::note_attempt_code(int code, Now& now) {
   }
 }
 
+// Where the far side really is: what the gateway saw, not what a name was thought to mean.
+void Call::note_source(const signaling::Flow& source) {
+  if (!source.peer.is_set()) return;
+  party(LegSide::kB).source = source;
+  leg_record(LegSide::kB).signaling_address = to_string(source.peer);
+  leg_record(LegSide::kB).transport = signaling::to_string(source.transport);
+}
+
 void Call::on_progress(const signaling::ProgressReceived& event, Now& now) {
   if (phase_ != Phase::kRouting) return;
   note_attempt_code(event.status, now);
+  note_source(event.source);
   if (event.status == 100) {
     if (!has_progress_) timers_.set(CallTimer::kRoute, now.time + kRouteProgressTimeout);
     return;
@@ -140,7 +157,7 @@ void Call::on_invite_answered(const signaling::InviteAnswered& event, Now& now) 
   Party& callee = party(LegSide::kB);
   note_attempt_code(200, now);
   callee.is_answered = true;
-  if (event.source.peer.is_set()) callee.source = event.source;
+  note_source(event.source);
   record_.call_ids.push_back(event.call_id);
   leg_record(LegSide::kB).user_agent = event.user_agent;
 

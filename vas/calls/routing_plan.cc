@@ -13,7 +13,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kMaxRoutes = 32;
-constexpr std::uint16_t kDefaultPort = 5060;
 
 std::optional<double> number_of(const json::object& object, std::string_view key) {
   const json::value* value = object.if_contains(key);
@@ -36,6 +35,22 @@ const json::value* routes_of(const json::object& plan) {
   return routes != nullptr ? routes : plan.if_contains("route");
 }
 
+// "192.0.2.7:5060", "carrier.example;transport=tls".
+struct RouteTarget {
+  HostPort server;
+  std::optional<signaling::Transport> transport;
+};
+
+Result<RouteTarget> parse_target(std::string_view text) {
+  auto server = HostPort::parse(text.substr(0, text.find(';')));
+  if (!server) return Error{"is no server such as 192.0.2.7:5060 or sip.carrier.example"};
+  const auto named = parameter(text, "transport");
+  const auto transport = named ? signaling::transport_by_name(*named) : std::nullopt;
+  if (named && (!transport || signaling::is_websocket(*transport)))
+    return Error{"names a transport that is none of udp, tcp and tls"};
+  return RouteTarget{std::move(*server), transport};
+}
+
 Result<Route> parse_route(const json::value& value, std::size_t number) {
   const std::string where = fmt::format("routing.routes[{}]", number);
   if (!value.is_object()) return Error{where + " is not an object"};
@@ -47,13 +62,10 @@ Result<Route> parse_route(const json::value& value, std::size_t number) {
     return Error{where + ".termination_number is missing"};
 
   const std::string text(ip->as_string());
-  const auto address = Endpoint::parse(std::string_view(text).substr(0, text.find(';')), kDefaultPort);
-  if (!address)
-    return Error{where + ".termination_ip is no address such as 192.0.2.7:5060 (names are not resolved yet)"};
-  const auto transport = signaling::transport_by_name(parameter(text, "transport").value_or("udp"));
-  if (!transport) return Error{where + ".termination_ip names a transport that is neither udp nor tcp"};
-  Route route{.address = *address,
-              .transport = *transport,
+  auto target = parse_target(text);
+  if (!target) return Error{where + ".termination_ip " + target.error()};
+  Route route{.server = std::move(target->server),
+              .transport = target->transport,
               .number = std::string(digits->as_string()),
               .buy_price = price_of(object, "buyrate")};
   if (has_control_characters(route.number))
@@ -107,15 +119,14 @@ RoutingPlan plan_by_trunks(const directory::Directory& directory, std::int64_t d
       outgoing.erase(0, trunk->strip_prefix.size());
     outgoing.insert(0, trunk->add_prefix);
     for (const std::string& target : trunk->targets) {
-      const auto address =
-          Endpoint::parse(std::string_view(target).substr(0, target.find(';')), kDefaultPort);
-      const auto transport = signaling::transport_by_name(parameter(target, "transport").value_or("udp"));
-      if (!address || !transport) continue;
+      const auto server = parse_target(target);
+      if (!server) continue;
       plan.routes.push_back({.trunk_id = trunk->id,
-                             .address = *address,
-                             .transport = *transport,
+                             .server = server->server,
+                             .transport = server->transport,
                              .number = outgoing,
-                             .latches_to_anyone = trunk->latches_to_anyone});
+                             .latches_to_anyone = trunk->latches_to_anyone,
+                             .credentials = {trunk->username, trunk->password, trunk->realm}});
     }
   }
   return plan;
@@ -139,8 +150,10 @@ std::string escape_user(std::string_view user) {
 }
 
 std::string request_uri(const Route& route) {
-  const char* transport = route.transport == signaling::Transport::kTcp ? ";transport=tcp" : "";
-  return fmt::format("sip:{}@{}{}", escape_user(route.number), to_string(route.address), transport);
+  const std::string transport = route.transport && *route.transport != signaling::Transport::kUdp
+                                    ? fmt::format(";transport={}", signaling::to_string(*route.transport))
+                                    : "";
+  return fmt::format("sip:{}@{}{}", escape_user(route.number), to_string(route.server), transport);
 }
 
 }  // namespace vas::calls

@@ -6,8 +6,9 @@
 #include <string_view>
 #include <vector>
 
+#include "signaling/digest.h"
 #include "signaling/gateway/flow.h"
-#include "vas/base/endpoint.h"
+#include "vas/base/host_port.h"
 #include "vas/base/result.h"
 #include "vas/directory/directory.h"
 #include "vas/records/cdr.h"
@@ -16,11 +17,12 @@ namespace vas::calls {
 
 struct Route {
   std::optional<std::int64_t> trunk_id;
-  Endpoint address;
-  signaling::Transport transport = signaling::Transport::kUdp;
-  std::string number;  // as it goes out
+  HostPort server;
+  std::optional<signaling::Transport> transport;  // none: UDP, or for a name what DNS says
+  std::string number;                             // as it goes out
   std::optional<records::Price> buy_price;
   bool latches_to_anyone = false;
+  signaling::Credentials credentials;
 };
 
 struct RoutingPlan {
@@ -41,7 +43,7 @@ RoutingPlan plan_by_trunks(const directory::Directory& directory, std::int64_t d
 // True when the next route is to be tried after this answer: 5xx, 408, any 3xx (never followed), or none (0).
 bool fails_over(int status);
 
-// `sip:<number>@<address>`; characters that a user part may not hold are escaped (RFC 3261 §25.1).
+// `sip:<number>@<server>`; characters that a user part may not hold are escaped (RFC 3261 §25.1).
 std::string request_uri(const Route& route);
 std::string escape_user(std::string_view user);
 

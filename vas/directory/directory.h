@@ -52,12 +52,15 @@ struct Trunk {
   std::int64_t domain_id = 0;
   std::string name;
   std::vector<Network> sources;       // INVITEs from here are trusted
-  std::vector<std::string> targets;   // "192.0.2.7:5060" or with ";transport=tcp", tried in order
+  std::vector<std::string> targets;   // "192.0.2.7:5060", "carrier.example;transport=tls", tried in order
   std::vector<std::string> prefixes;  // numbers that it takes; an empty one takes all
   int priority = 100;                 // lower first, among equally long prefixes
   std::string strip_prefix;           // taken off the number that goes out
   std::string add_prefix;             // then put on
   bool latches_to_anyone = false;     // its media may come from an address that SIP does not show
+  std::string username;               // what its challenges are answered with; empty: not at all
+  std::string password;
+  std::string realm;  // the only one that is answered; empty: any of this trunk's
 };
 
 enum class KeyScope { kSystem, kTenant, kDomain, kApplication };

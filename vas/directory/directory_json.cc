@@ -4,6 +4,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "vas/base/host_port.h"
 #include "vas/base/json.h"
 #include "vas/base/text.h"
 #include "vas/directory/directory.h"
@@ -177,7 +178,10 @@ Trunk parse_trunk(const json::value& value, const std::string& where) {
       .priority = static_cast<int>(std::clamp<std::int64_t>(fields.number("priority", 100), 0, 65535)),
       .strip_prefix = fields.text("stripPrefix"),
       .add_prefix = fields.text("addPrefix"),
-      .latches_to_anyone = fields.flag("latchesToAnyone", false)};
+      .latches_to_anyone = fields.flag("latchesToAnyone", false),
+      .username = fields.text("username"),
+      .password = fields.text("password"),
+      .realm = fields.text("realm")};
   for (const std::string& source : fields.texts("sources")) {
     const auto network = Network::parse(source);
     if (!network)
@@ -186,9 +190,11 @@ Trunk parse_trunk(const json::value& value, const std::string& where) {
     trunk.sources.push_back(*network);
   }
   for (const std::string& target : trunk.targets) {
-    if (!Endpoint::parse(std::string_view(target).substr(0, target.find(';')), 5060)) {
-      throw fields.wrong("targets", "has `" + target + "`, which is no address such as 192.0.2.7:5060");
-    }
+    const std::string transport(parameter(target, "transport").value_or("udp"));
+    if (!HostPort::parse(std::string_view(target).substr(0, target.find(';'))))
+      throw fields.wrong("targets", "has `" + target + "`, which is no server such as 192.0.2.7:5060");
+    if (transport != "udp" && transport != "tcp" && transport != "tls")
+      throw fields.wrong("targets", "has `" + target + "`, whose transport is none of udp, tcp, tls");
   }
   fields.refuse_other_fields();
   return trunk;
@@ -279,7 +285,9 @@ json::object object_of(const Trunk& trunk) {
           {"priority", trunk.priority},
           {"stripPrefix", trunk.strip_prefix},
           {"addPrefix", trunk.add_prefix},
-          {"latchesToAnyone", trunk.latches_to_anyone}};
+          {"latchesToAnyone", trunk.latches_to_anyone},
+          {"username", trunk.username},
+          {"realm", trunk.realm}};
 }
 
 json::object object_of(const ApiKey& key) {
@@ -355,11 +363,10 @@ std::string to_json(const Entry& entry) {
 }
 
 std::string to_store_json(const Entry& entry) {
-  const auto* key = std::get_if<ApiKey>(&entry);
-  if (key == nullptr) return to_json(entry);
-  json::object object = object_of(*key);
-  object["sha256"] = key->sha256;
-  return json::serialize(object);
+  json::object object = std::visit([](const auto& each) { return object_of(each); }, entry);
+  if (const auto* key = std::get_if<ApiKey>(&entry)) object["sha256"] = key->sha256;
+  if (const auto* trunk = std::get_if<Trunk>(&entry)) object["password"] = trunk->password;
+  return to_text(object);
 }
 
 }  // namespace vas::directory

@@ -51,7 +51,7 @@ class CallTest : public testing::Test {
                     .time_limit_s = time_limit_};
     for (std::size_t i = 0; i < routes; ++i) {
       setup.plan.routes.push_back(
-          {.address = *Endpoint::parse("198.51.100." + std::to_string(i + 1) + ":5060"),
+          {.server = *HostPort::parse("198.51.100." + std::to_string(i + 1) + ":5060"),
            .number = "99" + std::to_string(i)});
     }
     begin(std::move(setup));
@@ -334,7 +334,7 @@ TEST_F(CallTest, AnApplicationRoutesTheCallWithFailoverAndNobodyPicksItUp) {
   begin_parked();
   RoutingPlan plan;
   for (const char* address : {"198.51.100.1:5060", "198.51.100.2:5060"})
-    plan.routes.push_back({.address = *Endpoint::parse(address), .number = "77"});
+    plan.routes.push_back({.server = *HostPort::parse(address), .number = "77"});
   on(BackendAnswered{.outcome = BackendOutcome::kRoute, .plan = plan});
   ASSERT_NE(sent<SendInvite>(), nullptr);
   EXPECT_EQ(sent<SendInvite>()->request_uri, "sip:77@198.51.100.1:5060");

@@ -14,10 +14,10 @@ TEST(RoutingPlan, ReadsTheApisPlan) {
   ASSERT_TRUE(plan) << plan.error();
   ASSERT_EQ(plan->routes.size(), 2u);
   EXPECT_EQ(plan->routes[0].trunk_id, 101);
-  EXPECT_EQ(to_string(plan->routes[0].address), "187.33.22.44:5060");
+  EXPECT_EQ(to_string(plan->routes[0].server), "187.33.22.44:5060");
   EXPECT_DOUBLE_EQ(plan->routes[0].buy_price->rate_per_minute, 0.012);
   EXPECT_EQ(plan->routes[1].transport, signaling::Transport::kTcp);
-  EXPECT_EQ(plan->routes[1].address.port, 5060);
+  EXPECT_EQ(request_uri(plan->routes[1]), "sip:1@187.33.22.45;transport=tcp");
   EXPECT_EQ(plan->sell_price->minimum_s, 60);
 }
 
@@ -32,11 +32,21 @@ TEST(RoutingPlan, ReturnsRouteAsRoutesAndKeepsWhatItDoesNotKnow) {
 TEST(RoutingPlan, SaysWhichFieldIsWrong) {
   const auto error = [](std::string_view text) { return parse_routing_plan(text).error(); };
   EXPECT_NE(error(R"({"routes":5})").find("routes"), std::string::npos);
-  EXPECT_NE(error(R"({"routes":[{"termination_ip":"carrier.example","termination_number":"1"}]})")
+  EXPECT_NE(error(R"({"routes":[{"termination_ip":"carrier example","termination_number":"1"}]})")
                 .find("routes[0].termination_ip"),
             std::string::npos);
   EXPECT_NE(error(R"({"routes":[{"termination_ip":"1.2.3.4"}]})").find("termination_number"),
             std::string::npos);
+}
+
+TEST(RoutingPlan, TakesNamesWhoseServersDnsKnows) {
+  const auto plan = parse_routing_plan(
+      R"({"routes":[{"termination_ip":"sip.Carrier.example","termination_number":"1"},
+          {"termination_ip":"carrier.example:5061;transport=tls","termination_number":"2"}]})");
+  ASSERT_TRUE(plan) << plan.error();
+  EXPECT_FALSE(plan->routes[0].transport);
+  EXPECT_EQ(request_uri(plan->routes[0]), "sip:1@sip.carrier.example");
+  EXPECT_EQ(request_uri(plan->routes[1]), "sip:2@carrier.example:5061;transport=tls");
 }
 
 TEST(RoutingPlan, FailsOverOnServersFaultsAndNeverFollowsARedirect) {
