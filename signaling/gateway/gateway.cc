@@ -2,13 +2,17 @@
 
 #include <pthread.h>
 
+#include <fmt/format.h>
+
 #include <boost/asio/post.hpp>
+#include <map>
 #include <thread>
 
 #include "signaling/gateway/asio_endpoint.h"
 #include "signaling/gateway/guard.h"
 #include "signaling/gateway/hep.h"
 #include "signaling/gateway/load_shedder.h"
+#include "signaling/gateway/node_relay.h"
 #include "signaling/gateway/recent_set.h"
 #include "signaling/gateway/resolver.h"
 #include "signaling/gateway/sip_message.h"
@@ -25,6 +29,10 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
+constexpr std::size_t kMaxForwarded = 65536;
+constexpr Duration kForwardedMemory = std::chrono::minutes(5);  // an INVITE may ring so long
+constexpr std::size_t kMaxLookUps = 64;                         // at once
+constexpr std::size_t kTokenDigits = 32;
 constexpr Duration kFigures = std::chrono::milliseconds(500);  // how often the gauges are set
 
 class GatewayImpl final : public Gateway, private TransportsReceiver {
@@ -33,6 +41,7 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
       : config_(config),
         link_(context_),
         transports_(context_, config.transports, *this),
+        relay_(signer_, config.cluster_secret),
         resolver_(Resolver::make(context_, config.dns_server)),
         ledger_(config.limits),
         trace_(config.trace_bytes),
@@ -64,6 +73,13 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   bool receive_request(const SipMessage& request, std::string_view text, const Flow& source);
   bool receive_response(const SipMessage& response, std::string_view text, const Flow& source);
   bool admits(const SipMessage& request, std::string_view text, const Flow& source);
+  bool look_up(std::string_view token, std::string_view text, const Flow& source);
+  bool passes_by(const SipMessage& request, const Flow& source);
+  void forward(const SipMessage& request, const Flow& source, const Flow& next, NodeRelay::Way way);
+  bool is_node(const Flow& flow) const {
+    return config_.admission != nullptr && !has_connections(flow.transport) &&
+           config_.admission->is_node(flow.peer);
+  }
   void refuse(const SipMessage& request, const Flow& source, const StatelessAnswer& answer,
               std::size_t request_bytes);
   void offend(const Flow& source, Offence offence);
@@ -90,13 +106,17 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   asio::io_context context_{1};
   StackLink link_;
   Transports transports_;
+  const NodeRelay relay_;
   std::unique_ptr<Resolver> resolver_;
   std::optional<ViaEditor> editor_;
   SourceLedger ledger_;
   LoadShedder shedder_;
-  RecentSet admitted_;  // branches of INVITEs that were let in
-  RecentSet sent_;      // messages that went to connections
-  RecentSet attempts_;  // branches of requests that went to a name
+  RecentSet admitted_;                                          // branches of INVITEs that were let in
+  RecentSet sent_;                                              // messages that went to connections
+  RecentSet asked_;                                             // tokens that the store was asked for
+  RecentSet attempts_;                                          // branches of requests that went to a name
+  std::map<std::string, std::pair<Endpoint, Time>> forwarded_;  // branches of INVITEs that went to a node
+  std::size_t looking_up_ = 0;
   MessageTrace trace_;
   asio::ip::udp::socket hep_socket_;
   asio::steady_timer figures_timer_;
@@ -167,9 +187,16 @@ bool GatewayImpl::on_message(std::string_view text, const Flow& source) {
 
 bool GatewayImpl::receive_response(const SipMessage& response, std::string_view text, const Flow& source) {
   const auto refused = check_response(response);
-  const auto edited = refused || text.size() > SipMessage::kMaxBytes
-                          ? std::nullopt
-                          : editor_->response_to_stack(response, source);
+  const bool is_good = !refused && text.size() <= SipMessage::kMaxBytes;
+  const auto edited = is_good ? editor_->response_to_stack(response, source) : std::nullopt;
+  if (is_good && !edited) {
+    // To what this gateway forwarded; its branch says for whom.
+    if (auto outbound = editor_->response_to_peer(response)) {
+      ++counters_.forwarded;
+      transports_.send(outbound->flow, std::move(outbound->text));
+      return true;
+    }
+  }
   if (!edited) {
     ++counters_.dropped;
     return false;
@@ -183,7 +210,7 @@ bool GatewayImpl::receive_response(const SipMessage& response, std::string_view 
 bool GatewayImpl::receive_request(const SipMessage& request, std::string_view text, const Flow& source) {
   const Time now = monotonic_now();
   const bool is_new = !has_to_tag(request);
-  const bool is_exempt = is_trusted(source.peer.address);
+  const bool is_exempt = is_trusted(source.peer.address) || is_node(source);
   if (is_new && !is_exempt && ledger_.is_banned(source.peer.address, now)) {
     ++counters_.banned;
     return false;
@@ -193,6 +220,7 @@ bool GatewayImpl::receive_request(const SipMessage& request, std::string_view te
     refuse(request, source, *refused, text.size());
     return false;
   }
+  if (passes_by(request, source)) return true;
   if (!is_new) {
     if (request.method() == "ACK" && is_ack_of_stateless_answer(request, signer_)) return true;
   } else if (!is_exempt && is_scanner(request)) {
@@ -206,7 +234,66 @@ bool GatewayImpl::receive_request(const SipMessage& request, std::string_view te
     return false;
   }
   note(request, text, source, true);
-  link_.send(stack_of(request), editor_->request_to_stack(request, source));
+  std::string origin;
+  if (is_node(source)) {
+    if (const auto seen = relay_.origin_of(request))
+      origin = fmt::format("{}: {} {}\r\n", kOriginHeader, to_string(seen->transport), to_string(seen->peer));
+  }
+  link_.send(stack_of(request), editor_->request_to_stack(request, source, origin));
+  return true;
+}
+
+// What belongs to a call at another node, in either direction.
+bool GatewayImpl::passes_by(const SipMessage& request, const Flow& source) {
+  if (config_.cluster_secret.empty()) return false;
+  if (const auto flow = relay_.named_flow(request)) {
+    if (is_node(source)) {
+      forward(request, source, *flow, {contact_endpoint(*flow), false, true});
+      return true;
+    }
+    const auto target = numeric_target(request, true);
+    if (!target || !config_.admission->is_node(*target)) return false;
+    const Flow next{Transport::kUdp, *target, 0};
+    forward(request, source, next, {contact_endpoint(next), true, true});
+    return true;
+  }
+  // CANCEL, and the ACK of a refusal, go after their INVITE.
+  if (request.method() != "CANCEL" && request.method() != "ACK") return false;
+  const auto sent = forwarded_.find(editor_->branch_of(request, source));
+  if (sent == forwarded_.end()) return false;
+  const Flow next{Transport::kUdp, sent->second.first, 0};
+  forward(request, source, next, {contact_endpoint(next), true, false});
+  return true;
+}
+
+void GatewayImpl::forward(const SipMessage& request, const Flow& source, const Flow& next,
+                          NodeRelay::Way way) {
+  ++counters_.forwarded;
+  const std::string branch = editor_->branch_of(request, source);
+  const Time now = monotonic_now();
+  if (way.is_to_node && !way.drops_route && request.method() == "INVITE") {
+    if (forwarded_.size() >= kMaxForwarded)
+      std::erase_if(forwarded_,
+                    [&](const auto& each) { return now - each.second.second > kForwardedMemory; });
+    if (forwarded_.size() < kMaxForwarded) forwarded_.insert_or_assign(branch, std::pair(next.peer, now));
+  }
+  transports_.send(next, relay_.forwarded(request, source, branch, next, way));
+}
+
+// A token that memory does not know may be one that another node has just made. Held until the store has said
+// so, and then seen anew; a caller that asks for too many is answered by what memory knows.
+bool GatewayImpl::look_up(std::string_view token, std::string_view text, const Flow& source) {
+  const Time now = monotonic_now();
+  const bool may_ask = config_.admission->looks_further() && looking_up_ < kMaxLookUps &&
+                       token.size() == kTokenDigits && asked_.note(token, now) == 0;
+  if (!may_ask) return false;
+  ++looking_up_;
+  config_.admission->look_up_token(std::string(token), [this, kept = std::string(text), source] {
+    asio::post(context_, [this, kept, source] {
+      --looking_up_;
+      if (const auto request = SipMessage::parse(kept)) (void)receive_request(*request, kept, source);
+    });
+  });
   return true;
 }
 
@@ -216,9 +303,17 @@ bool GatewayImpl::admits(const SipMessage& request, std::string_view text, const
   const std::string branch = editor_->branch_of(request, source);
   if (admitted_.contains(branch)) return true;
   const HeaderField* token = request.first(HeaderName::kSessionToken);
-  const bool may_call =
-      config_.admission == nullptr || (token != nullptr ? config_.admission->knows_token(token->value)
-                                                        : config_.admission->is_trusted(source.peer.address));
+  using Where = AdmissionCheck::TokenPlace::Where;
+  AdmissionCheck::TokenPlace place;
+  if (token != nullptr && config_.admission != nullptr) place = config_.admission->find_token(token->value);
+  if (place.where == Where::kAtNode && !is_node(source)) {
+    const Flow next{Transport::kUdp, place.node, 0};
+    forward(request, source, next, {contact_endpoint(next), true, false});
+    return false;
+  }
+  const bool may_call = config_.admission == nullptr || place.where == Where::kHere ||
+                        (token == nullptr && config_.admission->is_trusted(source.peer.address));
+  if (!may_call && token != nullptr && look_up(token->value, text, source)) return false;
   if (!may_call) {
     ++counters_.bad_tokens;
     offend(source, Offence::kBadToken);

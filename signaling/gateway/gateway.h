@@ -26,8 +26,18 @@ class AdmissionCheck {
   virtual ~AdmissionCheck() = default;
   // A trunk of ours: it needs no token, and is neither limited nor banned.
   virtual bool is_trusted(const IpAddress& source) const = 0;
-  // Whether a session lives under this token. Takes as long for one that does as for one that does not.
-  virtual bool knows_token(std::string_view token) const = 0;
+  // Another node's gateway: what it forwards was checked there.
+  virtual bool is_node(const Endpoint& source) const = 0;
+  // Where a session lives under this token. Takes as long for one that does as for one that does not.
+  struct TokenPlace {
+    enum class Where { kNowhere, kHere, kAtNode } where = Where::kNowhere;
+    Endpoint node;  // of kAtNode: its gateway
+  };
+  virtual TokenPlace find_token(std::string_view token) const = 0;
+  // Whether a token that is not found may be asked for in the shared store; `done` is called on any thread,
+  // and find_token knows more then.
+  virtual bool looks_further() const = 0;
+  virtual void look_up_token(std::string token, std::function<void()> done) = 0;
 };
 
 struct GatewayConfig {
@@ -36,9 +46,10 @@ struct GatewayConfig {
   std::size_t trace_bytes = 0;            // of messages kept for MessageTrace; 0: none
   std::optional<Endpoint> hep_collector;  // gets a copy of what is traced
   std::uint32_t hep_capture_id = 1;
-  std::optional<Endpoint> dns_server;         // none: those of the system
-  bool sheds_load = false;                    // then probes must be answered: answer_probe
-  const AdmissionCheck* admission = nullptr;  // none: everything that is well-formed may come in; outlives it
+  std::optional<Endpoint> dns_server;  // none: those of the system
+  std::string cluster_secret;  // what nodes vouch with for whom they forward; empty: there is one node
+  bool sheds_load = false;     // then probes must be answered: answer_probe
+  AdmissionCheck* admission = nullptr;  // none: everything that is well-formed may come in; outlives it
 };
 
 // Read by any thread, written by the gateway's own.
@@ -50,6 +61,7 @@ struct GatewayCounters {
   std::atomic<std::uint64_t> limited{0};     // over the source's budget
   std::atomic<std::uint64_t> banned{0};      // dropped because its source is banned
   std::atomic<std::uint64_t> shed{0};        // new INVITEs answered 503 under overload
+  std::atomic<std::uint64_t> forwarded{0};   // to or for another node
   std::atomic<std::uint64_t> no_next_hop{0};
   std::atomic<std::uint64_t> connections{0};   // open now
   std::atomic<std::uint64_t> queue_age_us{0};  // what a new call waits at present, of the slowest stack

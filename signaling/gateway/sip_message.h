@@ -63,7 +63,8 @@ struct SipMessage {
 std::string_view value_of(const SipMessage& message, HeaderName name);
 // Of a private header of ours, X-VAS-*, between the gateway and the stacks.
 std::string_view private_value(const SipMessage& message, std::string_view name);
-inline constexpr std::string_view kCallHeader = "X-VAS-Call";  // the session that a dialog belongs to
+inline constexpr std::string_view kCallHeader = "X-VAS-Call";      // the session that a dialog belongs to
+inline constexpr std::string_view kOriginHeader = "X-VAS-Origin";  // who sent what a node forwarded
 
 // The To header's tag: a request that has one is inside a dialog.
 std::optional<std::string_view> to_tag(const SipMessage& message);

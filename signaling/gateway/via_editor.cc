@@ -25,13 +25,14 @@ std::string ViaEditor::branch_of(const SipMessage& request, const Flow& source) 
   } else {  // RFC 2543: what CANCEL, ACK and retransmissions share
     const std::string_view cseq = request.first(HeaderName::kCseq)->value;
     key += request.first(HeaderName::kCallId)->value;
-    key += "|" + std::string(cseq.substr(0, cseq.find(' ')));
+    key += "|" + std::string(cseq.substr(0, cseq.find_first_of(" \t\r\n")));
   }
   const std::string token = signer_.sign(source);
   return std::string(kMagicCookie) + signer_.keyed_hash(key + "|" + token) + "." + token;
 }
 
-std::string ViaEditor::request_to_stack(const SipMessage& request, const Flow& source) const {
+std::string ViaEditor::request_to_stack(const SipMessage& request, const Flow& source,
+                                        std::string_view origin) const {
   const HeaderField* via_header = request.first(HeaderName::kVia);
   const auto top = Via::parse(first_element(via_header->value));
   std::string out;
@@ -40,6 +41,7 @@ std::string ViaEditor::request_to_stack(const SipMessage& request, const Flow& s
   out += fmt::format("Via: SIP/2.0/UDP {};branch={}\r\n", to_string(gateway_), branch_of(request, source));
   out += fmt::format("X-VAS-Source: {} {} {}\r\n", to_string(source.transport), to_string(source.peer),
                      signer_.sign(source));
+  out += origin;
   for (const HeaderField& header : request.headers) {
     if (header.name == HeaderName::kVasPrivate) continue;
     if (&header != via_header) {

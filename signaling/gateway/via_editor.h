@@ -31,7 +31,9 @@ class ViaEditor {
 
   // Peer -> stack. The request has passed the guard. received/rport go on its Via, ours on top, X-VAS-Source
   // is added and any that came from outside dropped.
-  std::string request_to_stack(const SipMessage& request, const Flow& source) const;
+  // `origin`: more private headers, whole lines.
+  std::string request_to_stack(const SipMessage& request, const Flow& source,
+                               std::string_view origin = {}) const;
   // The branch that it gets there: one for a request, its retransmissions, its CANCEL and its ACK.
   std::string branch_of(const SipMessage& request, const Flow& source) const;
 

@@ -20,6 +20,20 @@
 
 namespace vas::signaling {
 
+namespace {
+
+// The caller as another node saw it, where that node forwarded the INVITE.
+std::optional<Flow> seen_by_forwarder(const sip_t* sip) {
+  const std::string value = unknown_header(sip, kOriginHeader);
+  const auto blank = value.find(' ');
+  if (blank == std::string::npos) return {};
+  const auto transport = transport_by_name(std::string_view(value).substr(0, blank));
+  const auto peer = Endpoint::parse(std::string_view(value).substr(blank + 1));
+  return transport && peer ? std::optional(Flow{*transport, *peer, 0}) : std::nullopt;
+}
+
+}  // namespace
+
 bool Dialog::receive_invite(nta_incoming_t* request, const sip_t* sip, const Flow& source) {
   invite_in_.reset(request);
   peer_supports_timer_ = sip_has_feature(sip->sip_supported, "timer") != 0;
@@ -56,7 +70,7 @@ bool Dialog::receive_invite(nta_incoming_t* request, const sip_t* sip, const Flo
 
   InviteReceived event{
       .dialog = id_,
-      .source = source,
+      .source = seen_by_forwarder(sip).value_or(source),
       .request_user = text(sip->sip_request->rq_url->url_user),
       .from_uri = url_text(sip->sip_from->a_url),
       .from_user = text(sip->sip_from->a_url->url_user),

@@ -63,6 +63,11 @@ std::string is_advertised(const std::string& text) {
   return parse_advertised(text) ? "" : "`" + text + "` is neither an IP address nor LOCAL=PUBLIC";
 }
 
+std::string is_store(const std::string& text) {
+  const bool is_url = text.empty() || text.starts_with("postgresql://") || text.starts_with("postgres://");
+  return is_url ? "" : "it is no postgresql:// URL; SQLite's file is always in data-dir";
+}
+
 std::string is_network(const std::string& text) {
   return Network::parse(text) ? "" : "`" + text + "` is no address or block such as 10.1.0.0/16";
 }
@@ -81,6 +86,9 @@ void add_options(CLI::App& app, Raw& raw) {
   const auto address = validator(is_address, "ADDRESS");
   const auto endpoint = validator(is_endpoint, "ADDRESS:PORT");
   option("data-dir", raw.config.data_dir, "Folder for the store, the call journal and the records");
+  option("store", raw.config.store,
+         "postgresql:// URL of a database that several nodes share (default: SQLite in data-dir)")
+      ->check(validator(is_store, "URL"));
   option("directory", raw.config.directory_file,
          "JSON file with tenants, domains, subscribers, trunks and API keys, read into an empty store");
   option("node", raw.config.node, "Name of this node in sessions and records");

@@ -12,6 +12,7 @@ namespace vas::app {
 
 struct Config {
   std::string data_dir = "vas-data";
+  std::string store;  // empty: a SQLite file in data_dir; else a PostgreSQL URL
   std::string directory_file;
   std::string node = "vas-1";
   std::string log_level = "info";

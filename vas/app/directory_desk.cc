@@ -41,7 +41,22 @@ void DirectoryDesk::restore(const directory::Change& entries,
   }
 }
 
-std::int64_t DirectoryDesk::next_id(Kind kind) { return ++last_ids_[index_of(kind)]; }
+std::int64_t DirectoryDesk::next_id(Kind kind) {
+  std::int64_t& last = last_ids_[index_of(kind)];
+  return last = ids_.next(last);
+}
+
+void DirectoryDesk::take(const directory::Change& change) {
+  directory_.apply(change);
+  for (const Kind kind : kKinds)
+    last_ids_[index_of(kind)] = std::max(last_ids_[index_of(kind)], directory_.highest_id(kind));
+  if (observer_) observer_(directory_);
+}
+
+void DirectoryDesk::replace(const directory::Change& entries) {
+  directory_ = directory::Directory();
+  take(entries);
+}
 
 void DirectoryDesk::change(Plan plan, Done done) {
   if (waiting_.size() >= kMaxWaiting)

@@ -30,6 +30,11 @@ class DirectoryDesk final : public api::DirectoryService {
     observer_ = std::move(observer);
     observer_(directory_);
   }
+  // What another node changed, stored already.
+  void take(const directory::Change& change);
+  // The whole of it, as it is stored.
+  void replace(const directory::Change& entries);
+  void set_ids(const IdSpace& ids) { ids_ = ids; }
   void set_sessions(const sessions::SessionRegistry& sessions) { sessions_ = &sessions; }
 
   const directory::Directory& directory() const override { return directory_; }
@@ -54,6 +59,7 @@ class DirectoryDesk final : public api::DirectoryService {
   std::function<void(const directory::Directory&)> observer_;
   const webhooks::AddressGuard guard_;
   directory::Directory directory_;
+  IdSpace ids_;
   std::array<std::int64_t, 5> last_ids_{};  // by kind
   std::deque<Waiting> waiting_;             // the front one is under way
 };

@@ -19,4 +19,24 @@ bool FrontDoor::is_trusted(const IpAddress& source) const {
                      [&](const Network& network) { return network.contains(source); });
 }
 
+void FrontDoor::set_nodes(std::map<std::string, Endpoint> nodes) {
+  const std::unique_lock lock(mutex_);
+  nodes_ = std::move(nodes);
+}
+
+bool FrontDoor::is_node(const Endpoint& source) const {
+  const std::shared_lock lock(mutex_);
+  return std::any_of(nodes_.begin(), nodes_.end(), [&](const auto& each) { return each.second == source; });
+}
+
+FrontDoor::TokenPlace FrontDoor::find_token(std::string_view token) const {
+  const auto node = tokens_.find(token);
+  if (!node) return {};
+  if (*node == node_) return {TokenPlace::Where::kHere, {}};
+  const std::shared_lock lock(mutex_);
+  const auto found = nodes_.find(*node);
+  if (found == nodes_.end()) return {};
+  return {TokenPlace::Where::kAtNode, found->second};
+}
+
 }  // namespace vas::app

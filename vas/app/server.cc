@@ -19,6 +19,7 @@
 
 #include "vas/api/api.h"
 #include "vas/app/callback_desk.h"
+#include "vas/app/cluster_desk.h"
 #include "vas/app/directory_desk.h"
 #include "vas/app/front_door.h"
 #include "vas/app/gateway_desk.h"
@@ -28,6 +29,7 @@
 #include "vas/base/clock.h"
 #include "vas/base/log.h"
 #include "vas/base/random.h"
+#include "vas/store/database.h"
 
 namespace vas::app {
 namespace {
@@ -35,6 +37,7 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::size_t kEventsAtOnce = 256;
+constexpr std::int64_t kMaxNodes = 16;  // on one database (change_feed.h)
 constexpr auto kShutdownPoll = std::chrono::milliseconds(50);
 constexpr auto kLongestShutdown = std::chrono::seconds(8);
 constexpr auto kFarewell = std::chrono::milliseconds(700);  // for the last BYE's answer
@@ -102,7 +105,8 @@ std::size_t raise_descriptor_limit() {
 // Parts in the order in which they are made; destroyed the other way round.
 class Server {
  public:
-  explicit Server(const Config& config) : config_(config), signals_(context_), shutdown_timer_(context_) {}
+  explicit Server(const Config& config)
+      : config_(config), front_door_(config.node), signals_(context_), shutdown_timer_(context_) {}
   Result<bool> start();
   void run() {
     context_.restart();  // start() may have run it until nothing was left to do
@@ -114,7 +118,9 @@ class Server {
   void wait_for_calls(Time give_up_at);
   Result<bool> open_storage();
   Result<bool> open_directory(store::Store::Contents& contents);
+  Result<bool> join_cluster();
   Result<bool> open_edges();
+  IdSpace ids() const;
   void take(signaling::SipEvent event);
   PlatformDesk::Addresses addresses() const;
   Snapshot snapshot() const;
@@ -128,11 +134,13 @@ class Server {
   std::unique_ptr<webhooks::WebhookClient> webhooks_;
   std::unique_ptr<DirectoryDesk> directory_;
   std::unique_ptr<CallbackDesk> callbacks_;
+  store::ChangeFeed::Membership membership_;
   FrontDoor front_door_;
   std::unique_ptr<signaling::Gateway> gateway_;
   std::unique_ptr<signaling::SipStack> sip_;
   std::unique_ptr<bridge::MediaPlane> media_;
   std::unique_ptr<SessionDesk> sessions_;
+  std::unique_ptr<ClusterDesk> cluster_;
   std::unique_ptr<Switchboard> switchboard_;
   std::unique_ptr<PlatformDesk> platform_;
   std::unique_ptr<GatewayDesk> gateway_desk_;
@@ -150,7 +158,8 @@ Result<bool> Server::open_storage() {
   ::chmod(config_.data_dir.c_str(), 0750);
 
   const auto post = [this](std::function<void()> work) { asio::post(context_, std::move(work)); };
-  auto store = store::Store::open(config_.data_dir + "/vas.sqlite", post);
+  const std::string location = config_.store.empty() ? config_.data_dir + "/vas.sqlite" : config_.store;
+  auto store = store::Store::open(location, config_.node, post);
   if (!store) return Error{store.error()};
   store_ = std::move(*store);
   auto journal = records::CdrJournal::open(config_.data_dir);
@@ -183,13 +192,30 @@ Result<bool> Server::open_directory(store::Store::Contents& contents) {
     log::info("", "the store has a directory: {} is not read again (docs/directory.md)",
               config_.directory_file);
   }
+  directory_->set_ids(ids());
   directory_->restore(contents.directory, contents.counters);
   return true;
+}
+
+// Before anything draws an id.
+Result<bool> Server::join_cluster() {
+  if (config_.store.empty()) return true;
+  auto membership =
+      store::ChangeFeed::join(config_.store, config_.node, to_string(config_.sip.transports.sip.front()));
+  if (!membership) return Error{membership.error()};
+  membership_ = std::move(*membership);
+  log::info("", "node {} of {}, number {}", config_.node, store::shown(config_.store), membership_.number);
+  return true;
+}
+
+IdSpace Server::ids() const {
+  return config_.store.empty() ? IdSpace{} : IdSpace{kMaxNodes, membership_.number};
 }
 
 Result<bool> Server::open_edges() {
   signaling::GatewayConfig gateway_config = config_.sip;
   gateway_config.admission = &front_door_;
+  gateway_config.cluster_secret = membership_.secret;
   auto gateway = signaling::Gateway::open(gateway_config);
   if (!gateway) return Error{gateway.error()};
   gateway_ = std::move(*gateway);
@@ -208,6 +234,7 @@ Result<bool> Server::open_edges() {
 
 Result<bool> Server::start() {
   if (auto opened = open_storage(); !opened) return opened;
+  if (auto joined = join_cluster(); !joined) return joined;
   if (auto opened = open_edges(); !opened) return opened;
 
   auto contents = store_->load();
@@ -218,6 +245,7 @@ Result<bool> Server::start() {
   callbacks_->restore(std::move(contents->events));
   sessions_ = std::make_unique<SessionDesk>(context_, *directory_, *store_, *callbacks_, config_.node,
                                             front_door_.tokens());
+  sessions_->registry().set_ids(ids());
   sessions_->restore(std::move(contents->sessions), tokens_of_calls_);
   // Committed behind the ends of those sessions: only then may the journal forget their calls.
   store_->commit(store::Transaction(), store::Urgency::kMustLast, [this](bool) { journal_->forget_past(); });
@@ -248,6 +276,12 @@ Result<bool> Server::start() {
   signals_.async_wait([this](boost::system::error_code failure, int) {
     if (!failure) begin_shutdown();
   });
+  if (!config_.store.empty()) {
+    cluster_ = std::make_unique<ClusterDesk>(
+        ClusterDesk::Parts{context_, *sessions_, *directory_, front_door_, *store_}, config_.store,
+        to_string(gateway_->listeners().all().front().advertised));
+    sessions_->set_peers(*cluster_);
+  }
   gateway_->start(sip_->loopbacks());
   for (const signaling::Listener& listener : gateway_->listeners().all())
     log::info("", "SIP over {} at {}", signaling::via_name(listener.transport), to_string(listener.local));

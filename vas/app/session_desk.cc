@@ -1,5 +1,7 @@
 #include "vas/app/session_desk.h"
 
+#include <set>
+
 #include "vas/base/clock.h"
 #include "vas/base/log.h"
 #include "vas/base/random.h"
@@ -189,10 +191,37 @@ void SessionDesk::end(std::string token, const std::string& disposition, const s
   registry_.remove(token);
 }
 
+void SessionDesk::take_replica(Session session) {
+  replicas_[session.id] = session.token;
+  registry_.replace(std::move(session));
+}
+
+void SessionDesk::drop_replica(std::int64_t id) {
+  const auto found = replicas_.find(id);
+  if (found == replicas_.end()) return;
+  registry_.remove(found->second);
+  replicas_.erase(found);
+}
+
+void SessionDesk::replace_replicas(std::vector<Session> sessions) {
+  std::set<std::int64_t> there;
+  for (const Session& session : sessions) there.insert(session.id);
+  std::vector<std::int64_t> gone;
+  for (const auto& [id, token] : replicas_) {
+    if (!there.contains(id)) gone.push_back(id);
+  }
+  for (const std::int64_t id : gone) drop_replica(id);
+  for (Session& session : sessions) take_replica(std::move(session));
+}
+
 void SessionDesk::change(const std::string& token, const api::SessionChange& change,
                          std::function<void(const Session*)> done) {
   Session* session = registry_.find(token);
   if (session == nullptr) return done(nullptr);
+  if (is_elsewhere(*session) && peers_ != nullptr) {
+    return peers_->ask(session->node, {PeerRequest::What::kChange, token, "", change},
+                       [this, token, done = std::move(done)] { done(registry_.find(token)); });
+  }
   if (change.changes_time_limit) {
     session->time_limit_s = change.time_limit_s;
     if (calls_ != nullptr) calls_->change_time_limit(token, change.time_limit_s);
@@ -206,6 +235,9 @@ void SessionDesk::change(const std::string& token, const api::SessionChange& cha
 }
 
 void SessionDesk::destroy(const std::string& token, const std::string& reason, std::function<void()> done) {
+  const Session* held = registry_.find(token);
+  if (held != nullptr && is_elsewhere(*held) && peers_ != nullptr)
+    return peers_->ask(held->node, {PeerRequest::What::kDestroy, token, reason, {}}, std::move(done));
   const bool has_call = calls_ != nullptr && calls_->delete_call(token, reason);
   if (!has_call) return end(token, "CANCELLED", reason.empty() ? "deleted" : reason, std::move(done));
   // The call has ended the session: what is committed after it is committed behind it.
@@ -221,13 +253,17 @@ void SessionDesk::list(const sessions::SessionFilter& filter, const PageRequest&
 void SessionDesk::mark_ringing(const std::string& token) {
   Session* session = registry_.find(token);
   if (session == nullptr || session->status != Status::kNew) return;
+  if (is_elsewhere(*session) && peers_ != nullptr)
+    return peers_->ask(session->node, {PeerRequest::What::kRing, token, "", {}}, [] {});
   session->status = Status::kRinging;
   touch(*session);
 }
 
 // Sessions that nobody dialled within their domain's session-ttl.
 void SessionDesk::sweep() {
-  for (const std::string& token : registry_.take_expired(wall_now())) end(token, "EXPIRED", "expired");
+  for (const std::string& token : registry_.take_expired(wall_now())) {
+    if (!is_elsewhere(*registry_.find(token))) end(token, "EXPIRED", "expired");
+  }
   sweep_timer_.expires_after(kSweep);
   sweep_timer_.async_wait([this](boost::system::error_code failure) {
     if (!failure) sweep();

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -29,6 +30,22 @@ class CallControl {
   virtual void change_time_limit(const std::string& token, std::optional<std::int64_t> seconds) = 0;
 };
 
+// What is asked of the node that holds a session.
+struct PeerRequest {
+  enum class What { kDestroy, kChange, kRing } what = What::kRing;
+  std::string token;
+  std::string reason;         // of kDestroy
+  api::SessionChange change;  // of kChange
+};
+
+// The other nodes on the same database.
+class Peers {
+ public:
+  virtual ~Peers() = default;
+  // `done` runs when the node has done it, and its session here is as it became; or after a while without.
+  virtual void ask(const std::string& node, const PeerRequest& request, std::function<void()> done) = 0;
+};
+
 // Threads: control only.
 class SessionDesk final : public api::SessionService {
  public:
@@ -36,6 +53,13 @@ class SessionDesk final : public api::SessionService {
               CallbackDesk& callbacks, std::string node, sessions::TokenIndex& tokens);
 
   void set_call_control(CallControl& calls) { calls_ = &calls; }
+  void set_peers(Peers& peers) { peers_ = &peers; }
+
+  // Sessions that another node holds: kept as that node says, changed by asking it.
+  void take_replica(sessions::Session session);
+  void drop_replica(std::int64_t id);
+  void replace_replicas(std::vector<sessions::Session> sessions);
+  const std::string& node() const { return node_; }
   // What an earlier process left: sessions that nobody has dialled live on; those of its calls, and those
   // that the journal of calls names, are over, and their callbacks say so.
   void restore(std::vector<sessions::Session> sessions, const std::set<std::string>& tokens_of_calls);
@@ -77,15 +101,18 @@ class SessionDesk final : public api::SessionService {
   void commit(sessions::Session& session, std::string_view action, std::string_view reason,
               std::function<void(bool)> done = {});
   void sweep();
+  bool is_elsewhere(const sessions::Session& session) const { return session.node != node_; }
 
   // Borrowed.
   const DirectoryDesk& directory_;
   store::Store& store_;
   CallbackDesk& callbacks_;
   CallControl* calls_ = nullptr;
+  Peers* peers_ = nullptr;
 
   const std::string node_;
   sessions::SessionRegistry registry_;
+  std::map<std::int64_t, std::string> replicas_;  // tokens, by the session's id
   std::uint64_t created_ = 0;
   boost::asio::steady_timer sweep_timer_;
 };

@@ -53,7 +53,8 @@ const directory::Trunk* Switchboard::trunk_of(const signaling::InviteReceived& i
 // The session of a token that may be presented; nothing otherwise, and the peer learns no more than that.
 const Session* Switchboard::valid_session(const signaling::InviteReceived& invite) const {
   const Session* session = parts_.sessions.find(invite.session_token);
-  if (session == nullptr || session->token_state != TokenState::kFree) return nullptr;
+  const bool is_ours = session != nullptr && session->node == config_.node;
+  if (!is_ours || session->token_state != TokenState::kFree) return nullptr;
   const auto* domain = parts_.directory.find_domain(invite.session_domain);
   const auto* subscriber = parts_.directory.subscriber(session->subscriber_id);
   if (domain == nullptr || domain->id != session->domain_id || subscriber == nullptr || !subscriber->active)

@@ -14,13 +14,28 @@ Session* SessionRegistry::add(Session session) {
   const Session& added = entry->second.session;
   ++per_domain_[added.domain_id];
   expiries_.emplace(added.expires_at, token);
-  if (index_ != nullptr) index_->add(token);
+  if (index_ != nullptr) index_->add(token, added.node);
   return &entry->second.session;
 }
 
 Session* SessionRegistry::find(std::string_view token) {
   const auto found = sessions_.find(std::string(token));
   return found == sessions_.end() ? nullptr : &found->second.session;
+}
+
+void SessionRegistry::replace(Session session) {
+  const auto found = sessions_.find(session.token);
+  if (found == sessions_.end()) {
+    add(std::move(session));
+    return;
+  }
+  // What the entry is filed under stays as it was.
+  session.domain_id = found->second.session.domain_id;
+  session.expires_at = found->second.session.expires_at;
+  const bool is_picked_up = session.status == Status::kConnected || session.token_state == TokenState::kUsed;
+  const std::string token = session.token;
+  found->second.session = std::move(session);
+  if (is_picked_up) wake(token, PollOutcome::kConnected);
 }
 
 void SessionRegistry::remove(std::string_view token) {
@@ -56,7 +71,7 @@ std::vector<std::string> SessionRegistry::take_expired(WallTime now) {
 std::int64_t SessionRegistry::next_id(WallTime now) {
   const auto microseconds =
       std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count();
-  last_id_ = std::max(last_id_ + 1, microseconds);
+  last_id_ = ids_.next(std::max(last_id_, microseconds - 1));
   return last_id_;
 }
 

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "vas/base/id_space.h"
 #include "vas/base/time.h"
 #include "vas/sessions/session.h"
 #include "vas/sessions/token_index.h"
@@ -35,7 +36,10 @@ class SessionRegistry {
   // Null when the registry is full. The token must be new.
   Session* add(Session session);
   Session* find(std::string_view token);
+  // A session of another node, as it is there now; its waiters get kConnected when it was picked up.
+  void replace(Session session);
   void remove(std::string_view token);  // its waiters get kGone
+  void set_ids(const IdSpace& ids) { ids_ = ids; }
 
   std::size_t size() const { return sessions_.size(); }
   std::size_t size_of_domain(std::int64_t domain_id) const;
@@ -60,6 +64,7 @@ class SessionRegistry {
   std::set<std::pair<WallTime, std::string>> expiries_;  // of sessions not dialled yet, when last looked at
   std::unordered_map<std::int64_t, std::size_t> per_domain_;
   std::size_t waiting_ = 0;
+  IdSpace ids_;
   std::int64_t last_id_ = 0;
   std::uint64_t next_ticket_ = 1;
 };

@@ -23,22 +23,24 @@ std::uint64_t TokenIndex::key_of(std::string_view token) const {
   return key;
 }
 
-void TokenIndex::add(std::string_view token) {
+void TokenIndex::add(std::string_view token, const std::string& node) {
   const std::uint64_t key = key_of(token);
   const std::unique_lock lock(mutex_);
-  keys_.insert(key);
+  nodes_.insert_or_assign(key, node);
 }
 
 void TokenIndex::remove(std::string_view token) {
   const std::uint64_t key = key_of(token);
   const std::unique_lock lock(mutex_);
-  keys_.erase(key);
+  nodes_.erase(key);
 }
 
-bool TokenIndex::contains(std::string_view token) const {
+std::optional<std::string> TokenIndex::find(std::string_view token) const {
   const std::uint64_t key = key_of(token);
   const std::shared_lock lock(mutex_);
-  return keys_.contains(key);
+  const auto found = nodes_.find(key);
+  if (found == nodes_.end()) return {};
+  return found->second;
 }
 
 }  // namespace vas::sessions

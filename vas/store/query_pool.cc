@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 #include <soci/soci.h>
-#include <soci/sqlite3/soci-sqlite3.h>
 
 #include <boost/json.hpp>
 
@@ -11,6 +10,7 @@
 #include "vas/base/log.h"
 #include "vas/base/text.h"
 #include "vas/sessions/session.h"
+#include "vas/store/database.h"
 #include "vas/store/event_row.h"
 
 namespace vas::store {
@@ -69,6 +69,12 @@ Page read_sessions(soci::session& database, const sessions::SessionFilter& filte
     page.add(to_json(*session, false), std::to_string(id));
   }
   return page.finish();
+}
+
+std::optional<sessions::Session> read_session(soci::session& database, const std::string& token) {
+  std::string body;
+  database << "SELECT body FROM sessions WHERE token = :token", soci::use(token), soci::into(body);
+  return database.got_data() ? sessions::parse_store_json(body) : std::nullopt;
 }
 
 Page read_directory(soci::session& database, directory::Kind kind, std::int64_t parent,
@@ -136,16 +142,14 @@ std::optional<webhooks::Event> read_dead_event(soci::session& database, std::int
 
 }  // namespace
 
-Result<std::unique_ptr<QueryPool>> QueryPool::open(const std::string& path, Post post) {
+Result<std::unique_ptr<QueryPool>> QueryPool::open(const std::string& location, Post post) {
   std::unique_ptr<QueryPool> pool(new QueryPool(std::move(post)));
   try {
     for (int i = 0; i < kThreads; ++i) {
-      pool->databases_.push_back(
-          std::make_unique<soci::session>(soci::sqlite3, "db=" + path + " timeout=10"));
-      *pool->databases_.back() << "PRAGMA query_only = 1";
+      pool->databases_.push_back(connect_to_read(location));
     }
   } catch (const soci::soci_error& failure) {
-    return Error{"cannot read the store " + path + ": " + failure.what()};
+    return Error{"cannot read the store " + shown(location) + ": " + failure.what()};
   }
   for (const auto& database : pool->databases_) {
     pool->threads_.emplace_back([raw = pool.get(), database = database.get()] { raw->run(*database); });
@@ -189,6 +193,11 @@ void QueryPool::list_sessions(const sessions::SessionFilter& filter, const PageR
           std::move(done));
 }
 
+void QueryPool::find_session(const std::string& token,
+                             std::function<void(std::optional<sessions::Session>)> done) {
+  enqueue([token](soci::session& database) { return read_session(database, token); }, std::move(done));
+}
+
 void QueryPool::list_directory(directory::Kind kind, std::int64_t parent, const PageRequest& page,
                                Done done) {
   enqueue([=](soci::session& database) { return read_directory(database, kind, parent, page); },
@@ -223,7 +232,18 @@ void QueryPool::run(soci::session& database) {
       log::error("", "the store could not be read: {}",
                  of_soci != nullptr ? of_soci->get_error_message() : failure.what());
       post_(std::move(next.failed));
+      reconnect(database);
     }
+  }
+}
+
+// A server that is away is tried again by the next query.
+void QueryPool::reconnect(soci::session& database) {
+  try {
+    if (database.is_connected() && database.get_backend_name() != "postgresql") return;
+    database.reconnect();
+    database << "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
+  } catch (const soci::soci_error&) {
   }
 }
 

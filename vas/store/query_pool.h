@@ -34,10 +34,12 @@ class QueryPool {
   using Done = std::function<void(std::optional<Page>)>;
   using Post = std::function<void(std::function<void()>)>;
 
-  static Result<std::unique_ptr<QueryPool>> open(const std::string& path, Post post);
+  static Result<std::unique_ptr<QueryPool>> open(const std::string& location, Post post);
   ~QueryPool();  // drops what waits
 
   void list_sessions(const sessions::SessionFilter& filter, const PageRequest& page, Done done);
+  // The stored session of a token, whichever node holds it.
+  void find_session(const std::string& token, std::function<void(std::optional<sessions::Session>)> done);
   void list_directory(directory::Kind kind, std::int64_t parent, const PageRequest& page, Done done);
   void list_dead_events(std::int64_t domain_id, const PageRequest& page, Done done);
   // Nothing where the domain has no such dead letter.
@@ -55,6 +57,7 @@ class QueryPool {
   template <typename Read, typename Finish>
   void enqueue(Read read, Finish done);
   void run(soci::session& database);
+  static void reconnect(soci::session& database);
 
   const Post post_;
   std::mutex mutex_;

@@ -2,6 +2,7 @@
 
 #include <soci/soci.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,7 @@ namespace {
 using Step = std::vector<const char*>;
 
 // Each step brings the schema from its index to the next version. A step that was released is never edited.
-const std::vector<Step>& steps() {
+const std::vector<Step>& sqlite_steps() {
   static const std::vector<Step> all = {
       {"CREATE TABLE sessions (token TEXT PRIMARY KEY NOT NULL, body TEXT NOT NULL) WITHOUT ROWID"},
       // Sessions by their growing id: new rows go to the end of the table, which keeps commits small.
@@ -32,29 +33,77 @@ const std::vector<Step>& steps() {
        "tries INTEGER NOT NULL, next_try_at BIGINT NOT NULL, last_error TEXT NOT NULL, is_dead INTEGER NOT "
        "NULL)",
        "CREATE INDEX dead_events_of_domain ON events (domain_id, created_at, id) WHERE is_dead = 1"},
+      // Which node delivers it: several may share a database.
+      {"ALTER TABLE events ADD COLUMN node TEXT NOT NULL DEFAULT ''"},
   };
   return all;
 }
 
+const std::vector<Step>& postgresql_steps() {
+  static const std::vector<Step> all = {
+      {"CREATE TABLE sessions (id BIGINT PRIMARY KEY, domain_id BIGINT NOT NULL, token TEXT NOT NULL, "
+       "body TEXT NOT NULL)",
+       "CREATE INDEX sessions_of_domain ON sessions (domain_id, id)",
+       "CREATE INDEX sessions_by_token ON sessions (token)",
+       "CREATE TABLE directory (kind TEXT NOT NULL, id BIGINT NOT NULL, parent BIGINT NOT NULL, "
+       "body TEXT NOT NULL, PRIMARY KEY (kind, id))",
+       "CREATE INDEX directory_by_parent ON directory (kind, parent, id)",
+       "CREATE TABLE counters (name TEXT PRIMARY KEY, value BIGINT NOT NULL)",
+       "CREATE TABLE events (id TEXT PRIMARY KEY, token TEXT NOT NULL, number BIGINT NOT NULL, "
+       "domain_id BIGINT NOT NULL, url TEXT NOT NULL, body TEXT NOT NULL, created_at BIGINT NOT NULL, "
+       "tries INTEGER NOT NULL, next_try_at BIGINT NOT NULL, last_error TEXT NOT NULL, is_dead INTEGER NOT "
+       "NULL, node TEXT NOT NULL)",
+       "CREATE INDEX dead_events_of_domain ON events (domain_id, created_at, id) WHERE is_dead = 1",
+       "CREATE TABLE nodes (name TEXT PRIMARY KEY, number INTEGER UNIQUE NOT NULL, sip TEXT NOT NULL, "
+       "seen_at TIMESTAMPTZ NOT NULL)",
+       "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)"},
+  };
+  return all;
+}
+
+const std::vector<Step>& steps_of(Dialect dialect) {
+  return dialect == Dialect::kSqlite ? sqlite_steps() : postgresql_steps();
+}
+
+std::size_t version_of(soci::session& database, Dialect dialect) {
+  int version = 0;
+  if (dialect == Dialect::kSqlite) {
+    database << "PRAGMA user_version", soci::into(version);
+  } else {
+    database << "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)";
+    database << "SELECT coalesce(max(version), 0) FROM schema_version", soci::into(version);
+  }
+  return static_cast<std::size_t>(version);
+}
+
+void set_version(soci::session& database, Dialect dialect, std::size_t version) {
+  if (dialect == Dialect::kSqlite) {
+    database << "PRAGMA user_version = " << version;
+  } else {
+    database << "INSERT INTO schema_version (version) VALUES (" << version << ")";
+  }
+}
+
 }  // namespace
 
-std::size_t latest_schema_version() { return steps().size(); }
+std::size_t latest_schema_version(Dialect dialect) { return steps_of(dialect).size(); }
 
-void migrate(soci::session& database, std::size_t to) {
-  int found = 0;
-  database << "PRAGMA user_version", soci::into(found);
-  const auto version = static_cast<std::size_t>(found);
-  if (version > steps().size()) {
+void migrate(soci::session& database, Dialect dialect, std::optional<std::size_t> to) {
+  const std::vector<Step>& steps = steps_of(dialect);
+  soci::transaction transaction(database);
+  // Nodes that start together wait here for the first of them.
+  if (dialect == Dialect::kPostgresql) database << "SELECT pg_advisory_xact_lock(7685)";
+  const std::size_t version = version_of(database, dialect);
+  if (version > steps.size()) {
     throw soci::soci_error("its schema has version " + std::to_string(version) +
-                           ", this program knows up to " + std::to_string(steps().size()) +
+                           ", this program knows up to " + std::to_string(steps.size()) +
                            ": it was written by a newer vas");
   }
-  for (std::size_t step = version; step < to; ++step) {
-    soci::transaction transaction(database);
-    for (const char* statement : steps()[step]) database << statement;
-    database << "PRAGMA user_version = " << step + 1;
-    transaction.commit();
+  for (std::size_t step = version; step < to.value_or(steps.size()); ++step) {
+    for (const char* statement : steps[step]) database << statement;
+    set_version(database, dialect, step + 1);
   }
+  transaction.commit();
 }
 
 }  // namespace vas::store

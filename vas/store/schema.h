@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
+
+#include "vas/store/database.h"
 
 namespace soci {
 class session;
@@ -9,11 +12,12 @@ class session;
 
 namespace vas::store {
 
-// The version that this program writes. PRAGMA user_version keeps the one of a file.
-std::size_t latest_schema_version();
+// The version that this program writes. PRAGMA user_version keeps the one of a file, a table that of a
+// server's database.
+std::size_t latest_schema_version(Dialect dialect = Dialect::kSqlite);
 
-// Brings a database of any earlier version to `to`, each step in a transaction. Throws soci::soci_error; a
-// database that is newer than the program is refused that way too.
-void migrate(soci::session& database, std::size_t to = latest_schema_version());
+// Brings a database of any earlier version to `to` (none: the latest), all steps in one transaction. Throws
+// soci::soci_error; a database that is newer than the program is refused that way too.
+void migrate(soci::session& database, Dialect dialect = Dialect::kSqlite, std::optional<std::size_t> to = {});
 
 }  // namespace vas::store

@@ -2,12 +2,12 @@
 
 #include <pthread.h>
 #include <soci/soci.h>
-#include <soci/sqlite3/soci-sqlite3.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "vas/base/log.h"
+#include "vas/store/database.h"
 #include "vas/store/event_row.h"
 #include "vas/store/schema.h"
 
@@ -19,21 +19,25 @@ constexpr auto kRetryPause = std::chrono::milliseconds(200);
 // The statements of the writer, prepared once, and the variables that they are bound to.
 class Statements {
  public:
-  explicit Statements(soci::session& database)
-      : save_session_((database.prepare
+  Statements(soci::session& database, const std::string& node)
+      : database_(database),
+        node_(node),
+        tells_others_(database.get_backend_name() == "postgresql"),
+        save_session_((database.prepare
                            << "INSERT INTO sessions (id, domain_id, token, body) VALUES (:id, :d, :t, :b) "
                               "ON CONFLICT (id) DO UPDATE SET body = excluded.body",
                        soci::use(id_), soci::use(parent_), soci::use(text_), soci::use(body_))),
         remove_session_((database.prepare << "DELETE FROM sessions WHERE id = :id", soci::use(id_))),
-        save_event_((database.prepare
-                         << "INSERT INTO events (id, token, number, domain_id, url, body, created_at, "
-                            "tries, next_try_at, last_error, is_dead) VALUES "
-                            "(:id, :t, :n, :d, :u, :b, :c, :r, :x, :e, :dead) ON CONFLICT (id) DO UPDATE SET "
-                            "tries = excluded.tries, next_try_at = excluded.next_try_at, "
-                            "last_error = excluded.last_error, is_dead = excluded.is_dead",
-                     soci::use(text_), soci::use(token_), soci::use(id_), soci::use(parent_), soci::use(url_),
-                     soci::use(body_), soci::use(created_at_), soci::use(tries_), soci::use(next_try_at_),
-                     soci::use(error_), soci::use(is_dead_))),
+        save_event_(
+            (database.prepare
+                 << "INSERT INTO events (id, token, number, domain_id, url, body, created_at, "
+                    "tries, next_try_at, last_error, is_dead, node) VALUES "
+                    "(:id, :t, :n, :d, :u, :b, :c, :r, :x, :e, :dead, :node) ON CONFLICT (id) DO UPDATE SET "
+                    "tries = excluded.tries, next_try_at = excluded.next_try_at, "
+                    "last_error = excluded.last_error, is_dead = excluded.is_dead",
+             soci::use(text_), soci::use(token_), soci::use(id_), soci::use(parent_), soci::use(url_),
+             soci::use(body_), soci::use(created_at_), soci::use(tries_), soci::use(next_try_at_),
+             soci::use(error_), soci::use(is_dead_), soci::use(node_))),
         remove_event_((database.prepare << "DELETE FROM events WHERE id = :id", soci::use(text_))),
         forget_dead_events_(
             (database.prepare << "DELETE FROM events WHERE is_dead = 1 AND created_at < :before",
@@ -61,10 +65,12 @@ class Statements {
     text_ = session.token;
     body_ = to_store_json(session);
     save_session_.execute(true);
+    tell("s", std::to_string(id_));
   }
   void write_one(const Transaction::RemoveSession& removal) {
     id_ = removal.id;
     remove_session_.execute(true);
+    tell("r", std::to_string(id_));
   }
   void write_one(const webhooks::Event& event) { write_event(event, 0); }
   void write_one(const Transaction::BuryEvent& burial) { write_event(burial.event, 1); }
@@ -82,11 +88,13 @@ class Statements {
     parent_ = parent_of(entry);
     body_ = to_store_json(entry);
     save_entry_.execute(true);
+    tell("d", text_ + ":" + std::to_string(id_));
   }
   void write_one(const directory::Removal& removal) {
     text_ = to_string(removal.kind);
     id_ = removal.id;
     remove_entry_.execute(true);
+    tell("d", text_ + ":" + std::to_string(id_));
   }
   void write_one(const Transaction::SetCounter& counter) {
     text_ = counter.name;
@@ -108,6 +116,16 @@ class Statements {
     save_event_.execute(true);
   }
 
+  // Heard by the other nodes when the transaction commits (change_feed.h).
+  void tell(const char* what, const std::string& which) {
+    if (!tells_others_) return;
+    const std::string payload = std::string(what) + ":" + node_ + ":" + which;
+    database_ << "SELECT pg_notify('vas_changes', :payload)", soci::use(payload);
+  }
+
+  soci::session& database_;
+  const std::string node_;
+  const bool tells_others_;
   std::int64_t id_ = 0, parent_ = 0, created_at_ = 0, next_try_at_ = 0;
   int tries_ = 0, is_dead_ = 0;
   std::string text_, token_, url_, body_, error_;
@@ -122,23 +140,25 @@ Transaction& Transaction::apply(const directory::Change& change) {
   return *this;
 }
 
-Result<std::unique_ptr<Store>> Store::open(const std::string& path, Post post) {
+Result<std::unique_ptr<Store>> Store::open(const std::string& location, const std::string& node, Post post) {
   try {
-    auto database = std::make_unique<soci::session>(soci::sqlite3, "db=" + path + " timeout=10");
-    std::string mode;
-    *database << "PRAGMA journal_mode = WAL", soci::into(mode);
-    *database << "PRAGMA synchronous = FULL";
-    migrate(*database);
-    auto queries = QueryPool::open(path, post);
+    auto database = connect(location);
+    migrate(*database, dialect_of(location));
+    auto queries = QueryPool::open(location, post);
     if (!queries) return Error{queries.error()};
-    return std::unique_ptr<Store>(new Store(std::move(database), std::move(*queries), std::move(post)));
+    return std::unique_ptr<Store>(new Store(std::move(database), std::move(*queries), node, std::move(post)));
   } catch (const soci::soci_error& failure) {
-    return Error{"cannot open the store " + path + ": " + failure.what()};
+    return Error{"cannot open the store " + shown(location) + ": " + failure.what()};
   }
 }
 
-Store::Store(std::unique_ptr<soci::session> database, std::unique_ptr<QueryPool> queries, Post post)
-    : database_(std::move(database)), queries_(std::move(queries)), post_(std::move(post)) {
+Store::Store(std::unique_ptr<soci::session> database, std::unique_ptr<QueryPool> queries, std::string node,
+             Post post)
+    : database_(std::move(database)),
+      queries_(std::move(queries)),
+      node_(std::move(node)),
+      is_shared_(database_->get_backend_name() == "postgresql"),
+      post_(std::move(post)) {
   thread_ = std::thread([this] { run(); });
   pthread_setname_np(thread_.native_handle(), "vas-store");
 }
@@ -196,7 +216,7 @@ void Store::run() {
 bool Store::write(const std::vector<Queued>& batch) {
   try {
     soci::transaction transaction(*database_);
-    Statements statements(*database_);
+    Statements statements(*database_, node_);
     for (const Queued& each : batch) {
       for (const Transaction::Row& row : each.transaction.rows()) statements.write(row);
     }
@@ -208,7 +228,17 @@ bool Store::write(const std::vector<Queued>& batch) {
     // among them.
     if (!std::exchange(is_failing_, true))
       log::error("", "the store could not commit {} writes: {}", batch.size(), failure.get_error_message());
+    reconnect();
     return false;
+  }
+}
+
+// Of a server: its connection may be what failed. Without it the next write fails, and comes here again.
+void Store::reconnect() {
+  if (!is_shared_) return;
+  try {
+    database_->reconnect();
+  } catch (const soci::soci_error&) {
   }
 }
 
@@ -232,13 +262,19 @@ void Store::complete(std::vector<Queued> batch, bool committed) {
 Result<Store::Contents> Store::load() {
   try {
     Contents contents;
+    const auto is_ours = [&](const sessions::Session& session) {
+      return !is_shared_ || session.node == node_;
+    };
     soci::rowset<std::string> sessions = (database_->prepare << "SELECT body FROM sessions ORDER BY id");
     for (const std::string& body : sessions) {
-      if (auto session = sessions::parse_store_json(body)) contents.sessions.push_back(std::move(*session));
+      auto session = sessions::parse_store_json(body);
+      if (session && is_ours(*session)) contents.sessions.push_back(std::move(*session));
     }
     soci::rowset<soci::row> events =
-        (database_->prepare << "SELECT " << kEventColumns
-                            << " FROM events WHERE is_dead = 0 ORDER BY token, number");
+        (database_->prepare
+             << "SELECT " << kEventColumns
+             << " FROM events WHERE is_dead = 0 AND node IN (:node, '') ORDER BY token, number",
+         soci::use(node_));
     for (const soci::row& row : events) contents.events.push_back(event_of(row));
     soci::rowset<soci::row> entries = (database_->prepare << "SELECT kind, body FROM directory");
     for (const soci::row& row : entries) {

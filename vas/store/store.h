@@ -84,9 +84,9 @@ class Store {
   using Done = std::function<void(bool committed)>;
   using Post = std::function<void(std::function<void()>)>;  // runs its argument on control's thread
 
-  // `path` of a SQLite database; made, and migrated, when needed. synchronous=FULL: a commit survives a power
-  // cut.
-  static Result<std::unique_ptr<Store>> open(const std::string& path, Post post);
+  // `location`: see database.h; made, and migrated, when needed. `node`: whose sessions and callbacks are
+  // ours, where several share a database.
+  static Result<std::unique_ptr<Store>> open(const std::string& location, const std::string& node, Post post);
   ~Store();  // commits what is queued
 
   void commit(Transaction transaction, Urgency urgency, Done done = {});
@@ -94,8 +94,8 @@ class Store {
 
   // Before anything is queued: what an earlier process left.
   struct Contents {
-    std::vector<sessions::Session> sessions;
-    std::vector<webhooks::Event> events;  // by session and number
+    std::vector<sessions::Session> sessions;  // of this node
+    std::vector<webhooks::Event> events;      // of this node, by session and number
     directory::Change directory;
     std::vector<std::pair<std::string, std::int64_t>> counters;
   };
@@ -108,15 +108,20 @@ class Store {
     Done done;
   };
 
-  Store(std::unique_ptr<soci::session> database, std::unique_ptr<QueryPool> queries, Post post);
+  Store(std::unique_ptr<soci::session> database, std::unique_ptr<QueryPool> queries, std::string node,
+        Post post);
   void run();
   std::vector<Queued> next_batch();
   bool write(const std::vector<Queued>& batch);
   void complete(std::vector<Queued> batch, bool committed);
   void keep_what_must_last(std::vector<Queued>& batch);
 
+  void reconnect();
+
   std::unique_ptr<soci::session> database_;
   std::unique_ptr<QueryPool> queries_;
+  const std::string node_;
+  const bool is_shared_;  // with other nodes, on a server
   const Post post_;
   std::mutex mutex_;
   std::condition_variable wakeup_;

@@ -1,20 +1,27 @@
 #include "vas/store/store.h"
 
 #include <gtest/gtest.h>
+#include <soci/postgresql/soci-postgresql.h>
 #include <soci/soci.h>
 #include <soci/sqlite3/soci-sqlite3.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <future>
+#include <mutex>
+#include <thread>
 
+#include "vas/store/change_feed.h"
 #include "vas/store/schema.h"
 
 namespace vas::store {
 namespace {
 
+constexpr const char* kNode = "n1";
+
 sessions::Session session(std::int64_t id, const std::string& token, std::int64_t domain = 3) {
-  return {.id = id, .token = token, .domain_id = domain, .msisdn = "1", .remote = "r"};
+  return {.id = id, .token = token, .domain_id = domain, .msisdn = "1", .remote = "r", .node = kNode};
 }
 
 webhooks::Event event(const std::string& id, std::int64_t number, const std::string& token = "t") {
@@ -30,13 +37,22 @@ webhooks::Event event(const std::string& id, std::int64_t number, const std::str
           .last_error = "answered 500"};
 }
 
-class StoreTest : public testing::Test {
+// On SQLite, and on the PostgreSQL that VAS_TEST_POSTGRESQL names (tests/with_postgres.py starts one).
+class StoreTest : public testing::TestWithParam<Dialect> {
  protected:
-  void SetUp() override { std::filesystem::create_directories(folder_); }
+  void SetUp() override {
+    std::filesystem::create_directories(folder_);
+    if (GetParam() == Dialect::kSqlite) return;
+    ASSERT_NE(server(), nullptr) << "run it by tests/with_postgres.py";
+    soci::session database(soci::postgresql, with_deadlines(server()));
+    database << "DROP SCHEMA public CASCADE";
+    database << "CREATE SCHEMA public";
+  }
   void TearDown() override { std::filesystem::remove_all(folder_); }
-  std::string path() const { return folder_ + "/s.sqlite"; }
-  std::unique_ptr<Store> open() {
-    auto store = Store::open(path(), [](std::function<void()> work) { work(); });
+  static const char* server() { return std::getenv("VAS_TEST_POSTGRESQL"); }
+  std::string path() const { return GetParam() == Dialect::kSqlite ? folder_ + "/s.sqlite" : server(); }
+  std::unique_ptr<Store> open(const std::string& node = kNode) {
+    auto store = Store::open(path(), node, [](std::function<void()> work) { work(); });
     EXPECT_TRUE(store) << (store ? "" : store.error());
     return std::move(*store);
   }
@@ -54,7 +70,7 @@ class StoreTest : public testing::Test {
   const std::string folder_ = testing::TempDir() + "vas-store-" + std::to_string(::getpid());
 };
 
-TEST_F(StoreTest, WhatWasCommittedIsThereInTheNextProcess) {
+TEST_P(StoreTest, WhatWasCommittedIsThereInTheNextProcess) {
   {
     const auto store = open();
     EXPECT_TRUE(commit(*store, Transaction().save(session(1, "a"))));
@@ -71,7 +87,7 @@ TEST_F(StoreTest, WhatWasCommittedIsThereInTheNextProcess) {
   ASSERT_EQ(contents.events.size(), 1u);
 }
 
-TEST_F(StoreTest, EventsComeBackWholeAndInTheirOrder) {
+TEST_P(StoreTest, EventsComeBackWholeAndInTheirOrder) {
   {
     const auto store = open();
     for (const int number : {10, 2, 1})
@@ -91,7 +107,7 @@ TEST_F(StoreTest, EventsComeBackWholeAndInTheirOrder) {
   EXPECT_EQ(events[1].tries, 2);
 }
 
-TEST_F(StoreTest, ListsInPagesAndFilters) {
+TEST_P(StoreTest, ListsInPagesAndFilters) {
   const auto store = open();
   Transaction transaction;
   for (std::int64_t id = 1; id <= 5; ++id) {
@@ -114,7 +130,7 @@ TEST_F(StoreTest, ListsInPagesAndFilters) {
   EXPECT_EQ(list({.domain_id = 9}, {}).json, "[]");
 }
 
-TEST_F(StoreTest, ADeadLetterIsListedFoundAndForgotten) {
+TEST_P(StoreTest, ADeadLetterIsListedFoundAndForgotten) {
   const auto store = open();
   commit(*store, Transaction().bury(event("t-1", 1)));
   const auto list = [&] {
@@ -130,14 +146,16 @@ TEST_F(StoreTest, ADeadLetterIsListedFoundAndForgotten) {
 }
 
 // A database as each earlier version of the program left it becomes one of today, with what it holds.
-TEST_F(StoreTest, MigratesFromEveryEarlierVersion) {
+class SqliteStoreTest : public StoreTest {};
+
+TEST_P(SqliteStoreTest, MigratesFromEveryEarlierVersion) {
   for (std::size_t version = 0; version < latest_schema_version(); ++version) {
     SCOPED_TRACE(version);
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
     {
       soci::session database(soci::sqlite3, "db=" + path());
-      migrate(database, version);
+      migrate(database, Dialect::kSqlite, version);
       const std::string body = to_store_json(session(7, "old"));
       if (version == 1)
         database << "INSERT INTO sessions (token, body) VALUES ('old', :body)", soci::use(body);
@@ -158,19 +176,19 @@ TEST_F(StoreTest, MigratesFromEveryEarlierVersion) {
   }
 }
 
-TEST_F(StoreTest, ADatabaseOfANewerProgramIsRefused) {
+TEST_P(SqliteStoreTest, ADatabaseOfANewerProgramIsRefused) {
   open();
   {
     soci::session database(soci::sqlite3, "db=" + path());
     database << "PRAGMA user_version = 99";
   }
-  const auto store = Store::open(path(), [](std::function<void()>) {});
+  const auto store = Store::open(path(), kNode, [](std::function<void()>) {});
   ASSERT_FALSE(store);
   EXPECT_NE(store.error().find("newer"), std::string::npos);
 }
 
 // Another process holds the database for a while: what must last is committed when it lets go, in order.
-TEST_F(StoreTest, WhatMustLastOutlivesADatabaseThatFails) {
+TEST_P(SqliteStoreTest, WhatMustLastOutlivesADatabaseThatFails) {
   {
     const auto store = open();
     commit(*store, Transaction().save(session(1, "a")));
@@ -187,11 +205,108 @@ TEST_F(StoreTest, WhatMustLastOutlivesADatabaseThatFails) {
   EXPECT_EQ(open()->load()->events.size(), 2u);
 }
 
-TEST_F(StoreTest, SaysWhyItCannotBeOpened) {
-  const auto store = Store::open("/nonexistent/x.sqlite", [](std::function<void()>) {});
+TEST_P(SqliteStoreTest, SaysWhyItCannotBeOpened) {
+  const auto store = Store::open("/nonexistent/x.sqlite", kNode, [](std::function<void()>) {});
   ASSERT_FALSE(store);
   EXPECT_NE(store.error().find("/nonexistent/x.sqlite"), std::string::npos);
 }
+
+class PostgresStoreTest : public StoreTest {};
+
+TEST_P(PostgresStoreTest, WhatMustLastOutlivesAConnectionThatBreaks) {
+  {
+    const auto store = open();
+    commit(*store, Transaction().save(session(1, "a")));
+    soci::session other(soci::postgresql, with_deadlines(server()));
+    other << "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'vas' AND pid "
+             "<> pg_backend_pid()";
+    store->commit(Transaction().save(event("a-1", 1, "a")), Urgency::kMustLast);
+    EXPECT_TRUE(commit(*store, Transaction().save(event("a-2", 2, "a"))) ||
+                commit(*store, Transaction().save(event("a-2", 2, "a"))));
+  }
+  EXPECT_EQ(open()->load()->events.size(), 2u);
+}
+
+TEST_P(PostgresStoreTest, ANodeLoadsWhatIsItsOwn) {
+  {
+    const auto first = open("n1");
+    const auto second = open("n2");
+    auto theirs = session(2, "b");
+    theirs.node = "n2";
+    commit(*first, Transaction().save(session(1, "a")).save(event("a-1", 1, "a")));
+    commit(*second, Transaction().save(theirs).save(event("b-1", 1, "b")));
+  }
+  const auto contents = *open("n2")->load();
+  ASSERT_EQ(contents.sessions.size(), 1u);
+  EXPECT_EQ(contents.sessions[0].token, "b");
+  ASSERT_EQ(contents.events.size(), 1u);
+  EXPECT_EQ(contents.events[0].id, "b-1");
+}
+
+TEST_P(PostgresStoreTest, NodesGetNumbersOfTheirOwnAndOneSecret) {
+  open();
+  const auto first = ChangeFeed::join(path(), "n1", "127.0.0.1:1");
+  const auto second = ChangeFeed::join(path(), "n2", "127.0.0.1:2");
+  const auto again = ChangeFeed::join(path(), "n1", "127.0.0.1:3");
+  ASSERT_TRUE(first && second && again) << (first ? "" : first.error());
+  EXPECT_NE(first->number, second->number);
+  EXPECT_EQ(first->number, again->number);
+  EXPECT_EQ(first->secret, second->secret);
+  EXPECT_GE(first->secret.size(), 64u);
+}
+
+TEST_P(PostgresStoreTest, WhatOneNodeWritesTheOtherHears) {
+  const auto first = open("n1");
+  ASSERT_TRUE(ChangeFeed::join(path(), "n1", "127.0.0.1:1"));
+  ASSERT_TRUE(ChangeFeed::join(path(), "n2", "127.0.0.1:2"));
+  std::mutex mutex;
+  std::vector<FeedEvent> heard;
+  const auto feed = ChangeFeed::start(path(), "n2", "127.0.0.1:2", [&](FeedEvent event) {
+    const std::lock_guard lock(mutex);
+    heard.push_back(std::move(event));
+  });
+  const auto wait_for = [&]<typename Event>(const Event*) {
+    for (int i = 0; i < 500; ++i) {
+      {
+        const std::lock_guard lock(mutex);
+        for (const FeedEvent& each : heard) {
+          if (const auto* found = std::get_if<Event>(&each)) return std::optional<Event>(*found);
+        }
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return std::optional<Event>();
+  };
+  ASSERT_TRUE(wait_for(static_cast<const NodesSeen*>(nullptr)));
+  commit(*first, Transaction().save(session(5, "heard")));
+  const auto changed = wait_for(static_cast<const SessionChanged*>(nullptr));
+  ASSERT_TRUE(changed);
+  EXPECT_EQ(changed->session.token, "heard");
+  commit(*first, Transaction().remove(session(5, "heard")));
+  const auto removed = wait_for(static_cast<const SessionRemoved*>(nullptr));
+  ASSERT_TRUE(removed);
+  EXPECT_EQ(removed->id, 5);
+  commit(*first, Transaction().apply({directory::Entry(directory::Tenant{9, "told"})}));
+  EXPECT_TRUE(wait_for(static_cast<const DirectoryChanged*>(nullptr)));
+  EXPECT_TRUE(feed->send("n2", "{\"to\":\"myself\"}"));
+  const auto message = wait_for(static_cast<const NodeMessage*>(nullptr));
+  ASSERT_TRUE(message);
+  EXPECT_EQ(message->text, "{\"to\":\"myself\"}");
+  EXPECT_FALSE(feed->send("n2", std::string(ChangeFeed::kMaxMessage + 1, 'x')));
+}
+
+TEST(Database, ShowsNoPassword) {
+  EXPECT_EQ(shown("postgresql://vas:secret@db.example:5432/vas?sslmode=require"),
+            "postgresql://db.example:5432/vas");
+  EXPECT_EQ(shown("/var/lib/vas/vas.sqlite"), "/var/lib/vas/vas.sqlite");
+}
+
+const auto kName = [](const testing::TestParamInfo<Dialect>& info) {
+  return info.param == Dialect::kSqlite ? "Sqlite" : "Postgresql";
+};
+INSTANTIATE_TEST_SUITE_P(Both, StoreTest, testing::Values(Dialect::kSqlite, Dialect::kPostgresql), kName);
+INSTANTIATE_TEST_SUITE_P(Only, SqliteStoreTest, testing::Values(Dialect::kSqlite), kName);
+INSTANTIATE_TEST_SUITE_P(Only, PostgresStoreTest, testing::Values(Dialect::kPostgresql), kName);
 
 }  // namespace
 }  // namespace vas::store

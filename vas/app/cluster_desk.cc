@@ -1,0 +1,151 @@
+#include "vas/app/cluster_desk.h"
+
+#include <boost/asio/post.hpp>
+#include <boost/json.hpp>
+#include <utility>
+
+#include "vas/base/json.h"
+#include "vas/base/log.h"
+
+namespace vas::app {
+namespace {
+
+namespace json = boost::json;
+using What = PeerRequest::What;
+
+constexpr std::string_view kReply = "reply";
+
+std::string_view name_of(What what) {
+  switch (what) {
+    case What::kDestroy: return "destroy";
+    case What::kChange: return "change";
+    case What::kRing: return "ring";
+  }
+  return "?";
+}
+
+std::optional<What> what_by_name(std::string_view name) {
+  for (const What what : {What::kDestroy, What::kChange, What::kRing}) {
+    if (name == name_of(what)) return what;
+  }
+  return {};
+}
+
+std::string write(const PeerRequest& request, std::int64_t id, const std::string& from) {
+  json::object object{{"id", id}, {"from", from}, {"do", name_of(request.what)}, {"token", request.token}};
+  if (!request.reason.empty()) object["reason"] = request.reason;
+  if (request.change.changes_time_limit) {
+    object["timeLimit"] =
+        request.change.time_limit_s ? json::value(*request.change.time_limit_s) : json::value();
+  }
+  if (request.change.call_start) object["callStart"] = request.change.call_start->time_since_epoch().count();
+  return json::serialize(object);
+}
+
+PeerRequest read(const json::object& object, What what) {
+  PeerRequest request{what, text_field(object, "token"), text_field(object, "reason"), {}};
+  request.change.changes_time_limit = object.contains("timeLimit");
+  request.change.time_limit_s = integer_field(object, "timeLimit");
+  if (const auto start = integer_field(object, "callStart"))
+    request.change.call_start = WallTime(std::chrono::milliseconds(*start));
+  return request;
+}
+
+}  // namespace
+
+ClusterDesk::ClusterDesk(const Parts& parts, const std::string& url, const std::string& sip) : parts_(parts) {
+  parts_.front_door.set_look_up([this](std::string token, std::function<void()> done) {
+    boost::asio::post(parts_.context,
+                      [this, token = std::move(token), done = std::move(done)] { look_up(token, done); });
+  });
+  feed_ = store::ChangeFeed::start(url, parts_.sessions.node(), sip, [this](store::FeedEvent event) {
+    boost::asio::post(parts_.context, [this, event = std::move(event)]() mutable { take(std::move(event)); });
+  });
+}
+
+void ClusterDesk::take(store::FeedEvent event) {
+  if (auto* changed = std::get_if<store::SessionChanged>(&event)) {
+    parts_.sessions.take_replica(std::move(changed->session));
+  } else if (const auto* removed = std::get_if<store::SessionRemoved>(&event)) {
+    parts_.sessions.drop_replica(removed->id);
+  } else if (const auto* directory = std::get_if<store::DirectoryChanged>(&event)) {
+    parts_.directory.take(directory->change);
+  } else if (const auto* nodes = std::get_if<store::NodesSeen>(&event)) {
+    take_nodes(nodes->nodes);
+  } else if (const auto* message = std::get_if<store::NodeMessage>(&event)) {
+    take_message(message->text);
+  } else if (auto* all = std::get_if<store::FeedRestored>(&event)) {
+    parts_.directory.replace(all->directory);
+    parts_.sessions.replace_replicas(std::move(all->sessions));
+  }
+}
+
+// One that is silent stays known: its calls may live though the database is away for it.
+void ClusterDesk::take_nodes(const std::vector<store::NodeEntry>& nodes) {
+  std::map<std::string, Endpoint> others;
+  for (const store::NodeEntry& node : nodes) {
+    const auto sip = Endpoint::parse(node.sip);
+    if (node.name != parts_.sessions.node() && sip) others.emplace(node.name, *sip);
+  }
+  parts_.front_door.set_nodes(std::move(others));
+}
+
+void ClusterDesk::ask(const std::string& node, const PeerRequest& request, std::function<void()> done) {
+  const std::int64_t id = next_id_++;
+  if (asked_.size() >= kMaxAsked || !feed_->send(node, write(request, id, parts_.sessions.node())))
+    return done();
+  Asked asked{std::move(done), std::make_unique<boost::asio::steady_timer>(parts_.context, kPatience)};
+  asked.patience->async_wait([this, id, node](boost::system::error_code failure) {
+    if (failure) return;
+    log::warn("", "node {} did not answer within {} s", node, kPatience / std::chrono::seconds(1));
+    finish(id);
+  });
+  asked_.emplace(id, std::move(asked));
+}
+
+void ClusterDesk::finish(std::int64_t id) {
+  const auto found = asked_.find(id);
+  if (found == asked_.end()) return;
+  const auto done = std::move(found->second.done);
+  asked_.erase(found);
+  done();
+}
+
+void ClusterDesk::answer(const std::string& node, std::int64_t id) {
+  feed_->send(node, json::serialize(json::object{{"id", id}, {"do", kReply}}));
+}
+
+void ClusterDesk::take_message(const std::string& text) {
+  const auto object = parse_object(text);
+  const auto id = object ? integer_field(*object, "id") : std::nullopt;
+  if (!id) return;
+  const std::string verb = text_field(*object, "do");
+  if (verb == kReply) return finish(*id);
+  const auto what = what_by_name(verb);
+  if (!what) return;
+  const PeerRequest request = read(*object, *what);
+  const sessions::Session* session = parts_.sessions.find(request.token);
+  const std::string from = text_field(*object, "from");
+  // Only what is ours: two nodes must not send each other round in circles.
+  if (session == nullptr || session->node != parts_.sessions.node()) return answer(from, *id);
+  switch (request.what) {
+    case What::kDestroy:
+      return parts_.sessions.destroy(request.token, request.reason, [this, from, id] { answer(from, *id); });
+    case What::kChange:
+      return parts_.sessions.change(request.token, request.change,
+                                    [this, from, id](const sessions::Session*) { answer(from, *id); });
+    case What::kRing: parts_.sessions.mark_ringing(request.token); return answer(from, *id);
+  }
+}
+
+void ClusterDesk::look_up(const std::string& token, std::function<void()> done) {
+  if (parts_.sessions.find(token) != nullptr) return done();
+  parts_.store.queries().find_session(token,
+                                      [this, done = std::move(done)](std::optional<sessions::Session> found) {
+                                        if (found && found->node != parts_.sessions.node())
+                                          parts_.sessions.take_replica(std::move(*found));
+                                        done();
+                                      });
+}
+
+}  // namespace vas::app

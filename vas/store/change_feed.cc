@@ -1,0 +1,283 @@
+#include "vas/store/change_feed.h"
+
+#include <libpq-fe.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "vas/base/clock.h"
+#include "vas/base/log.h"
+#include "vas/base/random.h"
+#include "vas/base/text.h"
+#include "vas/store/database.h"
+
+namespace vas::store {
+namespace {
+
+using directory::Kind;
+
+constexpr auto kHeartbeat = std::chrono::seconds(2);
+constexpr auto kReconnectPause = std::chrono::milliseconds(500);
+constexpr int kNodes = 16;
+constexpr const char* kAliveSeconds = "10";
+
+struct CloseConnection {
+  void operator()(PGconn* connection) const { PQfinish(connection); }
+};
+struct ClearResult {
+  void operator()(PGresult* result) const { PQclear(result); }
+};
+using Connection = std::unique_ptr<PGconn, CloseConnection>;
+using Rows = std::unique_ptr<PGresult, ClearResult>;
+
+// The rows of a statement; null when it failed.
+Rows query(PGconn* connection, const char* statement, const std::vector<std::string>& values = {}) {
+  std::vector<const char*> texts;
+  for (const std::string& value : values) texts.push_back(value.c_str());
+  Rows rows(PQexecParams(connection, statement, static_cast<int>(texts.size()), nullptr, texts.data(),
+                         nullptr, nullptr, 0));
+  const auto status = PQresultStatus(rows.get());
+  if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) return nullptr;
+  return rows;
+}
+
+std::string cell(const Rows& rows, int row, int column) { return PQgetvalue(rows.get(), row, column); }
+
+std::optional<directory::Entry> entry_of(const std::string& kind_name, const std::string& body) {
+  for (const Kind kind : {Kind::kTenant, Kind::kDomain, Kind::kSubscriber, Kind::kTrunk, Kind::kApiKey}) {
+    if (kind_name != to_string(kind)) continue;
+    auto entry = directory::parse_entry(kind, body);
+    if (entry) return std::move(*entry);
+  }
+  return {};
+}
+
+std::optional<Kind> kind_by_name(std::string_view name) {
+  for (const Kind kind : {Kind::kTenant, Kind::kDomain, Kind::kSubscriber, Kind::kTrunk, Kind::kApiKey}) {
+    if (name == to_string(kind)) return kind;
+  }
+  return {};
+}
+
+class PostgresFeed final : public ChangeFeed {
+ public:
+  PostgresFeed(std::string url, std::string node, std::string sip, Sink sink)
+      : url_(std::move(url)),
+        node_(std::move(node)),
+        sip_(std::move(sip)),
+        sink_(std::move(sink)),
+        wakeup_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+    thread_ = std::thread([this] { run(); });
+    pthread_setname_np(thread_.native_handle(), "vas-feed");
+  }
+  ~PostgresFeed() override {
+    is_stopping_ = true;
+    wake();
+    thread_.join();
+    close(wakeup_);
+  }
+
+  bool send(const std::string& to_node, std::string text) override {
+    if (text.size() > kMaxMessage) return false;
+    {
+      const std::lock_guard lock(mutex_);
+      if (outgoing_.size() >= kMaxQueued) return false;
+      outgoing_.push_back(to_node + ":" + std::move(text));
+    }
+    wake();
+    return true;
+  }
+
+ private:
+  void wake() const {
+    const std::uint64_t one = 1;
+    (void)!write(wakeup_, &one, sizeof one);
+  }
+
+  void run() {
+    while (!is_stopping_) {
+      Connection connection(PQconnectdb(with_deadlines(url_).c_str()));
+      const bool is_up = PQstatus(connection.get()) == CONNECTION_OK && begin(connection.get());
+      if (is_up) {
+        if (was_lost_) log::info("", "the shared database is back: other nodes are heard again");
+        was_lost_ = false;
+        follow(connection.get());
+      }
+      if (is_stopping_) return;
+      if (!std::exchange(was_lost_, true))
+        log::warn("", "the shared database is away: other nodes are not heard until it is back");
+      pollfd stop{wakeup_, POLLIN, 0};
+      poll(&stop, 1, static_cast<int>(kReconnectPause / std::chrono::milliseconds(1)));
+      drain_wakeup();
+    }
+  }
+
+  // First the subscription, then the state: what happens between the two is seen twice rather than never.
+  bool begin(PGconn* connection) {
+    if (!query(connection, "LISTEN vas_changes") || !query(connection, "LISTEN vas_messages")) return false;
+    FeedRestored all;
+    const Rows sessions = query(connection, "SELECT body FROM sessions");
+    const Rows directory = query(connection, "SELECT kind, body FROM directory");
+    if (!sessions || !directory) return false;
+    for (int i = 0; i < PQntuples(sessions.get()); ++i) {
+      auto session = sessions::parse_store_json(cell(sessions, i, 0));
+      if (session && session->node != node_) all.sessions.push_back(std::move(*session));
+    }
+    for (int i = 0; i < PQntuples(directory.get()); ++i) {
+      if (auto entry = entry_of(cell(directory, i, 0), cell(directory, i, 1)))
+        all.directory.emplace_back(std::move(*entry));
+    }
+    sink_(std::move(all));
+    return heartbeat(connection) &&
+           query(connection, "SELECT pg_notify('vas_changes', $1)", {"n:" + node_ + ":0"}) != nullptr;
+  }
+
+  // Until the connection breaks.
+  void follow(PGconn* connection) {
+    Time next_heartbeat = monotonic_now() + kHeartbeat;
+    while (!is_stopping_) {
+      pollfd ready[] = {{PQsocket(connection), POLLIN, 0}, {wakeup_, POLLIN, 0}};
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_heartbeat - monotonic_now());
+      poll(ready, 2, static_cast<int>(std::max<std::int64_t>(0, left.count())));
+      drain_wakeup();
+      if (!send_outgoing(connection)) return;
+      if (PQconsumeInput(connection) == 0) return;
+      while (const auto notice =
+                 std::unique_ptr<PGnotify, decltype(&PQfreemem)>(PQnotifies(connection), PQfreemem)) {
+        if (!take(connection, notice->relname, notice->extra)) return;
+      }
+      if (monotonic_now() < next_heartbeat) continue;
+      next_heartbeat = monotonic_now() + kHeartbeat;
+      if (!heartbeat(connection)) return;
+    }
+  }
+
+  void drain_wakeup() const {
+    std::uint64_t count = 0;
+    (void)!read(wakeup_, &count, sizeof count);
+  }
+
+  bool send_outgoing(PGconn* connection) {
+    for (;;) {
+      std::string message;
+      {
+        const std::lock_guard lock(mutex_);
+        if (outgoing_.empty()) return true;
+        message = outgoing_.front();
+      }
+      if (!query(connection, "SELECT pg_notify('vas_messages', $1)", {message})) return false;
+      const std::lock_guard lock(mutex_);
+      outgoing_.pop_front();
+    }
+  }
+
+  bool take(PGconn* connection, std::string_view channel, std::string_view text) {
+    if (channel == kMessagesChannel) {
+      const auto colon = text.find(':');
+      if (text.substr(0, colon) == node_) sink_(NodeMessage{std::string(text.substr(colon + 1))});
+      return true;
+    }
+    const auto parts = split(text, ':');
+    if (parts.size() < 3 || parts[1] == node_) return true;
+    if (parts[0] == "n") return heartbeat(connection);  // a node has come
+    if (parts[0] == "r") {
+      if (const auto id = parse_number<std::int64_t>(parts[2])) sink_(SessionRemoved{*id});
+      return true;
+    }
+    if (parts[0] == "s") {
+      const Rows rows =
+          query(connection, "SELECT body FROM sessions WHERE id = $1::bigint", {std::string(parts[2])});
+      if (!rows) return false;
+      if (PQntuples(rows.get()) == 0) return true;  // its removal is on the way
+      if (auto session = sessions::parse_store_json(cell(rows, 0, 0)))
+        sink_(SessionChanged{std::move(*session)});
+      return true;
+    }
+    return parts[0] != "d" || parts.size() < 4 || take_entry(connection, parts[2], parts[3]);
+  }
+
+  bool take_entry(PGconn* connection, std::string_view kind_name, std::string_view id_text) {
+    const auto kind = kind_by_name(kind_name);
+    const auto id = parse_number<std::int64_t>(id_text);
+    if (!kind || !id) return true;
+    const Rows rows = query(connection, "SELECT body FROM directory WHERE kind = $1 AND id = $2::bigint",
+                            {std::string(kind_name), std::string(id_text)});
+    if (!rows) return false;
+    directory::Change change;
+    if (PQntuples(rows.get()) == 0) {
+      change.emplace_back(directory::Removal{*kind, *id});
+    } else if (auto entry = entry_of(std::string(kind_name), cell(rows, 0, 0))) {
+      change.emplace_back(std::move(*entry));
+    }
+    if (!change.empty()) sink_(DirectoryChanged{std::move(change)});
+    return true;
+  }
+
+  bool heartbeat(PGconn* connection) {
+    if (!query(connection, "UPDATE nodes SET seen_at = now(), sip = $2 WHERE name = $1", {node_, sip_}))
+      return false;
+    const Rows rows = query(
+        connection, "SELECT name, number, sip, seen_at > now() - $1::interval FROM nodes ORDER BY number",
+        {std::string(kAliveSeconds) + " seconds"});
+    if (!rows) return false;
+    NodesSeen seen;
+    for (int i = 0; i < PQntuples(rows.get()); ++i) {
+      seen.nodes.push_back({cell(rows, i, 0), parse_number<int>(cell(rows, i, 1)).value_or(0),
+                            cell(rows, i, 2), cell(rows, i, 3) == "t"});
+    }
+    sink_(std::move(seen));
+    return true;
+  }
+
+  const std::string url_, node_, sip_;
+  const Sink sink_;
+  const int wakeup_;
+  std::atomic<bool> is_stopping_{false};
+  bool was_lost_ = false;  // the thread's
+  std::mutex mutex_;
+  std::deque<std::string> outgoing_;
+  std::thread thread_;
+};
+
+}  // namespace
+
+Result<ChangeFeed::Membership> ChangeFeed::join(const std::string& url, const std::string& node,
+                                                const std::string& sip) {
+  const Connection connection(PQconnectdb(with_deadlines(url).c_str()));
+  PGconn* raw = connection.get();
+  const auto fail = [raw](const std::string& what) { return Error{what + ": " + PQerrorMessage(raw)}; };
+  if (PQstatus(raw) != CONNECTION_OK) return fail("cannot reach the shared database");
+  // A name keeps its number; a new one takes the lowest that is free.
+  const bool is_joined =
+      query(raw, "BEGIN") && query(raw, "LOCK TABLE nodes IN EXCLUSIVE MODE") &&
+      query(raw,
+            "INSERT INTO nodes (name, number, sip, seen_at) SELECT $1, (SELECT min(n) FROM "
+            "generate_series(0, 15) n "
+            "WHERE n NOT IN (SELECT number FROM nodes)), $2, now() ON CONFLICT (name) DO UPDATE SET sip = "
+            "excluded.sip",
+            {node, sip}) &&
+      query(raw,
+            "INSERT INTO settings (name, value) VALUES ('cluster-secret', $1) ON CONFLICT (name) DO NOTHING",
+            {random_hex(32)}) &&
+      query(raw, "COMMIT");
+  if (!is_joined)
+    return fail("this node could not be entered among the " + std::to_string(kNodes) + " there may be");
+  const Rows number = query(raw, "SELECT number FROM nodes WHERE name = $1", {node});
+  const Rows secret = query(raw, "SELECT value FROM settings WHERE name = 'cluster-secret'");
+  if (!number || !secret || PQntuples(number.get()) == 0 || PQntuples(secret.get()) == 0)
+    return fail("this node could not be read back");
+  return Membership{parse_number<int>(cell(number, 0, 0)).value_or(0), cell(secret, 0, 0)};
+}
+
+std::unique_ptr<ChangeFeed> ChangeFeed::start(const std::string& url, const std::string& node,
+                                              const std::string& sip, Sink sink) {
+  return std::make_unique<PostgresFeed>(url, node, sip, std::move(sink));
+}
+
+}  // namespace vas::store
