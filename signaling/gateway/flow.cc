@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 
 #include <array>
 
+#include "vas/base/check.h"
 #include "vas/base/random.h"
 #include "vas/base/text.h"
 
@@ -38,13 +39,27 @@ std::optional<Transport> transport_by_name(std::string_view name) {
   return {};
 }
 
-FlowSigner::FlowSigner() { fill_random(key_); }
+void FlowSigner::FreeMac::operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
+
+FlowSigner::FlowSigner() {
+  std::array<std::uint8_t, 32> key{};
+  fill_random(key);
+  EVP_MAC* hmac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+  keyed_.reset(EVP_MAC_CTX_new(hmac));
+  EVP_MAC_free(hmac);
+  char digest[] = "SHA256";
+  const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string("digest", digest, 0),
+                                   OSSL_PARAM_construct_end()};
+  VAS_CHECK(keyed_ != nullptr && EVP_MAC_init(keyed_.get(), key.data(), key.size(), parameters) == 1,
+            "OpenSSL has HMAC with SHA-256");
+}
 
 std::string FlowSigner::keyed_hash(std::string_view text) const {
+  const std::unique_ptr<EVP_MAC_CTX, FreeMac> context(EVP_MAC_CTX_dup(keyed_.get()));
   std::uint8_t mac[EVP_MAX_MD_SIZE];
-  unsigned length = 0;
-  HMAC(EVP_sha256(), key_.data(), static_cast<int>(key_.size()), as_bytes(text).data(), text.size(), mac,
-       &length);
+  std::size_t length = 0;
+  EVP_MAC_update(context.get(), as_bytes(text).data(), text.size());
+  EVP_MAC_final(context.get(), mac, &length, sizeof mac);
   return to_hex(Bytes(mac, kMacBytes));
 }
 

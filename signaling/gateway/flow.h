@@ -1,13 +1,16 @@
 // The name of the way a message came: a UDP source or a connection, signed so that no peer can make one up.
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "vas/base/endpoint.h"
+
+struct evp_mac_ctx_st;
+using EVP_MAC_CTX = evp_mac_ctx_st;
 
 namespace vas::signaling {
 
@@ -49,7 +52,10 @@ class FlowSigner {
   std::string keyed_hash(std::string_view text) const;
 
  private:
-  std::array<std::uint8_t, 32> key_{};
+  struct FreeMac {
+    void operator()(EVP_MAC_CTX* context) const;
+  };
+  std::unique_ptr<EVP_MAC_CTX, FreeMac> keyed_;  // copied for each hash: setting the key is what costs
 };
 
 }  // namespace vas::signaling

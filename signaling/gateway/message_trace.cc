@@ -46,7 +46,6 @@ std::string without_secrets(std::string_view text) {
 
 void MessageTrace::note(TracedMessage message, std::string_view call_id) {
   if (!is_on()) return;
-  message.text = without_secrets(message.text);
   Entry entry{std::move(message), std::string(call_id)};
   bytes_ += cost_of(entry);
   dialogs_[entry.call_id].entries.push_back(first_ + ring_.size());
@@ -92,8 +91,10 @@ std::vector<TracedMessage> MessageTrace::of(std::string_view token) const {
   }
   std::sort(numbers.begin(), numbers.end());
   std::vector<TracedMessage> messages;
-  for (const std::uint64_t number : numbers)
+  for (const std::uint64_t number : numbers) {
     messages.push_back(ring_[static_cast<std::size_t>(number - first_)].message);
+    messages.back().text = without_secrets(messages.back().text);
+  }
   return messages;
 }
 

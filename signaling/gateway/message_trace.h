@@ -21,7 +21,7 @@ struct TracedMessage {
   Transport transport = Transport::kUdp;
   Endpoint from;
   Endpoint to;
-  std::string text;  // without secrets
+  std::string text;
 };
 
 // `text` with session tokens cut to the hint that logs show, and digest responses and media keys blotted out;
@@ -39,8 +39,8 @@ class MessageTrace {
   // From now on, and for what is noted already, the dialog belongs to the session.
   void link(std::string_view token, std::string_view call_id);
 
-  // In the order of time, over all dialogs of the session; `token` may be the beginning of one, if of only
-  // one.
+  // Without secrets, in the order of time, over all dialogs of the session; `token` may be the beginning of
+  // one, if of only one.
   std::vector<TracedMessage> of(std::string_view token) const;
   std::size_t bytes() const { return bytes_; }
 

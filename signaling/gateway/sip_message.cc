@@ -34,8 +34,9 @@ constexpr std::array<KnownName, 14> kKnownNames = {{
 
 HeaderName header_name(std::string_view name) {
   for (const KnownName& known : kKnownNames) {
-    if (equals_ignoring_case(name, known.full) ||
-        (!known.compact.empty() && equals_ignoring_case(name, known.compact))) {
+    // Lengths first: most names are none of these.
+    if ((name.size() == known.full.size() && equals_ignoring_case(name, known.full)) ||
+        (name.size() == known.compact.size() && !name.empty() && equals_ignoring_case(name, known.compact))) {
       return known.name;
     }
   }

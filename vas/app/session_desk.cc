@@ -123,6 +123,7 @@ void SessionDesk::commit(Session& session, std::string_view action, std::string_
     transaction.save(*event);
   }
   action == kDeleted ? transaction.remove(session) : transaction.save(session);
+  if (!event && !done) return store_.commit(std::move(transaction), Urgency::kMustLast);
   // It goes out once it is stored: a webhook-id that was seen never comes to mean something else.
   store_.commit(std::move(transaction), Urgency::kMustLast,
                 [this, event = std::move(event), done = std::move(done)](bool committed) {
@@ -185,9 +186,9 @@ void SessionDesk::end(std::string token, const std::string& disposition, const s
   session->disposition = disposition;
   session->modified_at = wall_now();
   if (session->call_start) session->call_end = session->modified_at;
-  commit(*session, kDeleted, reason, [stored = std::move(stored)](bool) {
-    if (stored) stored();
-  });
+  std::function<void(bool)> done;
+  if (stored) done = [stored = std::move(stored)](bool) { stored(); };
+  commit(*session, kDeleted, reason, std::move(done));
   registry_.remove(token);
 }
 

@@ -212,8 +212,9 @@ void CdrJournal::forget_past() {
 
 void CdrJournal::enqueue(Queued queued) {
   const std::lock_guard lock(mutex_);
+  awaited_ += queued.done ? 1 : 0;
   queue_.push_back(std::move(queued));
-  wakeup_.notify_one();
+  if (awaited_ != 0 || queue_.size() == 1) wakeup_.notify_one();
 }
 
 void CdrJournal::run() {
@@ -225,7 +226,9 @@ void CdrJournal::run() {
       wakeup_.wait(lock, [this] { return is_stopping_ || !queue_.empty() || forgets_past_; });
       forgets = std::exchange(forgets_past_, false);
       if (queue_.empty() && !forgets) return;
+      wakeup_.wait_for(lock, kLinger, [&] { return is_stopping_ || awaited_ != 0 || forgets; });
       batch.swap(queue_);
+      awaited_ = 0;
     }
     const bool written = write_journal(batch);
     if (written) {
@@ -281,6 +284,7 @@ void CdrJournal::keep_endings(std::vector<Queued>& batch) {
       batch.begin(), batch.end(), [](const Queued& each) { return each.entry.kind != EntryKind::kEnded; });
   std::unique_lock lock(mutex_);
   if (is_stopping_) return;
+  for (auto each = kept; each != batch.end(); ++each) awaited_ += each->done ? 1 : 0;
   queue_.insert(queue_.begin(), std::make_move_iterator(kept), std::make_move_iterator(batch.end()));
   batch.erase(kept, batch.end());
   wakeup_.wait_for(lock, kRetryPause, [this] { return is_stopping_; });

@@ -1,6 +1,7 @@
 // The journal of calls: what was admitted survives any crash, and leaves exactly one record.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -44,6 +45,8 @@ std::vector<JournalEntry> decode(std::string_view file, std::size_t& valid_bytes
 class CdrJournal {
  public:
   static constexpr std::size_t kMaxQueued = 100'000;
+  // What nobody waits for may wait for company: one sync of the disk for many entries.
+  static constexpr auto kLinger = std::chrono::milliseconds(5);
   static constexpr std::uint64_t kRenewAt = 64 << 20;  // bytes
   using Done = std::function<void(bool written)>;
 
@@ -95,6 +98,7 @@ class CdrJournal {
   std::mutex mutex_;
   std::condition_variable wakeup_;
   std::vector<Queued> queue_;
+  std::size_t awaited_ = 0;  // of the queue: somebody waits for them
   bool is_stopping_ = false;
   bool forgets_past_ = false;
   std::thread thread_;

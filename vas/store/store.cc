@@ -16,8 +16,10 @@ namespace {
 
 constexpr auto kRetryPause = std::chrono::milliseconds(200);
 
+}  // namespace
+
 // The statements of the writer, prepared once, and the variables that they are bound to.
-class Statements {
+class Store::Statements {
  public:
   Statements(soci::session& database, const std::string& node)
       : database_(database),
@@ -133,8 +135,6 @@ class Statements {
       save_entry_, remove_entry_, set_counter_;
 };
 
-}  // namespace
-
 Transaction& Transaction::apply(const directory::Change& change) {
   for (const auto& each : change) std::visit([this](const auto& row) { add(row); }, each);
   return *this;
@@ -176,8 +176,9 @@ void Store::commit(Transaction transaction, Urgency urgency, Done done) {
   {
     const std::lock_guard lock(mutex_);
     if (urgency == Urgency::kMustLast || queue_.size() < kMaxQueued) {
+      awaited_ += done ? 1 : 0;
       queue_.push_back({std::move(transaction), urgency, std::move(done)});
-      wakeup_.notify_one();
+      if (awaited_ != 0 || queue_.size() == 1 || queue_.size() >= kMaxBatch) wakeup_.notify_one();
       return;
     }
   }
@@ -188,9 +189,12 @@ std::vector<Store::Queued> Store::next_batch() {
   std::vector<Queued> batch;
   std::unique_lock lock(mutex_);
   wakeup_.wait(lock, [this] { return is_stopping_ || !queue_.empty(); });
+  wakeup_.wait_for(lock, kLinger,
+                   [this] { return is_stopping_ || awaited_ != 0 || queue_.size() >= kMaxBatch; });
   const auto count = static_cast<std::ptrdiff_t>(std::min(queue_.size(), kMaxBatch));
   batch.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(queue_.begin() + count));
   queue_.erase(queue_.begin(), queue_.begin() + count);
+  for (const Queued& each : batch) awaited_ -= each.done ? 1 : 0;
   return batch;
 }
 
@@ -213,12 +217,29 @@ void Store::run() {
   }
 }
 
+// Of each session the row that counts: a state that the same commit replaces, or removes, is not written.
+std::unordered_map<std::int64_t, const Transaction::Row*> Store::last_states(
+    const std::vector<Queued>& batch) {
+  std::unordered_map<std::int64_t, const Transaction::Row*> last;
+  for (const Queued& each : batch) {
+    for (const Transaction::Row& row : each.transaction.rows()) {
+      if (const auto* session = std::get_if<sessions::Session>(&row)) last[session->id] = &row;
+      if (const auto* removal = std::get_if<Transaction::RemoveSession>(&row)) last[removal->id] = &row;
+    }
+  }
+  return last;
+}
+
 bool Store::write(const std::vector<Queued>& batch) {
   try {
     soci::transaction transaction(*database_);
-    Statements statements(*database_, node_);
+    if (statements_ == nullptr) statements_ = std::make_unique<Statements>(*database_, node_);
+    const auto last = last_states(batch);
     for (const Queued& each : batch) {
-      for (const Transaction::Row& row : each.transaction.rows()) statements.write(row);
+      for (const Transaction::Row& row : each.transaction.rows()) {
+        const auto* session = std::get_if<sessions::Session>(&row);
+        if (session == nullptr || last.at(session->id) == &row) statements_->write(row);
+      }
     }
     transaction.commit();
     if (std::exchange(is_failing_, false)) log::info("", "the store commits again");
@@ -228,6 +249,7 @@ bool Store::write(const std::vector<Queued>& batch) {
     // among them.
     if (!std::exchange(is_failing_, true))
       log::error("", "the store could not commit {} writes: {}", batch.size(), failure.get_error_message());
+    statements_.reset();
     reconnect();
     return false;
   }
@@ -247,6 +269,7 @@ void Store::keep_what_must_last(std::vector<Queued>& batch) {
   const auto kept = std::stable_partition(
       batch.begin(), batch.end(), [](const Queued& each) { return each.urgency == Urgency::kMayFail; });
   const std::lock_guard lock(mutex_);
+  for (auto each = kept; each != batch.end(); ++each) awaited_ += each->done ? 1 : 0;
   queue_.insert(queue_.begin(), std::make_move_iterator(kept), std::make_move_iterator(batch.end()));
   batch.erase(kept, batch.end());
 }

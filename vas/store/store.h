@@ -2,6 +2,7 @@
 // whatever is queued in one commit; lists are read by a pool of its own.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -10,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -81,6 +83,8 @@ class Store {
  public:
   static constexpr std::size_t kMaxQueued = 200'000;
   static constexpr std::size_t kMaxBatch = 500;
+  // What nobody waits for may wait for company: one commit for many changes.
+  static constexpr auto kLinger = std::chrono::milliseconds(20);
   using Done = std::function<void(bool committed)>;
   using Post = std::function<void(std::function<void()>)>;  // runs its argument on control's thread
 
@@ -110,9 +114,13 @@ class Store {
 
   Store(std::unique_ptr<soci::session> database, std::unique_ptr<QueryPool> queries, std::string node,
         Post post);
+  class Statements;
+
   void run();
   std::vector<Queued> next_batch();
   bool write(const std::vector<Queued>& batch);
+  static std::unordered_map<std::int64_t, const Transaction::Row*> last_states(
+      const std::vector<Queued>& batch);
   void complete(std::vector<Queued> batch, bool committed);
   void keep_what_must_last(std::vector<Queued>& batch);
 
@@ -126,8 +134,10 @@ class Store {
   std::mutex mutex_;
   std::condition_variable wakeup_;
   std::vector<Queued> queue_;
+  std::size_t awaited_ = 0;  // of the queue: somebody waits for their commit
   bool is_stopping_ = false;
-  bool is_failing_ = false;  // the writer's: the last commit did not succeed
+  std::unique_ptr<Statements> statements_;  // the writer's, prepared when first needed
+  bool is_failing_ = false;                 // the writer's: the last commit did not succeed
   std::thread thread_;
 };
 
