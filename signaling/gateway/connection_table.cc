@@ -5,6 +5,11 @@
 #include "signaling/gateway/source_ledger.h"
 
 namespace vas::signaling {
+namespace {
+
+constexpr std::size_t kMaxClosedAtOnce = 500;
+
+}  // namespace
 
 bool ConnectionTable::makes_room_for(const IpAddress& peer) {
   const auto held = per_source_.find(source_key(peer));
@@ -68,14 +73,16 @@ void ConnectionTable::close_overdue(Time now) {
   std::vector<std::shared_ptr<Connection>> overdue;
   for (const auto& [id, connection] : by_id_) {
     if (connection->is_overdue(now)) overdue.push_back(connection);
+    if (overdue.size() >= kMaxClosedAtOnce) break;  // the rest are next
   }
   for (const auto& connection : overdue) connection->close();
 }
 
-void ConnectionTable::close_all_of(const IpAddress& peer) {
+void ConnectionTable::close_unproved_of(const IpAddress& peer) {
   std::vector<std::shared_ptr<Connection>> theirs;
   for (const auto& [id, connection] : by_id_) {
-    if (source_key(connection->flow().peer.address) == source_key(peer)) theirs.push_back(connection);
+    if (!connection->is_proved() && source_key(connection->flow().peer.address) == source_key(peer))
+      theirs.push_back(connection);
   }
   for (const auto& connection : theirs) connection->close();
 }

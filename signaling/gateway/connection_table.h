@@ -32,7 +32,8 @@ class ConnectionTable {
   // Only those that we made: one that was accepted has not proved whose it is.
   Connection* find_dialled(Transport transport, const Endpoint& peer, const std::string& tls_name) const;
   void close_overdue(Time now);
-  void close_all_of(const IpAddress& peer);
+  // Those that have not proved themselves: a call may be up on the others.
+  void close_unproved_of(const IpAddress& peer);
   std::size_t size() const { return by_id_.size(); }
 
  private:

@@ -6,6 +6,7 @@
 
 #include <boost/asio/post.hpp>
 #include <map>
+#include <set>
 #include <thread>
 
 #include "signaling/gateway/asio_endpoint.h"
@@ -32,6 +33,7 @@ using boost::system::error_code;
 constexpr std::size_t kMaxForwarded = 65536;
 constexpr Duration kForwardedMemory = std::chrono::minutes(5);  // an INVITE may ring so long
 constexpr std::size_t kMaxLookUps = 64;                         // at once
+constexpr std::size_t kLookUpsEach = 100;                       // kFigures
 constexpr std::size_t kTokenDigits = 32;
 constexpr Duration kFigures = std::chrono::milliseconds(500);  // how often the gauges are set
 
@@ -116,7 +118,8 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   RecentSet asked_;                                             // tokens that the store was asked for
   RecentSet attempts_;                                          // branches of requests that went to a name
   std::map<std::string, std::pair<Endpoint, Time>> forwarded_;  // branches of INVITEs that went to a node
-  std::size_t looking_up_ = 0;
+  std::set<std::string> looking_up_;                            // tokens
+  std::size_t look_ups_left_ = kLookUpsEach;
   MessageTrace trace_;
   asio::ip::udp::socket hep_socket_;
   asio::steady_timer figures_timer_;
@@ -158,6 +161,8 @@ void GatewayImpl::set_figures() {
   for (std::size_t i = 0; i < link_.stacks(); ++i) oldest = std::max(oldest, link_.age(i, now));
   counters_.queue_age_us =
       static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(oldest).count());
+  std::erase_if(forwarded_, [&](const auto& each) { return now - each.second.second > kForwardedMemory; });
+  look_ups_left_ = kLookUpsEach;
   figures_timer_.expires_after(kFigures);
   figures_timer_.async_wait([this](error_code failure) {
     if (!failure) set_figures();
@@ -189,7 +194,7 @@ bool GatewayImpl::receive_response(const SipMessage& response, std::string_view 
   const auto refused = check_response(response);
   const bool is_good = !refused && text.size() <= SipMessage::kMaxBytes;
   const auto edited = is_good ? editor_->response_to_stack(response, source) : std::nullopt;
-  if (is_good && !edited) {
+  if (is_good && !edited && !config_.cluster_secret.empty()) {
     // To what this gateway forwarded; its branch says for whom.
     if (auto outbound = editor_->response_to_peer(response)) {
       ++counters_.forwarded;
@@ -270,12 +275,9 @@ void GatewayImpl::forward(const SipMessage& request, const Flow& source, const F
                           NodeRelay::Way way) {
   ++counters_.forwarded;
   const std::string branch = editor_->branch_of(request, source);
-  const Time now = monotonic_now();
   if (way.is_to_node && !way.drops_route && request.method() == "INVITE") {
-    if (forwarded_.size() >= kMaxForwarded)
-      std::erase_if(forwarded_,
-                    [&](const auto& each) { return now - each.second.second > kForwardedMemory; });
-    if (forwarded_.size() < kMaxForwarded) forwarded_.insert_or_assign(branch, std::pair(next.peer, now));
+    if (forwarded_.size() < kMaxForwarded)
+      forwarded_.insert_or_assign(branch, std::pair(next.peer, monotonic_now()));
   }
   transports_.send(next, relay_.forwarded(request, source, branch, next, way));
 }
@@ -283,17 +285,22 @@ void GatewayImpl::forward(const SipMessage& request, const Flow& source, const F
 // A token that memory does not know may be one that another node has just made. Held until the store has said
 // so, and then seen anew; a caller that asks for too many is answered by what memory knows.
 bool GatewayImpl::look_up(std::string_view token, std::string_view text, const Flow& source) {
-  const Time now = monotonic_now();
-  const bool may_ask = config_.admission->looks_further() && looking_up_ < kMaxLookUps &&
-                       token.size() == kTokenDigits && asked_.note(token, now) == 0;
+  if (looking_up_.contains(std::string(token)))
+    return true;  // a retransmission: the one that is held will do
+  const bool may_ask = config_.admission->looks_further() && looking_up_.size() < kMaxLookUps &&
+                       look_ups_left_ != 0 && token.size() == kTokenDigits &&
+                       asked_.note(token, monotonic_now()) == 0;
   if (!may_ask) return false;
-  ++looking_up_;
-  config_.admission->look_up_token(std::string(token), [this, kept = std::string(text), source] {
-    asio::post(context_, [this, kept, source] {
-      --looking_up_;
-      if (const auto request = SipMessage::parse(kept)) (void)receive_request(*request, kept, source);
-    });
-  });
+  --look_ups_left_;
+  looking_up_.insert(std::string(token));
+  config_.admission->look_up_token(std::string(token),
+                                   [this, asked = std::string(token), kept = std::string(text), source] {
+                                     asio::post(context_, [this, asked, kept, source] {
+                                       looking_up_.erase(asked);
+                                       if (const auto request = SipMessage::parse(kept))
+                                         (void)receive_request(*request, kept, source);
+                                     });
+                                   });
   return true;
 }
 

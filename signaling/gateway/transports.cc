@@ -15,7 +15,8 @@ using asio::ip::tcp;
 using asio::ip::udp;
 using boost::system::error_code;
 
-constexpr Duration kSweep = std::chrono::seconds(1);
+constexpr Duration kSweep = std::chrono::milliseconds(100);  // few at a time: closing thousands takes a while
+constexpr int kSweepsEachReload = 10;
 constexpr Duration kAcceptRetry = std::chrono::milliseconds(100);
 constexpr int kUdpBuffer = 4 << 20;
 constexpr int kPortTries = 16;
@@ -182,7 +183,7 @@ void Transports::serve(const Acceptor& acceptor, tcp::socket socket) {
 
 void Transports::sweep() {
   connections_.close_overdue(monotonic_now());
-  tls_->reload_if_changed();
+  if (++sweeps_ % kSweepsEachReload == 0) tls_->reload_if_changed();
   sweep_timer_.expires_after(kSweep);
   sweep_timer_.async_wait([this](error_code failure) {
     if (!failure) sweep();

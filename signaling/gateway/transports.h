@@ -60,7 +60,7 @@ class Transports final : public ConnectionOwner {
   // By the flow's connection; without one, by a connection to the peer that is there or is made now.
   // `tls_name`: connection.h. What cannot leave is lost, or comes back by on_unsent.
   void send(const Flow& flow, std::string text, const std::string& tls_name = {});
-  void drop(const IpAddress& peer) { connections_.close_all_of(peer); }
+  void drop(const IpAddress& peer) { connections_.close_unproved_of(peer); }
 
   const ListenerTable& listeners() const { return listeners_; }
   std::size_t connections() const { return connections_.size(); }
@@ -95,6 +95,7 @@ class Transports final : public ConnectionOwner {
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   ConnectionTable connections_;
   boost::asio::steady_timer sweep_timer_;
+  unsigned sweeps_ = 0;
 };
 
 }  // namespace vas::signaling

@@ -10,7 +10,7 @@ import unittest
 import jsonschema
 
 from api_harness import DOCUMENT, KEYS, MSISDN, OTHER_MSISDN, ApiTest
-from harness import DOMAIN, TRUNK, wait_until
+from harness import DOMAIN, TRUNK, wait_until, Phone
 
 OPERATIONS = {definition["operationId"]: (method.upper(), path, definition)
               for path, item in DOCUMENT["paths"].items() for method, definition in item.items()}
@@ -30,7 +30,7 @@ class Operations(ApiTest):
 
     def drive(self, operation, expect, body=None, key="system", query="", headers=(), raw_body=None, **parameters):
         method, path, definition = OPERATIONS[operation]
-        for name, value in {"domain": "example.com", "msisdn": MSISDN, "tenant": 1, "token": "0" * 32, "key": 999, "trunk": 999, "id": "none",
+        for name, value in {"domain": "example.com", "msisdn": MSISDN, "tenant": 1, "token": "0" * 32, "key": 999, "trunk": 999, "id": "none", "source": "192.0.2.99",
                             **parameters}.items():
             path = path.replace("{" + name + "}", str(value))
         public = not definition["security"]
@@ -106,6 +106,7 @@ class Operations(ApiTest):
         drive("deleteTenant", 204, tenant=tenant)
 
         self.dead_letters()
+        self.gateway(token)
         resources = drive("getMediaResources", 200, query="?with_mediaservers&with_sbcs").json
         self.assertEqual((resources["mediaservers"][0]["addresses"], resources["sbcs"][0]["addresses"]), (["127.0.0.1"], [self.vas.sip]))
         self.assertEqual(drive("getOpenApi", 200).json, DOCUMENT)
@@ -149,6 +150,20 @@ class Operations(ApiTest):
         self.check(OPERATIONS["pollRinging"][2], answer)
         self.seen.add(("pollRinging", "200"))
         caller.result()
+
+    def gateway(self, used):
+        scanner, caller = Phone("127.0.1.50", self.vas.sip), Phone("127.0.1.51", self.vas.sip)
+        self.addCleanup(scanner.close)
+        self.addCleanup(caller.close)
+        scanner.send("OPTIONS", headers=["User-Agent: friendly-scanner"])
+        wait_until(lambda: self.call("GET", "/gateway/bans").json, 5, "the ban")
+        self.assertEqual(self.drive("listBans", 200).json[0]["source"], "127.0.1.50")
+        self.drive("liftBan", 204, source="127.0.1.50")
+        self.drive("liftBan", 400, source="nonsense")
+        token = self.outgoing()["token"]
+        caller.send("INVITE", body=caller.sdp(), headers=[f"X-Cloudonix-Session: {token}", "X-Cloudonix-Domain: example.com"])
+        caller.receive()
+        self.assertGreaterEqual(len(self.drive("getTrace", 200, token=token).json["messages"]), 1)
 
     def dead_letters(self):
         self.backend.callback_answer = lambda path, body: 410
@@ -381,7 +396,7 @@ def wrong_fields():
         "http://[::ffff:10.0.0.1]/", "http://[fd00::1]/", "http://192.168.1.1:8080/x", "http://2852039166/", "http://a b/", "http://" + "a" * 2048))
     yield from ((OUT, {"destination": "1", "routing": value}, "routing") for value in (
         5, "x", [], {}, {"routes": 5}, {"routes": {}}, {"routes": [5]}, {"routes": [{}]}, {"routes": [{"termination_ip": "192.0.2.1"}]},
-        {"routes": [{**ROUTE, "termination_ip": "carrier.example"}]}, {"routes": [{**ROUTE, "termination_ip": "192.0.2.1:99999"}]},
+        {"routes": [{**ROUTE, "termination_ip": "carrier example"}]}, {"routes": [{**ROUTE, "termination_ip": "192.0.2.1:99999"}]},
         {"routes": [{**ROUTE, "termination_ip": "192.0.2.1;transport=sctp"}]}, {"routes": [{**ROUTE, "termination_number": ""}]},
         {"routes": [{**ROUTE, "termination_number": 5}]}, {"routes": [{**ROUTE, "termination_number": "1\r\nX: 1"}]}, {"routes": [ROUTE] * 33}))
     yield from ((IN, {"origination": "1", "routing": {"routes": [ROUTE]}}, "routing") for _ in range(1))
@@ -419,7 +434,7 @@ def wrong_fields():
     yield "/domains/3/subscribers", {"msisdn": "15550005", "aliases": "100"}, "aliases"
     yield "/domains/3/subscribers", {"msisdn": "15550005", "aliases": [str(i) for i in range(17)]}, "aliases"
     yield from (("/domains/3/trunks", {"name": "t", "sources": [value]}, "sources") for value in ("carrier.example", "1.2.3", "1.2.3.4/33", "::/129", "1.2.3.4/x"))
-    yield from (("/domains/3/trunks", {"name": "t", "targets": [value]}, "targets") for value in ("carrier.example", "1.2.3.4:x", "", "[::1"))
+    yield from (("/domains/3/trunks", {"name": "t", "targets": [value]}, "targets") for value in ("carrier example", "carrier.example:x", "-.example", "1.2.3.4:x", "", "[::1"))
     yield "/domains/3/trunks", {"name": "t", "priority": -1}, "priority"
     yield "/domains/3/trunks", {"name": "t", "priority": 65536}, "priority"
     yield from (("/apikeys", body, word) for body, word in (({}, "scope"), ({"scope": "root"}, "scope"), ({"scope": "tenant"}, "tenantId"),

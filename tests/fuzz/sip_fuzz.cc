@@ -5,6 +5,7 @@
 #include "signaling/gateway/framer.h"
 #include "signaling/gateway/guard.h"
 #include "signaling/gateway/message_trace.h"
+#include "signaling/gateway/node_relay.h"
 #include "signaling/gateway/via_editor.h"
 
 namespace {
@@ -40,6 +41,15 @@ void edit(const SipMessage& message, std::size_t size) {
     require(edited.size() > SipMessage::kMaxBytes || message.headers.size() + 2 > SipMessage::kMaxHeaders ||
             again.has_value());
     if (again) require(again->count(HeaderName::kVasPrivate) == 1);
+  }
+  static const NodeRelay relay(signer, "secret");
+  (void)relay.origin_of(message);
+  (void)relay.named_flow(message);
+  (void)numeric_target(message, true);
+  if (message.first(HeaderName::kVia) != nullptr) {
+    const std::string on = relay.forwarded(message, source, "z9hG4bKb", source, {source.peer, true, false});
+    const auto forwarded = SipMessage::parse(on);
+    if (forwarded) require(relay.origin_of(*forwarded).has_value());
   }
   const auto hop = editor.next_hop(message);
   if (const auto* found = std::get_if<ViaEditor::Hop>(&hop);

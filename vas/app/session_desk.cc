@@ -53,18 +53,18 @@ void SessionDesk::restore(std::vector<Session> sessions, const std::set<std::str
 Session SessionDesk::blank(const directory::Domain& domain, const directory::Subscriber& subscriber,
                            Direction direction) {
   const WallTime now = wall_now();
-  return {
-      .id = registry_.next_id(now),
-      .token = random_hex(kTokenBytes),
-      .domain_id = domain.id,
-      .domain = domain.name,
-      .subscriber_id = subscriber.id,
-      .msisdn = subscriber.msisdn,
-      .direction = direction,
-      .created_at = now,
-      .modified_at = now,
-      .expires_at = now + std::chrono::duration_cast<std::chrono::milliseconds>(domain.profile.session_ttl),
-      .node = node_};
+  return {.id = registry_.next_id(now),
+          .token = random_hex(kTokenBytes),
+          .domain_id = domain.id,
+          .domain = domain.name,
+          .subscriber_id = subscriber.id,
+          .msisdn = subscriber.msisdn,
+          .direction = direction,
+          .created_at = now,
+          .modified_at = now,
+          .expires_at = steady_wall_now() +
+                        std::chrono::duration_cast<std::chrono::milliseconds>(domain.profile.session_ttl),
+          .node = node_};
 }
 
 std::optional<std::string> SessionDesk::create(const api::NewSession& request,
@@ -262,7 +262,7 @@ void SessionDesk::mark_ringing(const std::string& token) {
 
 // Sessions that nobody dialled within their domain's session-ttl.
 void SessionDesk::sweep() {
-  for (const std::string& token : registry_.take_expired(wall_now())) {
+  for (const std::string& token : registry_.take_expired(steady_wall_now())) {
     if (!is_elsewhere(*registry_.find(token))) end(token, "EXPIRED", "expired");
   }
   sweep_timer_.expires_after(kSweep);

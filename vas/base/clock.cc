@@ -15,6 +15,12 @@ WallTime wall_now() {
   return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
 }
 
+WallTime steady_wall_now() {
+  static const WallTime begun_wall = wall_now();
+  static const Time begun = monotonic_now();
+  return begun_wall + std::chrono::duration_cast<WallTime::duration>(monotonic_now() - begun);
+}
+
 std::string to_rfc3339(WallTime time) {
   const auto milliseconds = time.time_since_epoch().count();
   const std::time_t seconds = static_cast<std::time_t>(milliseconds / 1000);

@@ -1,0 +1,54 @@
+// Bytes of a WebSocket peer, from the upgrade on, through the connection as the gateway runs it.
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <cstdlib>
+
+#include "signaling/gateway/connection.h"
+#include "signaling/gateway/sip_message.h"
+
+namespace {
+
+using namespace vas;
+using namespace vas::signaling;
+namespace asio = boost::asio;
+
+class Owner final : public ConnectionOwner {
+ public:
+  bool on_message(std::string_view text, const Flow&) override {
+    if (text.size() > SipMessage::kMaxBytes) std::abort();
+    return SipMessage::parse(text).has_value();
+  }
+  void on_closed(Connection&) override {}
+};
+
+constexpr std::string_view kUpgrade =
+    "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: sip\r\n\r\n";
+
+}  // namespace
+
+// The first byte says whether a good upgrade goes before the rest.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size < 2) return 0;
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) != 0) return 0;
+  asio::io_context context;
+  Owner owner;
+  const std::vector<std::string> origins;
+  asio::ip::tcp::socket socket(context);
+  socket.assign(asio::ip::tcp::v4(), pair[0]);
+  const auto connection =
+      make_websocket_connection(owner, std::move(socket), {Transport::kWs, {}, 1}, nullptr, origins);
+  connection->serve();
+  if (data[0] % 2 == 0) (void)!write(pair[1], kUpgrade.data(), kUpgrade.size());
+  (void)!write(pair[1], data + 1, size - 1);
+  ::shutdown(pair[1], SHUT_WR);
+  for (int i = 0; i < 1000 && context.poll() != 0; ++i) {
+  }
+  connection->close();
+  context.poll();
+  close(pair[1]);
+  return 0;
+}
