@@ -99,6 +99,7 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
 
   // Both ways.
   std::size_t stack_of(const SipMessage& message) const;
+  Duration queue_age(std::size_t stack, Time now) const;
   void note(const SipMessage& message, std::string_view text, const Flow& flow, bool is_inbound);
   void set_figures();
 
@@ -154,11 +155,16 @@ void GatewayImpl::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+// What a new call waits at present: here, on its way through a stack, and on its way back.
+Duration GatewayImpl::queue_age(std::size_t stack, Time now) const {
+  return std::max({transports_.waited(), link_.age(stack, now), link_.waited()});
+}
+
 void GatewayImpl::set_figures() {
   counters_.connections = transports_.connections();
   Duration oldest{};
   const Time now = monotonic_now();
-  for (std::size_t i = 0; i < link_.stacks(); ++i) oldest = std::max(oldest, link_.age(i, now));
+  for (std::size_t i = 0; i < link_.stacks(); ++i) oldest = std::max(oldest, queue_age(i, now));
   counters_.queue_age_us =
       static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(oldest).count());
   std::erase_if(forwarded_, [&](const auto& each) { return now - each.second.second > kForwardedMemory; });
@@ -327,7 +333,7 @@ bool GatewayImpl::admits(const SipMessage& request, std::string_view text, const
     refuse(request, source, {403, "Forbidden"}, text.size());
     return false;
   }
-  if (config_.sheds_load && shedder_.sheds(link_.age(stack_of(request), now))) {
+  if (config_.sheds_load && shedder_.sheds(queue_age(stack_of(request), now))) {
     ++counters_.shed;
     refuse(request, source, {503, "Service Unavailable", shedder_.retry_after_s()}, text.size());
     return false;

@@ -6,6 +6,7 @@
 
 #include "signaling/gateway/asio_endpoint.h"
 #include "vas/base/clock.h"
+#include "vas/base/socket_options.h"
 
 namespace vas::signaling {
 namespace {
@@ -16,14 +17,23 @@ using boost::system::error_code;
 
 constexpr int kBuffer = 4 << 20;
 constexpr Duration kProbeEvery = std::chrono::milliseconds(20);
+constexpr std::uint64_t kProbeSpan = 1 << 16;
 
 }  // namespace
 
-StackLink::StackLink(asio::io_context& context) : socket_(context), timer_(context) {}
+StackLink::StackLink(asio::io_context& context)
+    : socket_(context),
+      reader_(socket_,
+              [this](std::string_view text, const Endpoint& from) {
+                const bool is_stack = std::any_of(stacks_.begin(), stacks_.end(),
+                                                  [&](const Stack& each) { return each.endpoint == from; });
+                if (is_stack) receive_(text);
+              }),
+      timer_(context) {}
 
 void StackLink::bind() {
   socket_.open(udp::v4());
-  socket_.set_option(asio::socket_base::receive_buffer_size(kBuffer));
+  ask_for_receive_buffer(socket_.native_handle(), kBuffer);
   socket_.bind({asio::ip::address_v4::loopback(), 0});
   socket_.non_blocking(true);
   local_ = from_asio(socket_.local_endpoint());
@@ -33,19 +43,8 @@ void StackLink::start(const std::vector<Endpoint>& stacks, bool probes, Receive 
   stacks_.reserve(stacks.size());
   for (const Endpoint& each : stacks) stacks_.emplace_back(each);
   receive_ = std::move(receive);
-  read();
+  reader_.start();
   if (probes) probe();
-}
-
-void StackLink::read() {
-  socket_.async_receive_from(asio::buffer(buffer_), from_, [this](error_code failure, std::size_t bytes) {
-    if (failure == asio::error::operation_aborted) return;
-    const Endpoint from = failure ? Endpoint{} : from_asio(from_);
-    const bool is_stack =
-        std::any_of(stacks_.begin(), stacks_.end(), [&](const Stack& each) { return each.endpoint == from; });
-    if (is_stack) receive_({buffer_.data(), bytes});
-    read();
-  });
 }
 
 void StackLink::send(std::size_t stack, std::string_view text) {
@@ -53,24 +52,17 @@ void StackLink::send(std::size_t stack, std::string_view text) {
   socket_.send_to(asio::buffer(text), to_asio<udp::endpoint>(stacks_[stack].endpoint), 0, ignored);
 }
 
-// Probe k of stack s has the number k * stacks + s. One at a time: an answer is the sign for the next, and
-// one that got lost in a full buffer is given up after a while.
+// Probe k of stack s has the number k * stacks + s, with k modulo kProbeSpan: a CSeq has 31 bits.
 void StackLink::probe() {
-  constexpr Duration kLost = std::chrono::seconds(2);
-  const Time now = monotonic_now();
   for (std::size_t s = 0; s < stacks_.size(); ++s) {
     Stack& stack = stacks_[s];
-    const bool is_answered = stack.answered.load(std::memory_order_acquire) == stack.probe;
-    if (stack.probe != 0 && is_answered)
-      stack.last_age = Time(Duration(stack.answered_at.load(std::memory_order_relaxed))) - stack.probe_sent;
-    if (stack.probe != 0 && !is_answered && now - stack.probe_sent < kLost) continue;
     ++stack.probe;
-    stack.probe_sent = now;
-    send(s, fmt::format("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKprobe\r\n"
-                        "From: <sip:gateway@localhost>;tag=p\r\nTo: <sip:stack@localhost>;tag=p\r\n"
-                        "Call-ID: {}\r\nCSeq: {} OPTIONS\r\nContent-Length: 0\r\n\r\n",
-                        to_string(stack.endpoint), kProbeCallId,
-                        (stack.probe * stacks_.size() + s) & 0x7fffffff));
+    stack.sent_at(stack.probe) = monotonic_now();
+    send(s,
+         fmt::format("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKprobe\r\n"
+                     "From: <sip:gateway@localhost>;tag=p\r\nTo: <sip:stack@localhost>;tag=p\r\n"
+                     "Call-ID: {}\r\nCSeq: {} OPTIONS\r\nContent-Length: 0\r\n\r\n",
+                     to_string(stack.endpoint), kProbeCallId, stack.probe % kProbeSpan * stacks_.size() + s));
   }
   timer_.expires_after(kProbeEvery);
   timer_.async_wait([this](error_code failure) {
@@ -88,8 +80,11 @@ void StackLink::answer_probe(std::uint64_t number) {
 Duration StackLink::age(std::size_t number, Time now) const {
   const Stack& stack = stacks_[number];
   if (stack.probe == 0) return {};
-  const bool is_answered = stack.answered.load(std::memory_order_acquire) == stack.probe;
-  return is_answered ? stack.last_age : std::max(stack.last_age, now - stack.probe_sent);
+  const std::uint64_t behind = (stack.probe - stack.answered.load(std::memory_order_acquire)) % kProbeSpan;
+  if (behind == 0)
+    return Time(Duration(stack.answered_at.load(std::memory_order_relaxed))) - stack.sent_at(stack.probe);
+  const std::uint64_t kept = std::min<std::uint64_t>({behind, stack.probe, kProbesKept});
+  return now - stack.sent_at(stack.probe - kept + 1);
 }
 
 }  // namespace vas::signaling

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "signaling/gateway/datagram_reader.h"
 #include "vas/base/endpoint.h"
 #include "vas/base/time.h"
 
@@ -37,32 +38,37 @@ class StackLink {
   std::size_t stacks() const { return stacks_.size(); }
   void send(std::size_t stack, std::string_view text);
 
-  // Of the oldest probe that is under way, or of the last that came through.
+  // Of the oldest probe that is under way, or of the last that came through. An answer to one says that those
+  // before it are through too, or lost: what is lost makes no queue look long.
   Duration age(std::size_t stack, Time now) const;
   void answer_probe(std::uint64_t number);
+  // How long what the stacks send waits for us at present.
+  Duration waited() const { return reader_.waited(); }
 
  private:
+  static constexpr std::size_t kProbesKept = 128;
+
   struct Stack {
     Endpoint endpoint;
-    std::uint64_t probe = 0;  // number of the last one sent
-    Time probe_sent{};
-    std::atomic<std::uint64_t> answered{0};
+    std::uint64_t probe = 0;                 // number of the last one sent
+    std::array<Time, kProbesKept> sent{};    // by number, the last ones
+    std::atomic<std::uint64_t> answered{0};  // modulo kProbeSpan
     std::atomic<Time::rep> answered_at{0};
-    Duration last_age{};
+
+    Time& sent_at(std::uint64_t number) { return sent[number % kProbesKept]; }
+    Time sent_at(std::uint64_t number) const { return sent[number % kProbesKept]; }
 
     explicit Stack(const Endpoint& at) : endpoint(at) {}
     Stack(Stack&& other) noexcept : endpoint(other.endpoint) {}
   };
 
-  void read();
   void probe();
 
   boost::asio::ip::udp::socket socket_;
-  boost::asio::ip::udp::endpoint from_;
-  std::array<char, 65536> buffer_{};
   Endpoint local_;
   std::vector<Stack> stacks_;
   Receive receive_;
+  DatagramReader reader_;
   boost::asio::steady_timer timer_;
 };
 

@@ -1,11 +1,13 @@
 #include "signaling/gateway/transports.h"
 
-#include <array>
+#include <algorithm>
 #include <boost/asio/ip/v6_only.hpp>
 
 #include "signaling/gateway/asio_endpoint.h"
+#include "signaling/gateway/datagram_reader.h"
 #include "vas/base/clock.h"
 #include "vas/base/log.h"
+#include "vas/base/socket_options.h"
 
 namespace vas::signaling {
 namespace {
@@ -26,26 +28,24 @@ constexpr int kPortTries = 16;
 class UdpListener {
  public:
   UdpListener(TransportsReceiver& receiver, asio::io_context& context)
-      : receiver_(receiver), socket_(context) {}
+      : receiver_(receiver),
+        socket_(context),
+        reader_(socket_, [this](std::string_view text, const Endpoint& from) {
+          receiver_.on_message(text, {Transport::kUdp, from, 0, listener_});
+        }) {}
 
   void open(const Endpoint& local) {
     const auto endpoint = to_asio<udp::endpoint>(local);
     socket_.open(endpoint.protocol());
     if (local.address.family == AddressFamily::kIpv6) socket_.set_option(asio::ip::v6_only(true));
-    error_code ignored;
-    socket_.set_option(asio::socket_base::receive_buffer_size(kUdpBuffer), ignored);
+    ask_for_receive_buffer(socket_.native_handle(), kUdpBuffer);
     socket_.bind(endpoint);
     socket_.non_blocking(true);
   }
 
   void read(std::uint16_t listener) {
-    socket_.async_receive_from(
-        asio::buffer(buffer_), from_, [this, listener](error_code failure, std::size_t bytes) {
-          if (failure == asio::error::operation_aborted) return;
-          if (!failure && from_.port() != 0)
-            receiver_.on_message({buffer_.data(), bytes}, {Transport::kUdp, from_asio(from_), 0, listener});
-          read(listener);
-        });
+    listener_ = listener;
+    reader_.start();
   }
 
   void send(const Endpoint& to, std::string_view text) {
@@ -54,12 +54,13 @@ class UdpListener {
   }
 
   Endpoint local() const { return from_asio(socket_.local_endpoint()); }
+  Duration waited() const { return reader_.waited(); }
 
  private:
   TransportsReceiver& receiver_;
   udp::socket socket_;
-  udp::endpoint from_;
-  std::array<char, 65536> buffer_{};
+  DatagramReader reader_;
+  std::uint16_t listener_ = 0;
 };
 
 Transports::Transports(asio::io_context& context, const TransportsConfig& config,
@@ -146,6 +147,12 @@ void Transports::start() {
   }
   for (const auto& acceptor : acceptors_) accept(*acceptor);
   sweep();
+}
+
+Duration Transports::waited() const {
+  Duration longest{};
+  for (const auto& each : udp_) longest = std::max(longest, each == nullptr ? Duration{} : each->waited());
+  return longest;
 }
 
 void Transports::accept(Acceptor& acceptor) {

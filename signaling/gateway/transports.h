@@ -63,6 +63,8 @@ class Transports final : public ConnectionOwner {
   void drop(const IpAddress& peer) { connections_.close_unproved_of(peer); }
 
   const ListenerTable& listeners() const { return listeners_; }
+  // How long datagrams wait for us at present.
+  Duration waited() const;
   std::size_t connections() const { return connections_.size(); }
 
  private:

@@ -34,6 +34,7 @@ namespace {
 constexpr std::size_t kInboxCapacity = 65536;
 constexpr std::size_t kCommandsAtOnce = 256;
 constexpr su_duration_t kTickMs = 1000;
+constexpr int kStackReceiveBytes = 4 << 20;  // a burst from the gateway, while another thread has the core
 // Ids that stacks draw begin here, beside those that control draws: a multiple of every number of threads.
 constexpr std::uint64_t kMultipleOfAll = 720720;  // of 1 to 16
 constexpr std::uint64_t kOwnDialogs = (1ULL << 63) / kMultipleOfAll * kMultipleOfAll;
@@ -160,7 +161,7 @@ bool SofiaStack::create_agent() {
   agent_.reset(nta_agent_create(root_.get(), URL_STRING_MAKE("sip:127.0.0.1:*;transport=udp"), nullptr,
                                 nullptr, NTATAG_UA(1), NTATAG_UDP_MTU(65535), NTATAG_MAXSIZE(65536),
                                 NTATAG_RPORT(0), NTATAG_SERVER_RPORT(0), NTATAG_USE_NAPTR(0),
-                                NTATAG_USE_SRV(0), TAG_END()));
+                                NTATAG_USE_SRV(0), TPTAG_UDP_RMEM(kStackReceiveBytes), TAG_END()));
   if (!agent_) return false;
   default_leg_.reset(nta_leg_tcreate(agent_.get(), on_request, reinterpret_cast<nta_leg_magic_t*>(this),
                                      NTATAG_NO_DIALOG(1), TAG_END()));
