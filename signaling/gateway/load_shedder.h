@@ -12,8 +12,8 @@ namespace vas::signaling {
 // Threads: one.
 class LoadShedder {
  public:
-  static constexpr Duration kLightAge = std::chrono::milliseconds(60);
-  static constexpr Duration kHeavyAge = std::chrono::milliseconds(260);
+  static constexpr Duration kLightAge = std::chrono::milliseconds(40);
+  static constexpr Duration kHeavyAge = std::chrono::milliseconds(140);
   static constexpr std::uint32_t kRetryFrom =
       5;  // seconds; spread, so that they do not all come back at once
   static constexpr std::uint32_t kRetryTo = 15;

@@ -374,6 +374,9 @@ class Baresip:
         self.process = None
         self.log.close()
 
+    def log_text(self):
+        return (self.folder / "log").read_text(errors="replace")
+
     def heard(self):
         """The recording of what came in."""
         return max((self.folder / "rec").glob("*-dec.wav"), key=lambda path: path.stat().st_size)
@@ -602,8 +605,7 @@ class E2eTest(unittest.TestCase):
         self.addCleanup(self.show_log_on_failure)
 
     def show_log_on_failure(self):
-        failed = any(error for _, error in getattr(self._outcome, "errors", []) if error) or \
-            getattr(self._outcome.result, "failures", None) and self._outcome.result.failures[-1][0] is self
+        failed = any(getattr(each, "test_case", each) is self for each, _ in [*self._outcome.result.failures, *self._outcome.result.errors])
         if failed:
             print(f"--- vas.log of {self.id()}\n{self.vas.log_text()[-3000:]}", flush=True)
 

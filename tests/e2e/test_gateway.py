@@ -222,7 +222,11 @@ class Transports(GatewayTest):
                 self.addCleanup(alice.stop)
                 alice.start(f"sip:any@127.0.0.1:{port};transport={transport}",
                             [("X-Cloudonix-Session", token), ("X-Cloudonix-Domain", DOMAIN)])
-                wait_until(lambda: self.vas.session(token)[1].get("status") == "connected", 10, "the connection")
+                try:
+                    wait_until(lambda: self.vas.session(token)[1].get("status") == "connected", 10, "the connection")
+                except AssertionError:
+                    print(alice.log_text()[-3000:])
+                    raise
                 time.sleep(3)
                 alice.stop()
                 record = self.vas.record_of(token)
