@@ -46,7 +46,7 @@ void edit(const SipMessage& message, std::size_t size) {
   (void)relay.origin_of(message);
   (void)relay.named_flow(message);
   (void)numeric_target(message, true);
-  if (message.first(HeaderName::kVia) != nullptr) {
+  if (!refused) {  // only what the guard let pass is sent on
     const std::string on = relay.forwarded(message, source, "z9hG4bKb", source, {source.peer, true, false});
     const auto forwarded = SipMessage::parse(on);
     if (forwarded) require(relay.origin_of(*forwarded).has_value());
