@@ -18,7 +18,7 @@ void require(bool condition) {
 }
 
 // Services that store nothing: a change is in force at once.
-class Stub : public SessionService, public DirectoryService, public PlatformService {
+class Stub : public SessionService, public DirectoryService, public PlatformService, public GatewayService {
  public:
   Stub() {
     const auto entries = directory::parse_directory(R"({"tenants":[{"id":1,"name":"t"}],
@@ -100,6 +100,14 @@ class Stub : public SessionService, public DirectoryService, public PlatformServ
     done(false);
   }
 
+  void list_bans(std::function<void(const std::vector<BannedSource>&)> done) override {
+    done({{"192.0.2.9", "scanner", 60, 3}});
+  }
+  void lift_ban(const IpAddress&, std::function<void(bool was_banned)> done) override { done(true); }
+  void trace(const std::string&, std::function<void(const std::vector<TracedMessage>&)> done) override {
+    done({{{}, "udp", "192.0.2.9:5060", "192.0.2.1:5060", "OPTIONS sip:a@b SIP/2.0\r\n\r\n"}});
+  }
+
  private:
   directory::Directory directory_;
   sessions::SessionRegistry registry_;
@@ -128,7 +136,7 @@ class OneAnswer final : public Responder {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static Stub stub;
-  static const HttpHandler api = make_api({stub, stub, stub});
+  static const HttpHandler api = make_api({stub, stub, stub, stub});
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   const auto first = input.find('\n');
   const auto second = first == std::string_view::npos ? first : input.find('\n', first + 1);
