@@ -12,9 +12,10 @@ constexpr std::string_view kCname =
 
 }  // namespace
 
-Bridge::Bridge(Duration media_timeout, Time now, const std::array<StreamSeed, 2>& seeds)
+Bridge::Bridge(Duration media_timeout, Time now, const std::array<StreamSeed, 2>& seeds,
+               media::SrtpBackend srtp_backend)
     : media_timeout_(media_timeout),
-      legs_{Leg(seeds[0]), Leg(seeds[1])},
+      legs_{Leg(seeds[0], srtp_backend), Leg(seeds[1], srtp_backend)},
       own_rtcp_at_{now, now},
       silence_since_(now) {}
 
@@ -41,9 +42,9 @@ bool Bridge::is_silent(Time now) const {
   return now - last >= media_timeout_;
 }
 
-void Bridge::on_datagram(LegSide side, Component component, const Endpoint& source, MutableBytes datagram,
-                         Time now, Outbox& outbox) {
-  switch (media::packet_kind(datagram)) {
+void Bridge::on_datagram(LegSide side, Component component, const Endpoint& source,
+                         media::PacketBuffer datagram, Time now, Outbox& outbox) {
+  switch (media::packet_kind(datagram.bytes())) {
     case media::PacketKind::kRtp:
       if (component == Component::kRtp) relay_rtp(side, source, datagram, now, outbox);
       return;
@@ -57,44 +58,48 @@ void Bridge::on_datagram(LegSide side, Component component, const Endpoint& sour
   }
 }
 
-void Bridge::relay_rtp(LegSide near_side, const Endpoint& source, MutableBytes datagram, Time now,
+void Bridge::relay_rtp(LegSide near_side, const Endpoint& source, media::PacketBuffer datagram, Time now,
                        Outbox& outbox) {
   Leg& near = leg(near_side);
   Leg& far = leg(other(near_side));
-  const auto packet = media::RtpPacket::parse(datagram);
+  if (!near.unprotect(datagram)) return;
+  const auto packet = media::RtpPacket::parse(datagram.bytes());
   if (!packet) return near.count_malformed();
   if (near.admit(now, *packet, datagram.size(), source) != Admitted::kYes) return;
   if (!near.config().sends) return;
 
   const LegFormat& format = *near.format_of(packet->payload_type());
-  if (!far.rewrite_for_party(now, *packet, format, datagram)) return;
-  far.on_sent(datagram.size());
-  outbox.add({other(near_side), Component::kRtp, far.latch().rtp_destination(), datagram});
+  const std::size_t plain_bytes = datagram.size();
+  if (!far.rewrite_for_party(now, *packet, format, datagram.bytes()) || !far.protect(datagram)) return;
+  far.on_sent(plain_bytes);
+  outbox.add({other(near_side), Component::kRtp, far.latch().rtp_destination(), datagram.bytes()});
 }
 
-void Bridge::relay_rtcp(LegSide near_side, const Endpoint& source, MutableBytes datagram, Time now,
+void Bridge::relay_rtcp(LegSide near_side, const Endpoint& source, media::PacketBuffer datagram, Time now,
                         Outbox& outbox) {
   Leg& near = leg(near_side);
   Leg& far = leg(other(near_side));
-  if (!takes_rtcp(near_side, now) || !near.admit_rtcp(now, source)) return;
+  if (!takes_rtcp(near_side, now) || !near.unprotect_rtcp(datagram) || !near.admit_rtcp(now, source)) return;
 
   // What passes is packed to the front of the datagram: reports and names. BYE ends no call, and feedback
   // that we do not translate would name streams that the far party never saw.
-  MutableBytes rest = datagram;
+  const MutableBytes all = datagram.bytes();
+  MutableBytes rest = all;
   std::size_t kept = 0;
   while (const auto packet = media::next_rtcp(rest)) {
     const bool is_report =
         packet->type == media::RtcpType::kSenderReport || packet->type == media::RtcpType::kReceiverReport;
     if (is_report) near.on_party_report(now, *packet);
     if (!translate(*packet, near, far, now)) continue;
-    std::copy(packet->bytes.begin(), packet->bytes.end(),
-              datagram.begin() + static_cast<std::ptrdiff_t>(kept));
+    std::copy(packet->bytes.begin(), packet->bytes.end(), all.begin() + static_cast<std::ptrdiff_t>(kept));
     kept += packet->bytes.size();
   }
   const Endpoint to = far.latch().rtcp_destination();
   if (kept == 0 || !far.is_configured() || !to.is_set()) return;
+  datagram.resize(kept);
+  if (!far.protect_rtcp(datagram)) return;
   const Component component = far.config().rtcp_mux ? Component::kRtp : Component::kRtcp;
-  outbox.add({other(near_side), component, to, datagram.first(kept)});
+  outbox.add({other(near_side), component, to, datagram.bytes()});
 }
 
 bool Bridge::takes_rtcp(LegSide side, Time now) {
@@ -171,12 +176,14 @@ void Bridge::send_own_rtcp(LegSide side, Time now, WallTime wall_now, Outbox& ou
   const auto sender = party.sender_info(now, wall_now);
   const auto block = party.receive_stats().take_report();
   auto& buffer = own_rtcp_[index_of(side)];
-  const std::size_t bytes = media::write_report(buffer, party.outgoing_ssrc(), sender ? &*sender : nullptr,
+  const MutableBytes report = MutableBytes(buffer).first(buffer.size() - media::kSrtpMaxRoom);
+  const std::size_t bytes = media::write_report(report, party.outgoing_ssrc(), sender ? &*sender : nullptr,
                                                 block ? &*block : nullptr, kCname);
   if (sender) party.on_report_sent(now, media::ntp_middle(wall_now));
   own_rtcp_at_[index_of(side)] = now;
   const Component component = party.config().rtcp_mux ? Component::kRtp : Component::kRtcp;
-  outbox.add({side, component, to, Bytes(buffer).first(bytes)});
+  media::PacketBuffer packet{MutableBytes(buffer), bytes};
+  if (party.protect_rtcp(packet)) outbox.add({side, component, to, packet.bytes()});
 }
 
 }  // namespace vas::bridge

@@ -20,16 +20,18 @@ class Bridge {
   static constexpr Duration kRtcpInterval = std::chrono::seconds(5);
   static constexpr int kMaxRtcpPerSecond = 20;  // from one party; more is dropped
 
-  Bridge(Duration media_timeout, Time now, const std::array<StreamSeed, 2>& seeds);
+  Bridge(Duration media_timeout, Time now, const std::array<StreamSeed, 2>& seeds,
+         media::SrtpBackend srtp_backend = media::SrtpBackend::kOpenssl);
 
   void configure(LegSide side, const LegConfig& config, Time now);
 
   // The call is answered: from now on silence of both parties counts.
   void start(Time now);
 
-  // `datagram`: any bytes from the network; rewritten in place.
-  void on_datagram(LegSide side, Component component, const Endpoint& source, MutableBytes datagram, Time now,
-                   Outbox& outbox);
+  // `datagram`: any bytes from the network; rewritten in place. SRTP takes the room behind it, and is not
+  // sent without.
+  void on_datagram(LegSide side, Component component, const Endpoint& source, media::PacketBuffer datagram,
+                   Time now, Outbox& outbox);
 
   // Once a second or so: sends what RTCP is due.
   void tick(Time now, WallTime wall_now, Outbox& outbox);
@@ -58,8 +60,10 @@ class Bridge {
   Leg& leg(LegSide side) { return legs_[index_of(side)]; }
   const Leg& leg(LegSide side) const { return legs_[index_of(side)]; }
   bool is_on_hold() const;
-  void relay_rtp(LegSide near_side, const Endpoint& source, MutableBytes datagram, Time now, Outbox& outbox);
-  void relay_rtcp(LegSide near_side, const Endpoint& source, MutableBytes datagram, Time now, Outbox& outbox);
+  void relay_rtp(LegSide near_side, const Endpoint& source, media::PacketBuffer datagram, Time now,
+                 Outbox& outbox);
+  void relay_rtcp(LegSide near_side, const Endpoint& source, media::PacketBuffer datagram, Time now,
+                  Outbox& outbox);
   bool translate(const media::RtcpView& packet, const Leg& near, Leg& far, Time now);
   bool takes_rtcp(LegSide side, Time now);
   void send_own_rtcp(LegSide side, Time now, WallTime wall_now, Outbox& outbox);
@@ -68,7 +72,7 @@ class Bridge {
   std::array<Leg, 2> legs_;
   std::array<RtcpBudget, 2> rtcp_budgets_{};
   std::array<Time, 2> own_rtcp_at_{};
-  std::array<std::array<std::uint8_t, 128>, 2> own_rtcp_{};
+  std::array<std::array<std::uint8_t, 128 + media::kSrtpMaxRoom>, 2> own_rtcp_{};
   Time silence_since_{};  // start, or the last change of direction
   bool is_started_ = false;
 };

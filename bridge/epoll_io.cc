@@ -64,11 +64,11 @@ bool EpollIo::turn(Duration longest, PacketSink& sink) {
 void EpollIo::receive(SocketId socket, PacketSink& sink) {
   sockaddr_storage from;
   socklen_t from_length = sizeof from;
-  const ssize_t got = recvfrom(descriptors_[socket], buffer_.data(), buffer_.size(), MSG_DONTWAIT | MSG_TRUNC,
-                               reinterpret_cast<sockaddr*>(&from), &from_length);
-  if (got < 0 || static_cast<std::size_t>(got) > buffer_.size()) return;
+  const ssize_t got = recvfrom(descriptors_[socket], buffer_.data(), kLargestDatagram,
+                               MSG_DONTWAIT | MSG_TRUNC, reinterpret_cast<sockaddr*>(&from), &from_length);
+  if (got < 0 || static_cast<std::size_t>(got) > kLargestDatagram) return;
   const auto source = Endpoint::from_sockaddr(from);
-  if (source) sink.on_datagram(socket, *source, MutableBytes(buffer_).first(static_cast<std::size_t>(got)));
+  if (source) sink.on_datagram(socket, *source, {MutableBytes(buffer_), static_cast<std::size_t>(got)});
 }
 
 void EpollIo::send(SocketId socket, const Endpoint& to, Bytes bytes) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bridge/packet_io.h"
+#include "media/srtp_session.h"
 
 namespace vas::bridge {
 
@@ -30,7 +31,7 @@ class EpollIo final : public PacketIo {
   const int epoll_;
   std::vector<int> descriptors_;  // by socket; -1: none
   std::array<epoll_event, 512> ready_{};
-  std::array<std::uint8_t, kLargestDatagram> buffer_{};
+  std::array<std::uint8_t, kLargestDatagram + media::kSrtpMaxRoom> buffer_{};
   std::size_t last_count_ = 0;
 };
 

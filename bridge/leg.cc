@@ -1,6 +1,7 @@
 #include "bridge/leg.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace vas::bridge {
 
@@ -19,8 +20,9 @@ const LegFormat* Leg::counterpart(const LegFormat& wanted) const {
 
 void Leg::configure(const LegConfig& config) {
   const bool was_paused = is_configured_ && !(config_.sends && config_.receives);
-  config_ = config;
+  const std::optional<LegSrtp> keys_before = std::exchange(config_, config).srtp;
   is_configured_ = true;
+  configure_srtp(keys_before);
   format_index_.fill(-1);
   for (std::size_t i = 0; i < config_.formats.size(); ++i) {
     format_index_[config_.formats[i].payload_type.value & 0x7f] = static_cast<std::int8_t>(i);
@@ -30,6 +32,47 @@ void Leg::configure(const LegConfig& config) {
     receive_stats_.restart();
     splicer_.restart();
   }
+}
+
+// A key that stays keeps its session: indices go on, and what was replayed stays replayed. A new one starts
+// anew (RFC 4568 §7.1.4).
+void Leg::configure_srtp(const std::optional<LegSrtp>& before) {
+  const auto& now = config_.srtp;
+  stats_.srtp = now ? std::optional(now->outbound.suite()) : std::nullopt;
+  if (!now) {
+    unprotector_.reset();
+    protector_.reset();
+    return;
+  }
+  if (!before || before->inbound != now->inbound)
+    unprotector_ = media::make_srtp_unprotector(srtp_backend_, now->inbound);
+  if (!before || before->outbound != now->outbound)
+    protector_ = media::make_srtp_protector(srtp_backend_, now->outbound);
+}
+
+bool Leg::note_unprotected(media::SrtpResult result) {
+  switch (result) {
+    case media::SrtpResult::kOk: return true;
+    case media::SrtpResult::kReplayed: ++stats_.replayed; return false;
+    case media::SrtpResult::kMalformed: ++stats_.malformed; return false;
+    default: ++stats_.unauthenticated; return false;
+  }
+}
+
+bool Leg::unprotect(media::PacketBuffer& packet) {
+  return unprotector_ == nullptr || note_unprotected(unprotector_->unprotect(packet));
+}
+
+bool Leg::unprotect_rtcp(media::PacketBuffer& compound) {
+  return unprotector_ == nullptr || note_unprotected(unprotector_->unprotect_rtcp(compound));
+}
+
+bool Leg::protect(media::PacketBuffer& packet) {
+  return protector_ == nullptr || protector_->protect(packet) == media::SrtpResult::kOk;
+}
+
+bool Leg::protect_rtcp(media::PacketBuffer& compound) {
+  return protector_ == nullptr || protector_->protect_rtcp(compound) == media::SrtpResult::kOk;
 }
 
 const LegFormat* Leg::format_of(media::PayloadType payload_type) const {

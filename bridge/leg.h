@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <optional>
 
 #include "bridge/latch.h"
@@ -10,6 +11,7 @@
 #include "media/receive_stats.h"
 #include "media/rtcp_packet.h"
 #include "media/rtp_packet.h"
+#include "media/srtp_session.h"
 #include "media/stream_splicer.h"
 #include "media/telephone_event.h"
 
@@ -27,12 +29,22 @@ enum class Admitted { kYes, kRefusedSource, kUnknownPayloadType };
 // Threads: its bridge's media worker only.
 class Leg {
  public:
-  explicit Leg(const StreamSeed& seed)
-      : outgoing_ssrc_(seed.ssrc), splicer_(seed.sequence_number, seed.timestamp) {}
+  Leg(const StreamSeed& seed, media::SrtpBackend srtp_backend)
+      : srtp_backend_(srtp_backend),
+        outgoing_ssrc_(seed.ssrc),
+        splicer_(seed.sequence_number, seed.timestamp) {}
 
   void configure(const LegConfig& config);
   bool is_configured() const { return is_configured_; }
   const LegConfig& config() const { return config_; }
+
+  // SRTP. True when the packet is in the clear now, or was all along; what is forged or was there before is
+  // counted and no more.
+  bool unprotect(media::PacketBuffer& packet);
+  bool unprotect_rtcp(media::PacketBuffer& compound);
+  // False when it cannot be sent: its index was used already, or there is no room behind it.
+  bool protect(media::PacketBuffer& packet);
+  bool protect_rtcp(media::PacketBuffer& compound);
 
   // Near side. Checks, counts and measures one RTP packet that came from the party.
   Admitted admit(Time now, const media::RtpPacket& packet, std::size_t bytes, const Endpoint& source);
@@ -78,14 +90,19 @@ class Leg {
     Time at{};
   };
 
+  void configure_srtp(const std::optional<LegSrtp>& before);
+  bool note_unprotected(media::SrtpResult result);
   void measure_ptime(const media::RtpPacket& packet, const LegFormat& format);
   void note_frame(std::uint32_t ticks, std::uint32_t clock_rate);
   // The payload type under which this party is sent what the other sends as `wanted`.
   const LegFormat* counterpart(const LegFormat& wanted) const;
   void note_report_block(Time now, Bytes block);
 
+  const media::SrtpBackend srtp_backend_;
   LegConfig config_;
   bool is_configured_ = false;
+  std::unique_ptr<media::SrtpUnprotector> unprotector_;  // both or none
+  std::unique_ptr<media::SrtpProtector> protector_;
   std::array<std::int8_t, 128> format_index_{};  // by payload type; -1 where not negotiated
   Latch latch_;
 

@@ -9,6 +9,7 @@
 #include "media/codec.h"
 #include "media/receive_stats.h"
 #include "media/rtp_types.h"
+#include "media/srtp_suite.h"
 #include "vas/base/endpoint.h"
 #include "vas/base/time.h"
 
@@ -34,6 +35,13 @@ struct LegFormat {
   friend bool operator==(const LegFormat&, const LegFormat&) = default;
 };
 
+// Under which key the party sends, and under which it is sent (RFC 3711).
+struct LegSrtp {
+  media::SrtpKey inbound;
+  media::SrtpKey outbound;
+  friend bool operator==(const LegSrtp&, const LegSrtp&) = default;
+};
+
 struct LegConfig {
   // What the party's SDP promised to receive at. An unspecified address is sent nothing (RFC 3264 §8.4).
   Endpoint far_rtp;
@@ -47,6 +55,7 @@ struct LegConfig {
   bool sends = true;     // the party's direction lets it send media
   bool receives = true;  // the party's direction lets us send media to it
   std::vector<LegFormat> formats;
+  std::optional<LegSrtp> srtp;  // none: plain RTP
   friend bool operator==(const LegConfig&, const LegConfig&) = default;
 };
 
@@ -66,13 +75,16 @@ struct LegStats {
   std::uint32_t telephone_events = 0;
   std::optional<media::Codec> codec;  // of the last audio packet
   std::optional<double> ptime_ms;     // between the timestamps of successive audio packets
-  Endpoint media_endpoint;            // where its media went at last
+  std::optional<media::SrtpSuite> srtp;
+  Endpoint media_endpoint;  // where its media went at last
 
   std::uint64_t refused_source = 0;        // RTP from an address that nothing proved
   std::uint64_t unknown_payload_type = 0;  // RTP of a payload type that was not negotiated
   std::uint64_t malformed = 0;
-  std::uint64_t overrun = 0;  // did not fit into the sockets' receive buffers: we were too slow
-  std::uint64_t expired = 0;  // TTL used up: a loop
+  std::uint64_t unauthenticated = 0;  // SRTP and SRTCP that the party's key does not open
+  std::uint64_t replayed = 0;         // SRTP and SRTCP that was there before
+  std::uint64_t overrun = 0;          // did not fit into the sockets' receive buffers: we were too slow
+  std::uint64_t expired = 0;          // TTL used up: a loop
 };
 
 }  // namespace vas::bridge

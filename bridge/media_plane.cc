@@ -17,8 +17,11 @@ namespace {
 
 StreamSeed random_seed() {
   const std::uint64_t bits = random_u64();
-  // The timestamp's upper half stays clear of a wrap for the first minutes: some phones mind.
-  return {{random_u32()}, {static_cast<std::uint16_t>(bits)}, {static_cast<std::uint32_t>(bits >> 33)}};
+  // The timestamp stays clear of a wrap for the first minutes, as some phones mind; and the sequence number, so
+  // that one lost packet at the start does not put the SRTP peer into another round (RFC 3711 §3.3.1).
+  return {{random_u32()},
+          {static_cast<std::uint16_t>(bits & 0x7fff)},
+          {static_cast<std::uint32_t>(bits >> 33)}};
 }
 
 int bind_udp(const Endpoint& local) {
@@ -119,7 +122,7 @@ BridgeId MediaPlane::open_bridge() {
   const std::size_t worker = least_loaded_worker();
   bridges_[id].worker = worker;
   ++load_[worker];
-  post(worker, OpenBridge{id, config_.media_timeout, {random_seed(), random_seed()}});
+  post(worker, OpenBridge{id, config_.media_timeout, {random_seed(), random_seed()}, config_.srtp_backend});
   return id;
 }
 

@@ -21,6 +21,7 @@ struct MediaPlaneConfig {
   int workers = 1;  // 0: one for each core
   Duration media_timeout = std::chrono::seconds(60);
   PacketIoKind io = PacketIoKind::kAuto;
+  media::SrtpBackend srtp_backend = media::SrtpBackend::kOpenssl;
   bool uses_kernel = false;   // the fast path, where it is to be had
   bool in_driver = false;     // by XDP too, where drivers run it
   bool uses_clsact = false;   // the older of the kernel's two hooks

@@ -58,15 +58,16 @@ void MediaWorker::run() {
   io_.reset();  // on the thread that made it
 }
 
-void MediaWorker::on_datagram(SocketId id, const Endpoint& source, MutableBytes datagram) {
+void MediaWorker::on_datagram(SocketId id, const Endpoint& source, media::PacketBuffer datagram) {
   const Socket& socket = sockets_[id];
   if (socket.entry == nullptr) return;
   Entry& entry = *socket.entry;
   const Time now = monotonic_now();
   FastDirection& direction = entry.directions[index_of(socket.side)];
   if (direction.is_in_kernel && socket.component == Component::kRtp &&
-      media::packet_kind(datagram) == media::PacketKind::kRtp && source == entry.bridge.party(socket.side)) {
-    if (fast_path_.is_straggler(direction, datagram)) return count_overrun(entry, socket.side, 1);
+      media::packet_kind(datagram.bytes()) == media::PacketKind::kRtp &&
+      source == entry.bridge.party(socket.side)) {
+    if (fast_path_.is_straggler(direction, datagram.bytes())) return count_overrun(entry, socket.side, 1);
     fast_path_.on_unusual(entry.bridge, socket.side, direction, now);
   }
   entry.bridge.on_datagram(socket.side, socket.component, source, datagram, now, outbox_);
@@ -168,10 +169,10 @@ void MediaWorker::handle(WorkerCommand&& command) {
 }
 
 void MediaWorker::open(const OpenBridge& command) {
-  auto entry =
-      std::make_unique<Entry>(Entry{.bridge = Bridge(command.media_timeout, monotonic_now(), command.seeds),
-                                    .id = command.bridge,
-                                    .directions = {}});
+  auto entry = std::make_unique<Entry>(
+      Entry{.bridge = Bridge(command.media_timeout, monotonic_now(), command.seeds, command.srtp_backend),
+            .id = command.bridge,
+            .directions = {}});
   slices_[command.bridge.value % kSlices].push_back(entry.get());
   bridges_.emplace(command.bridge.value, std::move(entry));
 }

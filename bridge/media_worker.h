@@ -23,6 +23,7 @@ struct OpenBridge {
   BridgeId bridge;
   Duration media_timeout{};
   std::array<StreamSeed, 2> seeds;
+  media::SrtpBackend srtp_backend = media::SrtpBackend::kOpenssl;
 };
 struct AddLeg {
   BridgeId bridge;
@@ -110,7 +111,7 @@ class MediaWorker final : private PacketSink, private RouteListener {
   void run();
   void tick();
   void tick(Entry& entry, Time now, WallTime wall);
-  void on_datagram(SocketId id, const Endpoint& source, MutableBytes datagram) override;
+  void on_datagram(SocketId id, const Endpoint& source, media::PacketBuffer datagram) override;
   void send(const Entry& entry);
   bool send_frame(const Entry& entry, const Outgoing& datagram);
   void note_overrun(Entry& entry);

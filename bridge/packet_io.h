@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "media/packet_buffer.h"
 #include "vas/base/bytes.h"
 #include "vas/base/endpoint.h"
 #include "vas/base/result.h"
@@ -19,8 +20,8 @@ using SocketId =
 // Who gets what comes in.
 class PacketSink {
  public:
-  // `datagram` may be rewritten in place and sent until the call returns.
-  virtual void on_datagram(SocketId socket, const Endpoint& source, MutableBytes datagram) = 0;
+  // `datagram` may be rewritten in place, grow into the room behind it, and be sent until the call returns.
+  virtual void on_datagram(SocketId socket, const Endpoint& source, media::PacketBuffer datagram) = 0;
 
  protected:
   ~PacketSink() = default;

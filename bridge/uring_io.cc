@@ -221,10 +221,10 @@ void UringIo::receive(SocketId socket, std::uint16_t buffer, std::size_t bytes, 
     std::memcpy(&from, io_uring_recvmsg_name(message),
                 std::min<std::size_t>(message->namelen, sizeof(sockaddr_in6)));
     const auto source = Endpoint::from_sockaddr(from);
-    const MutableBytes datagram(static_cast<std::uint8_t*>(io_uring_recvmsg_payload(message, &shape_)),
-                                io_uring_recvmsg_payload_length(message, static_cast<int>(bytes), &shape_));
-    current_ = datagram;
-    if (source) sink.on_datagram(socket, *source, datagram);
+    auto* const payload = static_cast<std::uint8_t*>(io_uring_recvmsg_payload(message, &shape_));
+    const std::size_t size = io_uring_recvmsg_payload_length(message, static_cast<int>(bytes), &shape_);
+    current_ = MutableBytes(payload, buffer_at(buffer) + kBufferBytes);
+    if (source) sink.on_datagram(socket, *source, {current_, size});
     current_ = {};
   }
   if (is_current_sent_) {

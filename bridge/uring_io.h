@@ -71,8 +71,8 @@ class UringIo final : public PacketIo {
   std::vector<SocketId> unarmed_;       // whose receive ended for want of buffers
   std::size_t addresses_used_ = 0;
   std::size_t copies_used_ = 0;
-  msghdr shape_{};  // of every receive: room for the source's address, none for control data
-  Bytes current_;   // the buffer that is being handed over
+  msghdr shape_{};        // of every receive: room for the source's address, none for control data
+  MutableBytes current_;  // the datagram that is being handed over, and the room behind it
   bool is_current_sent_ = false;
   std::size_t last_count_ = 0;
 };

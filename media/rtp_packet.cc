@@ -5,7 +5,6 @@ namespace {
 
 constexpr int kVersion = 2;
 
-// Bytes from the start of `datagram` to its payload, or nothing if they are not all there.
 std::optional<std::size_t> header_length(Bytes datagram) {
   const std::size_t csrc_count = datagram[0] & 0x0f;
   const bool has_extension = (datagram[0] & 0x10) != 0;
@@ -22,11 +21,14 @@ std::optional<std::size_t> header_length(Bytes datagram) {
 
 }  // namespace
 
-std::optional<RtpPacket> RtpPacket::parse(Bytes datagram) {
-  if (datagram.size() < kFixedHeaderBytes) return std::nullopt;
+std::optional<std::size_t> rtp_header_bytes(Bytes datagram) {
+  if (datagram.size() < RtpPacket::kFixedHeaderBytes) return std::nullopt;
   if (datagram[0] >> 6 != kVersion) return std::nullopt;
+  return header_length(datagram);
+}
 
-  const auto header_bytes = header_length(datagram);
+std::optional<RtpPacket> RtpPacket::parse(Bytes datagram) {
+  const auto header_bytes = rtp_header_bytes(datagram);
   if (!header_bytes) return std::nullopt;
   std::size_t payload_bytes = datagram.size() - *header_bytes;
 

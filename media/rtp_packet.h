@@ -45,6 +45,10 @@ class RtpPacket {
   std::size_t payload_bytes_;
 };
 
+// Bytes from the start of any UDP payload to its RTP payload, or nothing if they are not all there. All that
+// can be said of a packet that is still protected.
+std::optional<std::size_t> rtp_header_bytes(Bytes datagram);
+
 // The header fields that a relay owns.
 struct RtpHeader {
   bool marker = false;

@@ -35,6 +35,8 @@ AudioDescription relayed(const AudioDescription& party, const Endpoint& local) {
   AudioDescription described = party;
   described.rtp = local;
   described.rtcp_mux = false;
+  described.protocol = MediaProtocol::kRtpAvp;
+  described.crypto.clear();
   return described;
 }
 

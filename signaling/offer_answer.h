@@ -18,7 +18,8 @@ Direction answer_direction(Direction offered, Direction wanted);
 // What we offer when nobody has offered anything yet.
 std::vector<AudioFormat> default_formats();
 
-// Our side of a leg, speaking for `party` to the other party: its formats and direction at our address.
+// Our side of a leg, speaking for `party` to the other party: its formats and direction at our address. How
+// media is protected is each party's own affair.
 AudioDescription relayed(const AudioDescription& party, const Endpoint& local);
 
 }  // namespace vas::signaling

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "vas/base/text.h"
 
@@ -14,10 +15,14 @@ constexpr std::size_t kMaxLineBytes = 1024;
 constexpr std::size_t kMaxMediaLines = 16;
 constexpr std::size_t kMaxFormats = 64;
 
-struct Rtpmap {
-  std::string_view name;
-  std::uint32_t clock_rate = 0;
-};
+constexpr std::size_t kMaxCryptoAttributes = 16;
+constexpr std::array<std::string_view, 4> kProtocolNames{"RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF"};
+
+std::optional<MediaProtocol> protocol_named(std::string_view name) {
+  const auto found = std::find(kProtocolNames.begin(), kProtocolNames.end(), name);
+  if (found == kProtocolNames.end()) return {};
+  return static_cast<MediaProtocol>(found - kProtocolNames.begin());
+}
 
 // One media line with what belongs to it, as text.
 struct Section {
@@ -119,6 +124,13 @@ std::optional<AudioDescription> parse_audio(const Section& session, const Sectio
   if (const auto ptime = value_attribute(section, "ptime")) audio.ptime_ms = parse_number<int>(*ptime);
   if (audio.ptime_ms && (*audio.ptime_ms < 1 || *audio.ptime_ms > 200)) audio.ptime_ms.reset();
 
+  audio.protocol = *protocol_named(words[2]);
+  for (const std::string_view attribute : section.attributes) {
+    if (!attribute.starts_with("crypto:") || audio.crypto.size() == kMaxCryptoAttributes) continue;
+    if (const auto crypto = parse_crypto(attribute.substr(attribute.find(':') + 1)))
+      audio.crypto.push_back(*crypto);
+  }
+
   for (std::size_t i = 3; i < words.size(); ++i) {
     const auto format = parse_format(section, words[i]);
     const auto same = [&](const AudioFormat& each) { return each.payload_type == format->payload_type; };
@@ -150,7 +162,8 @@ std::optional<std::vector<Section>> parse_sections(std::string_view text) {
 }
 
 void append_audio(std::string& out, const AudioDescription& audio) {
-  out += fmt::format("m=audio {} RTP/AVP", audio.rtp.port);
+  out +=
+      fmt::format("m=audio {} {}", audio.rtp.port, kProtocolNames[static_cast<std::size_t>(audio.protocol)]);
   for (const AudioFormat& format : audio.formats) out += fmt::format(" {}", format.payload_type.value);
   out += fmt::format("\r\nc=IN {} {}\r\n", audio.rtp.address.family == AddressFamily::kIpv4 ? "IP4" : "IP6",
                      to_string(audio.rtp.address));
@@ -162,6 +175,7 @@ void append_audio(std::string& out, const AudioDescription& audio) {
   }
   if (audio.ptime_ms) out += fmt::format("a=ptime:{}\r\n", *audio.ptime_ms);
   if (audio.rtcp_mux) out += "a=rtcp-mux\r\n";
+  for (const CryptoAttribute& each : audio.crypto) out += fmt::format("a=crypto:{}\r\n", to_string(each));
   const Direction direction = audio.direction;
   out += direction.sends ? (direction.receives ? "a=sendrecv\r\n" : "a=sendonly\r\n")
                          : (direction.receives ? "a=recvonly\r\n" : "a=inactive\r\n");
@@ -194,7 +208,7 @@ std::optional<SessionDescription> SessionDescription::parse(std::string_view tex
     description.lines.push_back(
         {std::string(words[0]), std::string(words[2]), std::string(section.media.substr(formats_at))});
 
-    const bool may_be_ours = !description.audio_line && words[0] == "audio" && words[2] == "RTP/AVP";
+    const bool may_be_ours = !description.audio_line && words[0] == "audio" && protocol_named(words[2]);
     if (!may_be_ours) continue;
     if (const auto audio = parse_audio(sections->front(), section, words)) {
       description.audio = *audio;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "media/codec.h"
+#include "signaling/sdes.h"
 #include "vas/base/endpoint.h"
 
 namespace vas::signaling {
@@ -27,6 +28,9 @@ struct AudioFormat {
   friend bool operator==(const AudioFormat&, const AudioFormat&) = default;
 };
 
+// What the media line says of its transport (RFC 3551, RFC 4585, RFC 3711, RFC 5124).
+enum class MediaProtocol { kRtpAvp, kRtpAvpf, kRtpSavp, kRtpSavpf };
+
 // The audio line that a call uses: only formats that we know, in the peer's order.
 struct AudioDescription {
   Endpoint rtp;  // unspecified address: c=0.0.0.0, hold as RFC 2543 wrote it
@@ -35,6 +39,8 @@ struct AudioDescription {
   Direction direction;
   std::vector<AudioFormat> formats;
   std::optional<int> ptime_ms;
+  MediaProtocol protocol = MediaProtocol::kRtpAvp;
+  std::vector<CryptoAttribute> crypto;  // those that we speak, in the peer's order
   friend bool operator==(const AudioDescription&, const AudioDescription&) = default;
 
   bool has_audio_codec() const;  // one that is not telephone-event
@@ -52,7 +58,7 @@ struct MediaLine {
 struct SessionDescription {
   std::vector<MediaLine> lines;
   std::optional<std::size_t>
-      audio_line;  // the first RTP/AVP audio line with a port: the one that `audio` describes
+      audio_line;  // the first audio line over RTP or SRTP with a port: the one that `audio` describes
   AudioDescription audio;
 
   // Any text at all. A host name in `c=` makes the line unusable: names are not resolved here.

@@ -173,7 +173,7 @@ def overload(report, peak, seconds):
         rate = 3 * peak
         tokens = vas.tokens(rate * seconds)
         result = call(SIP, rate, seconds, tokens)
-    goodput = result.answered / result.seconds if result.seconds > seconds else result.answered / seconds
+    goodput = result.answered / max(seconds, result.offering_seconds)
     report.row(f"calls set up a second with {rate}/s offered vs the peak", goodput, peak, "calls/s")
 
 

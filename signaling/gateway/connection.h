@@ -34,7 +34,8 @@ class ConnectionOwner {
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   static constexpr std::size_t kMaxQueuedBytes = 1 << 20;
-  static constexpr Duration kHeaderDeadline = std::chrono::seconds(9);  // and the sweep: within 10 s
+  static constexpr Duration kHeaderDeadline =
+      std::chrono::seconds(8);  // and the sweep of thousands: within 10 s
   static constexpr Duration kIdleDeadline = std::chrono::hours(1);
 
   Connection(ConnectionOwner& owner, const Flow& flow);

@@ -46,7 +46,7 @@ class BridgeTest : public testing::Test {
   }
   bool deliver(LegSide from, const Endpoint& source, std::vector<std::uint8_t> bytes, Component component) {
     Outbox outbox;
-    bridge_.on_datagram(from, component, source, bytes, now_, outbox);
+    bridge_.on_datagram(from, component, source, MutableBytes(bytes), now_, outbox);
     if (outbox.size() == 0) return false;
     sent_ = *outbox.begin();
     heard_.assign(sent_.bytes.begin(), sent_.bytes.end());

@@ -311,14 +311,14 @@ class Baresip:
     modules = None
 
     def __init__(self, folder, name, address, tone, codec="pcmu/8000/1", answers=False, transport=None,
-                 authority=None):
+                 authority=None, encryption=None):
         self.folder = pathlib.Path(folder) / name
         self.name, self.address, self.port, self.control = name, address, free_ports(4), free_ports()
         rate = int(codec.split("/")[1])
         (self.folder / "rec").mkdir(parents=True)
         write_tone(self.folder / "tone.wav", tone, rate, 60)
         media = free_ports(10)
-        modules = ["g711", "g722", "opus", "aufile", "aubridge", "sndfile"]
+        modules = ["g711", "g722", "opus", "aufile", "aubridge", "sndfile", *(["srtp"] if encryption else [])]
         (self.folder / "config").write_text("\n".join([
             "poll_method epoll", f"sip_listen {address}:{self.port}", "call_local_timeout 60", "call_max_calls 4",
             "audio_path /nonexistent", "audio_player aubridge,nil", f"audio_source aufile,{self.folder}/tone.wav",
@@ -332,7 +332,8 @@ class Baresip:
             "opus_sprop_stereo no", "menu_bell no", "ringback_disabled yes", "statmode_default off"]) + "\n")
         mode = "auto" if answers else "manual"
         (self.folder / "accounts").write_text(
-            f"<sip:{name}@{address}:{self.port}{f';transport={transport}' if transport else ''}>;regint=0;answermode={mode};audio_codecs={codec}\n")
+            f"<sip:{name}@{address}:{self.port}{f';transport={transport}' if transport else ''}>;regint=0;answermode={mode};audio_codecs={codec}"
+            f"{f';mediaenc={encryption}' if encryption else ''}\n")
         (self.folder / "contacts").write_text("")
         self.process = None
 

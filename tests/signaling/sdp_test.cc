@@ -49,10 +49,10 @@ TEST(Sdp, WritesWhatItReads) {
   EXPECT_EQ(SessionDescription::parse(write_offer({1, 1}, audio))->audio, audio);
 }
 
-TEST(Sdp, ANameOrAZeroPortOrAnEncryptedLineIsNoAudioOfOurs) {
+TEST(Sdp, ANameOrAZeroPortOrAStrangeProtocolIsNoAudioOfOurs) {
   for (const char* line :
        {"c=IN IP4 host.example\r\nm=audio 4000 RTP/AVP 0", "c=IN IP4 192.0.2.1\r\nm=audio 0 RTP/AVP 0",
-        "c=IN IP4 192.0.2.1\r\nm=audio 4000 RTP/SAVP 0", "m=audio 4000 RTP/AVP 0"}) {
+        "c=IN IP4 192.0.2.1\r\nm=audio 4000 RTP/XYZ 0", "m=audio 4000 RTP/AVP 0"}) {
     const auto description = SessionDescription::parse(std::string("v=0\r\n") + line + "\r\n");
     ASSERT_TRUE(description) << line;
     EXPECT_FALSE(description->audio_line) << line;

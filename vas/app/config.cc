@@ -36,6 +36,7 @@ struct Raw {
   std::string media_io = "auto";
   std::string media_kernel = "auto";
   std::string media_send = "auto";
+  std::string srtp_backend = "openssl";
   int media_timeout_s = 60;
   bool only_checks = false;
   Config config;
@@ -165,6 +166,10 @@ void add_options(CLI::App& app, Raw& raw) {
          "How user space sends RTP: as frames by packet sockets where privilege allows (auto), or by sockets "
          "only")
       ->check(CLI::IsMember({"auto", "sockets"}));
+  option("srtp-backend", raw.srtp_backend, "Whose SRTP is used; libsrtp2 is slower, and for comparison")
+      ->check(CLI::IsMember({"openssl", "libsrtp2"}));
+  option("srtp-keys-over-plain-sip", raw.config.trusts_plain_signaling,
+         "Whether SRTP keys may stand in SIP that is not encrypted: only where nobody else reads it");
   option("media-timeout", raw.media_timeout_s,
          "Seconds without media from either party before a call is hung up")
       ->check(CLI::Range(1, 86400));
@@ -278,6 +283,8 @@ Result<Config> meaning_of(const Raw& raw) {
   config.media.in_driver = raw.media_kernel == "driver";
   config.media.sends_frames = raw.media_send == "auto";
   config.media.uses_clsact = raw.media_kernel == "clsact";
+  config.media.srtp_backend =
+      raw.srtp_backend == "libsrtp2" ? media::SrtpBackend::kLibsrtp : media::SrtpBackend::kOpenssl;
   config.media.media_timeout = std::chrono::seconds(raw.media_timeout_s);
   if (config.public_url.empty()) config.public_url = "http://" + to_string(config.http_listen);
   return config;

@@ -22,7 +22,8 @@ struct Config {
   std::size_t sip_threads = 1;
   std::uint32_t session_expires_s = 1800;
   bridge::MediaPlaneConfig media;
-  std::vector<Network> webhook_allow;  // of the platform's own network: what customers' URLs may reach
+  bool trusts_plain_signaling = false;  // with SRTP's keys
+  std::vector<Network> webhook_allow;   // of the platform's own network: what customers' URLs may reach
 };
 
 struct CommandLine {

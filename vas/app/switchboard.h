@@ -24,6 +24,7 @@ namespace vas::app {
 struct SwitchboardConfig {
   std::string node;
   std::string public_url;
+  bool trusts_plain_signaling = false;  // with SRTP's keys
 };
 
 // Threads: control only.

@@ -102,6 +102,9 @@ void Switchboard::admit_outgoing(const signaling::InviteReceived& invite, const 
                          .from_host = domain.name,
                          .time_limit_s = session.time_limit_s,
                          .call_timeout = domain.profile.call_timeout,
+                         .caller_encryption = domain.profile.media_encryption,
+                         .pick_up_encryption = domain.profile.media_encryption,
+                         .trusts_plain_signaling = config_.trusts_plain_signaling,
                          .record = draft(invite, &domain, "outgoing")};
   setup.caller_id = session.caller_id.empty() ? session.msisdn : session.caller_id;
   setup.record.session = session.token;
@@ -144,6 +147,9 @@ void Switchboard::admit_trunk(const signaling::InviteReceived& invite, const dir
                          .call_timeout = domain.profile.call_timeout,
                          .has_backend = has_backend(domain),
                          .latches_to_anyone = trunk.latches_to_anyone,
+                         .caller_encryption = trunk.media_encryption,
+                         .pick_up_encryption = domain.profile.media_encryption,
+                         .trusts_plain_signaling = config_.trusts_plain_signaling,
                          .record = draft(invite, &domain, "incoming")};
   setup.record.caller_id = invite.from_user;
   std::optional<Refusal> refusal;

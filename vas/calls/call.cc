@@ -29,6 +29,7 @@ Call::Call(CallSetup setup)
   caller.is_incoming = true;
   caller.source = setup_.invite.source;
   caller.latches_to_anyone = setup_.latches_to_anyone;
+  caller.encryption = setup_.caller_encryption;
   for (const LegSide side : {LegSide::kA, LegSide::kB})
     party(side).origin = {setup_.id * 2 + bridge::index_of(side) + 1, 0};
   leg_record(LegSide::kA) = {.role = "caller",
@@ -57,14 +58,15 @@ void Call::start(Time time, WallTime wall, CallActions& actions) {
   Now now{time, wall, actions};
   if (phase_ != Phase::kAdmitted) return;  // cancelled while the journal was written
   Party& caller = party(LegSide::kA);
-  bool is_unusable = setup_.invite.has_unknown_body;
-  const bool is_offered = take_offer(caller, setup_.invite.sdp, is_unusable);
-  if (is_unusable) {
-    const bool is_unknown = setup_.invite.has_unknown_body;
+  const bool is_unknown = setup_.invite.has_unknown_body;
+  std::string refusal;
+  const bool is_offered = take_offer(caller, setup_.invite.sdp, refusal);
+  if (is_unknown || !refusal.empty()) {
     return end({.reason = "no-common-codec",
                 .cause = LocalCause::kNoCommonCodec,
                 .status_for_unanswered = is_unknown ? 415 : 488,
-                .phrase = is_unknown ? "Unsupported Media Type" : "Not Acceptable Here"},
+                .phrase = is_unknown ? "Unsupported Media Type" : "Not Acceptable Here",
+                .warning = std::move(refusal)},
                now);
   }
   if (is_offered) {
@@ -204,7 +206,7 @@ void Call::on_leg_opened(const LegOpened& event, Now& now) {
   if (phase_ == Phase::kEnded) return;
   if (!event.local) {
     const bool is_pick_up = event.side == LegSide::kB && kind_ == CallKind::kParked;
-    if (is_pick_up) return refuse_pick_up(503, "Service Unavailable", LocalCause::kNoMediaPort, now);
+    if (is_pick_up) return refuse_pick_up(503, "Service Unavailable", "", now);
     return end({.disposition = Disposition::kCongestion,
                 .reason = "no-media-port",
                 .cause = LocalCause::kNoMediaPort,
@@ -300,7 +302,7 @@ void Call::end_party(LegSide side, const End& how, Now& now) {
   if (!each.is_incoming) return send(signaling::CancelInvite{each.dialog}, now);
   std::vector<signaling::Header> headers;
   if (how.status_for_unanswered == 488)
-    headers.push_back({"Warning", "305 vas \"No codec of the offer is supported here\""});
+    headers.push_back(media_warning(how.warning.empty() ? kNoSharedCodec : how.warning));
   if (how.status_for_unanswered == 503) headers.push_back({"Retry-After", "10"});
   answer(side, how.status_for_unanswered, how.phrase, "", now, std::move(headers));
 }
@@ -310,48 +312,6 @@ void Call::answer(LegSide side, int status, std::string phrase, std::string sdp,
   send(signaling::AnswerInvite{party(side).dialog, status, std::move(phrase), std::move(sdp),
                                std::move(headers)},
        now);
-}
-
-// Reads a party's offer. False and usable: it made none. Unusable: nothing in it that we could carry.
-bool Call::take_offer(Party& from, const std::optional<std::string>& sdp, bool& is_unusable) {
-  if (!sdp) return false;
-  auto description = signaling::SessionDescription::parse(*sdp);
-  is_unusable =
-      is_unusable || !description || !description->audio_line || !description->audio.has_audio_codec();
-  if (is_unusable) return false;
-  from.offer = std::move(description);
-  return true;
-}
-
-std::string Call::describe_answer(Party& to, const signaling::SessionDescription& offer,
-                                  const signaling::AudioDescription& audio) {
-  ++to.origin.version;
-  signaling::AudioDescription ours = audio;
-  ours.rtcp_mux = offer.audio.rtcp_mux;  // RFC 5761 §5.1.1: accepted when offered
-  to.sdp_sent = signaling::write_answer(to.origin, offer, ours);
-  return to.sdp_sent;
-}
-
-std::string Call::describe_offer(Party& to, const signaling::AudioDescription& audio) {
-  ++to.origin.version;
-  to.sdp_sent = signaling::write_offer(to.origin, audio);
-  return to.sdp_sent;
-}
-
-void Call::configure_media(LegSide side, Now& now) {
-  const Party& each = party(side);
-  if (!each.audio) return;
-  bridge::LegConfig config{.far_rtp = each.audio->rtp,
-                           .far_rtcp = each.audio->rtcp,
-                           .rtcp_mux = each.audio->rtcp_mux,
-                           .latches_to_anyone = each.latches_to_anyone,
-                           .sends = each.audio->direction.sends,
-                           .receives = each.audio->direction.receives};
-  if (each.source.peer.is_set()) config.signaling_address = each.source.peer.address;
-  for (const signaling::AudioFormat& format : each.audio->formats) {
-    config.formats.push_back({format.payload_type, format.codec, format.clock_rate});
-  }
-  now.actions.emplace_back(ConfigureLegMedia{side, std::move(config)});
 }
 
 void Call::ring(Now& now) {

@@ -31,8 +31,15 @@ struct CallSetup {
   Duration call_timeout = std::chrono::seconds(60);
   bool has_backend = true;         // of a parked call
   bool latches_to_anyone = false;  // leg A's trunk
-  records::CallRecord record;      // identity and start filled in
+  MediaEncryption caller_encryption = MediaEncryption::kNone;
+  MediaEncryption pick_up_encryption = MediaEncryption::kNone;  // of who presents the token
+  bool trusts_plain_signaling = false;  // SRTP keys may travel over SIP that is not encrypted
+  records::CallRecord record;           // identity and start filled in
 };
+
+inline constexpr std::string_view kNoSharedCodec = "No codec is shared with the other party";
+// Of a 488: why (RFC 3261 §20.43).
+signaling::Header media_warning(std::string_view why);
 
 // It keeps its record as it goes. It reads no clock, opens nothing and calls nobody: what it wants done is
 // appended to `actions`, in order.
@@ -77,12 +84,17 @@ class Call {
     std::string sdp_sent;
     bool awaits_answer_in_ack = false;  // our 2xx carried the offer
     bool latches_to_anyone = false;
+    MediaEncryption encryption = MediaEncryption::kNone;
+    std::optional<signaling::MediaProtocol> protocol;  // of its media line, once it has one
+    std::vector<signaling::CryptoAttribute> crypto_offered;
+    std::optional<signaling::SdesKeys> keys;  // none: plain RTP
   };
   // A re-INVITE or UPDATE on its way from one side to the other.
   struct Renegotiation {
     LegSide from = LegSide::kA;
     signaling::RequestId request;
     signaling::SessionDescription offer;
+    std::optional<signaling::SdesKeys> keys;  // of the party that offers, when it is answered
   };
   struct Now {
     Time time;
@@ -97,6 +109,7 @@ class Call {
     int status_for_unanswered = 480;  // to a party whose INVITE waits
     std::string phrase = "Temporarily Unavailable";
     std::string reason_header;    // of BYEs
+    std::string warning;          // of a 488, for people
     std::optional<LegSide> gone;  // this party needs to be told nothing
   };
 
@@ -114,15 +127,19 @@ class Call {
   const Party& party(LegSide side) const { return parties_[bridge::index_of(side)]; }
   std::optional<LegSide> side_of(signaling::DialogId dialog) const;
   records::LegRecord& leg_record(LegSide side) { return record_.legs[bridge::index_of(side)]; }
-  bool take_offer(Party& from, const std::optional<std::string>& sdp, bool& is_unusable);
   void answer(LegSide side, int status, std::string phrase, std::string sdp, Now& now,
               std::vector<signaling::Header> headers = {});
+  void apply_time_limit(Now& now);
+  static void send(signaling::SipCommand command, Now& now) { now.actions.emplace_back(std::move(command)); }
+
+  // call_media.cc: what each party says of its media, and is told
+  bool take_offer(Party& from, const std::optional<std::string>& sdp, std::string& refusal);
+  bool take_answer(Party& from, const std::optional<std::string>& sdp, std::string& refusal);
   std::string describe_answer(Party& to, const signaling::SessionDescription& offer,
                               const signaling::AudioDescription& audio);
   std::string describe_offer(Party& to, const signaling::AudioDescription& audio);
+  signaling::SdesRules rules_of(const Party& party) const;
   void configure_media(LegSide side, Now& now);
-  void apply_time_limit(Now& now);
-  static void send(signaling::SipCommand command, Now& now) { now.actions.emplace_back(std::move(command)); }
 
   // call_out.cc: leg B is called by us
   void start_routing(Now& now);
@@ -144,7 +161,7 @@ class Call {
   void route_instead(RoutingPlan plan, Now& now);
   void park(Now& now);
   void on_pick_up(const PickUp& event, Now& now);
-  void refuse_pick_up(int status, std::string phrase, records::LocalCause cause, Now& now);
+  void refuse_pick_up(int status, std::string phrase, std::string_view warning, Now& now);
   void try_to_join(Now& now);
   bool agree_on_formats(Now& now);
   void answer_both(Now& now);

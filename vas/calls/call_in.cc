@@ -73,25 +73,25 @@ void Call::on_pick_up(const PickUp& event, Now& now) {
   callee.is_incoming = true;
   callee.source = event.invite.source;
   callee.call_id = event.invite.call_id;
+  callee.encryption = setup_.pick_up_encryption;
   leg_record(LegSide::kB) = {.role = "callee",
                              .uri = event.invite.from_uri,
                              .signaling_address = to_string(event.invite.source.peer),
                              .transport = signaling::to_string(event.invite.source.transport),
                              .user_agent = event.invite.user_agent,
                              .was_present = true};
-  bool is_unusable = false;
-  const bool is_offered = take_offer(callee, event.invite.sdp, is_unusable);
-  if (is_unusable || event.invite.has_unknown_body)
-    return refuse_pick_up(488, "Not Acceptable Here", LocalCause::kNoCommonCodec, now);
+  std::string refusal;
+  const bool is_offered = take_offer(callee, event.invite.sdp, refusal);
+  if (!refusal.empty() || event.invite.has_unknown_body)
+    return refuse_pick_up(488, "Not Acceptable Here", refusal, now);
   const auto family = is_offered ? callee.offer->audio.rtp.address.family : callee.source.peer.address.family;
   now.actions.emplace_back(OpenLeg{LegSide::kB, family});
 }
 
 // The subscriber may present the token again: a 488 does not strand the caller.
-void Call::refuse_pick_up(int status, std::string phrase, LocalCause cause, Now& now) {
+void Call::refuse_pick_up(int status, std::string phrase, std::string_view warning, Now& now) {
   std::vector<signaling::Header> headers;
-  if (cause == LocalCause::kNoCommonCodec)
-    headers.push_back({"Warning", "305 vas \"No codec is shared with the caller\""});
+  if (!warning.empty()) headers.push_back(media_warning(warning));
   answer(LegSide::kB, status, std::move(phrase), "", now, std::move(headers));
   party(LegSide::kB) = Party{.origin = party(LegSide::kB).origin};
   leg_record(LegSide::kB) = {.role = "callee"};
@@ -100,8 +100,7 @@ void Call::refuse_pick_up(int status, std::string phrase, LocalCause cause, Now&
 
 void Call::try_to_join(Now& now) {
   if (phase_ != Phase::kParked && phase_ != Phase::kNotifying) return;
-  if (!agree_on_formats(now))
-    return refuse_pick_up(488, "Not Acceptable Here", LocalCause::kNoCommonCodec, now);
+  if (!agree_on_formats(now)) return refuse_pick_up(488, "Not Acceptable Here", kNoSharedCodec, now);
   answer_both(now);
 }
 

@@ -56,9 +56,13 @@ void Call::try_next_route(Now& now) {
   callee.dialog = {setup_.id << 8 | (next_route_ + 1)};
   callee.is_answered = false;
   callee.audio.reset();
+  callee.keys.reset();
+  callee.protocol.reset();
+  callee.encryption = route.media_encryption;
   // Of a name it is seen when the first answer comes.
   const auto address = IpAddress::parse(route.server.host);
   callee.source = {};
+  callee.source.transport = route.transport.value_or(signaling::Transport::kUdp);
   if (address) callee.source.peer = {*address, kAnyPort};
   callee.latches_to_anyone = route.latches_to_anyone;
   ++next_route_;
@@ -127,10 +131,8 @@ void Call::on_progress(const signaling::ProgressReceived& event, Now& now) {
   if (!has_progress_) timers_.set(CallTimer::kRing, now.time + kRingTimeout);
   has_progress_ = true;
   timers_.clear(CallTimer::kRoute);
-  if (event.sdp) {
-    const auto description = signaling::SessionDescription::parse(*event.sdp);
-    if (description && description->audio_line) party(LegSide::kB).audio = description->audio;
-  }
+  std::string refusal;  // is one of the final answer too
+  (void)take_answer(party(LegSide::kB), event.sdp, refusal);
   relay_progress(event.status, now);
   ring(now);
 }
@@ -161,18 +163,19 @@ void Call::on_invite_answered(const signaling::InviteAnswered& event, Now& now) 
   record_.call_ids.push_back(event.call_id);
   leg_record(LegSide::kB).user_agent = event.user_agent;
 
-  const auto description = event.sdp ? signaling::SessionDescription::parse(*event.sdp) : std::nullopt;
-  if (description && description->audio_line) callee.audio = description->audio;
+  std::string refusal;
+  (void)take_answer(callee, event.sdp, refusal);
   signaling::AudioDescription ours;
   if (callee.audio) ours = signaling::relayed(*callee.audio, *caller.local);
   if (callee.audio && caller.offer)
     ours.formats = signaling::shared_formats(caller.offer->audio, *callee.audio);
-  if (!callee.audio || !ours.has_audio_codec()) {
+  if (!refusal.empty() || !callee.audio || !ours.has_audio_codec()) {
     return end({.reason = "no-common-codec",
                 .cause = LocalCause::kNoCommonCodec,
                 .status_for_unanswered = 488,
                 .phrase = "Not Acceptable Here",
-                .reason_header = "SIP;cause=488;text=\"No common codec\""},
+                .reason_header = "SIP;cause=488;text=\"No common codec\"",
+                .warning = std::move(refusal)},
                now);
   }
 

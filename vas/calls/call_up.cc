@@ -26,9 +26,11 @@ void Call::on_offer(const signaling::OfferReceived& event, LegSide side, Now& no
   const bool is_usable = offer && offer->audio_line && offer->audio.has_audio_codec() && from.local &&
                          to.local && offer->audio.rtp.address.family == from.local->address.family;
   if (!is_usable) return refuse(488, "Not Acceptable Here");
+  auto security = signaling::answer_sdes(offer->audio, rules_of(from), from.keys);
+  if (!security.refused.empty()) return refuse(488, "Not Acceptable Here");
 
   const std::string sdp = describe_offer(to, signaling::relayed(offer->audio, *to.local));
-  renegotiation_ = Renegotiation{side, event.request, std::move(*offer)};
+  renegotiation_ = Renegotiation{side, event.request, std::move(*offer), std::move(security.keys)};
   send(signaling::SendOffer{to.dialog, sdp}, now);
 }
 
@@ -47,6 +49,8 @@ void Call::on_offer_answered(const signaling::OfferAnswered& event, LegSide side
 
   const auto answer = event.sdp ? signaling::SessionDescription::parse(*event.sdp) : std::nullopt;
   if (!answer || !answer->audio_line) return refuse(488);
+  auto security = signaling::complete_sdes(to.crypto_offered, answer->audio, rules_of(to));
+  if (!security.refused.empty()) return refuse(488);
   signaling::AudioDescription ours = signaling::relayed(answer->audio, *from.local);
   ours.formats = signaling::shared_formats(pending.offer.audio, answer->audio);
   if (!ours.has_audio_codec()) return refuse(488);
@@ -54,7 +58,9 @@ void Call::on_offer_answered(const signaling::OfferAnswered& event, LegSide side
 
   from.audio = pending.offer.audio;
   from.audio->formats = ours.formats;
+  from.keys = pending.keys;
   to.audio = answer->audio;
+  to.keys = std::move(security.keys);
   configure_media(pending.from, now);
   configure_media(side, now);
   send(signaling::AnswerRequest{from.dialog, pending.request, 200, "OK",
@@ -67,15 +73,14 @@ void Call::on_ack(const signaling::AckReceived& event, LegSide side, Now& now) {
   Party& each = party(side);
   if (!each.awaits_answer_in_ack || phase_ != Phase::kConnected) return;
   each.awaits_answer_in_ack = false;
-  const auto answer = event.sdp ? signaling::SessionDescription::parse(*event.sdp) : std::nullopt;
-  if (!answer || !answer->audio_line || !answer->audio.has_audio_codec()) {
+  std::string refusal;
+  if (!take_answer(each, event.sdp, refusal) || !each.audio->has_audio_codec()) {
     return end({.disposition = Disposition::kFailed,
                 .reason = "no-common-codec",
                 .cause = LocalCause::kNoCommonCodec,
                 .reason_header = "SIP;cause=488;text=\"No usable answer in ACK\""},
                now);
   }
-  each.audio = answer->audio;
   configure_media(side, now);
 }
 

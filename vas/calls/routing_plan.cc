@@ -126,6 +126,7 @@ RoutingPlan plan_by_trunks(const directory::Directory& directory, std::int64_t d
                              .transport = server->transport,
                              .number = outgoing,
                              .latches_to_anyone = trunk->latches_to_anyone,
+                             .media_encryption = trunk->media_encryption,
                              .credentials = {trunk->username, trunk->password, trunk->realm}});
     }
   }

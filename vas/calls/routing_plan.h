@@ -22,6 +22,7 @@ struct Route {
   std::string number;                             // as it goes out
   std::optional<records::Price> buy_price;
   bool latches_to_anyone = false;
+  MediaEncryption media_encryption = MediaEncryption::kNone;
   signaling::Credentials credentials;
 };
 

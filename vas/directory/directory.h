@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "vas/base/endpoint.h"
+#include "vas/base/media_encryption.h"
 #include "vas/base/result.h"
 #include "vas/base/time.h"
 
@@ -28,6 +29,7 @@ struct DomainProfile {
   Duration call_timeout = std::chrono::seconds(60);  // call-timeout
   Duration session_ttl = std::chrono::seconds(300);  // session-ttl
   int requests_per_second = 1000;                    // api-requests-per-second; twice as many at once
+  MediaEncryption media_encryption = MediaEncryption::kOptional;  // media-encryption, of subscribers
 };
 
 struct Domain {
@@ -57,8 +59,9 @@ struct Trunk {
   int priority = 100;                 // lower first, among equally long prefixes
   std::string strip_prefix;           // taken off the number that goes out
   std::string add_prefix;             // then put on
-  bool latches_to_anyone = false;     // its media may come from an address that SIP does not show
-  std::string username;               // what its challenges are answered with; empty: not at all
+  MediaEncryption media_encryption = MediaEncryption::kNone;
+  bool latches_to_anyone = false;  // its media may come from an address that SIP does not show
+  std::string username;            // what its challenges are answered with; empty: not at all
   std::string password;
   std::string realm;  // the only one that is answered; empty: any of this trunk's
 };

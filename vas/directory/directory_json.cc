@@ -101,6 +101,14 @@ Duration seconds_of(Fields& entry, std::string_view name, std::int64_t fallback)
   return std::chrono::seconds(value);
 }
 
+MediaEncryption encryption_of(Fields& entry, std::string_view name, MediaEncryption fallback) {
+  const std::string value = entry.text(name);
+  if (value.empty()) return fallback;
+  const auto encryption = media_encryption_named(value);
+  if (!encryption) throw entry.wrong(name, "is none of none, optional, required");
+  return *encryption;
+}
+
 // Fields that we do not know stay in the profile and mean nothing to us.
 DomainProfile parse_profile(const json::value& value, const std::string& where) {
   Fields fields(value, where + "profile");
@@ -113,6 +121,7 @@ DomainProfile parse_profile(const json::value& value, const std::string& where) 
   if (rate < 1 || rate > 1'000'000)
     throw fields.wrong("api-requests-per-second", "is not within 1 to 1000000");
   profile.requests_per_second = static_cast<int>(rate);
+  profile.media_encryption = encryption_of(fields, "media-encryption", profile.media_encryption);
   return profile;
 }
 
@@ -178,6 +187,7 @@ Trunk parse_trunk(const json::value& value, const std::string& where) {
       .priority = static_cast<int>(std::clamp<std::int64_t>(fields.number("priority", 100), 0, 65535)),
       .strip_prefix = fields.text("stripPrefix"),
       .add_prefix = fields.text("addPrefix"),
+      .media_encryption = encryption_of(fields, "mediaEncryption", MediaEncryption::kNone),
       .latches_to_anyone = fields.flag("latchesToAnyone", false),
       .username = fields.text("username"),
       .password = fields.text("password"),
@@ -285,6 +295,7 @@ json::object object_of(const Trunk& trunk) {
           {"priority", trunk.priority},
           {"stripPrefix", trunk.strip_prefix},
           {"addPrefix", trunk.add_prefix},
+          {"mediaEncryption", to_string(trunk.media_encryption)},
           {"latchesToAnyone", trunk.latches_to_anyone},
           {"username", trunk.username},
           {"realm", trunk.realm}};

@@ -72,6 +72,7 @@ json::object leg_json(const LegRecord& leg, const bridge::LegStats* stats) {
                       {"mos", nullptr}};
   if (stats == nullptr) return object;
   if (stats->media_endpoint.is_set()) object["media_address"] = vas::to_string(stats->media_endpoint);
+  if (stats->srtp) object["srtp"] = media::shape_of(*stats->srtp).name;
   if (stats->codec) object["codec"] = media::info_of(*stats->codec).name;
   object["ptime"] = or_null(stats->ptime_ms);
   object["dtmf_count"] = stats->telephone_events;

@@ -1,0 +1,65 @@
+// The crypto suites of SRTP that we speak, and their key material. (RFC 3711, RFC 7714; names RFC 4568 §6.2)
+#pragma once
+
+#include <array>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "vas/base/bytes.h"
+
+namespace vas::media {
+
+enum class SrtpSuite : std::uint8_t {
+  kAesCm128HmacSha1_80,
+  kAesCm128HmacSha1_32,
+  kAeadAes128Gcm,
+  kAeadAes256Gcm,
+};
+
+struct SrtpSuiteShape {
+  SrtpSuite suite;
+  std::string_view name;       // in `a=crypto`
+  std::string_view dtls_name;  // as OpenSSL calls the protection profile (RFC 5764 §4.1.2, RFC 7714 §14.2)
+  std::size_t key_bytes;
+  std::size_t salt_bytes;
+  std::size_t rtp_tag_bytes;
+  std::size_t rtcp_tag_bytes;  // _32 shortens RTP's only
+  bool is_aead;
+
+  constexpr std::size_t master_bytes() const { return key_bytes + salt_bytes; }
+};
+
+// Most wanted first.
+std::span<const SrtpSuiteShape> srtp_suites();
+const SrtpSuiteShape& shape_of(SrtpSuite suite);
+std::optional<SrtpSuite> srtp_suite_named(std::string_view name);
+
+// A suite with its master key and, behind it, its master salt. Forgotten when it goes.
+class SrtpKey {
+ public:
+  static constexpr std::size_t kMaxBytes = 46;
+
+  // Nothing unless `master` is as long as the suite asks.
+  static std::optional<SrtpKey> from(SrtpSuite suite, Bytes master);
+  static SrtpKey random(SrtpSuite suite);
+
+  SrtpKey(const SrtpKey&) = default;
+  SrtpKey& operator=(const SrtpKey&) = default;
+  ~SrtpKey();
+
+  SrtpSuite suite() const { return suite_; }
+  Bytes master() const { return Bytes(bytes_).first(shape_of(suite_).master_bytes()); }
+  Bytes key() const { return master().first(shape_of(suite_).key_bytes); }
+  Bytes salt() const { return master().subspan(shape_of(suite_).key_bytes); }
+
+  friend bool operator==(const SrtpKey&, const SrtpKey&) = default;
+
+ private:
+  explicit SrtpKey(SrtpSuite suite) : suite_(suite) {}
+
+  SrtpSuite suite_;
+  std::array<std::uint8_t, kMaxBytes> bytes_{};
+};
+
+}  // namespace vas::media

@@ -1,0 +1,126 @@
+#include "signaling/sdes.h"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+
+#include "signaling/sdp.h"
+#include "vas/base/text.h"
+
+namespace vas::signaling {
+namespace {
+
+constexpr std::string_view kInline = "inline:";
+
+// Padded or not: both are seen. Nothing unless it is base64 throughout.
+std::optional<std::vector<std::uint8_t>> decode_base64(std::string_view text) {
+  std::string padded(text.substr(0, text.find('=')));
+  const std::size_t digits = padded.size();
+  const bool is_plausible = digits <= 2 * media::SrtpKey::kMaxBytes && digits % 4 != 1 &&
+                            text.size() - digits <= 2 &&
+                            text.find_first_not_of('=', digits) == std::string_view::npos;
+  if (!is_plausible) return {};
+  padded.append((4 - digits % 4) % 4, '=');
+  std::vector<std::uint8_t> bytes(padded.size() / 4 * 3);
+  const int decoded = EVP_DecodeBlock(bytes.data(), reinterpret_cast<const unsigned char*>(padded.data()),
+                                      static_cast<int>(padded.size()));
+  if (decoded < 0) return {};
+  bytes.resize(digits * 3 / 4);
+  return bytes;
+}
+
+std::string encode_base64(Bytes bytes) {
+  std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
+  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), bytes.data(),
+                                     static_cast<int>(bytes.size()));
+  text.resize(static_cast<std::size_t>(length));
+  return text;
+}
+
+// "inline:" key, optionally "|" lifetime. A lifetime is longer than a call; "|" MKI ":" length is not ours.
+std::optional<media::SrtpKey> parse_key(media::SrtpSuite suite, std::string_view text) {
+  if (!text.starts_with(kInline) || text.find(';') != std::string_view::npos) return {};
+  const auto parts = split(text.substr(kInline.size()), '|');
+  const bool has_mki = std::any_of(parts.begin() + 1, parts.end(), [](std::string_view each) {
+    return each.find(':') != std::string_view::npos;
+  });
+  if (has_mki || parts.size() > 2) return {};
+  const auto master = decode_base64(parts[0]);
+  if (!master) return {};
+  return media::SrtpKey::from(suite, *master);
+}
+
+bool is_secure(const AudioDescription& audio) {
+  return audio.protocol == MediaProtocol::kRtpSavp || audio.protocol == MediaProtocol::kRtpSavpf;
+}
+
+SdesOutcome refused(std::string why) { return {.keys = {}, .refused = std::move(why)}; }
+
+// No keys are agreed: plain RTP, where both sides may have it.
+SdesOutcome plain_or_refused(const AudioDescription& audio, const SdesRules& rules) {
+  if (rules.wanted == MediaEncryption::kRequired)
+    return refused(rules.is_signaling_safe ? "Media must be encrypted"
+                                           : "Media must be encrypted, and its keys need SIP over TLS");
+  if (!is_secure(audio)) return {};
+  if (rules.wanted == MediaEncryption::kNone) return refused("Encrypted media is not taken here");
+  if (!rules.is_signaling_safe) return refused("The keys of encrypted media need SIP over TLS");
+  return refused("No crypto suite is shared");
+}
+
+}  // namespace
+
+std::optional<CryptoAttribute> parse_crypto(std::string_view value) {
+  const auto words = split(trim(value), ' ');
+  if (words.size() < 3) return {};
+  const auto tag = parse_number<unsigned>(words[0]);
+  const auto suite = media::srtp_suite_named(words[1]);
+  constexpr unsigned kMaxTag = 999'999'999;  // nine digits: RFC 4568 §9.1
+  if (!tag || *tag > kMaxTag || !suite) return {};
+  // Session parameters change what is protected, and how; only a hint about the window may be passed over.
+  const bool has_unknown = std::any_of(words.begin() + 3, words.end(), [](std::string_view each) {
+    return !each.empty() && !each.starts_with("WSH=");
+  });
+  if (has_unknown) return {};
+  const auto key = parse_key(*suite, words[2]);
+  if (!key) return {};
+  return CryptoAttribute{*tag, *key};
+}
+
+std::string to_string(const CryptoAttribute& attribute) {
+  return fmt::format("{} {} {}{}", attribute.tag, media::shape_of(attribute.key.suite()).name, kInline,
+                     encode_base64(attribute.key.master()));
+}
+
+SdesOutcome answer_sdes(const AudioDescription& offer, const SdesRules& rules,
+                        const std::optional<SdesKeys>& current) {
+  if (!rules.may_use_keys() || offer.crypto.empty()) return plain_or_refused(offer, rules);
+  const CryptoAttribute& chosen = offer.crypto.front();
+  const bool goes_on = current && current->ours.suite() == chosen.key.suite();
+  return {.keys = SdesKeys{chosen.tag, chosen.key,
+                           goes_on ? current->ours : media::SrtpKey::random(chosen.key.suite())},
+          .refused = {}};
+}
+
+std::vector<CryptoAttribute> offer_sdes(const SdesRules& rules, const std::optional<SdesKeys>& current) {
+  std::vector<CryptoAttribute> offered;
+  if (!rules.may_use_keys()) return offered;
+  if (current) return {{1, current->ours}};
+  for (const media::SrtpSuiteShape& each : media::srtp_suites()) {
+    offered.push_back({static_cast<unsigned>(offered.size()) + 1, media::SrtpKey::random(each.suite)});
+  }
+  return offered;
+}
+
+SdesOutcome complete_sdes(const std::vector<CryptoAttribute>& offered, const AudioDescription& answer,
+                          const SdesRules& rules) {
+  if (offered.empty() || answer.crypto.empty()) return plain_or_refused(answer, rules);
+  const CryptoAttribute& chosen = answer.crypto.front();
+  const auto ours = std::find_if(offered.begin(), offered.end(), [&](const CryptoAttribute& each) {
+    return each.tag == chosen.tag && each.key.suite() == chosen.key.suite();
+  });
+  if (ours == offered.end()) return refused("The answer's crypto suite was not offered");
+  return {.keys = SdesKeys{chosen.tag, chosen.key, ours->key}, .refused = {}};
+}
+
+}  // namespace vas::signaling

@@ -1,0 +1,130 @@
+"""Encrypted media: SRTP with keys in SDP, bridged to plain RTP and to itself."""
+import time
+import unittest
+
+from harness import DOMAIN, SLOW, Baresip, E2eTest, Phone, TlsPhone, dialling, free_ports, wait_until  # noqa: F401
+from test_gateway import GatewayTest
+
+SUITE = "AES_CM_128_HMAC_SHA1_80"
+KEY = "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj"
+
+
+class Sdes(GatewayTest):
+    """Keys travel over TLS; towards the carrier, which stands in the same rack, over UDP too where the node is told so."""
+
+    limits = ("--sip-offences", "0", "--srtp-keys-over-plain-sip", "false")
+
+    def carrier(self, **attributes):
+        carrier = Baresip(self.folder, f"carrier{time.monotonic_ns()}", "127.0.0.1", 440, answers=True, **attributes).start()
+        self.addCleanup(carrier.stop)
+        return carrier
+
+    def dial(self, token, encryption, transport="tls"):
+        port = self.vas.tls_port if transport == "tls" else self.vas.sip_port
+        alice = Baresip(self.folder, f"alice{time.monotonic_ns()}", "127.0.0.1", 1000, transport=transport,
+                        authority=self.authority.certificate, encryption=encryption)
+        self.addCleanup(alice.stop)
+        return alice.start(f"sip:any@127.0.0.1:{port};transport={transport}", [("X-Cloudonix-Session", token), ("X-Cloudonix-Domain", DOMAIN)])
+
+    def to(self, carrier):
+        return {"routes": [{"termination_ip": f"127.0.0.1:{carrier.port}", "termination_number": carrier.name}]}
+
+    def talk(self, carrier, alice, token, suites):
+        try:
+            wait_until(lambda: self.vas.session(token)[1].get("status") == "connected", 10, "the connection")
+        except AssertionError:
+            print(alice.log_text()[-3000:], carrier.log_text()[-5000:])
+            raise
+        time.sleep(3)
+        alice.stop()
+        record = self.vas.record_of(token)
+        carrier.stop()
+        self.assert_heard(alice.heard(), 440, 1000)
+        self.assert_heard(carrier.heard(), 1000, 440)
+        self.assertEqual([leg["srtp"] for leg in record["legs"]], suites)
+        for leg in record["legs"]:
+            self.assertGreater(leg["received"]["packets"], 100)
+            self.assertEqual(leg["received"]["lost"], 0)
+        return record
+
+    def test_an_encrypted_phone_talks_to_a_plain_carrier(self):
+        for encryption in ("srtp-mand", "srtp-mandf", "srtp"):
+            with self.subTest(encryption=encryption):
+                carrier = self.carrier()
+                token = self.vas.make_outgoing(routing=self.to(carrier))["token"]
+                self.talk(carrier, self.dial(token, encryption), token, [SUITE, None])
+
+    def test_over_udp_its_keys_are_refused_and_what_is_optional_stays_plain(self):
+        carrier = self.carrier()
+        token = self.vas.make_outgoing(routing=self.to(carrier))["token"]
+        self.talk(carrier, self.dial(token, "srtp", transport="udp"), token, [None, None])
+        phone = self.scripted()
+        answer = self.offer_savp(phone)
+        self.assertEqual((answer.status, "TLS" in answer.header("Warning")), (488, True), answer.header("Warning"))
+
+    def offer_savp(self, phone, suite=SUITE, protocol="RTP/SAVP"):
+        token = self.vas.make_outgoing()["token"]
+        body = phone.sdp().replace("RTP/AVP", protocol) + f"a=crypto:3 {suite} inline:{KEY}\r\n"
+        phone.send("INVITE", body=body, headers=[f"X-Cloudonix-Session: {token}", f"X-Cloudonix-Domain: {DOMAIN}"])
+        answer = phone.final()
+        phone.ack(answer)
+        return answer
+
+    def test_a_suite_that_we_do_not_have_is_refused_with_a_reason(self):
+        answer = self.offer_savp(self.phone_of(TlsPhone, tls=self.trusting()), suite="F8_128_HMAC_SHA1_80")
+        self.assertEqual((answer.status, "crypto suite" in answer.header("Warning")), (488, True))
+
+    def test_what_goes_over_the_wire_is_encrypted_and_its_key_is_in_no_trace(self):
+        carrier = self.carrier()
+        token = self.vas.make_outgoing(routing=self.to(carrier))["token"]
+        phone = self.phone_of(TlsPhone, tls=self.trusting())
+        body = phone.sdp().replace("RTP/AVP", "RTP/SAVP") + f"a=crypto:3 {SUITE} inline:{KEY}\r\n"
+        phone.send("INVITE", body=body, headers=[f"X-Cloudonix-Session: {token}", f"X-Cloudonix-Domain: {DOMAIN}"])
+        answer = phone.final()
+        phone.ack(answer)
+        self.assertIn(f"a=crypto:3 {SUITE} inline:", answer.body)
+        self.assertIn("RTP/SAVP 0", answer.body)
+        ours = answer.body.split("inline:")[1].split("\r\n")[0]
+        packets = [phone.rtp.recv(2048) for _ in range(20)]
+        self.assertEqual({len(each) for each in packets}, {12 + 160 + 10})
+        self.assertGreater(len(set(b"".join(each[12:172] for each in packets))), 250)  # a tone has few values
+        trace = self.vasctl("trace", token, "--messages")[1]
+        self.assertIn("a=crypto", trace)
+        for key in (KEY, ours):
+            self.assertNotIn(key, trace)
+            self.assertNotIn(key, self.vas.log_text())
+        self.assertEqual(phone.bye().status, 200)
+
+
+class Required(GatewayTest):
+    """A domain and a carrier that take nothing else; the node trusts its network with the keys."""
+
+    limits = ("--sip-offences", "0", "--srtp-keys-over-plain-sip", "true")
+
+    @classmethod
+    def place_server(cls, vas):
+        super().place_server(vas)
+        vas.directory["domains"][0]["profile"]["media-encryption"] = "required"
+        cls.carrier_of_all = Baresip(cls.folder, "carrier", "127.0.0.1", 440, answers=True, encryption="srtp-mand")
+        vas.directory["trunks"].append({"id": 9, "domainId": 3, "name": "secure", "targets": [f"127.0.0.1:{cls.carrier_of_all.port}"],
+                                        "prefixes": ["77"], "stripPrefix": "7712", "addPrefix": "carrier", "mediaEncryption": "required"})
+
+    def test_encrypted_on_both_sides(self):
+        carrier = self.carrier_of_all.start()
+        self.addCleanup(carrier.stop)
+        token = self.vas.make_outgoing(destination="7712")["token"]
+        alice = Sdes.dial(self, token, "srtp-mand", transport="udp")
+        record = Sdes.talk(self, carrier, alice, token, [SUITE, SUITE])
+        self.assertEqual(record["disposition"], "ANSWERED")
+
+    def test_a_plain_phone_is_refused_with_a_reason(self):
+        token = self.vas.make_outgoing(destination="7712")["token"]
+        phone = self.scripted()
+        phone.send("INVITE", body=phone.sdp(), headers=[f"X-Cloudonix-Session: {token}", f"X-Cloudonix-Domain: {DOMAIN}"])
+        answer = phone.final()
+        phone.ack(answer)
+        self.assertEqual((answer.status, "must be encrypted" in answer.header("Warning")), (488, True))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,96 @@
+// What each party says of its media and is told of ours, and what the media plane is to do about it.
+#include "vas/calls/call.h"
+
+namespace vas::calls {
+namespace {
+
+bool is_encrypted(signaling::Transport transport) {
+  return transport == signaling::Transport::kTls || transport == signaling::Transport::kWss;
+}
+
+}  // namespace
+
+signaling::Header media_warning(std::string_view why) {
+  return {"Warning", "305 vas \"" + std::string(why) + "\""};
+}
+
+signaling::SdesRules Call::rules_of(const Party& party) const {
+  return {.wanted = party.encryption,
+          .is_signaling_safe = setup_.trusts_plain_signaling || is_encrypted(party.source.transport)};
+}
+
+// Reads a party's offer. False without a refusal: it made none. With one: why we cannot carry it.
+bool Call::take_offer(Party& from, const std::optional<std::string>& sdp, std::string& refusal) {
+  if (!sdp) return false;
+  auto description = signaling::SessionDescription::parse(*sdp);
+  if (!description || !description->audio_line || !description->audio.has_audio_codec()) {
+    refusal = "No codec of the offer is supported here";
+    return false;
+  }
+  auto outcome = signaling::answer_sdes(description->audio, rules_of(from), from.keys);
+  refusal = std::move(outcome.refused);
+  if (!refusal.empty()) return false;
+  from.keys = std::move(outcome.keys);
+  from.protocol = description->audio.protocol;
+  from.offer = std::move(description);
+  return true;
+}
+
+// Reads a party's answer to our offer. False without a refusal: there is none in it, or none of use.
+bool Call::take_answer(Party& from, const std::optional<std::string>& sdp, std::string& refusal) {
+  auto description = sdp ? signaling::SessionDescription::parse(*sdp) : std::nullopt;
+  if (!description || !description->audio_line) return false;
+  auto outcome = signaling::complete_sdes(from.crypto_offered, description->audio, rules_of(from));
+  refusal = std::move(outcome.refused);
+  if (!refusal.empty()) return false;
+  from.keys = std::move(outcome.keys);
+  from.protocol = description->audio.protocol;
+  from.audio = std::move(description->audio);
+  return true;
+}
+
+std::string Call::describe_answer(Party& to, const signaling::SessionDescription& offer,
+                                  const signaling::AudioDescription& audio) {
+  ++to.origin.version;
+  signaling::AudioDescription ours = audio;
+  ours.rtcp_mux = offer.audio.rtcp_mux;  // RFC 5761 §5.1.1: accepted when offered
+  ours.protocol = offer.audio.protocol;
+  if (to.keys) ours.crypto = {{to.keys->tag, to.keys->ours}};
+  to.sdp_sent = signaling::write_answer(to.origin, offer, ours);
+  return to.sdp_sent;
+}
+
+// Where encryption is a wish only, its keys stand in a plain offer: who does not know them passes them over
+// (RFC 8643). A party that has agreed already is offered the same again.
+std::string Call::describe_offer(Party& to, const signaling::AudioDescription& audio) {
+  ++to.origin.version;
+  signaling::AudioDescription ours = audio;
+  const bool is_plain_already = to.protocol && !to.keys;
+  to.crypto_offered.clear();
+  if (!is_plain_already) to.crypto_offered = signaling::offer_sdes(rules_of(to), to.keys);
+  ours.crypto = to.crypto_offered;
+  const bool is_required = to.encryption == MediaEncryption::kRequired;
+  ours.protocol = to.protocol.value_or(is_required ? signaling::MediaProtocol::kRtpSavp
+                                                   : signaling::MediaProtocol::kRtpAvp);
+  to.sdp_sent = signaling::write_offer(to.origin, ours);
+  return to.sdp_sent;
+}
+
+void Call::configure_media(LegSide side, Now& now) {
+  const Party& each = party(side);
+  if (!each.audio) return;
+  bridge::LegConfig config{.far_rtp = each.audio->rtp,
+                           .far_rtcp = each.audio->rtcp,
+                           .rtcp_mux = each.audio->rtcp_mux,
+                           .latches_to_anyone = each.latches_to_anyone,
+                           .sends = each.audio->direction.sends,
+                           .receives = each.audio->direction.receives};
+  if (each.source.peer.is_set()) config.signaling_address = each.source.peer.address;
+  if (each.keys) config.srtp = bridge::LegSrtp{each.keys->theirs, each.keys->ours};
+  for (const signaling::AudioFormat& format : each.audio->formats) {
+    config.formats.push_back({format.payload_type, format.codec, format.clock_rate});
+  }
+  now.actions.emplace_back(ConfigureLegMedia{side, std::move(config)});
+}
+
+}  // namespace vas::calls
