@@ -6,15 +6,16 @@ seconds=${1:-10}
 out=build/fuzz
 mkdir -p "$out"
 base="vas/base/clock.cc vas/base/endpoint.cc vas/base/json.cc vas/base/random.cc vas/base/text.cc"
-media="media/codec.cc media/receive_stats.cc media/rtcp_packet.cc media/rtp_packet.cc media/stream_splicer.cc media/voice_quality.cc"
+media="media/codec.cc media/receive_stats.cc media/rtcp_packet.cc media/rtp_packet.cc media/srtp_suite.cc media/stream_splicer.cc media/voice_quality.cc"
+srtp="media/srtp_cipher.cc media/srtp_key_derivation.cc media/srtp_libsrtp.cc media/srtp_openssl.cc media/srtp_session.cc"
 gateway="signaling/gateway/flow.cc signaling/gateway/framer.cc signaling/gateway/guard.cc signaling/gateway/message_lines.cc
   signaling/gateway/message_trace.cc signaling/gateway/node_relay.cc signaling/gateway/sip_message.cc signaling/gateway/stateless_answer.cc signaling/gateway/via_editor.cc"
 declare -A sources=(
   [sip]="$gateway $base"
   [digest]="signaling/digest.cc vas/base/host_port.cc $base"
   [websocket]="signaling/gateway/connection.cc signaling/gateway/websocket_connection.cc signaling/gateway/sip_message.cc $base"
-  [sdp]="signaling/sdp.cc signaling/offer_answer.cc media/codec.cc $base"
-  [media]="bridge/bridge.cc bridge/latch.cc bridge/leg.cc bridge/leg_handover.cc $media $base"
+  [sdp]="signaling/sdes.cc signaling/sdp.cc signaling/offer_answer.cc media/codec.cc media/srtp_suite.cc $base"
+  [media]="bridge/bridge.cc bridge/latch.cc bridge/leg.cc bridge/leg_handover.cc $media $srtp $base"
   [api]="$(ls vas/api/*.cc | grep -v http_server.cc) vas/directory/directory.cc vas/directory/directory_json.cc vas/sessions/session.cc
     vas/sessions/session_registry.cc vas/sessions/token_index.cc vas/calls/call_instructions.cc vas/calls/routing_plan.cc signaling/gateway/flow.cc vas/records/cdr.cc vas/base/host_port.cc $media $base"
   [journal]="vas/records/cdr.cc vas/records/cdr_json.cc vas/records/cdr_journal.cc $media $base"
@@ -27,7 +28,7 @@ for name in ${FUZZERS:-sip digest websocket sdp media journal api}; do
   if [[ ! -x $binary ]]; then
     rm -f "$out/${name}_fuzz-"*
     clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL \
-      -DSPDLOG_SHARED_LIB -DFMT_SHARED -I. -I"$generated" "tests/fuzz/${name}_fuzz.cc" ${sources[$name]} -o "$binary" -lspdlog -lfmt -lssl -lcrypto -lboost_json -lpthread
+      -DSPDLOG_SHARED_LIB -DFMT_SHARED -I. -I"$generated" "tests/fuzz/${name}_fuzz.cc" ${sources[$name]} -o "$binary" -lspdlog -lfmt -lssl -lcrypto -lboost_json -lsrtp2 -lpthread
   fi
   mkdir -p "$out/corpus/$name"
   if "$binary" -max_total_time="$seconds" -max_len=4096 -timeout=10 -artifact_prefix="$out/$name-" "$out/corpus/$name" "tests/fuzz/corpus/$name" >"$out/$name.log" 2>&1; then

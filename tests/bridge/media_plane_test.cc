@@ -102,17 +102,21 @@ TEST_P(MediaPlaneTest, WhatTheWorkerIsTooSlowForIsCounted) {
   const socklen_t target_length = a->to_sockaddr(target);
   ASSERT_EQ(connect(sender, reinterpret_cast<sockaddr*>(&target), target_length), 0);
 
-  constexpr std::uint64_t kBurst = 20'000;
+  // A worker with a core of its own may keep up for a while.
+  constexpr std::uint32_t kBurst = 20'000, kMostBursts = 50;
+  std::uint32_t sent = 0;
   auto packet = media::build_rtp({});
-  for (std::uint32_t i = 0; i < kBurst; ++i) {
-    media::rewrite_header(packet, {false, {0}, {static_cast<std::uint16_t>(i)}, {i * 160}, {7}});
-    ASSERT_EQ(send(sender, packet.data(), packet.size(), 0), static_cast<ssize_t>(packet.size()));
+  while (plane_.figures().overrun == 0 && sent < kMostBursts * kBurst) {
+    for (std::uint32_t i = 0; i < kBurst; ++i, ++sent) {
+      media::rewrite_header(packet, {false, {0}, {static_cast<std::uint16_t>(sent)}, {sent * 160}, {7}});
+      ASSERT_EQ(send(sender, packet.data(), packet.size(), 0), static_cast<ssize_t>(packet.size()));
+    }
+    usleep(200'000);
   }
-  usleep(200'000);
   plane_.close(bridge);
   const LegStats stats = wait_for_close().legs[0];
-  EXPECT_EQ(stats.received.packets + stats.overrun, kBurst);
-  EXPECT_GT(stats.overrun, 0u) << "the burst did not overrun anything: it must be longer";
+  EXPECT_EQ(stats.received.packets + stats.overrun, sent);
+  EXPECT_GT(stats.overrun, 0u) << "the bursts did not overrun anything: there must be more";
   EXPECT_EQ(plane_.figures().overrun, stats.overrun);
   close(sender);
 }

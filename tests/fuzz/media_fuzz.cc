@@ -16,12 +16,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Bridge bridge(std::chrono::seconds(60), now,
                 {StreamSeed{{1}, {65530}, {0}}, StreamSeed{{2}, {0}, {0xfffffff0}}});
   bridge.configure(LegSide::kA, config, now);
-  bridge.configure(LegSide::kB, config, now);
+  LegConfig other = config;
+  // Every other input: side B is encrypted, under keys that no input has.
+  if (size % 2 == 1)
+    other.srtp = LegSrtp{media::SrtpKey::random(media::SrtpSuite::kAeadAes128Gcm),
+                         media::SrtpKey::random(media::SrtpSuite::kAesCm128HmacSha1_80)};
+  bridge.configure(LegSide::kB, other, now);
   bridge.start(now);
   while (size >= 2) {
     const std::uint8_t way = data[0];
     const std::size_t length = std::min<std::size_t>(data[1], size - 2);
     std::vector<std::uint8_t> datagram(data + 2, data + 2 + length);
+    datagram.resize(length + (way & 8) * 20U);  // with room behind it, or without
     data += 2 + length;
     size -= 2 + length;
     const bool is_rtcp = (way & 2) != 0;
@@ -29,7 +35,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Outbox outbox;
     bridge.on_datagram((way & 1) != 0 ? LegSide::kA : LegSide::kB,
                        is_rtcp ? Component::kRtcp : Component::kRtp, is_rtcp ? config.far_rtcp : party,
-                       datagram, now, outbox);
+                       {MutableBytes(datagram), length}, now, outbox);
     outbox.clear();
     // To the kernel and straight back, whenever the bridge lets it go: nothing may change.
     const LegSide near = (way & 4) != 0 ? LegSide::kA : LegSide::kB;
