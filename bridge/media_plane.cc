@@ -17,11 +17,10 @@ namespace {
 
 StreamSeed random_seed() {
   const std::uint64_t bits = random_u64();
-  // The timestamp stays clear of a wrap for the first minutes, as some phones mind; and the sequence number, so
-  // that one lost packet at the start does not put the SRTP peer into another round (RFC 3711 §3.3.1).
-  return {{random_u32()},
-          {static_cast<std::uint16_t>(bits & 0x7fff)},
-          {static_cast<std::uint32_t>(bits >> 33)}};
+  // The timestamp stays clear of a wrap for the first minutes, as some phones mind; and the sequence number,
+  // so that one lost packet at the start does not put the SRTP peer into another round (RFC 3711 §3.3.1).
+  return {
+      {random_u32()}, {static_cast<std::uint16_t>(bits & 0x7fff)}, {static_cast<std::uint32_t>(bits >> 33)}};
 }
 
 int bind_udp(const Endpoint& local) {

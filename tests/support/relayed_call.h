@@ -29,7 +29,8 @@ class RelayedCall {
     ++number_;
     now_ += std::chrono::milliseconds(20);
     media::rewrite_header(packet_, {false, {0}, {number_}, {number_ * 160U}, {7}});
-    bridge_.on_datagram(LegSide::kA, Component::kRtp, party(LegSide::kA), MutableBytes(packet_), now_, outbox_);
+    bridge_.on_datagram(LegSide::kA, Component::kRtp, party(LegSide::kA), MutableBytes(packet_), now_,
+                        outbox_);
     VAS_CHECK(outbox_.size() == 1, "each packet of this stream is relayed");
     outbox_.clear();
   }
