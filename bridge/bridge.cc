@@ -13,9 +13,9 @@ constexpr std::string_view kCname =
 }  // namespace
 
 Bridge::Bridge(Duration media_timeout, Time now, const std::array<StreamSeed, 2>& seeds,
-               media::SrtpBackend srtp_backend)
+               const SecureSetup& setup)
     : media_timeout_(media_timeout),
-      legs_{Leg(seeds[0], srtp_backend), Leg(seeds[1], srtp_backend)},
+      legs_{Leg(seeds[0], setup), Leg(seeds[1], setup)},
       own_rtcp_at_{now, now},
       silence_since_(now) {}
 
@@ -53,9 +53,26 @@ void Bridge::on_datagram(LegSide side, Component component, const Endpoint& sour
         relay_rtcp(side, source, datagram, now, outbox);
       return;
     case media::PacketKind::kStun:
+      return answer_check(side, component, source, datagram.bytes(), now, outbox);
     case media::PacketKind::kDtls:
+      if (component == Component::kRtp) shake_hands(side, source, datagram.bytes(), now, outbox);
+      return;
     case media::PacketKind::kUnknown: leg(side).count_malformed(); return;
   }
+}
+
+void Bridge::answer_check(LegSide side, Component component, const Endpoint& source, Bytes datagram, Time now,
+                          Outbox& outbox) {
+  const Bytes answer = leg(side).path().on_stun(now, source, datagram);
+  if (answer.empty()) return leg(side).count_malformed();
+  outbox.add({side, component, source, answer});
+}
+
+void Bridge::shake_hands(LegSide side, const Endpoint& source, Bytes datagram, Time now, Outbox& outbox) {
+  Leg& near = leg(side);
+  if (!near.takes_dtls_from(now, source)) return near.count_malformed();
+  for (const auto& each : near.path().on_dtls(now, datagram))
+    outbox.add({side, Component::kRtp, source, each});
 }
 
 void Bridge::relay_rtp(LegSide near_side, const Endpoint& source, media::PacketBuffer datagram, Time now,
@@ -72,7 +89,7 @@ void Bridge::relay_rtp(LegSide near_side, const Endpoint& source, media::PacketB
   const std::size_t plain_bytes = datagram.size();
   if (!far.rewrite_for_party(now, *packet, format, datagram.bytes()) || !far.protect(datagram)) return;
   far.on_sent(plain_bytes);
-  outbox.add({other(near_side), Component::kRtp, far.latch().rtp_destination(), datagram.bytes()});
+  outbox.add({other(near_side), Component::kRtp, far.rtp_destination(now), datagram.bytes()});
 }
 
 void Bridge::relay_rtcp(LegSide near_side, const Endpoint& source, media::PacketBuffer datagram, Time now,
@@ -94,7 +111,7 @@ void Bridge::relay_rtcp(LegSide near_side, const Endpoint& source, media::Packet
     std::copy(packet->bytes.begin(), packet->bytes.end(), all.begin() + static_cast<std::ptrdiff_t>(kept));
     kept += packet->bytes.size();
   }
-  const Endpoint to = far.latch().rtcp_destination();
+  const Endpoint to = far.rtcp_destination(now);
   if (kept == 0 || !far.is_configured() || !to.is_set()) return;
   datagram.resize(kept);
   if (!far.protect_rtcp(datagram)) return;
@@ -160,6 +177,10 @@ void Bridge::take_back(LegSide near, const relay_entry& entry) {
 
 void Bridge::tick(Time now, WallTime wall_now, Outbox& outbox) {
   for (const LegSide side : {LegSide::kA, LegSide::kB}) {
+    const Endpoint to = leg(side).rtp_destination(now);
+    if (to.is_set()) {
+      for (const auto& each : leg(side).path().on_time()) outbox.add({side, Component::kRtp, to, each});
+    }
     const Leg& silent = leg(other(side));
     const Time quiet_since = std::max(silent.last_rtcp_at(), silence_since_);
     const bool is_due = is_started_ && now - quiet_since >= kRtcpSilence &&
@@ -170,7 +191,7 @@ void Bridge::tick(Time now, WallTime wall_now, Outbox& outbox) {
 
 void Bridge::send_own_rtcp(LegSide side, Time now, WallTime wall_now, Outbox& outbox) {
   Leg& party = leg(side);
-  const Endpoint to = party.latch().rtcp_destination();
+  const Endpoint to = party.rtcp_destination(now);
   if (!party.is_configured() || !to.is_set()) return;
 
   const auto sender = party.sender_info(now, wall_now);

@@ -21,7 +21,7 @@ class Bridge {
   static constexpr int kMaxRtcpPerSecond = 20;  // from one party; more is dropped
 
   Bridge(Duration media_timeout, Time now, const std::array<StreamSeed, 2>& seeds,
-         media::SrtpBackend srtp_backend = media::SrtpBackend::kOpenssl);
+         const SecureSetup& setup = {});
 
   void configure(LegSide side, const LegConfig& config, Time now);
 
@@ -64,6 +64,9 @@ class Bridge {
                  Outbox& outbox);
   void relay_rtcp(LegSide near_side, const Endpoint& source, media::PacketBuffer datagram, Time now,
                   Outbox& outbox);
+  void answer_check(LegSide side, Component component, const Endpoint& source, Bytes datagram, Time now,
+                    Outbox& outbox);
+  void shake_hands(LegSide side, const Endpoint& source, Bytes datagram, Time now, Outbox& outbox);
   bool translate(const media::RtcpView& packet, const Leg& near, Leg& far, Time now);
   bool takes_rtcp(LegSide side, Time now);
   void send_own_rtcp(LegSide side, Time now, WallTime wall_now, Outbox& outbox);

@@ -32,6 +32,11 @@ class Latch {
            (opened_at_ && (packets_in_window_ >= kWindowPackets || now - *opened_at_ > kWindow));
   }
 
+  // SDP's address, what latched, or what may latch still.
+  bool may_come_from(const Endpoint& source) const {
+    return source == sdp_rtp_ || source == destination_ || (!is_closed_ && may_take(source));
+  }
+
   // RTCP comes from the address that RTP was proved to come from; its port is learned once.
   bool accepts_rtcp(const Endpoint& source);
 

@@ -20,9 +20,9 @@ const LegFormat* Leg::counterpart(const LegFormat& wanted) const {
 
 void Leg::configure(const LegConfig& config) {
   const bool was_paused = is_configured_ && !(config_.sends && config_.receives);
-  const std::optional<LegSrtp> keys_before = std::exchange(config_, config).srtp;
+  config_ = config;
   is_configured_ = true;
-  configure_srtp(keys_before);
+  path_.configure(config_);
   format_index_.fill(-1);
   for (std::size_t i = 0; i < config_.formats.size(); ++i) {
     format_index_[config_.formats[i].payload_type.value & 0x7f] = static_cast<std::int8_t>(i);
@@ -34,22 +34,6 @@ void Leg::configure(const LegConfig& config) {
   }
 }
 
-// A key that stays keeps its session: indices go on, and what was replayed stays replayed. A new one starts
-// anew (RFC 4568 §7.1.4).
-void Leg::configure_srtp(const std::optional<LegSrtp>& before) {
-  const auto& now = config_.srtp;
-  stats_.srtp = now ? std::optional(now->outbound.suite()) : std::nullopt;
-  if (!now) {
-    unprotector_.reset();
-    protector_.reset();
-    return;
-  }
-  if (!before || before->inbound != now->inbound)
-    unprotector_ = media::make_srtp_unprotector(srtp_backend_, now->inbound);
-  if (!before || before->outbound != now->outbound)
-    protector_ = media::make_srtp_protector(srtp_backend_, now->outbound);
-}
-
 bool Leg::note_unprotected(media::SrtpResult result) {
   switch (result) {
     case media::SrtpResult::kOk: return true;
@@ -59,20 +43,22 @@ bool Leg::note_unprotected(media::SrtpResult result) {
   }
 }
 
-bool Leg::unprotect(media::PacketBuffer& packet) {
-  return unprotector_ == nullptr || note_unprotected(unprotector_->unprotect(packet));
-}
-
 bool Leg::unprotect_rtcp(media::PacketBuffer& compound) {
-  return unprotector_ == nullptr || note_unprotected(unprotector_->unprotect_rtcp(compound));
+  return note_unprotected(path_.unprotect_rtcp(compound));
 }
 
-bool Leg::protect(media::PacketBuffer& packet) {
-  return protector_ == nullptr || protector_->protect(packet) == media::SrtpResult::kOk;
+const Endpoint& Leg::rtp_destination(Time now) const {
+  static const Endpoint kNowhere;
+  if (!path_.has_ice()) return latch_.rtp_destination();
+  return path_.ice().has_consent(now) ? path_.ice().destination() : kNowhere;
 }
 
-bool Leg::protect_rtcp(media::PacketBuffer& compound) {
-  return protector_ == nullptr || protector_->protect_rtcp(compound) == media::SrtpResult::kOk;
+Endpoint Leg::rtcp_destination(Time now) const {
+  return path_.has_ice() ? rtp_destination(now) : latch_.rtcp_destination();
+}
+
+bool Leg::takes_dtls_from(Time now, const Endpoint& source) const {
+  return path_.has_ice() ? path_.ice().is_proved(now, source) : latch_.may_come_from(source);
 }
 
 const LegFormat* Leg::format_of(media::PayloadType payload_type) const {
@@ -86,7 +72,7 @@ Admitted Leg::admit(Time now, const media::RtpPacket& packet, std::size_t bytes,
     ++stats_.unknown_payload_type;
     return Admitted::kUnknownPayloadType;
   }
-  if (!latch_.accepts_rtp(now, source)) {
+  if (path_.has_ice() ? !path_.ice().is_proved(now, source) : !latch_.accepts_rtp(now, source)) {
     ++stats_.refused_source;
     return Admitted::kRefusedSource;
   }
@@ -124,14 +110,15 @@ void Leg::note_frame(std::uint32_t ticks, std::uint32_t clock_rate) {
 }
 
 bool Leg::admit_rtcp(Time now, const Endpoint& source) {
-  if (!is_configured_ || !latch_.accepts_rtcp(source)) return false;
+  if (!is_configured_) return false;
+  if (path_.has_ice() ? !path_.ice().is_proved(now, source) : !latch_.accepts_rtcp(source)) return false;
   last_rtcp_at_ = now;
   return true;
 }
 
 bool Leg::rewrite_for_party(Time now, const media::RtpPacket& packet, const LegFormat& format,
                             MutableBytes datagram) {
-  if (!is_configured_ || !config_.receives || !latch_.rtp_destination().is_set()) {
+  if (!is_configured_ || !config_.receives || !rtp_destination(now).is_set()) {
     splicer_.restart();  // what is not sent leaves no gap behind
     return false;
   }
@@ -212,7 +199,8 @@ LegStats Leg::stats() const {
   stats.sent_by_kernel += kernel_.sent_packets;
   stats.received = receive_stats_.summary();
   stats.telephone_events = telephone_events_.count();
-  stats.media_endpoint = latch_.rtp_destination();
+  stats.media_endpoint = path_.has_ice() ? path_.ice().destination() : latch_.rtp_destination();
+  stats.srtp = path_.suite();
   return stats;
 }
 

@@ -2,16 +2,15 @@
 #pragma once
 
 #include <array>
-#include <memory>
 #include <optional>
 
 #include "bridge/latch.h"
 #include "bridge/leg_config.h"
 #include "bridge/relay_entry.h"
+#include "bridge/secure_path.h"
 #include "media/receive_stats.h"
 #include "media/rtcp_packet.h"
 #include "media/rtp_packet.h"
-#include "media/srtp_session.h"
 #include "media/stream_splicer.h"
 #include "media/telephone_event.h"
 
@@ -29,10 +28,8 @@ enum class Admitted { kYes, kRefusedSource, kUnknownPayloadType };
 // Threads: its bridge's media worker only.
 class Leg {
  public:
-  Leg(const StreamSeed& seed, media::SrtpBackend srtp_backend)
-      : srtp_backend_(srtp_backend),
-        outgoing_ssrc_(seed.ssrc),
-        splicer_(seed.sequence_number, seed.timestamp) {}
+  Leg(const StreamSeed& seed, const SecureSetup& setup)
+      : path_(setup), outgoing_ssrc_(seed.ssrc), splicer_(seed.sequence_number, seed.timestamp) {}
 
   void configure(const LegConfig& config);
   bool is_configured() const { return is_configured_; }
@@ -40,11 +37,15 @@ class Leg {
 
   // SRTP. True when the packet is in the clear now, or was all along; what is forged or was there before is
   // counted and no more.
-  bool unprotect(media::PacketBuffer& packet);
+  bool unprotect(media::PacketBuffer& packet) {
+    return !path_.is_encrypted() || note_unprotected(path_.unprotect(packet));
+  }
   bool unprotect_rtcp(media::PacketBuffer& compound);
   // False when it cannot be sent: its index was used already, or there is no room behind it.
-  bool protect(media::PacketBuffer& packet);
-  bool protect_rtcp(media::PacketBuffer& compound);
+  bool protect(media::PacketBuffer& packet) { return path_.protect(packet) == media::SrtpResult::kOk; }
+  bool protect_rtcp(media::PacketBuffer& compound) {
+    return path_.protect_rtcp(compound) == media::SrtpResult::kOk;
+  }
 
   // Near side. Checks, counts and measures one RTP packet that came from the party.
   Admitted admit(Time now, const media::RtpPacket& packet, std::size_t bytes, const Endpoint& source);
@@ -62,6 +63,13 @@ class Leg {
   void on_party_report(Time now, const media::RtcpView& packet);
   void on_report_sent(Time now, std::uint32_t ntp_middle);
   Time last_rtcp_at() const { return last_rtcp_at_; }
+
+  // Where the party's media goes; unset when there is nowhere, or ICE's consent has run out.
+  const Endpoint& rtp_destination(Time now) const;
+  Endpoint rtcp_destination(Time now) const;
+  SecurePath& path() { return path_; }
+  // Whether DTLS may come from there: what ICE proved; without it SDP's address, or whoever may latch.
+  bool takes_dtls_from(Time now, const Endpoint& source) const;
 
   media::Ssrc outgoing_ssrc() const { return outgoing_ssrc_; }
   media::StreamSplicer& splicer() { return splicer_; }
@@ -90,7 +98,7 @@ class Leg {
     Time at{};
   };
 
-  void configure_srtp(const std::optional<LegSrtp>& before);
+  bool needs_user_space() const { return path_.is_encrypted() || path_.has_ice(); }
   bool note_unprotected(media::SrtpResult result);
   void measure_ptime(const media::RtpPacket& packet, const LegFormat& format);
   void note_frame(std::uint32_t ticks, std::uint32_t clock_rate);
@@ -98,11 +106,9 @@ class Leg {
   const LegFormat* counterpart(const LegFormat& wanted) const;
   void note_report_block(Time now, Bytes block);
 
-  const media::SrtpBackend srtp_backend_;
+  SecurePath path_;
   LegConfig config_;
   bool is_configured_ = false;
-  std::unique_ptr<media::SrtpUnprotector> unprotector_;  // both or none
-  std::unique_ptr<media::SrtpProtector> protector_;
   std::array<std::int8_t, 128> format_index_{};  // by payload type; -1 where not negotiated
   Latch latch_;
 

@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "ice/ice_lite.h"
 #include "media/codec.h"
+#include "media/dtls_session.h"
 #include "media/receive_stats.h"
 #include "media/rtp_types.h"
 #include "media/srtp_suite.h"
@@ -42,6 +44,20 @@ struct LegSrtp {
   friend bool operator==(const LegSrtp&, const LegSrtp&) = default;
 };
 
+// Or: they are agreed by DTLS, with the certificate of this fingerprint (RFC 5763).
+struct LegDtls {
+  media::DtlsRole role = media::DtlsRole::kServer;
+  media::CertificateFingerprint peer;
+  friend bool operator==(const LegDtls&, const LegDtls&) = default;
+};
+
+// The party proves by ICE where it is. We are lite: it checks, we answer.
+struct LegIce {
+  ice::IceCredentials local;
+  ice::IceCredentials remote;
+  friend bool operator==(const LegIce&, const LegIce&) = default;
+};
+
 struct LegConfig {
   // What the party's SDP promised to receive at. An unspecified address is sent nothing (RFC 3264 §8.4).
   Endpoint far_rtp;
@@ -55,7 +71,9 @@ struct LegConfig {
   bool sends = true;     // the party's direction lets it send media
   bool receives = true;  // the party's direction lets us send media to it
   std::vector<LegFormat> formats;
-  std::optional<LegSrtp> srtp;  // none: plain RTP
+  std::optional<LegSrtp> srtp;  // neither this nor DTLS: plain RTP
+  std::optional<LegDtls> dtls;
+  std::optional<LegIce> ice;  // then far_rtp and far_rtcp mean nothing, and rtcp_mux is set
   friend bool operator==(const LegConfig&, const LegConfig&) = default;
 };
 

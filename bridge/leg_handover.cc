@@ -8,7 +8,7 @@
 namespace vas::bridge {
 
 bool Leg::describe_near(Time now, relay_entry& entry) const {
-  if (!is_configured_ || config_.srtp || !config_.sends || !latch_.is_closed(now) ||
+  if (!is_configured_ || needs_user_space() || !config_.sends || !latch_.is_closed(now) ||
       !receive_stats_.is_in_stretch())
     return false;
   const Endpoint& source = latch_.rtp_destination();
@@ -23,7 +23,7 @@ bool Leg::describe_near(Time now, relay_entry& entry) const {
 
 bool Leg::describe_far(const Leg& near, relay_entry& entry) const {
   const Endpoint& to = latch_.rtp_destination();
-  if (!is_configured_ || config_.srtp || !config_.receives || !to.is_set()) return false;
+  if (!is_configured_ || needs_user_space() || !config_.receives || !to.is_set()) return false;
   if ((to.address.family == AddressFamily::kIpv4) != (entry.family == 4)) return false;
   if (splicer_.current() != media::Ssrc{near.receive_stats_.state().ssrc}) return false;
   entry.far = to_relay(to.address);

@@ -51,7 +51,10 @@ Result<std::unique_ptr<MediaPlane>> MediaPlane::open(const MediaPlaneConfig& con
   std::string why_not;
   const auto io = make_packet_io(config.io, wake.descriptor(), why_not);
   if (!io) return Error{io.error()};
+  auto dtls = media::DtlsContext::make();
+  if (!dtls) return Error{dtls.error()};
   std::unique_ptr<MediaPlane> plane(new MediaPlane(config));
+  plane->dtls_ = std::move(*dtls);
   plane->description_ = (*io)->name();
   if (!why_not.empty()) plane->description_ += " (" + why_not + ")";
   plane->open_kernel_relay();
@@ -121,7 +124,10 @@ BridgeId MediaPlane::open_bridge() {
   const std::size_t worker = least_loaded_worker();
   bridges_[id].worker = worker;
   ++load_[worker];
-  post(worker, OpenBridge{id, config_.media_timeout, {random_seed(), random_seed()}, config_.srtp_backend});
+  post(worker, OpenBridge{id,
+                          config_.media_timeout,
+                          {random_seed(), random_seed()},
+                          SecureSetup{config_.srtp_backend, dtls_.get()}});
   return id;
 }
 

@@ -47,6 +47,9 @@ class MediaPlane {
   const std::string& description() const { return description_; }
   MediaFigures figures() const;
 
+  // Of the certificate that all DTLS legs have.
+  const media::CertificateFingerprint& fingerprint() const { return dtls_->fingerprint(); }
+
   BridgeId open_bridge();
 
   // Binds a port pair and returns what SDP is to say. Safe to call again for a leg that is open already with
@@ -98,6 +101,7 @@ class MediaPlane {
   void post(std::size_t worker, WorkerCommand command);
 
   const MediaPlaneConfig config_;
+  std::unique_ptr<media::DtlsContext> dtls_;
   PortPool ports_;
   // Two events a bridge at most are under way, and the port range bounds the bridges: this is never full.
   Inbox<MediaEvent> events_{65536};

@@ -170,7 +170,7 @@ void MediaWorker::handle(WorkerCommand&& command) {
 
 void MediaWorker::open(const OpenBridge& command) {
   auto entry = std::make_unique<Entry>(
-      Entry{.bridge = Bridge(command.media_timeout, monotonic_now(), command.seeds, command.srtp_backend),
+      Entry{.bridge = Bridge(command.media_timeout, monotonic_now(), command.seeds, command.secure),
             .id = command.bridge,
             .directions = {}});
   slices_[command.bridge.value % kSlices].push_back(entry.get());

@@ -23,7 +23,7 @@ struct OpenBridge {
   BridgeId bridge;
   Duration media_timeout{};
   std::array<StreamSeed, 2> seeds;
-  media::SrtpBackend srtp_backend = media::SrtpBackend::kOpenssl;
+  SecureSetup secure;
 };
 struct AddLeg {
   BridgeId bridge;

@@ -20,11 +20,11 @@ struct Outgoing {
   Bytes bytes;  // borrowed until the outbox is cleared
 };
 
-// Filled during one turn of a bridge, then sent and cleared. One incoming datagram makes at most one
-// outgoing, a tick at most two, so a full outbox is our own bug.
+// Filled during one turn of a bridge, then sent and cleared. One incoming datagram makes one outgoing, or a
+// flight of a DTLS handshake; a tick a report and a flight for each leg. So a full outbox is our own bug.
 class Outbox {
  public:
-  static constexpr std::size_t kCapacity = 4;
+  static constexpr std::size_t kCapacity = 2 * (media::DtlsSession::kMaxFlight + 1);
 
   void add(const Outgoing& datagram) {
     VAS_CHECK(size_ < kCapacity, "a bridge's turn sends at most kCapacity datagrams");

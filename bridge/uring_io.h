@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bridge/packet_io.h"
+#include "media/dtls_session.h"
 
 namespace vas::bridge {
 
@@ -33,7 +34,9 @@ class UringIo final : public PacketIo {
   static constexpr unsigned kEntries = 1024;
   static constexpr unsigned kBuffers = 1024;
   static constexpr std::size_t kBufferBytes = 2048;
-  static constexpr unsigned kCopies = 64;  // of bytes that are not in a received buffer: reports
+  // Of bytes that are not in a received buffer: reports, answers to checks, handshakes.
+  static constexpr unsigned kCopies = 64;
+  static constexpr std::size_t kLargestCopy = media::DtlsSession::kMaxDatagram;
 
   struct Slot {
     std::uint32_t turn = 0;  // how often it was used: tells a late completion from one of today's
@@ -63,7 +66,7 @@ class UringIo final : public PacketIo {
   io_uring_buf_ring* buffer_ring_ = nullptr;
   std::vector<std::uint8_t> buffers_;
   std::vector<sockaddr_storage> addresses_;  // of the sends since the last submit
-  std::vector<std::array<std::uint8_t, 256>> copies_;
+  std::vector<std::array<std::uint8_t, kLargestCopy>> copies_;
 
   // State.
   std::vector<Slot> slots_;

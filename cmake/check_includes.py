@@ -15,7 +15,7 @@ ARROWS = {
     "vas/sessions": ["vas/directory", "vas/base"],
     "vas/store": ["vas/sessions", "vas/directory", "vas/webhooks", "vas/base"],
     "vas/webhooks": ["vas/base"],
-    "vas/calls": ["signaling", "bridge", "media", "vas/records", "vas/sessions", "vas/directory", "vas/base"],
+    "vas/calls": ["signaling", "bridge", "media", "ice", "vas/records", "vas/sessions", "vas/directory", "vas/base"],
     "vas/api": ["vas/sessions", "vas/directory", "vas/webhooks", "vas/base"],
     "tools/vasctl": ["vas/base"],
     "tools/vas-caller": ["signaling", "media", "vas/base"],

@@ -37,6 +37,10 @@ AudioDescription relayed(const AudioDescription& party, const Endpoint& local) {
   described.rtcp_mux = false;
   described.protocol = MediaProtocol::kRtpAvp;
   described.crypto.clear();
+  described.dtls.reset();
+  described.ice.reset();
+  described.mid.clear();
+  described.is_bundled = false;
   return described;
 }
 

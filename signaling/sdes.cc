@@ -114,6 +114,8 @@ std::vector<CryptoAttribute> offer_sdes(const SdesRules& rules, const std::optio
 
 SdesOutcome complete_sdes(const std::vector<CryptoAttribute>& offered, const AudioDescription& answer,
                           const SdesRules& rules) {
+  if (is_dtls(answer.protocol))
+    return answer.dtls ? SdesOutcome{} : refused("The answer has no certificate fingerprint");
   if (offered.empty() || answer.crypto.empty()) return plain_or_refused(answer, rules);
   const CryptoAttribute& chosen = answer.crypto.front();
   const auto ours = std::find_if(offered.begin(), offered.end(), [&](const CryptoAttribute& each) {

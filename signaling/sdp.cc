@@ -16,7 +16,9 @@ constexpr std::size_t kMaxMediaLines = 16;
 constexpr std::size_t kMaxFormats = 64;
 
 constexpr std::size_t kMaxCryptoAttributes = 16;
-constexpr std::array<std::string_view, 4> kProtocolNames{"RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF"};
+constexpr std::array<std::string_view, 6> kProtocolNames{
+    "RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF", "UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"};
+constexpr std::array<std::string_view, 3> kSetupNames{"actpass", "active", "passive"};
 
 std::optional<MediaProtocol> protocol_named(std::string_view name) {
   const auto found = std::find(kProtocolNames.begin(), kProtocolNames.end(), name);
@@ -102,6 +104,50 @@ Direction parse_direction(const Section& session, const Section& section) {
   return {};
 }
 
+// Of the media line, or of the session for all lines.
+std::optional<std::string_view> either_attribute(const Section& session, const Section& section,
+                                                 std::string_view name) {
+  const auto own = value_attribute(section, name);
+  return own ? own : value_attribute(session, name);
+}
+
+std::optional<DtlsDescription> parse_dtls(const Section& session, const Section& section) {
+  const auto fingerprint =
+      media::CertificateFingerprint::parse(either_attribute(session, section, "fingerprint").value_or(""));
+  const auto setup = either_attribute(session, section, "setup").value_or("actpass");
+  const auto name = std::find(kSetupNames.begin(), kSetupNames.end(), setup);
+  if (!fingerprint || name == kSetupNames.end()) return {};
+  return DtlsDescription{*fingerprint, static_cast<DtlsSetup>(name - kSetupNames.begin())};
+}
+
+// RFC 8839 §5.4: letters, digits, + and /; ufrag 4 to 256, password 22 to 256.
+std::optional<IceDescription> parse_ice(const Section& session, const Section& section) {
+  constexpr std::size_t kLongest = 256, kShortestUfrag = 4, kShortestPassword = 22;
+  const auto ufrag = either_attribute(session, section, "ice-ufrag").value_or("");
+  const auto password = either_attribute(session, section, "ice-pwd").value_or("");
+  const auto is_ice_char = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '+' || c == '/';
+  };
+  const bool is_good = ufrag.size() >= kShortestUfrag && ufrag.size() <= kLongest &&
+                       password.size() >= kShortestPassword && password.size() <= kLongest &&
+                       std::all_of(ufrag.begin(), ufrag.end(), is_ice_char) &&
+                       std::all_of(password.begin(), password.end(), is_ice_char);
+  if (!is_good) return {};
+  return IceDescription{std::string(ufrag), std::string(password),
+                        value_attribute(session, "ice-lite").has_value()};
+}
+
+void parse_grouping(const Section& session, const Section& section, AudioDescription& audio) {
+  constexpr std::size_t kLongestMid = 64;
+  const auto mid = value_attribute(section, "mid").value_or("");
+  const bool is_token = mid.find_first_of(" \t") == std::string_view::npos && mid.size() <= kLongestMid;
+  if (mid.empty() || !is_token) return;
+  audio.mid = mid;
+  const auto words = split(value_attribute(session, "group").value_or(""), ' ');
+  audio.is_bundled =
+      words.front() == "BUNDLE" && std::find(words.begin() + 1, words.end(), mid) != words.end();
+}
+
 std::optional<AudioDescription> parse_audio(const Section& session, const Section& section,
                                             const std::vector<std::string_view>& words) {
   const auto port = parse_number<std::uint16_t>(words[1].substr(0, words[1].find('/')));
@@ -120,11 +166,15 @@ std::optional<AudioDescription> parse_audio(const Section& session, const Sectio
   }
   if (audio.rtcp_mux) audio.rtcp = audio.rtp;
   audio.direction = parse_direction(session, section);
-  if (address->is_unspecified()) audio.direction.receives = false;
+  audio.ice = parse_ice(session, section);
+  // RFC 2543's hold; with ICE it only says that no address is known yet (RFC 8840 §4.1.1).
+  if (address->is_unspecified() && !audio.ice) audio.direction.receives = false;
   if (const auto ptime = value_attribute(section, "ptime")) audio.ptime_ms = parse_number<int>(*ptime);
   if (audio.ptime_ms && (*audio.ptime_ms < 1 || *audio.ptime_ms > 200)) audio.ptime_ms.reset();
 
   audio.protocol = *protocol_named(words[2]);
+  if (is_dtls(audio.protocol)) audio.dtls = parse_dtls(session, section);
+  parse_grouping(session, section, audio);
   for (const std::string_view attribute : section.attributes) {
     if (!attribute.starts_with("crypto:") || audio.crypto.size() == kMaxCryptoAttributes) continue;
     if (const auto crypto = parse_crypto(attribute.substr(attribute.find(':') + 1)))
@@ -161,6 +211,15 @@ std::optional<std::vector<Section>> parse_sections(std::string_view text) {
   return sections;
 }
 
+// The one candidate of a lite side: itself.
+void append_ice(std::string& out, const IceDescription& ice, const Endpoint& rtp) {
+  constexpr std::uint32_t kPriority =
+      (126U << 24) + (65535U << 8) + 255;  // RFC 8445 §5.1.2: host, component 1
+  out += fmt::format("a=ice-ufrag:{}\r\na=ice-pwd:{}\r\n", ice.ufrag, ice.password);
+  out += fmt::format("a=candidate:1 1 udp {} {} {} typ host\r\na=end-of-candidates\r\n", kPriority,
+                     to_string(rtp.address), rtp.port);
+}
+
 void append_audio(std::string& out, const AudioDescription& audio) {
   out +=
       fmt::format("m=audio {} {}", audio.rtp.port, kProtocolNames[static_cast<std::size_t>(audio.protocol)]);
@@ -176,15 +235,25 @@ void append_audio(std::string& out, const AudioDescription& audio) {
   if (audio.ptime_ms) out += fmt::format("a=ptime:{}\r\n", *audio.ptime_ms);
   if (audio.rtcp_mux) out += "a=rtcp-mux\r\n";
   for (const CryptoAttribute& each : audio.crypto) out += fmt::format("a=crypto:{}\r\n", to_string(each));
+  if (!audio.mid.empty()) out += fmt::format("a=mid:{}\r\n", audio.mid);
+  if (audio.dtls) {
+    out += fmt::format("a=fingerprint:{}\r\na=setup:{}\r\n", audio.dtls->fingerprint.text(),
+                       kSetupNames[static_cast<std::size_t>(audio.dtls->setup)]);
+  }
+  if (audio.ice) append_ice(out, *audio.ice, audio.rtp);
   const Direction direction = audio.direction;
   out += direction.sends ? (direction.receives ? "a=sendrecv\r\n" : "a=sendonly\r\n")
                          : (direction.receives ? "a=recvonly\r\n" : "a=inactive\r\n");
 }
 
-std::string session_lines(const SdpOrigin& origin, const IpAddress& address) {
+std::string session_lines(const SdpOrigin& origin, const AudioDescription& audio) {
+  const IpAddress& address = audio.rtp.address;
   const char* family = address.family == AddressFamily::kIpv4 ? "IP4" : "IP6";
-  return fmt::format("v=0\r\no=vas {} {} IN {} {}\r\ns=-\r\nt=0 0\r\n", origin.id, origin.version, family,
-                     to_string(address));
+  std::string out = fmt::format("v=0\r\no=vas {} {} IN {} {}\r\ns=-\r\nt=0 0\r\n", origin.id, origin.version,
+                                family, to_string(address));
+  if (audio.is_bundled) out += fmt::format("a=group:BUNDLE {}\r\n", audio.mid);
+  if (audio.ice && audio.ice->is_lite) out += "a=ice-lite\r\n";
+  return out;
 }
 
 }  // namespace
@@ -219,14 +288,14 @@ std::optional<SessionDescription> SessionDescription::parse(std::string_view tex
 }
 
 std::string write_offer(const SdpOrigin& origin, const AudioDescription& audio) {
-  std::string out = session_lines(origin, audio.rtp.address);
+  std::string out = session_lines(origin, audio);
   append_audio(out, audio);
   return out;
 }
 
 std::string write_answer(const SdpOrigin& origin, const SessionDescription& offer,
                          const AudioDescription& audio) {
-  std::string out = session_lines(origin, audio.rtp.address);
+  std::string out = session_lines(origin, audio);
   for (std::size_t i = 0; i < offer.lines.size(); ++i) {
     const MediaLine& line = offer.lines[i];
     if (offer.audio_line == i) {

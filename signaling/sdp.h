@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "media/codec.h"
+#include "media/dtls_context.h"
 #include "signaling/sdes.h"
 #include "vas/base/endpoint.h"
 
@@ -28,8 +29,25 @@ struct AudioFormat {
   friend bool operator==(const AudioFormat&, const AudioFormat&) = default;
 };
 
-// What the media line says of its transport (RFC 3551, RFC 4585, RFC 3711, RFC 5124).
-enum class MediaProtocol { kRtpAvp, kRtpAvpf, kRtpSavp, kRtpSavpf };
+// What the media line says of its transport (RFC 3551, RFC 4585, RFC 3711, RFC 5124, RFC 5764).
+enum class MediaProtocol { kRtpAvp, kRtpAvpf, kRtpSavp, kRtpSavpf, kUdpTlsRtpSavp, kUdpTlsRtpSavpf };
+constexpr bool is_dtls(MediaProtocol protocol) { return protocol >= MediaProtocol::kUdpTlsRtpSavp; }
+
+enum class DtlsSetup { kActpass, kActive, kPassive };  // RFC 8842 §5.1
+
+struct DtlsDescription {
+  media::CertificateFingerprint fingerprint;
+  DtlsSetup setup = DtlsSetup::kActpass;
+  friend bool operator==(const DtlsDescription&, const DtlsDescription&) = default;
+};
+
+// RFC 8839 §5.4. Of candidates there is nothing: a lite side answers checks wherever they come from.
+struct IceDescription {
+  std::string ufrag;
+  std::string password;
+  bool is_lite = false;
+  friend bool operator==(const IceDescription&, const IceDescription&) = default;
+};
 
 // The audio line that a call uses: only formats that we know, in the peer's order.
 struct AudioDescription {
@@ -41,6 +59,10 @@ struct AudioDescription {
   std::optional<int> ptime_ms;
   MediaProtocol protocol = MediaProtocol::kRtpAvp;
   std::vector<CryptoAttribute> crypto;  // those that we speak, in the peer's order
+  std::optional<DtlsDescription> dtls;
+  std::optional<IceDescription> ice;
+  std::string mid;          // RFC 5888; empty: none
+  bool is_bundled = false;  // its mid stands in a BUNDLE group (RFC 9143)
   friend bool operator==(const AudioDescription&, const AudioDescription&) = default;
 
   bool has_audio_codec() const;  // one that is not telephone-event

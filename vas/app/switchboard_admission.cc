@@ -105,6 +105,7 @@ void Switchboard::admit_outgoing(const signaling::InviteReceived& invite, const 
                          .caller_encryption = domain.profile.media_encryption,
                          .pick_up_encryption = domain.profile.media_encryption,
                          .trusts_plain_signaling = config_.trusts_plain_signaling,
+                         .fingerprint = parts_.media.fingerprint(),
                          .record = draft(invite, &domain, "outgoing")};
   setup.caller_id = session.caller_id.empty() ? session.msisdn : session.caller_id;
   setup.record.session = session.token;
@@ -150,6 +151,7 @@ void Switchboard::admit_trunk(const signaling::InviteReceived& invite, const dir
                          .caller_encryption = trunk.media_encryption,
                          .pick_up_encryption = domain.profile.media_encryption,
                          .trusts_plain_signaling = config_.trusts_plain_signaling,
+                         .fingerprint = parts_.media.fingerprint(),
                          .record = draft(invite, &domain, "incoming")};
   setup.record.caller_id = invite.from_user;
   std::optional<Refusal> refusal;

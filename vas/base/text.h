@@ -24,9 +24,9 @@ std::optional<std::string_view> parameter(std::string_view text, std::string_vie
 
 // Whole `text` as a decimal number, or nothing.
 template <typename Number>
-std::optional<Number> parse_number(std::string_view text) {
+std::optional<Number> parse_number(std::string_view text, int base = 10) {
   Number value{};
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value, base);
   if (text.empty() || failure != std::errc() || end != text.data() + text.size()) return {};
   return value;
 }

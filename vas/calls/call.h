@@ -34,7 +34,8 @@ struct CallSetup {
   MediaEncryption caller_encryption = MediaEncryption::kNone;
   MediaEncryption pick_up_encryption = MediaEncryption::kNone;  // of who presents the token
   bool trusts_plain_signaling = false;  // SRTP keys may travel over SIP that is not encrypted
-  records::CallRecord record;           // identity and start filled in
+  std::optional<media::CertificateFingerprint> fingerprint;  // ours; none: no DTLS
+  records::CallRecord record;                                // identity and start filled in
 };
 
 inline constexpr std::string_view kNoSharedCodec = "No codec is shared with the other party";
@@ -87,7 +88,9 @@ class Call {
     MediaEncryption encryption = MediaEncryption::kNone;
     std::optional<signaling::MediaProtocol> protocol;  // of its media line, once it has one
     std::vector<signaling::CryptoAttribute> crypto_offered;
-    std::optional<signaling::SdesKeys> keys;  // none: plain RTP
+    std::optional<signaling::SdesKeys> keys;  // neither these nor DTLS: plain RTP
+    std::optional<bridge::LegDtls> dtls;
+    std::optional<bridge::LegIce> ice;
   };
   // A re-INVITE or UPDATE on its way from one side to the other.
   struct Renegotiation {
@@ -139,6 +142,9 @@ class Call {
                               const signaling::AudioDescription& audio);
   std::string describe_offer(Party& to, const signaling::AudioDescription& audio);
   signaling::SdesRules rules_of(const Party& party) const;
+  signaling::SdesOutcome protection_of(const Party& from, const signaling::AudioDescription& offer) const;
+  void take_path(Party& from, const signaling::AudioDescription& audio);
+  void describe_path(const Party& to, bool is_offer, signaling::AudioDescription& ours) const;
   void configure_media(LegSide side, Now& now);
 
   // call_out.cc: leg B is called by us

@@ -27,13 +27,49 @@ bool Call::take_offer(Party& from, const std::optional<std::string>& sdp, std::s
     refusal = "No codec of the offer is supported here";
     return false;
   }
-  auto outcome = signaling::answer_sdes(description->audio, rules_of(from), from.keys);
+  auto outcome = protection_of(from, description->audio);
   refusal = std::move(outcome.refused);
   if (!refusal.empty()) return false;
   from.keys = std::move(outcome.keys);
-  from.protocol = description->audio.protocol;
+  take_path(from, description->audio);
   from.offer = std::move(description);
   return true;
+}
+
+// Under which keys an offer's media goes; refused where it may not, or cannot.
+signaling::SdesOutcome Call::protection_of(const Party& from,
+                                           const signaling::AudioDescription& offer) const {
+  if (!signaling::is_dtls(offer.protocol)) return signaling::answer_sdes(offer, rules_of(from), from.keys);
+  if (from.encryption == MediaEncryption::kNone)
+    return {.keys = {}, .refused = "Encrypted media is not taken here"};
+  if (!setup_.fingerprint || !offer.dtls)
+    return {.keys = {}, .refused = "The offer has no certificate fingerprint"};
+  return {};
+}
+
+// What the party says of its certificate and of ICE. A peer that is lite too checks nothing: then SDP's
+// address is its own, as without ICE.
+void Call::take_path(Party& from, const signaling::AudioDescription& audio) {
+  from.protocol = audio.protocol;
+  from.dtls.reset();
+  if (signaling::is_dtls(audio.protocol) && audio.dtls) {
+    const bool is_client = audio.dtls->setup == signaling::DtlsSetup::kPassive;
+    from.dtls = {is_client ? media::DtlsRole::kClient : media::DtlsRole::kServer, audio.dtls->fingerprint};
+  }
+  if (!audio.ice || audio.ice->is_lite || !audio.rtcp_mux) return from.ice.reset();
+  const ice::IceCredentials remote{audio.ice->ufrag, audio.ice->password};
+  if (from.ice && from.ice->remote == remote) return;
+  from.ice = {ice::random_credentials(), remote};  // the first time, or a restart (RFC 8445 §9)
+}
+
+void Call::describe_path(const Party& to, bool is_offer, signaling::AudioDescription& ours) const {
+  if (to.dtls && setup_.fingerprint) {
+    using signaling::DtlsSetup;
+    const DtlsSetup role =
+        to.dtls->role == media::DtlsRole::kServer ? DtlsSetup::kPassive : DtlsSetup::kActive;
+    ours.dtls = {*setup_.fingerprint, is_offer ? DtlsSetup::kActpass : role};
+  }
+  if (to.ice) ours.ice = {to.ice->local.ufrag, to.ice->local.password, true};
 }
 
 // Reads a party's answer to our offer. False without a refusal: there is none in it, or none of use.
@@ -44,7 +80,7 @@ bool Call::take_answer(Party& from, const std::optional<std::string>& sdp, std::
   refusal = std::move(outcome.refused);
   if (!refusal.empty()) return false;
   from.keys = std::move(outcome.keys);
-  from.protocol = description->audio.protocol;
+  take_path(from, description->audio);
   from.audio = std::move(description->audio);
   return true;
 }
@@ -55,7 +91,10 @@ std::string Call::describe_answer(Party& to, const signaling::SessionDescription
   signaling::AudioDescription ours = audio;
   ours.rtcp_mux = offer.audio.rtcp_mux;  // RFC 5761 §5.1.1: accepted when offered
   ours.protocol = offer.audio.protocol;
+  ours.mid = offer.audio.mid;
+  ours.is_bundled = offer.audio.is_bundled;
   if (to.keys) ours.crypto = {{to.keys->tag, to.keys->ours}};
+  describe_path(to, false, ours);
   to.sdp_sent = signaling::write_answer(to.origin, offer, ours);
   return to.sdp_sent;
 }
@@ -65,13 +104,19 @@ std::string Call::describe_answer(Party& to, const signaling::SessionDescription
 std::string Call::describe_offer(Party& to, const signaling::AudioDescription& audio) {
   ++to.origin.version;
   signaling::AudioDescription ours = audio;
-  const bool is_plain_already = to.protocol && !to.keys;
+  const bool is_plain_already = to.protocol && !to.keys;  // or has its keys by DTLS
   to.crypto_offered.clear();
   if (!is_plain_already) to.crypto_offered = signaling::offer_sdes(rules_of(to), to.keys);
   ours.crypto = to.crypto_offered;
   const bool is_required = to.encryption == MediaEncryption::kRequired;
   ours.protocol = to.protocol.value_or(is_required ? signaling::MediaProtocol::kRtpSavp
                                                    : signaling::MediaProtocol::kRtpAvp);
+  if (to.protocol && to.audio) {
+    ours.mid = to.audio->mid;
+    ours.is_bundled = to.audio->is_bundled;
+    ours.rtcp_mux = to.audio->rtcp_mux;
+  }
+  describe_path(to, true, ours);
   to.sdp_sent = signaling::write_offer(to.origin, ours);
   return to.sdp_sent;
 }
@@ -86,6 +131,12 @@ void Call::configure_media(LegSide side, Now& now) {
                            .sends = each.audio->direction.sends,
                            .receives = each.audio->direction.receives};
   if (each.source.peer.is_set()) config.signaling_address = each.source.peer.address;
+  config.dtls = each.dtls;
+  if (each.ice) {
+    config.ice = each.ice;
+    config.far_rtp = config.far_rtcp = {};
+    config.rtcp_mux = true;
+  }
   if (each.keys) config.srtp = bridge::LegSrtp{each.keys->theirs, each.keys->ours};
   for (const signaling::AudioFormat& format : each.audio->formats) {
     config.formats.push_back({format.payload_type, format.codec, format.clock_rate});

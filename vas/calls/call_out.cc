@@ -57,6 +57,8 @@ void Call::try_next_route(Now& now) {
   callee.is_answered = false;
   callee.audio.reset();
   callee.keys.reset();
+  callee.dtls.reset();
+  callee.ice.reset();
   callee.protocol.reset();
   callee.encryption = route.media_encryption;
   // Of a name it is seen when the first answer comes.

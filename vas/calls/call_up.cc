@@ -26,7 +26,7 @@ void Call::on_offer(const signaling::OfferReceived& event, LegSide side, Now& no
   const bool is_usable = offer && offer->audio_line && offer->audio.has_audio_codec() && from.local &&
                          to.local && offer->audio.rtp.address.family == from.local->address.family;
   if (!is_usable) return refuse(488, "Not Acceptable Here");
-  auto security = signaling::answer_sdes(offer->audio, rules_of(from), from.keys);
+  auto security = protection_of(from, offer->audio);
   if (!security.refused.empty()) return refuse(488, "Not Acceptable Here");
 
   const std::string sdp = describe_offer(to, signaling::relayed(offer->audio, *to.local));
@@ -59,6 +59,8 @@ void Call::on_offer_answered(const signaling::OfferAnswered& event, LegSide side
   from.audio = pending.offer.audio;
   from.audio->formats = ours.formats;
   from.keys = pending.keys;
+  take_path(from, pending.offer.audio);
+  take_path(to, answer->audio);
   to.audio = answer->audio;
   to.keys = std::move(security.keys);
   configure_media(pending.from, now);

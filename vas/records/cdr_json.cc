@@ -31,7 +31,8 @@ json::object received_json(const bridge::LegStats& stats) {
           {"jitter_max_ms", or_null(rounded(received.jitter_max_ms))},
           {"out_of_order", received.out_of_order},
           {"duplicates", received.duplicates},
-          {"refused", stats.refused_source + stats.unknown_payload_type + stats.malformed + stats.expired},
+          {"refused", stats.refused_source + stats.unknown_payload_type + stats.malformed +
+                          stats.unauthenticated + stats.replayed + stats.expired},
           {"overrun", stats.overrun}};
 }
 

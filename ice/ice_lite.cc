@@ -1,0 +1,101 @@
+#include "ice/ice_lite.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "vas/base/random.h"
+
+namespace vas::ice {
+
+IceCredentials random_credentials() {
+  constexpr std::size_t kUfragBytes = 4, kPasswordBytes = 16;  // 32 and 128 bits, in hex digits
+  return {random_hex(kUfragBytes), random_hex(kPasswordBytes)};
+}
+
+std::optional<std::string_view> local_ufrag_of(const StunMessage& check) {
+  const auto username = check.username();
+  if (check.kind() != StunClass::kRequest || !username) return {};
+  const auto colon = username->find(':');
+  if (colon == std::string_view::npos) return {};
+  return username->substr(0, colon);
+}
+
+void IceLite::restart(IceCredentials local, IceCredentials remote) {
+  Side side{std::move(local), std::move(remote)};
+  if (side.local == current_.local && side.remote == current_.remote) {
+    next_.reset();
+  } else {
+    next_ = std::move(side);
+  }
+}
+
+bool IceLite::is_from_peer(const Side& side, const StunMessage& check) {
+  const auto username = check.username();
+  return username && *username == side.local.ufrag + ":" + side.remote.ufrag &&
+         check.is_signed_with(side.local.password);
+}
+
+bool IceLite::takes_check(Time now) {
+  if (now - window_start_ >= std::chrono::seconds(1)) {
+    window_start_ = now;
+    checks_in_window_ = 0;
+  }
+  return ++checks_in_window_ <= kMaxChecksPerSecond;
+}
+
+std::optional<Bytes> IceLite::on_check(Time now, const Endpoint& source, const StunMessage& check,
+                                       MutableBytes reply) {
+  if (check.kind() != StunClass::kRequest || !takes_check(now)) return {};
+  if (next_ && is_from_peer(*next_, check)) {
+    current_ = std::move(*std::exchange(next_, {}));
+    proved_.clear();
+    is_chosen_ = false;  // the old destination stays until this check, or a later one, names another
+  } else if (!is_from_peer(current_, check)) {
+    return {};
+  }
+
+  // Both cannot be controlled (RFC 8445 §7.3.1.1): a lite side never controls a full one.
+  const bool is_conflict = check.find(StunAttribute::kIceControlled).has_value();
+  const auto unknown = check.unknown_attribute();
+  StunWriter writer(reply, unknown || is_conflict ? StunClass::kError : StunClass::kSuccess,
+                    check.transaction());
+  if (unknown) {
+    std::array<std::uint8_t, 2> type{};
+    store_u16(type, 0, *unknown);
+    writer.add_error(420, "Unknown Attribute");
+    writer.add(StunAttribute::kUnknownAttributes, type);
+  } else if (is_conflict) {
+    writer.add_error(487, "Role Conflict");
+  } else {
+    writer.add_xor_mapped_address(source);
+    note(now, source, check.find(StunAttribute::kUseCandidate).has_value());
+  }
+  return writer.sign(current_.local.password);
+}
+
+void IceLite::note(Time now, const Endpoint& source, bool is_chosen) {
+  last_check_ = now;
+  const auto same = [&](const Proved& each) { return each.source == source; };
+  const auto found = std::find_if(proved_.begin(), proved_.end(), same);
+  if (found != proved_.end()) {
+    found->at = now;
+  } else {
+    if (proved_.size() == kMaxProved) {
+      const auto oldest =
+          std::min_element(proved_.begin(), proved_.end(),
+                           [](const Proved& one, const Proved& two) { return one.at < two.at; });
+      proved_.erase(oldest);
+    }
+    proved_.push_back({source, now});
+  }
+  const bool is_first = proved_.size() == 1 && !is_chosen_;
+  if (is_chosen || is_first) destination_ = source;
+  is_chosen_ = is_chosen_ || is_chosen;
+}
+
+bool IceLite::is_proved(Time now, const Endpoint& source) const {
+  return std::any_of(proved_.begin(), proved_.end(),
+                     [&](const Proved& each) { return each.source == source && now - each.at < kConsent; });
+}
+
+}  // namespace vas::ice

@@ -1,0 +1,80 @@
+// ICE-lite: the side of connectivity checks that only answers them. (RFC 8445 §2.5; consent: RFC 7675)
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ice/stun_message.h"
+#include "vas/base/time.h"
+
+namespace vas::ice {
+
+// RFC 8839 §5.4.
+struct IceCredentials {
+  std::string ufrag;
+  std::string password;
+  friend bool operator==(const IceCredentials&, const IceCredentials&) = default;
+};
+IceCredentials random_credentials();
+
+// Whose check this says that it is: the part of USERNAME that names us. Nothing has been proved by it.
+std::optional<std::string_view> local_ufrag_of(const StunMessage& check);
+
+// One leg's. A check with the right USERNAME and MESSAGE-INTEGRITY proves its source address; one with
+// USE-CANDIDATE chooses it. Anything else is not answered and changes nothing. A peer whose address changes
+// (another network, a NAT's new mapping) goes on with its next check from there.
+//
+// Threads: its bridge's media worker only.
+// Bounds:  kMaxProved addresses, kMaxChecksPerSecond answers.
+class IceLite {
+ public:
+  static constexpr Duration kConsent = std::chrono::seconds(30);  // RFC 7675 §5.1
+  static constexpr std::size_t kMaxProved = 8;
+  static constexpr int kMaxChecksPerSecond = 100;
+
+  IceLite(IceCredentials local, IceCredentials remote) : current_{std::move(local), std::move(remote)} {}
+
+  // What was proved stays in force until the first check under the new credentials (RFC 8445 §9).
+  void restart(IceCredentials local, IceCredentials remote);
+
+  // The answer, in `reply` (StunWriter::kMaxBytes or more), to be sent to `source`.
+  std::optional<Bytes> on_check(Time now, const Endpoint& source, const StunMessage& check,
+                                MutableBytes reply);
+
+  // Whether this address has proved itself lately, chosen or not.
+  bool is_proved(Time now, const Endpoint& source) const;
+
+  // Where media goes: what the peer chose last, or until it chooses the first that it proved. Unset when
+  // there is none.
+  const Endpoint& destination() const { return destination_; }
+
+  // False once the peer has been silent for kConsent: it must be sent nothing more.
+  bool has_consent(Time now) const { return destination_.is_set() && now - last_check_ < kConsent; }
+
+ private:
+  struct Side {
+    IceCredentials local;
+    IceCredentials remote;
+  };
+  struct Proved {
+    Endpoint source;
+    Time at{};
+  };
+
+  static bool is_from_peer(const Side& side, const StunMessage& check);
+  bool takes_check(Time now);
+  void note(Time now, const Endpoint& source, bool is_chosen);
+
+  Side current_;
+  std::optional<Side> next_;  // after a restart
+  std::vector<Proved> proved_;
+  Endpoint destination_;
+  bool is_chosen_ = false;
+  Time last_check_{};
+  Time window_start_{};
+  int checks_in_window_ = 0;
+};
+
+}  // namespace vas::ice

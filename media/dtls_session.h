@@ -1,0 +1,70 @@
+// One DTLS association, which is there to agree on SRTP keys and for nothing else. (RFC 5764, RFC 6347)
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <openssl/types.h>
+
+#include "media/dtls_context.h"
+#include "media/srtp_suite.h"
+#include "vas/base/time.h"
+
+namespace vas::media {
+
+enum class DtlsRole : std::uint8_t { kClient, kServer };  // `a=setup:active`, `passive`
+
+struct DtlsKeys {
+  SrtpKey inbound;   // what the peer sends under
+  SrtpKey outbound;  // what we send under
+};
+
+// Bytes in, bytes out: it opens no socket. Whose datagrams it is given is its owner's affair (ICE, or the
+// address in SDP). Before the handshake is done what is wrong ends the attempt only: the next ClientHello
+// begins anew. After it nothing ends it: keys that are agreed stay.
+//
+// Threads: its leg's media worker only.
+// Bounds:  kMaxAttemptsPerSecond handshakes that come to nothing; beyond them datagrams are dropped. A flight
+//          has at most kMaxFlight datagrams, however often a peer asks for it in one of its own.
+class DtlsSession {
+ public:
+  static constexpr int kMaxAttemptsPerSecond = 10;
+  static constexpr std::size_t kMaxDatagram = 1200;
+  static constexpr std::size_t kMaxFlight = 6;  // datagrams; ours need two
+
+  // Lifetime: `context` outlives it.
+  DtlsSession(const DtlsContext& context, DtlsRole role, CertificateFingerprint peer);
+  ~DtlsSession();
+
+  // What is to be sent, a datagram each; borrowed until the next call.
+  using Flight = std::vector<std::vector<std::uint8_t>>;
+  const Flight& start();  // a client's first
+  const Flight& on_datagram(Time now, Bytes datagram);
+  // To be called now and then while it is not done: sends again what was lost.
+  const Flight& on_time();
+
+  // Set once, when the handshake is done and the peer's certificate is the one whose fingerprint we know.
+  const std::optional<DtlsKeys>& keys() const { return keys_; }
+
+ private:
+  void begin_attempt();
+  bool may_attempt(Time now);
+  void advance();
+  void give_up_attempt();
+  void take_keys();
+  const Flight& collect();
+
+  const DtlsContext& context_;
+  const DtlsRole role_;
+  const CertificateFingerprint peer_;
+  SSL* ssl_ = nullptr;
+  BIO* incoming_ = nullptr;  // both are the SSL's
+  BIO* outgoing_ = nullptr;
+  Flight flight_;
+  std::optional<DtlsKeys> keys_;
+  Time window_start_{};
+  int attempts_in_window_ = 0;
+};
+
+}  // namespace vas::media

@@ -1,0 +1,141 @@
+#include "ice/ice_lite.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace vas::ice {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using Packet = std::vector<std::uint8_t>;
+
+const Endpoint kHome = *Endpoint::parse("203.0.113.5:40000");
+const Endpoint kMobile = *Endpoint::parse("198.51.100.9:50000");
+const IceCredentials kOurs{"ours", "our-password-of-22-chars"};
+const IceCredentials kTheirs{"them", "their-password-22-chars"};
+
+class IceLiteTest : public testing::Test {
+ protected:
+  struct Check {
+    std::string username = "ours:them";
+    std::string password = kOurs.password;
+    bool chooses = false;
+    bool is_controlled = false;
+    bool is_strange = false;
+  };
+  static Packet message(const Check& check) {
+    std::array<std::uint8_t, StunWriter::kMaxBytes> buffer{};
+    StunWriter writer(buffer, StunClass::kRequest, {7, 7, 7});
+    writer.add(StunAttribute::kUsername, as_bytes(check.username));
+    writer.add(check.is_controlled ? StunAttribute::kIceControlled : StunAttribute::kIceControlling,
+               std::array<std::uint8_t, 8>{});
+    if (check.chooses) writer.add(StunAttribute::kUseCandidate, {});
+    if (check.is_strange) writer.add(static_cast<StunAttribute>(0x7777), {});
+    const Bytes bytes = writer.sign(check.password);
+    return {bytes.begin(), bytes.end()};
+  }
+  // The answer's class; nothing when there was none.
+  std::optional<StunClass> send(const Endpoint& source, const Check& check) {
+    const Packet packet = message(check);
+    const auto parsed = StunMessage::parse(packet);
+    std::array<std::uint8_t, StunWriter::kMaxBytes> reply{};
+    const auto answer = ice_.on_check(now_, source, *parsed, reply);
+    if (!answer) return {};
+    const auto read = StunMessage::parse(*answer);
+    EXPECT_TRUE(read && read->transaction() == parsed->transaction());
+    EXPECT_EQ(read->xor_mapped_address(),
+              read->kind() == StunClass::kSuccess ? std::optional(source) : std::nullopt);
+    EXPECT_LE(answer->size(), packet.size() + 24) << "nobody is flooded through us";
+    return read->kind();
+  }
+
+  Time now_{seconds(1000)};
+  IceLite ice_{kOurs, kTheirs};
+};
+
+TEST_F(IceLiteTest, AnswersWhoKnowsThePasswordAndSendsThere) {
+  EXPECT_EQ(send(kHome, {}), StunClass::kSuccess);
+  EXPECT_EQ(ice_.destination(), kHome) << "the first that is proved, until one is chosen";
+  EXPECT_EQ(send(kMobile, {}), StunClass::kSuccess);
+  EXPECT_EQ(ice_.destination(), kHome);
+  EXPECT_TRUE(ice_.is_proved(now_, kMobile));
+  EXPECT_EQ(send(kMobile, {.chooses = true}), StunClass::kSuccess);
+  EXPECT_EQ(ice_.destination(), kMobile);
+}
+
+TEST_F(IceLiteTest, WhoDoesNotGetsNoAnswerAndChangesNothing) {
+  for (const Check& each :
+       {Check{.password = "wrong"}, Check{.username = "ours:other"}, Check{.username = "ours"},
+        Check{.username = "other:them"}, Check{.username = ""}, Check{.password = kTheirs.password}}) {
+    Check choosing = each;
+    choosing.chooses = true;
+    EXPECT_FALSE(send(kHome, choosing)) << each.username;
+  }
+  EXPECT_FALSE(ice_.destination().is_set());
+  EXPECT_FALSE(ice_.is_proved(now_, kHome));
+  EXPECT_FALSE(ice_.has_consent(now_));
+}
+
+TEST_F(IceLiteTest, ConsentLastsThirtySeconds) {
+  send(kHome, {.chooses = true});
+  now_ += seconds(29);
+  EXPECT_TRUE(ice_.has_consent(now_));
+  send(kHome, {.password = "wrong"});
+  now_ += seconds(1);
+  EXPECT_FALSE(ice_.has_consent(now_));
+  EXPECT_FALSE(ice_.is_proved(now_, kHome));
+  send(kHome, {});
+  EXPECT_TRUE(ice_.has_consent(now_));
+}
+
+TEST_F(IceLiteTest, APhoneThatMovesIsFollowed) {
+  send(kHome, {.chooses = true});
+  now_ += seconds(5);
+  EXPECT_EQ(send(kMobile, {.chooses = true}), StunClass::kSuccess);
+  EXPECT_EQ(ice_.destination(), kMobile);
+}
+
+TEST_F(IceLiteTest, ARestartKeepsTheOldPathUntilTheNewOneIsChecked) {
+  send(kHome, {.chooses = true});
+  const IceCredentials renewed{"new1", "a-new-password-22-chars"}, theirs{"new2", "their-new-pass-22-chars"};
+  ice_.restart(renewed, theirs);
+  EXPECT_EQ(send(kHome, {}), StunClass::kSuccess) << "under the old credentials still";
+  EXPECT_EQ(ice_.destination(), kHome);
+  EXPECT_EQ(send(kMobile, {.username = "new1:new2", .password = renewed.password}), StunClass::kSuccess);
+  EXPECT_EQ(ice_.destination(), kMobile);
+  EXPECT_FALSE(send(kHome, {})) << "the old ones are no more";
+  EXPECT_FALSE(ice_.is_proved(now_, kHome));
+}
+
+TEST_F(IceLiteTest, SaysWhatItDoesNotUnderstandAndWhoControls) {
+  EXPECT_EQ(send(kHome, {.is_strange = true}), StunClass::kError);
+  EXPECT_EQ(send(kHome, {.is_controlled = true}), StunClass::kError);
+  EXPECT_FALSE(ice_.destination().is_set());
+}
+
+TEST_F(IceLiteTest, AnswersAreLimitedAndAddressesBounded) {
+  int answers = 0;
+  for (int i = 0; i < 1000; ++i) answers += send(kHome, {}).has_value();
+  EXPECT_EQ(answers, IceLite::kMaxChecksPerSecond);
+  now_ += seconds(1);
+  send(kHome, {.chooses = true});
+  for (std::uint16_t port = 1; port <= 50; ++port) {
+    now_ += milliseconds(20);
+    EXPECT_EQ(send({kMobile.address, port}, {}), StunClass::kSuccess);
+  }
+  EXPECT_EQ(ice_.destination(), kHome);
+  EXPECT_TRUE(ice_.is_proved(now_, {kMobile.address, 50}));
+  EXPECT_FALSE(ice_.is_proved(now_, {kMobile.address, 1}));
+}
+
+TEST(IceCredentials, AreLongEnoughAndNeverTheSame) {
+  const IceCredentials one = random_credentials(), two = random_credentials();
+  EXPECT_GE(one.ufrag.size(), 4u);
+  EXPECT_GE(one.password.size(), 22u);
+  EXPECT_NE(one, two);
+}
+
+}  // namespace
+}  // namespace vas::ice
