@@ -54,9 +54,7 @@ void Bridge::on_datagram(LegSide side, Component component, const Endpoint& sour
       return;
     case media::PacketKind::kStun:
       return answer_check(side, component, source, datagram.bytes(), now, outbox);
-    case media::PacketKind::kDtls:
-      if (component == Component::kRtp) shake_hands(side, source, datagram.bytes(), now, outbox);
-      return;
+    case media::PacketKind::kDtls: return shake_hands(side, component, source, datagram.bytes(), now, outbox);
     case media::PacketKind::kUnknown: leg(side).count_malformed(); return;
   }
 }
@@ -68,11 +66,22 @@ void Bridge::answer_check(LegSide side, Component component, const Endpoint& sou
   outbox.add({side, component, source, answer});
 }
 
-void Bridge::shake_hands(LegSide side, const Endpoint& source, Bytes datagram, Time now, Outbox& outbox) {
+void Bridge::shake_hands(LegSide side, Component component, const Endpoint& source, Bytes datagram, Time now,
+                         Outbox& outbox) {
   Leg& near = leg(side);
-  if (!near.takes_dtls_from(now, source)) return near.count_malformed();
-  for (const auto& each : near.path().on_dtls(now, datagram))
-    outbox.add({side, Component::kRtp, source, each});
+  if (!near.takes_dtls_from(now, component, source)) return near.count_malformed();
+  for (const auto& each : near.path().on_dtls(now, component, datagram))
+    outbox.add({side, component, source, each});
+}
+
+void Bridge::shake_hands_on_time(LegSide side, Time now, Outbox& outbox) {
+  Leg& party = leg(side);
+  for (const Component component : {Component::kRtp, Component::kRtcp}) {
+    const Endpoint to =
+        component == Component::kRtp ? party.rtp_destination(now) : party.rtcp_destination(now);
+    if (!to.is_set()) continue;
+    for (const auto& each : party.path().on_time(component)) outbox.add({side, component, to, each});
+  }
 }
 
 void Bridge::relay_rtp(LegSide near_side, const Endpoint& source, media::PacketBuffer datagram, Time now,
@@ -177,10 +186,7 @@ void Bridge::take_back(LegSide near, const relay_entry& entry) {
 
 void Bridge::tick(Time now, WallTime wall_now, Outbox& outbox) {
   for (const LegSide side : {LegSide::kA, LegSide::kB}) {
-    const Endpoint to = leg(side).rtp_destination(now);
-    if (to.is_set()) {
-      for (const auto& each : leg(side).path().on_time()) outbox.add({side, Component::kRtp, to, each});
-    }
+    shake_hands_on_time(side, now, outbox);
     const Leg& silent = leg(other(side));
     const Time quiet_since = std::max(silent.last_rtcp_at(), silence_since_);
     const bool is_due = is_started_ && now - quiet_since >= kRtcpSilence &&

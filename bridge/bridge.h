@@ -66,7 +66,9 @@ class Bridge {
                   Outbox& outbox);
   void answer_check(LegSide side, Component component, const Endpoint& source, Bytes datagram, Time now,
                     Outbox& outbox);
-  void shake_hands(LegSide side, const Endpoint& source, Bytes datagram, Time now, Outbox& outbox);
+  void shake_hands(LegSide side, Component component, const Endpoint& source, Bytes datagram, Time now,
+                   Outbox& outbox);
+  void shake_hands_on_time(LegSide side, Time now, Outbox& outbox);
   bool translate(const media::RtcpView& packet, const Leg& near, Leg& far, Time now);
   bool takes_rtcp(LegSide side, Time now);
   void send_own_rtcp(LegSide side, Time now, WallTime wall_now, Outbox& outbox);

@@ -36,6 +36,10 @@ class Latch {
   bool may_come_from(const Endpoint& source) const {
     return source == sdp_rtp_ || source == destination_ || (!is_closed_ && may_take(source));
   }
+  // The same of RTCP's socket.
+  bool rtcp_may_come_from(const Endpoint& source) const {
+    return source == sdp_rtcp_ || source.address == destination_.address || may_take(source);
+  }
 
   // RTCP comes from the address that RTP was proved to come from; its port is learned once.
   bool accepts_rtcp(const Endpoint& source);

@@ -57,8 +57,9 @@ Endpoint Leg::rtcp_destination(Time now) const {
   return path_.has_ice() ? rtp_destination(now) : latch_.rtcp_destination();
 }
 
-bool Leg::takes_dtls_from(Time now, const Endpoint& source) const {
-  return path_.has_ice() ? path_.ice().is_proved(now, source) : latch_.may_come_from(source);
+bool Leg::takes_dtls_from(Time now, Component component, const Endpoint& source) const {
+  if (path_.has_ice()) return path_.ice().is_proved(now, source);
+  return component == Component::kRtp ? latch_.may_come_from(source) : latch_.rtcp_may_come_from(source);
 }
 
 const LegFormat* Leg::format_of(media::PayloadType payload_type) const {

@@ -69,7 +69,7 @@ class Leg {
   Endpoint rtcp_destination(Time now) const;
   SecurePath& path() { return path_; }
   // Whether DTLS may come from there: what ICE proved; without it SDP's address, or whoever may latch.
-  bool takes_dtls_from(Time now, const Endpoint& source) const;
+  bool takes_dtls_from(Time now, Component component, const Endpoint& source) const;
 
   media::Ssrc outgoing_ssrc() const { return outgoing_ssrc_; }
   media::StreamSplicer& splicer() { return splicer_; }

@@ -58,6 +58,8 @@ struct LegIce {
   friend bool operator==(const LegIce&, const LegIce&) = default;
 };
 
+enum class Component : std::uint8_t { kRtp, kRtcp };  // which of a leg's two sockets
+
 struct LegConfig {
   // What the party's SDP promised to receive at. An unspecified address is sent nothing (RFC 3264 §8.4).
   Endpoint far_rtp;

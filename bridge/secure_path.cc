@@ -9,10 +9,66 @@ const media::DtlsSession::Flight kNothing;
 
 }  // namespace
 
+void Keying::configure(const SecureSetup& setup, const std::optional<LegSrtp>& keys,
+                       const std::optional<LegDtls>& dtls) {
+  backend_ = setup.srtp_backend;
+  configure_dtls(setup, dtls);
+  if (!dtls) use(keys);
+}
+
+// A new fingerprint or role is a new association (RFC 8842 §5.4); its keys take over when it has some.
+void Keying::configure_dtls(const SecureSetup& setup, const std::optional<LegDtls>& wanted) {
+  if (wanted == dtls_config_) return;
+  dtls_config_ = wanted;
+  dtls_.reset();
+  has_dtls_started_ = false;
+  if (!wanted) return;
+  VAS_CHECK(setup.dtls != nullptr, "control offers DTLS only where there is a certificate");
+  dtls_ = std::make_unique<media::DtlsSession>(*setup.dtls, wanted->role, wanted->peer);
+}
+
+// A key that stays keeps its session: indices go on, and what was replayed stays replayed. A new one starts
+// anew (RFC 4568 §7.1.4).
+void Keying::use(const std::optional<LegSrtp>& keys) {
+  const std::optional<LegSrtp> before = std::exchange(keys_, keys);
+  if (!keys) {
+    unprotector_.reset();
+    protector_.reset();
+    return;
+  }
+  if (!before || before->inbound != keys->inbound)
+    unprotector_ = media::make_srtp_unprotector(backend_, keys->inbound);
+  if (!before || before->outbound != keys->outbound)
+    protector_ = media::make_srtp_protector(backend_, keys->outbound);
+}
+
+std::optional<media::SrtpSuite> Keying::suite() const {
+  return keys_ ? std::optional(keys_->outbound.suite()) : std::nullopt;
+}
+
+const media::DtlsSession::Flight& Keying::on_dtls(Time now, Bytes datagram) {
+  if (!dtls_) return kNothing;
+  const bool had_keys = dtls_->keys().has_value();
+  const auto& flight = dtls_->on_datagram(now, datagram);
+  if (!had_keys && dtls_->keys()) use(LegSrtp{dtls_->keys()->inbound, dtls_->keys()->outbound});
+  return flight;
+}
+
+const media::DtlsSession::Flight& Keying::on_time() {
+  if (!dtls_ || dtls_->keys()) return kNothing;
+  if (std::exchange(has_dtls_started_, true)) return dtls_->on_time();
+  return dtls_->start();
+}
+
 void SecurePath::configure(const LegConfig& config) {
   wants_keys_ = config.srtp || config.dtls;
-  configure_dtls(config.dtls);
-  if (!config.dtls) use(config.srtp);
+  rtcp_keying_ = config.dtls && !config.rtcp_mux ? Component::kRtcp : Component::kRtp;
+  of(Component::kRtp).configure(setup_, config.srtp, config.dtls);
+  if (rtcp_keying_ == Component::kRtcp) {
+    of(Component::kRtcp).configure(setup_, {}, config.dtls);
+  } else {
+    of(Component::kRtcp) = Keying();
+  }
   if (config.ice == ice_config_) return;
   ice_config_ = config.ice;
   if (!config.ice) {
@@ -24,31 +80,16 @@ void SecurePath::configure(const LegConfig& config) {
   }
 }
 
-// A new fingerprint or role is a new association (RFC 8842 §5.4); its keys take over when it has some.
-void SecurePath::configure_dtls(const std::optional<LegDtls>& wanted) {
-  if (wanted == dtls_config_) return;
-  dtls_config_ = wanted;
-  dtls_.reset();
-  has_dtls_started_ = false;
-  if (!wanted) return;
-  VAS_CHECK(setup_.dtls != nullptr, "control offers DTLS only where there is a certificate");
-  dtls_ = std::make_unique<media::DtlsSession>(*setup_.dtls, wanted->role, wanted->peer);
+media::SrtpResult SecurePath::unprotect_rtcp(media::PacketBuffer& compound) {
+  if (!wants_keys_) return media::SrtpResult::kOk;
+  auto* session = of(rtcp_keying_).unprotector();
+  return session != nullptr ? session->unprotect_rtcp(compound) : media::SrtpResult::kUnauthenticated;
 }
 
-// A key that stays keeps its session: indices go on, and what was replayed stays replayed. A new one starts
-// anew (RFC 4568 §7.1.4).
-void SecurePath::use(const std::optional<LegSrtp>& keys) {
-  const std::optional<LegSrtp> before = std::exchange(keys_, keys);
-  suite_ = keys ? std::optional(keys->outbound.suite()) : std::nullopt;
-  if (!keys) {
-    unprotector_.reset();
-    protector_.reset();
-    return;
-  }
-  if (!before || before->inbound != keys->inbound)
-    unprotector_ = media::make_srtp_unprotector(setup_.srtp_backend, keys->inbound);
-  if (!before || before->outbound != keys->outbound)
-    protector_ = media::make_srtp_protector(setup_.srtp_backend, keys->outbound);
+media::SrtpResult SecurePath::protect_rtcp(media::PacketBuffer& compound) {
+  if (!wants_keys_) return media::SrtpResult::kOk;
+  auto* session = of(rtcp_keying_).protector();
+  return session != nullptr ? session->protect_rtcp(compound) : media::SrtpResult::kUnauthenticated;
 }
 
 Bytes SecurePath::on_stun(Time now, const Endpoint& source, Bytes datagram) {
@@ -58,20 +99,10 @@ Bytes SecurePath::on_stun(Time now, const Endpoint& source, Bytes datagram) {
   return ice_->on_check(now, source, *check, reply_).value_or(Bytes());
 }
 
-const media::DtlsSession::Flight& SecurePath::on_dtls(Time now, Bytes datagram) {
-  if (!dtls_) return kNothing;
-  const bool had_keys = dtls_->keys().has_value();
-  const auto& flight = dtls_->on_datagram(now, datagram);
-  if (!had_keys && dtls_->keys()) take_dtls_keys();
-  return flight;
+const media::DtlsSession::Flight& SecurePath::on_dtls(Time now, Component component, Bytes datagram) {
+  return of(component).on_dtls(now, datagram);
 }
 
-const media::DtlsSession::Flight& SecurePath::on_time() {
-  if (!dtls_ || dtls_->keys()) return kNothing;
-  if (std::exchange(has_dtls_started_, true)) return dtls_->on_time();
-  return dtls_->start();
-}
-
-void SecurePath::take_dtls_keys() { use(LegSrtp{dtls_->keys()->inbound, dtls_->keys()->outbound}); }
+const media::DtlsSession::Flight& SecurePath::on_time(Component component) { return of(component).on_time(); }
 
 }  // namespace vas::bridge

@@ -1,6 +1,7 @@
 // How a leg's path to its party is proved and its packets are protected: ICE, DTLS, SRTP; or none of them.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 
@@ -17,34 +18,56 @@ struct SecureSetup {
   const media::DtlsContext* dtls = nullptr;  // none: no leg is configured for DTLS
 };
 
+// Keys and sessions of one socket of a leg, or of both where they share keys.
+class Keying {
+ public:
+  // What stays as it was keeps its state: indices, or a whole association.
+  void configure(const SecureSetup& setup, const std::optional<LegSrtp>& keys,
+                 const std::optional<LegDtls>& dtls);
+
+  std::optional<media::SrtpSuite> suite() const;
+  media::SrtpUnprotector* unprotector() { return unprotector_.get(); }  // null: no keys yet
+  media::SrtpProtector* protector() { return protector_.get(); }
+
+  const media::DtlsSession::Flight& on_dtls(Time now, Bytes datagram);
+  const media::DtlsSession::Flight& on_time();
+
+ private:
+  void configure_dtls(const SecureSetup& setup, const std::optional<LegDtls>& wanted);
+  void use(const std::optional<LegSrtp>& keys);
+
+  media::SrtpBackend backend_ = media::SrtpBackend::kOpenssl;
+  std::optional<LegSrtp> keys_;
+  std::unique_ptr<media::SrtpUnprotector> unprotector_;  // both or none
+  std::unique_ptr<media::SrtpProtector> protector_;
+  std::optional<LegDtls> dtls_config_;
+  std::unique_ptr<media::DtlsSession> dtls_;
+  bool has_dtls_started_ = false;
+};
+
 // Threads: its bridge's media worker only.
 class SecurePath {
  public:
   explicit SecurePath(const SecureSetup& setup) : setup_(setup) {}
 
-  // What stays as it was keeps its state: indices, proofs, an association.
   void configure(const LegConfig& config);
 
   bool is_encrypted() const { return wants_keys_; }
-  std::optional<media::SrtpSuite> suite() const { return suite_; }
+  std::optional<media::SrtpSuite> suite() const { return of(Component::kRtp).suite(); }
 
   // kUnauthenticated while keys are still awaited: nothing passes in the clear then.
   media::SrtpResult unprotect(media::PacketBuffer& packet) {
     if (!wants_keys_) return media::SrtpResult::kOk;
-    return unprotector_ ? unprotector_->unprotect(packet) : media::SrtpResult::kUnauthenticated;
-  }
-  media::SrtpResult unprotect_rtcp(media::PacketBuffer& compound) {
-    if (!wants_keys_) return media::SrtpResult::kOk;
-    return unprotector_ ? unprotector_->unprotect_rtcp(compound) : media::SrtpResult::kUnauthenticated;
+    auto* session = of(Component::kRtp).unprotector();
+    return session != nullptr ? session->unprotect(packet) : media::SrtpResult::kUnauthenticated;
   }
   media::SrtpResult protect(media::PacketBuffer& packet) {
     if (!wants_keys_) return media::SrtpResult::kOk;
-    return protector_ ? protector_->protect(packet) : media::SrtpResult::kUnauthenticated;
+    auto* session = of(Component::kRtp).protector();
+    return session != nullptr ? session->protect(packet) : media::SrtpResult::kUnauthenticated;
   }
-  media::SrtpResult protect_rtcp(media::PacketBuffer& compound) {
-    if (!wants_keys_) return media::SrtpResult::kOk;
-    return protector_ ? protector_->protect_rtcp(compound) : media::SrtpResult::kUnauthenticated;
-  }
+  media::SrtpResult unprotect_rtcp(media::PacketBuffer& compound);
+  media::SrtpResult protect_rtcp(media::PacketBuffer& compound);
 
   // ICE. Without it the latch says who the party is.
   bool has_ice() const { return ice_.has_value(); }
@@ -52,24 +75,19 @@ class SecurePath {
   // The answer, borrowed until the next call; empty: none is due.
   Bytes on_stun(Time now, const Endpoint& source, Bytes datagram);
 
-  // DTLS. `datagram`: from whom the path was proved to be.
-  const media::DtlsSession::Flight& on_dtls(Time now, Bytes datagram);
-  const media::DtlsSession::Flight& on_time();
+  // DTLS. `datagram`: from whom the path was proved to be. Without rtcp-mux each socket has an association of
+  // its own (RFC 5764 §4.1).
+  const media::DtlsSession::Flight& on_dtls(Time now, Component component, Bytes datagram);
+  const media::DtlsSession::Flight& on_time(Component component);
 
  private:
-  void configure_dtls(const std::optional<LegDtls>& wanted);
-  void use(const std::optional<LegSrtp>& keys);
-  void take_dtls_keys();
+  Keying& of(Component component) { return keyings_[static_cast<std::size_t>(component)]; }
+  const Keying& of(Component component) const { return keyings_[static_cast<std::size_t>(component)]; }
 
   const SecureSetup setup_;
   bool wants_keys_ = false;
-  std::optional<LegSrtp> keys_;
-  std::optional<media::SrtpSuite> suite_;
-  std::unique_ptr<media::SrtpUnprotector> unprotector_;  // both or none
-  std::unique_ptr<media::SrtpProtector> protector_;
-  std::optional<LegDtls> dtls_config_;
-  std::unique_ptr<media::DtlsSession> dtls_;
-  bool has_dtls_started_ = false;
+  Component rtcp_keying_ = Component::kRtp;  // whose keys RTCP goes under
+  std::array<Keying, 2> keyings_;            // by component; the second only where rtcp_keying_ says so
   std::optional<LegIce> ice_config_;
   std::optional<ice::IceLite> ice_;
   std::array<std::uint8_t, ice::StunWriter::kMaxBytes> reply_{};

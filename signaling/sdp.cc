@@ -16,6 +16,7 @@ constexpr std::size_t kMaxMediaLines = 16;
 constexpr std::size_t kMaxFormats = 64;
 
 constexpr std::size_t kMaxCryptoAttributes = 16;
+constexpr std::size_t kMaxCandidates = 32;
 constexpr std::array<std::string_view, 6> kProtocolNames{
     "RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF", "UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"};
 constexpr std::array<std::string_view, 3> kSetupNames{"actpass", "active", "passive"};
@@ -133,8 +134,15 @@ std::optional<IceDescription> parse_ice(const Section& session, const Section& s
                        std::all_of(ufrag.begin(), ufrag.end(), is_ice_char) &&
                        std::all_of(password.begin(), password.end(), is_ice_char);
   if (!is_good) return {};
-  return IceDescription{std::string(ufrag), std::string(password),
-                        value_attribute(session, "ice-lite").has_value()};
+  IceDescription ice{
+      std::string(ufrag), std::string(password), value_attribute(session, "ice-lite").has_value(), {}};
+  constexpr std::string_view kCandidate = "candidate:";
+  for (const std::string_view attribute : section.attributes) {
+    if (!attribute.starts_with(kCandidate) || ice.candidates.size() == kMaxCandidates) continue;
+    if (const auto candidate = ice::parse_candidate(attribute.substr(kCandidate.size())))
+      ice.candidates.push_back(*candidate);
+  }
+  return ice;
 }
 
 void parse_grouping(const Section& session, const Section& section, AudioDescription& audio) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ice/candidate.h"
 #include "media/codec.h"
 #include "media/dtls_context.h"
 #include "signaling/sdes.h"
@@ -41,11 +42,12 @@ struct DtlsDescription {
   friend bool operator==(const DtlsDescription&, const DtlsDescription&) = default;
 };
 
-// RFC 8839 §5.4. Of candidates there is nothing: a lite side answers checks wherever they come from.
+// RFC 8839 §5. A lite side answers checks wherever they come from: candidates only tell what a path is.
 struct IceDescription {
   std::string ufrag;
   std::string password;
   bool is_lite = false;
+  std::vector<ice::Candidate> candidates;  // the first of them
   friend bool operator==(const IceDescription&, const IceDescription&) = default;
 };
 

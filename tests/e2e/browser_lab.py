@@ -1,4 +1,5 @@
 """Headless Chromium driven over WebDriver, on pages that the test serves itself."""
+import base64
 import http.server
 import json
 import os
@@ -18,24 +19,33 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-
          "--autoplay-policy=no-user-gesture-required", "--ignore-certificate-errors"]
 
 
+PHONE = HERE.parents[1] / "web/phone"
+
+
 def bundle():
-    """JsSIP as one script, made anew when its lock file changed."""
-    BUILD.mkdir(parents=True, exist_ok=True)
-    source = HERE / "browser"
-    stamp = (source / "package-lock.json").read_bytes() + (source / "entry.js").read_bytes()
-    made, marker = BUILD / "jssip.js", BUILD / "stamp"
-    if made.exists() and marker.exists() and marker.read_bytes() == stamp:
-        return made
-    for name in ("package.json", "package-lock.json", "entry.js", ".npmrc"):
-        (BUILD / name).write_bytes((source / name).read_bytes())
+    """The browser phone and JsSIP alone, bundled anew when a source changed. What is committed of the phone must be this."""
+    sources = [PHONE / name for name in ("package.json", "package-lock.json", ".npmrc")] + sorted(PHONE.glob("src/*.js"))
+    sources.append(HERE / "browser/entry.js")
+    stamp = b"".join(source.read_bytes() for source in sources)
+    marker = BUILD / "stamp"
+    if not marker.exists() or marker.read_bytes() != stamp:
+        make_bundles(sources)
+        marker.write_bytes(stamp)
+    if (BUILD / "phone.js").read_bytes() != (PHONE / "phone.js").read_bytes():
+        raise AssertionError("web/phone/phone.js is not what its sources make: `npm ci && npm run bundle` there")
+    return BUILD / "jssip.js"
+
+
+def make_bundles(sources):
+    (BUILD / "src").mkdir(parents=True, exist_ok=True)
+    for source in sources:
+        (BUILD / ("src" if source.parent.name == "src" else "") / source.name).write_bytes(source.read_bytes())
     log = BUILD / "npm.log"
     with open(log, "wb") as out:
-        for command in (["npm", "ci", "--no-audit", "--no-fund"],
+        for command in (["npm", "ci", "--no-audit", "--no-fund"], ["npm", "run", "bundle"],
                         ["npx", "esbuild", "entry.js", "--bundle", "--format=iife", "--outfile=jssip.js"]):
             if subprocess.run(command, cwd=BUILD, stdout=out, stderr=out, stdin=subprocess.DEVNULL).returncode:
                 raise AssertionError(f"{command} failed:\n{log.read_text()[-3000:]}")
-    marker.write_bytes(stamp)
-    return made
 
 
 class Pages:
@@ -64,13 +74,13 @@ class Pages:
 
 
 class Browser:
-    """One Chromium with one page."""
+    """One Chromium with one page. `speaks`: the WAV file that its microphone hears."""
 
-    def __init__(self, url):
+    def __init__(self, url, speaks=None, wrapper=()):
         self.folder = tempfile.TemporaryDirectory(prefix="vas-chromium-", ignore_cleanup_errors=True)
         port = free_ports()
         with open(pathlib.Path(self.folder.name) / "driver.log", "wb") as log:
-            self.driver = subprocess.Popen(["chromedriver", f"--port={port}"], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+            self.driver = subprocess.Popen([*wrapper, "chromedriver", f"--port={port}"], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                            preexec_fn=die_with_parent, env={**os.environ, "HOME": self.folder.name})
         self.base = f"http://127.0.0.1:{port}"
         deadline = time.monotonic() + 30 * SLOW
@@ -83,7 +93,8 @@ class Browser:
             if time.monotonic() > deadline:
                 raise AssertionError("chromedriver did not start")
             time.sleep(0.1)
-        options = {"binary": "/usr/bin/chromium", "args": [*FLAGS, f"--user-data-dir={self.folder.name}/profile"]}
+        options = {"binary": "/usr/bin/chromium", "args": [
+            *FLAGS, f"--user-data-dir={self.folder.name}/profile", *([f"--use-file-for-fake-audio-capture={speaks}"] if speaks else [])]}
         made = self.call("POST", "/session", {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}})
         self.base += f"/session/{made['sessionId']}"
         self.call("POST", "/timeouts", {"script": 30000})
@@ -101,6 +112,21 @@ class Browser:
     def run(self, script, *arguments):
         """The value of a script's `return`; a promise is waited for."""
         return self.call("POST", "/execute/sync", {"script": script, "args": list(arguments)})
+
+    def press(self, key):
+        """One key, as from a keyboard, wherever the focus is."""
+        keys = [{"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}]
+        self.call("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": keys}]})
+
+    def resize(self, width, height):
+        self.call("POST", "/goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": {
+            "width": width, "height": height, "deviceScaleFactor": 2, "mobile": width < 600}})
+
+    def screenshot(self, name):
+        """Kept for a person to look at, in build/browser/screenshots."""
+        folder = BUILD / "screenshots"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.png").write_bytes(base64.b64decode(self.call("GET", "/screenshot")))
 
     def stop(self):
         try:

@@ -311,19 +311,20 @@ class Baresip:
     modules = None
 
     def __init__(self, folder, name, address, tone, codec="pcmu/8000/1", answers=False, transport=None,
-                 authority=None, encryption=None):
+                 authority=None, encryption=None, nat=None):
         self.folder = pathlib.Path(folder) / name
         self.name, self.address, self.port, self.control = name, address, free_ports(4), free_ports()
         rate = int(codec.split("/")[1])
         (self.folder / "rec").mkdir(parents=True)
         write_tone(self.folder / "tone.wav", tone, rate, 60)
         media = free_ports(10)
-        modules = ["g711", "g722", "opus", "aufile", "aubridge", "sndfile", *(["srtp"] if encryption else [])]
+        modules = ["g711", "g722", "opus", "aufile", "aubridge", "sndfile", *([encryption if encryption == "dtls_srtp" else "srtp"] if encryption else []),
+                   *([nat] if nat else [])]
         (self.folder / "config").write_text("\n".join([
             "poll_method epoll", f"sip_listen {address}:{self.port}", "call_local_timeout 60", "call_max_calls 4",
             "audio_path /nonexistent", "audio_player aubridge,nil", f"audio_source aufile,{self.folder}/tone.wav",
             "audio_alert aubridge,alert", "audio_txmode thread", "audio_level no", "ausrc_format s16", "auplay_format s16",
-            "auenc_format s16", "audec_format s16", f"rtp_ports {media}-{media + 9}", "rtcp_mux no", "jitter_buffer_delay 5-10",
+            "auenc_format s16", "audec_format s16", f"rtp_ports {media}-{media + 9}", f"rtcp_mux {'yes' if nat == 'ice' else 'no'}", "jitter_buffer_delay 5-10",
             "rtp_stats yes", "rtp_timeout 60", f"net_interface {address}", f"module_path {self.module_path()}",
             *([f"sip_cafile {authority}"] if authority else []),
             *[f"module {module}.so" for module in modules], "module_tmp uuid.so", "module_tmp account.so",
@@ -333,7 +334,7 @@ class Baresip:
         mode = "auto" if answers else "manual"
         (self.folder / "accounts").write_text(
             f"<sip:{name}@{address}:{self.port}{f';transport={transport}' if transport else ''}>;regint=0;answermode={mode};audio_codecs={codec}"
-            f"{f';mediaenc={encryption}' if encryption else ''}\n")
+            f"{f';mediaenc={encryption}' if encryption else ''}{f';medianat={nat}' if nat else ''}\n")
         (self.folder / "contacts").write_text("")
         self.process = None
 

@@ -1,4 +1,4 @@
-"""Encrypted media: SRTP with keys in SDP, bridged to plain RTP and to itself."""
+"""Encrypted media: SRTP with keys in SDP or by DTLS, bridged to plain RTP and to itself."""
 import time
 import unittest
 
@@ -9,9 +9,7 @@ SUITE = "AES_CM_128_HMAC_SHA1_80"
 KEY = "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj"
 
 
-class Sdes(GatewayTest):
-    """Keys travel over TLS; towards the carrier, which stands in the same rack, over UDP too where the node is told so."""
-
+class SecureMedia(GatewayTest):
     limits = ("--sip-offences", "0", "--srtp-keys-over-plain-sip", "false")
 
     def carrier(self, **attributes):
@@ -19,23 +17,23 @@ class Sdes(GatewayTest):
         self.addCleanup(carrier.stop)
         return carrier
 
-    def dial(self, token, encryption, transport="tls"):
+    def dial(self, token, encryption, transport="tls", nat=None):
         port = self.vas.tls_port if transport == "tls" else self.vas.sip_port
         alice = Baresip(self.folder, f"alice{time.monotonic_ns()}", "127.0.0.1", 1000, transport=transport,
-                        authority=self.authority.certificate, encryption=encryption)
+                        authority=self.authority.certificate, encryption=encryption, nat=nat)
         self.addCleanup(alice.stop)
         return alice.start(f"sip:any@127.0.0.1:{port};transport={transport}", [("X-Cloudonix-Session", token), ("X-Cloudonix-Domain", DOMAIN)])
 
     def to(self, carrier):
         return {"routes": [{"termination_ip": f"127.0.0.1:{carrier.port}", "termination_number": carrier.name}]}
 
-    def talk(self, carrier, alice, token, suites):
+    def talk(self, carrier, alice, token, suites, seconds=3):
         try:
             wait_until(lambda: self.vas.session(token)[1].get("status") == "connected", 10, "the connection")
         except AssertionError:
             print(alice.log_text()[-3000:], carrier.log_text()[-5000:])
             raise
-        time.sleep(3)
+        time.sleep(seconds)
         alice.stop()
         record = self.vas.record_of(token)
         carrier.stop()
@@ -46,6 +44,10 @@ class Sdes(GatewayTest):
             self.assertGreater(leg["received"]["packets"], 100)
             self.assertEqual(leg["received"]["lost"], 0)
         return record
+
+
+class Sdes(SecureMedia):
+    """Keys travel over TLS; towards the carrier, which stands in the same rack, over UDP too where the node is told so."""
 
     def test_an_encrypted_phone_talks_to_a_plain_carrier(self):
         for encryption in ("srtp-mand", "srtp-mandf", "srtp"):
@@ -96,7 +98,27 @@ class Sdes(GatewayTest):
         self.assertEqual(phone.bye().status, 200)
 
 
-class Required(GatewayTest):
+class Dtls(SecureMedia):
+    """Keys agreed in the media's own path, with ICE and without, RTCP beside RTP or on a port of its own."""
+
+    def test_keys_by_dtls_to_a_plain_carrier(self):
+        for transport, nat in (("tls", None), ("udp", None), ("tls", "ice")):
+            with self.subTest(transport=transport, nat=nat):
+                carrier = self.carrier()
+                token = self.vas.make_outgoing(routing=self.to(carrier))["token"]
+                record = self.talk(carrier, self.dial(token, "dtls_srtp", transport, nat), token, ["AEAD_AES_128_GCM", None], seconds=7)
+                # It offers another interface's address than it sends from.
+                self.assertEqual(record["legs"][0]["ice_path"], "host-prflx" if nat else None)
+                self.assertIsNotNone(record["legs"][0]["sent"]["lost"])  # its RTCP came through
+
+    def test_ice_without_encryption(self):
+        carrier = self.carrier()
+        token = self.vas.make_outgoing(routing=self.to(carrier))["token"]
+        record = self.talk(carrier, self.dial(token, None, "udp", "ice"), token, [None, None])
+        self.assertEqual(record["legs"][0]["ice_path"], "host-prflx")
+
+
+class Required(SecureMedia):
     """A domain and a carrier that take nothing else; the node trusts its network with the keys."""
 
     limits = ("--sip-offences", "0", "--srtp-keys-over-plain-sip", "true")
@@ -113,8 +135,8 @@ class Required(GatewayTest):
         carrier = self.carrier_of_all.start()
         self.addCleanup(carrier.stop)
         token = self.vas.make_outgoing(destination="7712")["token"]
-        alice = Sdes.dial(self, token, "srtp-mand", transport="udp")
-        record = Sdes.talk(self, carrier, alice, token, [SUITE, "AEAD_AES_128_GCM"])
+        alice = self.dial(token, "srtp-mand", transport="udp")
+        record = self.talk(carrier, alice, token, [SUITE, "AEAD_AES_128_GCM"])
         self.assertEqual(record["disposition"], "ANSWERED")
 
     def test_a_plain_phone_is_refused_with_a_reason(self):

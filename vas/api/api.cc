@@ -4,6 +4,7 @@
 
 #include "vas/api/api_call.h"
 #include "vas/api/open_api.h"
+#include "vas/api/phone_page.h"
 #include "vas/api/rate_limit.h"
 #include "vas/api/resources.h"
 #include "vas/base/check.h"
@@ -99,7 +100,7 @@ bool is_json(std::string_view content_type) {
 
 class Api {
  public:
-  explicit Api(const Services& services) : services_(services) {
+  explicit Api(const Services& services) : services_(services), phone_(services.platform.phone_server()) {
     add_session_operations(operations_, services.sessions);
     add_tenant_operations(operations_, services.directory);
     add_domain_operations(operations_, services.directory);
@@ -115,6 +116,7 @@ class Api {
   }
 
   void handle(const HttpRequest& request, const std::shared_ptr<Responder>& responder) {
+    if (auto page = phone_.answer(request)) return responder->send(std::move(*page));
     const auto segments = segments_of(request.path);
     if (!segments) return responder->send(problem(400, "The path is not properly percent-encoded."));
     auto matched = document_.match(request.method, *segments);
@@ -231,6 +233,7 @@ class Api {
   }
 
   const Services services_;
+  const PhonePage phone_;
   const OpenApi document_;
   Operations operations_;
   RateLimit requests_;

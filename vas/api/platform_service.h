@@ -24,6 +24,7 @@ class PlatformService {
   virtual std::string metrics() = 0;  // Prometheus' text format
   virtual std::vector<MediaResource> media_servers() const = 0;
   virtual std::vector<MediaResource> session_border_controllers() const = 0;
+  virtual std::string phone_server() const = 0;  // phone_page.h; it does not change
 
   // Callbacks that were given up.
   virtual void list_dead_letters(std::int64_t domain_id, const PageRequest& page,

@@ -111,6 +111,10 @@ void add_options(CLI::App& app, Raw& raw) {
   option("ws-origin", transports.ws_origins,
          "Origin whose pages may open WebSockets, or `*`; may be given more than once (default: the pages of "
          "the host itself)");
+  option(
+      "phone-server", raw.config.phone_server,
+      "URL at which browsers reach `wss-listen`, e.g. wss://sip.example.com (default: its port at the phone "
+      "page's own host)");
   option("tls-certificate", transports.certificates.certificate_file,
          "PEM file with our certificate and its chain; read again when it changes");
   option("tls-key", transports.certificates.key_file, "PEM file with the certificate's key");
@@ -255,10 +259,18 @@ std::string fill_transports(const Raw& raw, signaling::TransportsConfig& transpo
   return {};
 }
 
+// `{host}`: of the page that asks. Empty where there is no WebSocket.
+std::string default_phone_server(const signaling::TransportsConfig& transports) {
+  if (!transports.wss.empty()) return fmt::format("wss://{{host}}:{}", transports.wss.front().port);
+  if (!transports.ws.empty()) return fmt::format("ws://{{host}}:{}", transports.ws.front().port);
+  return {};
+}
+
 Result<Config> meaning_of(const Raw& raw) {
   Config config = raw.config;
   config.http_listen = *Endpoint::parse(raw.http_listen);
   if (auto fault = fill_transports(raw, config.sip.transports); !fault.empty()) return Error{fault};
+  if (config.phone_server.empty()) config.phone_server = default_phone_server(config.sip.transports);
   if (!raw.hep_collector.empty()) config.sip.hep_collector = Endpoint::parse(raw.hep_collector);
   if (!raw.dns_server.empty()) config.sip.dns_server = Endpoint::parse(raw.dns_server);
   config.sip.trace_bytes = static_cast<std::size_t>(raw.trace_mib) << 20;

@@ -18,6 +18,8 @@ struct Config {
   std::string log_level = "info";
   std::string public_url;  // empty: made of http_listen
   Endpoint http_listen;
+  std::string
+      phone_server;  // URL of SIP over WebSocket for the browser phone; made of wss-listen or ws-listen
   signaling::GatewayConfig sip;
   std::size_t sip_threads = 1;
   std::uint32_t session_expires_s = 1800;

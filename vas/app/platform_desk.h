@@ -18,6 +18,7 @@ class PlatformDesk final : public api::PlatformService {
     std::string node;
     std::vector<std::string> media;
     std::vector<std::string> signaling;
+    std::string phone_server;  // phone_page.h
   };
   PlatformDesk(CallbackDesk& callbacks, Addresses addresses, std::function<Snapshot()> snapshot)
       : callbacks_(callbacks), addresses_(std::move(addresses)), snapshot_(std::move(snapshot)) {}
@@ -32,6 +33,7 @@ class PlatformDesk final : public api::PlatformService {
   std::vector<api::MediaResource> session_border_controllers() const override {
     return {{addresses_.node, addresses_.signaling}};
   }
+  std::string phone_server() const override { return addresses_.phone_server; }
   void list_dead_letters(std::int64_t domain_id, const PageRequest& page,
                          std::function<void(std::optional<Page>)> done) override {
     callbacks_.list_dead(domain_id, page, std::move(done));

@@ -298,6 +298,7 @@ void Server::take(signaling::SipEvent event) {
 
 PlatformDesk::Addresses Server::addresses() const {
   PlatformDesk::Addresses all{.node = config_.node};
+  all.phone_server = config_.phone_server;
   all.media.push_back(to_string(config_.media.advertised_ipv4.value_or(config_.media.bind_ipv4)));
   if (config_.media.bind_ipv6) all.media.push_back(to_string(*config_.media.bind_ipv6));
   std::set<std::string> told;

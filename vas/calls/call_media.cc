@@ -132,7 +132,9 @@ void Call::configure_media(LegSide side, Now& now) {
                            .receives = each.audio->direction.receives};
   if (each.source.peer.is_set()) config.signaling_address = each.source.peer.address;
   config.dtls = each.dtls;
-  if (each.ice) {
+  leg_record(side).ice_candidates.reset();
+  if (each.ice && each.audio->ice) {
+    leg_record(side).ice_candidates = each.audio->ice->candidates;
     config.ice = each.ice;
     config.far_rtp = config.far_rtcp = {};
     config.rtcp_mux = true;

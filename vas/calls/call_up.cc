@@ -87,6 +87,9 @@ void Call::on_ack(const signaling::AckReceived& event, LegSide side, Now& now) {
 }
 
 void Call::on_info(const signaling::InfoReceived& event, LegSide side, Now& now) {
+  // RFC 8840 §5.1: for our ears. We are lite and need no candidate.
+  if (event.content_type.starts_with("application/trickle-ice-sdpfrag"))
+    return send(signaling::AnswerRequest{event.dialog, event.request, 200, "OK", ""}, now);
   constexpr std::size_t kMaxPending = 16;
   if (infos_.size() >= kMaxPending) {
     return send(signaling::AnswerRequest{event.dialog, event.request, 500, "Too Many Requests Pending", ""},

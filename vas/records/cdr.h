@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bridge/leg_config.h"
+#include "ice/candidate.h"
 #include "vas/base/time.h"
 
 namespace vas::records {
@@ -66,6 +67,8 @@ struct LegRecord {
   std::string transport;
   std::string user_agent;
   bool was_present = false;  // this party had a dialog with us
+  // What it last said of itself by ICE; none: no ICE.
+  std::optional<std::vector<ice::Candidate>> ice_candidates;
 };
 
 struct Price {

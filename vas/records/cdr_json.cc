@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <boost/json.hpp>
 #include <cmath>
 
@@ -73,6 +75,11 @@ json::object leg_json(const LegRecord& leg, const bridge::LegStats* stats) {
                       {"mos", nullptr}};
   if (stats == nullptr) return object;
   if (stats->media_endpoint.is_set()) object["media_address"] = vas::to_string(stats->media_endpoint);
+  if (leg.ice_candidates && stats->media_endpoint.is_set()) {
+    const auto theirs = ice::type_of(*leg.ice_candidates, stats->media_endpoint);
+    object["ice_path"] =
+        fmt::format("{}-{}", ice::to_string(ice::CandidateType::kHost), ice::to_string(theirs));
+  }
   if (stats->srtp) object["srtp"] = media::shape_of(*stats->srtp).name;
   if (stats->codec) object["codec"] = media::info_of(*stats->codec).name;
   object["ptime"] = or_null(stats->ptime_ms);

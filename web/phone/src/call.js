@@ -1,0 +1,81 @@
+// One call over JsSIP. It registers nothing: the token in its INVITE says which call it is.
+import JsSIP from 'jssip';
+
+const OURS = 'sip:browser@phone.invalid';
+const CONNECT_TIMEOUT_MS = 10_000;
+
+// What a refusal means to the person at this phone.
+const REASONS = {
+  403: 'This token is not known, or was used already.',
+  404: 'The number does not exist.',
+  408: 'Nobody answered.',
+  480: 'They cannot be reached now.',
+  486: 'They are busy.',
+  487: 'The call was cancelled.',
+  488: 'This browser and the server have no way to encrypt sound in common.',
+  503: 'The server has too many calls. Please try again.',
+  603: 'The call was declined.',
+};
+
+function reasonOf(event) {
+  const status = event.message?.status_code;
+  if (status) return REASONS[status] ?? `The call failed (${status} ${event.message.reason_phrase}).`;
+  if (event.cause === JsSIP.C.causes.USER_DENIED_MEDIA_ACCESS) return 'The microphone may not be used, or there is none.';
+  return `The call failed: ${event.cause}.`;
+}
+
+export class Call extends EventTarget {
+  #agent;
+  #session;
+
+  // Emits `ringing`, `up`, `track` (detail: the far end's MediaStream), `ended`, `failed` (detail: why).
+  constructor(server) {
+    super();
+    this.#agent = new JsSIP.UA({ sockets: [new JsSIP.WebSocketInterface(server)], uri: OURS, register: false, session_timers: false });
+  }
+
+  get connection() { return this.#session?.connection; }
+
+  async place({ token, domain }) {
+    try {
+      await this.#connected();
+      this.#session = this.#agent.call(`sip:call@${domain}`, {
+        mediaConstraints: { audio: true, video: false },
+        pcConfig: { iceServers: [] },
+        extraHeaders: [`X-Cloudonix-Session: ${token}`, `X-Cloudonix-Domain: ${domain}`],
+        eventHandlers: {
+          progress: () => this.#tell('ringing'),
+          confirmed: () => this.#tell('up'),
+          ended: () => this.#end('ended'),
+          failed: (event) => this.#end('failed', reasonOf(event)),
+        },
+      });
+      this.connection.addEventListener('track', ({ track, streams }) => this.#tell('track', streams[0] ?? new MediaStream([track])));
+    } catch (fault) {
+      this.#end('failed', fault.message);
+    }
+  }
+
+  set muted(isMuted) { this.#session[isMuted ? 'mute' : 'unmute']({ audio: true }); }
+
+  press(key) { this.#session.sendDTMF(key, { duration: 100, interToneGap: 100, transportType: JsSIP.C.DTMF_TRANSPORT.RFC2833 }); }
+
+  hangUp() {
+    if (this.#session && !this.#session.isEnded()) this.#session.terminate();
+  }
+
+  #connected() {
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error('The server cannot be reached.')), CONNECT_TIMEOUT_MS);
+      this.#agent.once('connected', () => { clearTimeout(late); resolve(); });
+      this.#agent.start();
+    });
+  }
+
+  #tell(name, detail) { this.dispatchEvent(new CustomEvent(name, { detail })); }
+
+  #end(name, detail) {
+    this.#tell(name, detail);
+    this.#agent.stop();
+  }
+}
