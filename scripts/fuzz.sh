@@ -8,22 +8,26 @@ mkdir -p "$out"
 base="vas/base/clock.cc vas/base/endpoint.cc vas/base/json.cc vas/base/random.cc vas/base/text.cc"
 media="media/codec.cc media/receive_stats.cc media/rtcp_packet.cc media/rtp_packet.cc media/srtp_suite.cc media/stream_splicer.cc media/voice_quality.cc"
 srtp="media/srtp_cipher.cc media/srtp_key_derivation.cc media/srtp_libsrtp.cc media/srtp_openssl.cc media/srtp_session.cc"
+dtls="media/dtls_context.cc media/dtls_session.cc"
+ice="ice/candidate.cc ice/ice_lite.cc ice/stun_message.cc"
 gateway="signaling/gateway/flow.cc signaling/gateway/framer.cc signaling/gateway/guard.cc signaling/gateway/message_lines.cc
   signaling/gateway/message_trace.cc signaling/gateway/node_relay.cc signaling/gateway/sip_message.cc signaling/gateway/stateless_answer.cc signaling/gateway/via_editor.cc"
 declare -A sources=(
   [sip]="$gateway $base"
   [digest]="signaling/digest.cc vas/base/host_port.cc $base"
   [websocket]="signaling/gateway/connection.cc signaling/gateway/websocket_connection.cc signaling/gateway/sip_message.cc $base"
-  [sdp]="signaling/sdes.cc signaling/sdp.cc signaling/offer_answer.cc media/codec.cc media/srtp_suite.cc $base"
-  [media]="bridge/bridge.cc bridge/latch.cc bridge/leg.cc bridge/leg_handover.cc $media $srtp $base"
+  [sdp]="signaling/sdes.cc signaling/sdp.cc signaling/offer_answer.cc media/codec.cc media/dtls_context.cc media/srtp_suite.cc ice/candidate.cc $base"
+  [stun]="$ice $base"
+  [dtls]="$dtls media/srtp_suite.cc $base"
+  [media]="bridge/bridge.cc bridge/latch.cc bridge/leg.cc bridge/leg_handover.cc bridge/secure_path.cc $media $srtp $dtls $ice $base"
   [api]="$(ls vas/api/*.cc | grep -v http_server.cc) vas/directory/directory.cc vas/directory/directory_json.cc vas/sessions/session.cc
     vas/sessions/session_registry.cc vas/sessions/token_index.cc vas/calls/call_instructions.cc vas/calls/routing_plan.cc signaling/gateway/flow.cc vas/records/cdr.cc vas/base/host_port.cc $media $base"
-  [journal]="vas/records/cdr.cc vas/records/cdr_json.cc vas/records/cdr_journal.cc $media $base"
+  [journal]="vas/records/cdr.cc vas/records/cdr_json.cc vas/records/cdr_journal.cc ice/candidate.cc $media $base"
 )
 # The OpenAPI document as the release build made it a part of the program.
 generated=build/release/generated
-for name in ${FUZZERS:-sip digest websocket sdp media journal api}; do
-  stamp=$(cat ${sources[$name]} "tests/fuzz/${name}_fuzz.cc" $(git ls-files '*.h') vas/api/openapi.json | sha256sum | cut -c1-16)
+for name in ${FUZZERS:-sip digest websocket sdp stun dtls media journal api}; do
+  stamp=$(cat ${sources[$name]} "tests/fuzz/${name}_fuzz.cc" $(git ls-files '*.h') vas/api/openapi.json web/phone/phone.js | sha256sum | cut -c1-16)
   binary=$out/${name}_fuzz-$stamp
   if [[ ! -x $binary ]]; then
     rm -f "$out/${name}_fuzz-"*

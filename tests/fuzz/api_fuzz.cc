@@ -89,6 +89,7 @@ class Stub : public SessionService, public DirectoryService, public PlatformServ
   std::string metrics() override { return {}; }
   std::vector<MediaResource> media_servers() const override { return {{"n", {"192.0.2.1"}}}; }
   std::vector<MediaResource> session_border_controllers() const override { return {}; }
+  std::string phone_server() const override { return "wss://{host}"; }
   void list_dead_letters(std::int64_t, const PageRequest&,
                          std::function<void(std::optional<Page>)> done) override {
     done(std::nullopt);

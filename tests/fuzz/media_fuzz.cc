@@ -7,6 +7,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace vas;
   using namespace vas::bridge;
+  static const auto dtls = std::move(*media::DtlsContext::make());
   const Endpoint party = *Endpoint::parse("192.0.2.1:4000");
   const LegConfig config{
       .far_rtp = party,
@@ -14,13 +15,24 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       .formats = {{{0}, media::Codec::kPcmu, 8000}, {{101}, media::Codec::kTelephoneEvent, 8000}}};
   Time now{std::chrono::hours(1)};
   Bridge bridge(std::chrono::seconds(60), now,
-                {StreamSeed{{1}, {65530}, {0}}, StreamSeed{{2}, {0}, {0xfffffff0}}});
+                {StreamSeed{{1}, {65530}, {0}}, StreamSeed{{2}, {0}, {0xfffffff0}}},
+                {media::SrtpBackend::kOpenssl, dtls.get()});
   bridge.configure(LegSide::kA, config, now);
   LegConfig other = config;
   // Every other input: side B is encrypted, under keys that no input has.
   if (size % 2 == 1)
     other.srtp = LegSrtp{media::SrtpKey::random(media::SrtpSuite::kAeadAes128Gcm),
                          media::SrtpKey::random(media::SrtpSuite::kAesCm128HmacSha1_80)};
+  // Every third: side A has ICE and DTLS.
+  if (size % 3 == 2) {
+    LegConfig proved = config;
+    proved.rtcp_mux = size % 4 < 2;
+    proved.dtls =
+        LegDtls{size % 8 < 4 ? media::DtlsRole::kServer : media::DtlsRole::kClient, dtls->fingerprint()};
+    if (proved.rtcp_mux)
+      proved.ice = LegIce{{"ours", "our-password-of-22-chars"}, {"them", "their-password-22-chars"}};
+    bridge.configure(LegSide::kA, proved, now);
+  }
   bridge.configure(LegSide::kB, other, now);
   bridge.start(now);
   while (size >= 2) {

@@ -84,5 +84,66 @@ TEST(Sdp, EveryTruncationIsSurvived) {
   }
 }
 
+// As Chromium writes it, without what does not matter here.
+constexpr std::string_view kBrowserOffer =
+    "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n"
+    "a=fingerprint:sha-256 "
+    "F9:90:B5:1B:0F:AB:2F:F7:05:41:DC:0D:F3:D7:D8:80:0D:C6:B5:2F:61:A6:92:20:2F:51:41:46:51:9D:E0:47\r\n"
+    "m=audio 9 UDP/TLS/RTP/SAVPF 111 0\r\nc=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\n"
+    "a=candidate:1 1 udp 2122260223 192.0.2.7 50000 typ host generation 0\r\n"
+    "a=candidate:2 1 tcp 1518280447 192.0.2.7 9 typ host tcptype active\r\n"
+    "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789abcdefghijkl\r\na=ice-options:trickle\r\na=setup:actpass\r\n"
+    "a=mid:0\r\na=sendrecv\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n";
+
+TEST(Rfc8839, ReadsABrowsersOffer) {
+  const auto offer = SessionDescription::parse(kBrowserOffer);
+  ASSERT_TRUE(offer);
+  const AudioDescription& audio = offer->audio;
+  EXPECT_EQ(audio.protocol, MediaProtocol::kUdpTlsRtpSavpf);
+  ASSERT_TRUE(audio.dtls && audio.ice);
+  EXPECT_EQ(audio.dtls->setup, DtlsSetup::kActpass);
+  EXPECT_EQ(audio.ice->ufrag, "abcd");
+  EXPECT_FALSE(audio.ice->is_lite);
+  EXPECT_EQ(audio.ice->candidates.size(), 1u);
+  EXPECT_EQ(audio.direction, (Direction{true, true})) << "no address yet is no hold";
+  EXPECT_EQ(audio.mid, "0");
+  EXPECT_TRUE(audio.is_bundled);
+}
+
+TEST(Rfc8839, AnswersAsALiteSideThatIsPassive) {
+  const auto offer = *SessionDescription::parse(kBrowserOffer);
+  AudioDescription ours = offer.audio;
+  ours.rtp = ours.rtcp = *Endpoint::parse("198.51.100.1:20000");
+  ours.dtls->setup = DtlsSetup::kPassive;
+  ours.ice = IceDescription{"ours", "ourPasswordOf22Chars+/1", true, {}};
+  const std::string text = write_answer({5, 1}, offer, ours);
+  for (const char* line : {"a=group:BUNDLE 0\r\n", "a=ice-lite\r\n", "a=mid:0\r\n", "a=setup:passive\r\n",
+                           "m=audio 20000 UDP/TLS/RTP/SAVPF 111 0\r\n", "a=rtcp-mux\r\n",
+                           "a=candidate:1 1 udp 2130706431 198.51.100.1 20000 typ host\r\n"})
+    EXPECT_NE(text.find(line), std::string::npos) << line << text;
+  const auto read = SessionDescription::parse(text);
+  ASSERT_TRUE(read && read->audio.ice);
+  EXPECT_TRUE(read->audio.ice->is_lite);
+}
+
+TEST(Rfc8839, CredentialsThatAreNoneAreNoIce) {
+  for (const auto& [before, after] :
+       {std::pair("ufrag:abcd", "ufrag:abc"), std::pair("ufrag:abcd", "ufrag:ab d"),
+        std::pair("pwd:0123456789abcdefghijkl", "pwd:short"),
+        std::pair("pwd:0123456789abcdefghijkl", "pwd:0123456789abcdefghijk:")}) {
+    std::string text(kBrowserOffer);
+    text.replace(text.find(before), std::string_view(before).size(), after);
+    const auto offer = SessionDescription::parse(text);
+    ASSERT_TRUE(offer);
+    EXPECT_FALSE(offer->audio.ice) << after;
+  }
+}
+
+TEST(Rfc8122, AFingerprintThatIsNoneIsNoDtls) {
+  std::string text(kBrowserOffer);
+  text.replace(text.find("sha-256"), 7, "sha-1  ");
+  EXPECT_FALSE(SessionDescription::parse(text)->audio.dtls);
+}
+
 }  // namespace
 }  // namespace vas::signaling

@@ -519,6 +519,102 @@ TEST_F(CallTest, AnUnsafeMediaAddressEndsTheCall) {
   EXPECT_EQ(count<SendBye>(), 2u);
 }
 
+// ---- encrypted media ----
+
+constexpr std::string_view kFingerprint =
+    "sha-256 F9:90:B5:1B:0F:AB:2F:F7:05:41:DC:0D:F3:D7:D8:80:0D:C6:B5:2F:61:A6:92:20:2F:51:41:46:51:9D:E0:47";
+
+std::string browser_offer(std::string_view ufrag = "abcd") {
+  return "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n"
+         "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\nc=IN IP4 0.0.0.0\r\na=rtcp-mux\r\na=mid:0\r\n"
+         "a=setup:actpass\r\na=fingerprint:" +
+         std::string(kFingerprint) +
+         "\r\na=ice-pwd:0123456789abcdefghijkl\r\na=ice-ufrag:" + std::string(ufrag) +
+         "\r\na=candidate:1 1 udp 1 192.0.2.7 50000 typ host\r\n";
+}
+
+constexpr std::string_view kPlainAnswer =
+    "v=0\r\no=b 1 1 IN IP4 192.0.2.2\r\nc=IN IP4 192.0.2.2\r\nm=audio 5000 RTP/AVP 0\r\n";
+
+class SecureCallTest : public CallTest {
+ protected:
+  void begin_from_browser(MediaEncryption wanted) {
+    CallSetup setup{.id = 7,
+                    .kind = CallKind::kRouted,
+                    .invite = invite(kCaller, browser_offer()),
+                    .caller_id = "1555",
+                    .from_host = "d.example",
+                    .caller_encryption = wanted,
+                    .fingerprint = media::CertificateFingerprint::parse(kFingerprint)};
+    setup.plan.routes.push_back({.server = *HostPort::parse("198.51.100.1:5060"), .number = "990"});
+    begin(std::move(setup));
+  }
+  const bridge::LegConfig* configured(LegSide side) const {
+    for (const CallAction& action : actions_) {
+      const auto* found = std::get_if<ConfigureLegMedia>(&action);
+      if (found != nullptr && found->side == side) return &found->config;
+    }
+    return nullptr;
+  }
+  static std::string value(const std::string& sdp, std::string_view name) {
+    const auto from = sdp.find(name) + name.size();
+    return sdp.substr(from, sdp.find('\r', from) - from);
+  }
+};
+
+TEST_F(SecureCallTest, ABrowserIsAnsweredAsALitePassiveSideAndThePhoneIsAskedForPlainRtp) {
+  begin_from_browser(MediaEncryption::kOptional);
+  ASSERT_NE(sent<SendInvite>(), nullptr);
+  EXPECT_NE(sent<SendInvite>()->sdp.find("RTP/AVP 0"), std::string::npos);
+  EXPECT_EQ(sent<SendInvite>()->sdp.find("ice-ufrag"), std::string::npos);
+  on(SipEvent(
+      answered("v=0\r\no=b 1 1 IN IP4 192.0.2.2\r\nc=IN IP4 192.0.2.2\r\nm=audio 5000 RTP/AVP 0\r\n")));
+  ASSERT_NE(sent<AnswerInvite>(), nullptr);
+  const std::string& sdp = sent<AnswerInvite>()->sdp;
+  for (const char* line :
+       {"UDP/TLS/RTP/SAVPF 0", "a=ice-lite", "a=setup:passive", "a=rtcp-mux", "a=group:BUNDLE 0"})
+    EXPECT_NE(sdp.find(line), std::string::npos) << line;
+  const bridge::LegConfig* config = configured(LegSide::kA);
+  ASSERT_TRUE(config != nullptr && config->ice && config->dtls);
+  EXPECT_EQ(config->ice->remote.ufrag, "abcd");
+  EXPECT_EQ(config->ice->local.ufrag, value(sdp, "a=ice-ufrag:"));
+  EXPECT_EQ(config->ice->local.password, value(sdp, "a=ice-pwd:"));
+  EXPECT_EQ(config->dtls->role, media::DtlsRole::kServer);
+  EXPECT_FALSE(config->far_rtp.is_set()) << "media goes to what ICE proves, not to what SDP says";
+  EXPECT_TRUE(config->rtcp_mux);
+  EXPECT_FALSE(configured(LegSide::kB)->dtls);
+}
+
+TEST_F(SecureCallTest, AReInviteKeepsCredentialsUnlessThePartyChangesItsOwn) {
+  begin_from_browser(MediaEncryption::kRequired);
+  on(SipEvent(answered(kPlainAnswer)));
+  const bridge::LegIce before = *configured(LegSide::kA)->ice;
+  for (const bool restarts : {false, true}) {
+    on(SipEvent(OfferReceived{kCaller, {5}, browser_offer(restarts ? "efgh" : "abcd")}));
+    ASSERT_NE(sent<SendOffer>(), nullptr);
+    on(SipEvent(OfferAnswered{callee(), 200, std::string(kPlainAnswer)}));
+    ASSERT_NE(configured(LegSide::kA), nullptr);
+    const bridge::LegIce& now = *configured(LegSide::kA)->ice;
+    EXPECT_EQ(now.local == before.local, !restarts) << "a restart has new ones on both sides (RFC 8445 §9)";
+    EXPECT_EQ(now.remote.ufrag, restarts ? "efgh" : "abcd");
+  }
+}
+
+TEST_F(SecureCallTest, CandidatesThatComeLaterAreTakenNoteOfHere) {
+  begin_from_browser(MediaEncryption::kOptional);
+  on(SipEvent(answered(kPlainAnswer)));
+  on(SipEvent(InfoReceived{kCaller, {5}, "application/trickle-ice-sdpfrag", "a=end-of-candidates\r\n"}));
+  EXPECT_EQ(sent<SendInfo>(), nullptr) << "the phone has no use for them";
+  ASSERT_NE(sent<AnswerRequest>(), nullptr);
+  EXPECT_EQ(sent<AnswerRequest>()->status, 200);
+}
+
+TEST_F(SecureCallTest, WhereMediaMustBePlainABrowserGets488) {
+  begin_from_browser(MediaEncryption::kNone);
+  ASSERT_NE(sent<AnswerInvite>(), nullptr);
+  EXPECT_EQ(sent<AnswerInvite>()->status, 488);
+}
+
 TEST_F(CallTest, ShutdownEndsWhateverStateTheCallIsIn) {
   begin_routed();
   on(Shutdown{});

@@ -1,0 +1,257 @@
+// A leg whose party proves its path by ICE and agrees on keys by DTLS, bridged to a plain one.
+#include <gtest/gtest.h>
+
+#include "bridge/bridge.h"
+#include "tests/support/rtp_builder.h"
+
+namespace vas::bridge {
+namespace {
+
+using media::DtlsContext;
+using media::DtlsRole;
+using media::DtlsSession;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using Packet = std::vector<std::uint8_t>;
+
+const Endpoint kBrowser = *Endpoint::parse("203.0.113.5:40000");
+const Endpoint kMoved = *Endpoint::parse("198.51.100.9:50000");
+const Endpoint kStranger = *Endpoint::parse("203.0.113.66:6666");
+const Endpoint kCarrier = *Endpoint::parse("192.0.2.2:5000");
+const ice::IceCredentials kOurs{"ours", "our-password-of-22-chars"};
+const ice::IceCredentials kTheirs{"them", "their-password-22-chars"};
+
+Endpoint rtcp_of(const Endpoint& rtp) { return {rtp.address, static_cast<std::uint16_t>(rtp.port + 1)}; }
+
+class SecureLeg : public testing::Test {
+ protected:
+  struct Sent {
+    Component component;
+    Endpoint to;
+    Packet bytes;
+  };
+
+  SecureLeg() {
+    bridge_.configure(LegSide::kB, {.far_rtp = kCarrier, .far_rtcp = rtcp_of(kCarrier), .formats = formats()},
+                      now_);
+    bridge_.start(now_);
+  }
+  static std::vector<LegFormat> formats() { return {{{0}, media::Codec::kPcmu, 8000}}; }
+
+  LegConfig with_ice(const ice::IceCredentials& ours = kOurs, const ice::IceCredentials& theirs = kTheirs) {
+    return {.rtcp_mux = true,
+            .formats = formats(),
+            .dtls = LegDtls{DtlsRole::kServer, theirs_->fingerprint()},
+            .ice = LegIce{ours, theirs}};
+  }
+  LegConfig without_ice(DtlsRole ours = DtlsRole::kServer) {
+    return {.far_rtp = kBrowser,
+            .far_rtcp = rtcp_of(kBrowser),
+            .formats = formats(),
+            .dtls = LegDtls{ours, theirs_->fingerprint()}};
+  }
+
+  std::vector<Sent> deliver(LegSide from, const Endpoint& source, Packet bytes,
+                            Component component = Component::kRtp) {
+    const std::size_t size = bytes.size();
+    bytes.resize(size + media::kSrtpMaxRoom);
+    Outbox outbox;
+    bridge_.on_datagram(from, component, source, {MutableBytes(bytes), size}, now_, outbox);
+    return taken(outbox);
+  }
+  std::vector<Sent> tick() {
+    Outbox outbox;
+    bridge_.tick(now_, WallTime(seconds(1)), outbox);
+    return taken(outbox);
+  }
+  static std::vector<Sent> taken(const Outbox& outbox) {
+    std::vector<Sent> all;
+    for (const Outgoing& each : outbox)
+      all.push_back({each.component, each.to, Packet(each.bytes.begin(), each.bytes.end())});
+    return all;
+  }
+
+  // A check; what came back, if anything did.
+  std::vector<Sent> check(const Endpoint& source, bool chooses = true,
+                          const std::string& password = kOurs.password,
+                          const std::string& username = "ours:them") {
+    std::array<std::uint8_t, ice::StunWriter::kMaxBytes> buffer{};
+    ice::StunWriter writer(buffer, ice::StunClass::kRequest, {7, 7, 7});
+    writer.add(ice::StunAttribute::kUsername, as_bytes(username));
+    writer.add(ice::StunAttribute::kIceControlling, std::array<std::uint8_t, 8>{});
+    if (chooses) writer.add(ice::StunAttribute::kUseCandidate, {});
+    const Bytes bytes = writer.sign(password);
+    return deliver(LegSide::kA, source, Packet(bytes.begin(), bytes.end()));
+  }
+  // The party's handshake over one of the sockets, from `source`. True when both have keys.
+  bool shake_hands(DtlsSession& client, const Endpoint& source, Component component = Component::kRtp) {
+    auto flight = client.start();
+    for (int turn = 0; turn < 10 && !flight.empty(); ++turn) {
+      DtlsSession::Flight next;
+      for (const Packet& each : flight) {
+        for (const Sent& answer : deliver(LegSide::kA, source, each, component)) {
+          EXPECT_EQ(answer.to, source);
+          EXPECT_EQ(answer.component, component);
+          const auto& said = client.on_datagram(now_, answer.bytes);
+          next.insert(next.end(), said.begin(), said.end());
+        }
+      }
+      flight = next;
+    }
+    return client.keys().has_value();
+  }
+  void use_keys(const DtlsSession& party) {
+    sends_ = media::make_srtp_protector(media::SrtpBackend::kOpenssl, party.keys()->outbound);
+    hears_ = media::make_srtp_unprotector(media::SrtpBackend::kOpenssl, party.keys()->inbound);
+  }
+  Packet sealed(std::uint16_t number) {
+    Packet bytes = media::build_rtp({.sequence_number = {number}, .timestamp = {number * 160U}, .ssrc = {7}});
+    const std::size_t size = bytes.size();
+    bytes.resize(size + media::kSrtpMaxRoom);
+    media::PacketBuffer packet{MutableBytes(bytes), size};
+    EXPECT_EQ(sends_->protect(packet), media::SrtpResult::kOk);
+    bytes.resize(packet.size());
+    return bytes;
+  }
+  // Where the carrier's next packet went; unset when nowhere.
+  Endpoint heard_at() {
+    const std::uint16_t number = ++carrier_number_;
+    auto sent =
+        deliver(LegSide::kB, kCarrier,
+                media::build_rtp({.sequence_number = {number}, .timestamp = {number * 160U}, .ssrc = {9}}));
+    if (sent.empty()) return {};
+    media::PacketBuffer packet{MutableBytes(sent[0].bytes)};
+    EXPECT_EQ(hears_->unprotect(packet), media::SrtpResult::kOk);
+    return sent[0].to;
+  }
+  void connect() {
+    bridge_.configure(LegSide::kA, with_ice(), now_);
+    EXPECT_EQ(check(kBrowser).size(), 1u);
+    DtlsSession browser(*theirs_, DtlsRole::kClient, ours_->fingerprint());
+    ASSERT_TRUE(shake_hands(browser, kBrowser));
+    use_keys(browser);
+  }
+
+  Time now_{seconds(1000)};
+  std::unique_ptr<DtlsContext> ours_ = std::move(*DtlsContext::make());
+  std::unique_ptr<DtlsContext> theirs_ = std::move(*DtlsContext::make());
+  Bridge bridge_{seconds(60),
+                 now_,
+                 {StreamSeed{{0xaaaa}, {100}, {1000}}, StreamSeed{{0xbbbb}, {200}, {2000}}},
+                 {media::SrtpBackend::kOpenssl, ours_.get()}};
+  std::unique_ptr<media::SrtpProtector> sends_;
+  std::unique_ptr<media::SrtpUnprotector> hears_;
+  std::uint16_t carrier_number_ = 0;
+};
+
+TEST_F(SecureLeg, IsProvedThenKeyedThenHeardAndNothingPassesBefore) {
+  bridge_.configure(LegSide::kA, with_ice(), now_);
+  DtlsSession browser(*theirs_, DtlsRole::kClient, ours_->fingerprint());
+  EXPECT_FALSE(shake_hands(browser, kBrowser)) << "DTLS before a check";
+  EXPECT_FALSE(heard_at().is_set());
+
+  ASSERT_EQ(check(kBrowser, false).size(), 1u);
+  EXPECT_FALSE(heard_at().is_set()) << "proved, and without keys";
+  EXPECT_TRUE(deliver(LegSide::kA, kBrowser, media::build_rtp({.ssrc = {7}})).empty()) << "in the clear";
+  DtlsSession again(*theirs_, DtlsRole::kClient, ours_->fingerprint());
+  ASSERT_TRUE(shake_hands(again, kBrowser)) << "nominated or not";
+  use_keys(again);
+  EXPECT_EQ(heard_at(), kBrowser);
+  const auto plain = deliver(LegSide::kA, kBrowser, sealed(1));
+  ASSERT_EQ(plain.size(), 1u);
+  EXPECT_EQ(plain[0].to, kCarrier);
+  EXPECT_EQ(bridge_.stats(LegSide::kA).srtp, media::SrtpSuite::kAeadAes128Gcm);
+  EXPECT_EQ(bridge_.stats(LegSide::kA).media_endpoint, kBrowser);
+}
+
+TEST_F(SecureLeg, WhoProvesNothingIsNotAnsweredNotHeardAndNotSentTo) {
+  connect();
+  EXPECT_TRUE(check(kStranger, true, "a-password-that-is-wrong").empty());
+  EXPECT_TRUE(check(kStranger, true, kOurs.password, "ours:who").empty());
+  EXPECT_TRUE(deliver(LegSide::kA, kStranger, sealed(2)).empty()) << "even under the right key";
+  DtlsSession stranger(*theirs_, DtlsRole::kClient, ours_->fingerprint());
+  EXPECT_FALSE(shake_hands(stranger, kStranger));
+  EXPECT_EQ(heard_at(), kBrowser);
+}
+
+TEST_F(SecureLeg, FollowsItsPartyToAnotherNetwork) {
+  connect();
+  EXPECT_EQ(check(kMoved, true).size(), 1u);
+  EXPECT_EQ(heard_at(), kMoved);
+  EXPECT_EQ(deliver(LegSide::kA, kMoved, sealed(1)).size(), 1u) << "under the keys that it has";
+}
+
+TEST_F(SecureLeg, SendsNothingOnceConsentHasRunOut) {
+  connect();
+  now_ += seconds(29);
+  EXPECT_EQ(heard_at(), kBrowser);
+  now_ += seconds(2);
+  EXPECT_FALSE(heard_at().is_set());
+  EXPECT_EQ(check(kBrowser).size(), 1u);
+  EXPECT_EQ(heard_at(), kBrowser) << "it came back";
+}
+
+TEST_F(SecureLeg, IceRestartKeepsTheOldPathUntilTheNewOneIsProved) {
+  connect();
+  const ice::IceCredentials ours{"new1", "new-password-of-22-chars"},
+      theirs{"new2", "another-password-22chars"};
+  bridge_.configure(LegSide::kA, with_ice(ours, theirs), now_);
+  EXPECT_EQ(heard_at(), kBrowser);
+  EXPECT_EQ(check(kMoved, true, ours.password, "new1:new2").size(), 1u);
+  EXPECT_EQ(heard_at(), kMoved);
+  EXPECT_TRUE(check(kBrowser).empty()) << "the old credentials are gone";
+}
+
+TEST_F(SecureLeg, KeysOnceAgreedSurviveAlertsAndHellos) {
+  connect();
+  const Packet alert{21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 99, 0, 2, 2, 40};
+  for (int i = 0; i < 1000; ++i) deliver(LegSide::kA, kBrowser, alert);
+  DtlsSession another(*theirs_, DtlsRole::kClient, ours_->fingerprint());
+  EXPECT_FALSE(shake_hands(another, kBrowser));
+  EXPECT_EQ(deliver(LegSide::kA, kBrowser, sealed(1)).size(), 1u);
+  EXPECT_EQ(heard_at(), kBrowser);
+}
+
+TEST_F(SecureLeg, WithoutMuxRtcpHasAnAssociationOfItsOwn) {
+  bridge_.configure(LegSide::kA, without_ice(), now_);
+  DtlsSession stranger(*theirs_, DtlsRole::kClient, ours_->fingerprint());
+  EXPECT_FALSE(shake_hands(stranger, kStranger));
+  DtlsSession rtp(*theirs_, DtlsRole::kClient, ours_->fingerprint());
+  DtlsSession rtcp(*theirs_, DtlsRole::kClient, ours_->fingerprint());
+  ASSERT_TRUE(shake_hands(rtp, kBrowser));
+  ASSERT_TRUE(shake_hands(rtcp, rtcp_of(kBrowser), Component::kRtcp));
+  use_keys(rtp);
+  EXPECT_EQ(heard_at(), kBrowser);
+  EXPECT_EQ(deliver(LegSide::kA, kBrowser, sealed(1)).size(), 1u);
+
+  now_ += seconds(20);  // our own report falls due
+  const auto reports = tick();
+  const auto ours = std::find_if(reports.begin(), reports.end(),
+                                 [](const Sent& each) { return each.to == rtcp_of(kBrowser); });
+  ASSERT_NE(ours, reports.end());
+  EXPECT_EQ(ours->component, Component::kRtcp);
+  Packet report = ours->bytes;
+  media::PacketBuffer packet{MutableBytes(report)};
+  const auto opener = media::make_srtp_unprotector(media::SrtpBackend::kOpenssl, rtcp.keys()->inbound);
+  EXPECT_EQ(opener->unprotect_rtcp(packet), media::SrtpResult::kOk);
+}
+
+TEST_F(SecureLeg, AsTheClientItBeginsAndSaysAgainWhatWasLost) {
+  bridge_.configure(LegSide::kA, without_ice(DtlsRole::kClient), now_);
+  DtlsSession server(*theirs_, DtlsRole::kServer, ours_->fingerprint());
+  auto hello = tick();
+  ASSERT_EQ(hello.size(), 2u) << "one for RTP, one for RTCP";
+  EXPECT_EQ(hello[0].to, kBrowser);
+  EXPECT_EQ(hello[1].to, rtcp_of(kBrowser));
+  Packet next = hello[0].bytes;
+  for (int turn = 0; turn < 10 && !server.keys(); ++turn) {
+    const auto flight = server.on_datagram(now_, next);
+    for (const Packet& each : flight) {
+      for (const Sent& answer : deliver(LegSide::kA, kBrowser, each)) next = answer.bytes;
+    }
+  }
+  EXPECT_TRUE(server.keys());
+}
+
+}  // namespace
+}  // namespace vas::bridge
