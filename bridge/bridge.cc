@@ -80,7 +80,7 @@ void Bridge::shake_hands_on_time(LegSide side, Time now, Outbox& outbox) {
     const Endpoint to =
         component == Component::kRtp ? party.rtp_destination(now) : party.rtcp_destination(now);
     if (!to.is_set()) continue;
-    for (const auto& each : party.path().on_time(component)) outbox.add({side, component, to, each});
+    for (const auto& each : party.path().on_time(now, component)) outbox.add({side, component, to, each});
   }
 }
 
@@ -105,7 +105,9 @@ void Bridge::relay_rtcp(LegSide near_side, const Endpoint& source, media::Packet
                         Outbox& outbox) {
   Leg& near = leg(near_side);
   Leg& far = leg(other(near_side));
-  if (!takes_rtcp(near_side, now) || !near.unprotect_rtcp(datagram) || !near.admit_rtcp(now, source)) return;
+  if (!rtcp_budgets_[index_of(near_side)].take(now) || !near.unprotect_rtcp(datagram) ||
+      !near.admit_rtcp(now, source))
+    return;
 
   // What passes is packed to the front of the datagram: reports and names. BYE ends no call, and feedback
   // that we do not translate would name streams that the far party never saw.
@@ -126,12 +128,6 @@ void Bridge::relay_rtcp(LegSide near_side, const Endpoint& source, media::Packet
   if (!far.protect_rtcp(datagram)) return;
   const Component component = far.config().rtcp_mux ? Component::kRtp : Component::kRtcp;
   outbox.add({other(near_side), component, to, datagram.bytes()});
-}
-
-bool Bridge::takes_rtcp(LegSide side, Time now) {
-  RtcpBudget& budget = rtcp_budgets_[index_of(side)];
-  if (now - budget.window_start >= std::chrono::seconds(1)) budget = {now, 0};
-  return ++budget.packets <= kMaxRtcpPerSecond;
 }
 
 // Makes one packet of `near`'s party speak of the streams that `far`'s party knows. False when it is not to

@@ -52,11 +52,6 @@ class Bridge {
   const Endpoint& party(LegSide side) const { return leg(side).latch().rtp_destination(); }
 
  private:
-  struct RtcpBudget {
-    Time window_start{};
-    int packets = 0;
-  };
-
   Leg& leg(LegSide side) { return legs_[index_of(side)]; }
   const Leg& leg(LegSide side) const { return legs_[index_of(side)]; }
   bool is_on_hold() const;
@@ -70,12 +65,11 @@ class Bridge {
                    Outbox& outbox);
   void shake_hands_on_time(LegSide side, Time now, Outbox& outbox);
   bool translate(const media::RtcpView& packet, const Leg& near, Leg& far, Time now);
-  bool takes_rtcp(LegSide side, Time now);
   void send_own_rtcp(LegSide side, Time now, WallTime wall_now, Outbox& outbox);
 
   const Duration media_timeout_;
   std::array<Leg, 2> legs_;
-  std::array<RtcpBudget, 2> rtcp_budgets_{};
+  std::array<PerSecond, 2> rtcp_budgets_{PerSecond{kMaxRtcpPerSecond}, PerSecond{kMaxRtcpPerSecond}};
   std::array<Time, 2> own_rtcp_at_{};
   std::array<std::array<std::uint8_t, 128 + media::kSrtpMaxRoom>, 2> own_rtcp_{};
   Time silence_since_{};  // start, or the last change of direction

@@ -169,8 +169,10 @@ void MediaWorker::handle(WorkerCommand&& command) {
 }
 
 void MediaWorker::open(const OpenBridge& command) {
+  SecureSetup secure = command.secure;
+  secure.handshakes = &handshakes_;
   auto entry = std::make_unique<Entry>(
-      Entry{.bridge = Bridge(command.media_timeout, monotonic_now(), command.seeds, command.secure),
+      Entry{.bridge = Bridge(command.media_timeout, monotonic_now(), command.seeds, secure),
             .id = command.bridge,
             .directions = {}});
   slices_[command.bridge.value % kSlices].push_back(entry.get());

@@ -74,6 +74,8 @@ class MediaWorker final : private PacketSink, private RouteListener {
  public:
   static constexpr std::size_t kInboxCapacity = 16384;
   static constexpr int kReceiveBufferBytes = 16 * 1024;
+  static constexpr int kMaxHandshakesPerSecond =
+      500;  // of DTLS: a quarter of a core; more wait for their turn
 
   struct Config {
     PacketIoKind io = PacketIoKind::kAuto;
@@ -137,6 +139,7 @@ class MediaWorker final : private PacketSink, private RouteListener {
   // Owned.
   Inbox<WorkerCommand> inbox_{kInboxCapacity};
   std::unique_ptr<PacketIo> io_;
+  PerSecond handshakes_{kMaxHandshakesPerSecond};
   std::unique_ptr<FrameSender> frames_;  // none: sockets send everything
   FastPath fast_path_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Entry>> bridges_;  // by BridgeId

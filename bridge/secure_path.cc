@@ -11,20 +11,20 @@ const media::DtlsSession::Flight kNothing;
 
 void Keying::configure(const SecureSetup& setup, const std::optional<LegSrtp>& keys,
                        const std::optional<LegDtls>& dtls) {
-  backend_ = setup.srtp_backend;
-  configure_dtls(setup, dtls);
+  setup_ = setup;
+  configure_dtls(dtls);
   if (!dtls) use(keys);
 }
 
 // A new fingerprint or role is a new association (RFC 8842 §5.4); its keys take over when it has some.
-void Keying::configure_dtls(const SecureSetup& setup, const std::optional<LegDtls>& wanted) {
+void Keying::configure_dtls(const std::optional<LegDtls>& wanted) {
   if (wanted == dtls_config_) return;
   dtls_config_ = wanted;
   dtls_.reset();
   has_dtls_started_ = false;
   if (!wanted) return;
-  VAS_CHECK(setup.dtls != nullptr, "control offers DTLS only where there is a certificate");
-  dtls_ = std::make_unique<media::DtlsSession>(*setup.dtls, wanted->role, wanted->peer);
+  VAS_CHECK(setup_.dtls != nullptr, "control offers DTLS only where there is a certificate");
+  dtls_ = std::make_unique<media::DtlsSession>(*setup_.dtls, wanted->role, wanted->peer);
 }
 
 // A key that stays keeps its session: indices go on, and what was replayed stays replayed. A new one starts
@@ -37,9 +37,9 @@ void Keying::use(const std::optional<LegSrtp>& keys) {
     return;
   }
   if (!before || before->inbound != keys->inbound)
-    unprotector_ = media::make_srtp_unprotector(backend_, keys->inbound);
+    unprotector_ = media::make_srtp_unprotector(setup_.srtp_backend, keys->inbound);
   if (!before || before->outbound != keys->outbound)
-    protector_ = media::make_srtp_protector(backend_, keys->outbound);
+    protector_ = media::make_srtp_protector(setup_.srtp_backend, keys->outbound);
 }
 
 std::optional<media::SrtpSuite> Keying::suite() const {
@@ -48,16 +48,18 @@ std::optional<media::SrtpSuite> Keying::suite() const {
 
 const media::DtlsSession::Flight& Keying::on_dtls(Time now, Bytes datagram) {
   if (!dtls_) return kNothing;
+  // One that is dropped comes again, and again later: a crowd is served in turn, and media in between.
+  if (dtls_->is_fresh() && setup_.handshakes != nullptr && !setup_.handshakes->take(now)) return kNothing;
   const bool had_keys = dtls_->keys().has_value();
   const auto& flight = dtls_->on_datagram(now, datagram);
   if (!had_keys && dtls_->keys()) use(LegSrtp{dtls_->keys()->inbound, dtls_->keys()->outbound});
   return flight;
 }
 
-const media::DtlsSession::Flight& Keying::on_time() {
+const media::DtlsSession::Flight& Keying::on_time(Time now) {
   if (!dtls_ || dtls_->keys()) return kNothing;
-  if (std::exchange(has_dtls_started_, true)) return dtls_->on_time();
-  return dtls_->start();
+  if (std::exchange(has_dtls_started_, true)) return dtls_->on_time(now);
+  return dtls_->start(now);
 }
 
 void SecurePath::configure(const LegConfig& config) {
@@ -103,6 +105,8 @@ const media::DtlsSession::Flight& SecurePath::on_dtls(Time now, Component compon
   return of(component).on_dtls(now, datagram);
 }
 
-const media::DtlsSession::Flight& SecurePath::on_time(Component component) { return of(component).on_time(); }
+const media::DtlsSession::Flight& SecurePath::on_time(Time now, Component component) {
+  return of(component).on_time(now);
+}
 
 }  // namespace vas::bridge

@@ -9,6 +9,7 @@
 #include "ice/ice_lite.h"
 #include "media/dtls_session.h"
 #include "media/srtp_session.h"
+#include "vas/base/per_second.h"
 
 namespace vas::bridge {
 
@@ -16,6 +17,7 @@ namespace vas::bridge {
 struct SecureSetup {
   media::SrtpBackend srtp_backend = media::SrtpBackend::kOpenssl;
   const media::DtlsContext* dtls = nullptr;  // none: no leg is configured for DTLS
+  PerSecond* handshakes = nullptr;           // of its worker; none: as many as come
 };
 
 // Keys and sessions of one socket of a leg, or of both where they share keys.
@@ -30,13 +32,13 @@ class Keying {
   media::SrtpProtector* protector() { return protector_.get(); }
 
   const media::DtlsSession::Flight& on_dtls(Time now, Bytes datagram);
-  const media::DtlsSession::Flight& on_time();
+  const media::DtlsSession::Flight& on_time(Time now);
 
  private:
-  void configure_dtls(const SecureSetup& setup, const std::optional<LegDtls>& wanted);
+  void configure_dtls(const std::optional<LegDtls>& wanted);
   void use(const std::optional<LegSrtp>& keys);
 
-  media::SrtpBackend backend_ = media::SrtpBackend::kOpenssl;
+  SecureSetup setup_;
   std::optional<LegSrtp> keys_;
   std::unique_ptr<media::SrtpUnprotector> unprotector_;  // both or none
   std::unique_ptr<media::SrtpProtector> protector_;
@@ -78,7 +80,7 @@ class SecurePath {
   // DTLS. `datagram`: from whom the path was proved to be. Without rtcp-mux each socket has an association of
   // its own (RFC 5764 §4.1).
   const media::DtlsSession::Flight& on_dtls(Time now, Component component, Bytes datagram);
-  const media::DtlsSession::Flight& on_time(Component component);
+  const media::DtlsSession::Flight& on_time(Time now, Component component);
 
  private:
   Keying& of(Component component) { return keyings_[static_cast<std::size_t>(component)]; }

@@ -35,17 +35,9 @@ bool IceLite::is_from_peer(const Side& side, const StunMessage& check) {
          check.is_signed_with(side.local.password);
 }
 
-bool IceLite::takes_check(Time now) {
-  if (now - window_start_ >= std::chrono::seconds(1)) {
-    window_start_ = now;
-    checks_in_window_ = 0;
-  }
-  return ++checks_in_window_ <= kMaxChecksPerSecond;
-}
-
 std::optional<Bytes> IceLite::on_check(Time now, const Endpoint& source, const StunMessage& check,
                                        MutableBytes reply) {
-  if (check.kind() != StunClass::kRequest || !takes_check(now)) return {};
+  if (check.kind() != StunClass::kRequest || !checks_.take(now)) return {};
   if (next_ && is_from_peer(*next_, check)) {
     current_ = std::move(*std::exchange(next_, {}));
     proved_.clear();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ice/stun_message.h"
+#include "vas/base/per_second.h"
 #include "vas/base/time.h"
 
 namespace vas::ice {
@@ -64,7 +65,6 @@ class IceLite {
   };
 
   static bool is_from_peer(const Side& side, const StunMessage& check);
-  bool takes_check(Time now);
   void note(Time now, const Endpoint& source, bool is_chosen);
 
   Side current_;
@@ -73,8 +73,7 @@ class IceLite {
   Endpoint destination_;
   bool is_chosen_ = false;
   Time last_check_{};
-  Time window_start_{};
-  int checks_in_window_ = 0;
+  PerSecond checks_{kMaxChecksPerSecond};
 };
 
 }  // namespace vas::ice

@@ -34,6 +34,8 @@ class DtlsContext {
   // With a fresh self-signed certificate, ECDSA on P-256: who we are is said by its fingerprint in SDP alone.
   static Result<std::unique_ptr<DtlsContext>> make();
   ~DtlsContext();
+  DtlsContext(const DtlsContext&) = delete;
+  DtlsContext& operator=(const DtlsContext&) = delete;
 
   SSL_CTX* get() const { return context_; }
   const CertificateFingerprint& fingerprint() const { return fingerprint_; }

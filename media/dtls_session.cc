@@ -42,6 +42,7 @@ DtlsSession::DtlsSession(const DtlsContext& context, DtlsRole role, CertificateF
 DtlsSession::~DtlsSession() { SSL_free(ssl_); }
 
 void DtlsSession::begin_attempt() {
+  has_begun_ = false;
   SSL_free(ssl_);
   ssl_ = SSL_new(context_.get());
   incoming_ = BIO_new(BIO_s_mem());
@@ -55,25 +56,18 @@ void DtlsSession::begin_attempt() {
   role_ == DtlsRole::kClient ? SSL_set_connect_state(ssl_) : SSL_set_accept_state(ssl_);
 }
 
-const DtlsSession::Flight& DtlsSession::start() {
-  if (role_ == DtlsRole::kClient && !keys_) advance();
+const DtlsSession::Flight& DtlsSession::start(Time now) {
+  if (role_ == DtlsRole::kClient && !keys_) advance(now);
   return collect();
 }
 
-bool DtlsSession::may_attempt(Time now) {
-  if (now - window_start_ >= std::chrono::seconds(1)) {
-    window_start_ = now;
-    attempts_in_window_ = 0;
-  }
-  return attempts_in_window_ < kMaxAttemptsPerSecond;
-}
-
 const DtlsSession::Flight& DtlsSession::on_datagram(Time now, Bytes datagram) {
-  if (!keys_ && !may_attempt(now)) return collect();
+  if (!keys_ && !attempts_.has_room(now)) return collect();
   (void)BIO_reset(incoming_);  // one datagram at a time: what the last one left was no whole record
   BIO_write(incoming_, datagram.data(), static_cast<int>(datagram.size()));
   if (!keys_) {
-    advance();
+    has_begun_ = true;
+    advance(now);
     return collect();
   }
   // The peer may not have heard our last flight; reading makes OpenSSL say it again. There is no data.
@@ -83,38 +77,38 @@ const DtlsSession::Flight& DtlsSession::on_datagram(Time now, Bytes datagram) {
   return collect();
 }
 
-const DtlsSession::Flight& DtlsSession::on_time() {
-  if (!keys_ && DTLSv1_handle_timeout(ssl_) < 0) give_up_attempt();
+const DtlsSession::Flight& DtlsSession::on_time(Time now) {
+  if (!keys_ && DTLSv1_handle_timeout(ssl_) < 0) give_up_attempt(now);
   return collect();
 }
 
-void DtlsSession::advance() {
+void DtlsSession::advance(Time now) {
   const int result = SSL_do_handshake(ssl_);
-  if (result == 1) return take_keys();
+  if (result == 1) return take_keys(now);
   const int why = SSL_get_error(ssl_, result);
   ERR_clear_error();
-  if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) give_up_attempt();
+  if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) give_up_attempt(now);
 }
 
 // What was wrong is not answered, by an alert neither: whoever sent it may not be the peer.
-void DtlsSession::give_up_attempt() {
+void DtlsSession::give_up_attempt(Time now) {
   ERR_clear_error();
-  ++attempts_in_window_;
+  (void)attempts_.take(now);
   begin_attempt();
   if (role_ == DtlsRole::kClient) (void)SSL_do_handshake(ssl_);
 }
 
-void DtlsSession::take_keys() {
+void DtlsSession::take_keys(Time now) {
   X509* certificate = SSL_get0_peer_certificate(ssl_);
   const SrtpSuiteShape* shape = chosen_suite(ssl_);
-  if (shape == nullptr || !peer_.matches(certificate)) return give_up_attempt();
+  if (shape == nullptr || !peer_.matches(certificate)) return give_up_attempt(now);
 
   // Client's key, server's key, client's salt, server's salt (RFC 5764 §4.2).
   std::array<std::uint8_t, 2 * SrtpKey::kMaxBytes> material{};
   const std::size_t bytes = 2 * shape->master_bytes();
   if (SSL_export_keying_material(ssl_, material.data(), bytes, kExporterLabel.data(), kExporterLabel.size(),
                                  nullptr, 0, 0) != 1)
-    return give_up_attempt();
+    return give_up_attempt(now);
   const auto key_of = [&](std::size_t which) {
     std::array<std::uint8_t, SrtpKey::kMaxBytes> master{};
     const auto* keys = material.data() + which * shape->key_bytes;

@@ -9,7 +9,7 @@
 
 #include "media/dtls_context.h"
 #include "media/srtp_suite.h"
-#include "vas/base/time.h"
+#include "vas/base/per_second.h"
 
 namespace vas::media {
 
@@ -36,23 +36,27 @@ class DtlsSession {
   // Lifetime: `context` outlives it.
   DtlsSession(const DtlsContext& context, DtlsRole role, CertificateFingerprint peer);
   ~DtlsSession();
+  DtlsSession(const DtlsSession&) = delete;
+  DtlsSession& operator=(const DtlsSession&) = delete;
 
   // What is to be sent, a datagram each; borrowed until the next call.
   using Flight = std::vector<std::vector<std::uint8_t>>;
-  const Flight& start();  // a client's first
+  const Flight& start(Time now);  // a client's first
   const Flight& on_datagram(Time now, Bytes datagram);
   // To be called now and then while it is not done: sends again what was lost.
-  const Flight& on_time();
+  const Flight& on_time(Time now);
+
+  // The next datagram begins an attempt: it costs what a handshake costs.
+  bool is_fresh() const { return !keys_ && !has_begun_; }
 
   // Set once, when the handshake is done and the peer's certificate is the one whose fingerprint we know.
   const std::optional<DtlsKeys>& keys() const { return keys_; }
 
  private:
   void begin_attempt();
-  bool may_attempt(Time now);
-  void advance();
-  void give_up_attempt();
-  void take_keys();
+  void advance(Time now);
+  void give_up_attempt(Time now);
+  void take_keys(Time now);
   const Flight& collect();
 
   const DtlsContext& context_;
@@ -63,8 +67,8 @@ class DtlsSession {
   BIO* outgoing_ = nullptr;
   Flight flight_;
   std::optional<DtlsKeys> keys_;
-  Time window_start_{};
-  int attempts_in_window_ = 0;
+  bool has_begun_ = false;  // this attempt: a datagram of the peer was worked on
+  PerSecond attempts_{kMaxAttemptsPerSecond};
 };
 
 }  // namespace vas::media

@@ -2,8 +2,10 @@
 
 A call is (caller's address, where it sends to, callee's address, where it sends to); all addresses are (ip, port).
 """
+import base64
 import http.client
 import json
+import os
 import re
 import socket
 import time
@@ -11,9 +13,27 @@ import time
 MEDIA_PORT = 20000  # of the phones: even ones upwards
 
 
-def sdp(ip, port):
-    return (f"v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\n"
-            "a=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n")
+def sdp(ip, port, crypto=""):
+    """`crypto`: the attribute's value; empty: plain RTP."""
+    protocol, keys = ("RTP/SAVP", f"a=crypto:{crypto}\r\n") if crypto else ("RTP/AVP", "")
+    return (f"v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} {protocol} 0\r\n"
+            f"a=rtpmap:0 PCMU/8000\r\n{keys}a=sendrecv\r\n")
+
+
+class Key:
+    """A suite with a master key, as a party sends under it."""
+
+    BYTES = {"AES_CM_128_HMAC_SHA1_80": 30, "AEAD_AES_128_GCM": 28}
+
+    def __init__(self, suite):
+        self.suite, self.master = suite, os.urandom(self.BYTES[suite])
+
+    def crypto(self, tag="1"):
+        return f"{tag} {self.suite} inline:{base64.b64encode(self.master).decode()}"
+
+    def answer_to(self, offer):
+        """Under the tag that the offer has for our suite."""
+        return self.crypto(re.search(rf"a=crypto:(\d+) {self.suite} ", offer)[1])
 
 
 def media_of(text):
@@ -38,8 +58,8 @@ class SipCalls:
             each.settimeout(5)
         self.dialogs, self.made = [], 0
 
-    def token(self):
-        self.api.request("POST", self.path, json.dumps({"destination": "999"}),
+    def token(self, destination):
+        self.api.request("POST", self.path, json.dumps({"destination": destination}),
                          {"Authorization": "bearer " + self.key, "Content-Type": "application/json"})
         response = self.api.getresponse()
         body = json.loads(response.read())
@@ -55,7 +75,7 @@ class SipCalls:
              f"Contact: <sip:load@{ip}:{port}>\r\n{more}" + ("Content-Type: application/sdp\r\n" if body else "") +
              f"Content-Length: {len(body)}\r\n\r\n{body}").encode(), self.server)
 
-    def answer_on_trunk(self, port):
+    def answer_on_trunk(self, port, key):
         """Answers the INVITE that the server sends; returns its SDP's address."""
         while True:
             datagram, source = self.carrier.recvfrom(65536)
@@ -65,18 +85,19 @@ class SipCalls:
         copied = "".join(line + "\r\n" for line in text.split("\r\n")
                          if line.lower().startswith(("via:", "from:", "call-id:", "cseq:", "record-route:")))
         to = re.search(r"^To:.*$", text, re.M | re.I)[0].strip()
-        body = sdp(self.ip, port)
+        body = sdp(self.ip, port, key.answer_to(text) if key else "")
         self.carrier.sendto((f"SIP/2.0 200 OK\r\n{copied}{to};tag=c{port}\r\nContact: <sip:999@{self.ip}:{self.carrier.getsockname()[1]}>\r\n"
                              f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n{body}").encode(), source)
         return media_of(text)
 
-    def make(self, index):
+    def make(self, index, keys=(None, None), destination="999"):
+        """`keys`: of the caller and of the callee, where they send SRTP."""
         mine, theirs = phone_ports(index)
         self.made += 1
         call_id = f"load{self.made}"
-        self.request("INVITE", call_id, 1, body=sdp(self.ip, mine),
-                     more=f"X-Cloudonix-Session: {self.token()}\r\nX-Cloudonix-Domain: {self.domain}\r\n")
-        callee_sends_to = self.answer_on_trunk(theirs)
+        self.request("INVITE", call_id, 1, body=sdp(self.ip, mine, keys[0].crypto() if keys[0] else ""),
+                     more=f"X-Cloudonix-Session: {self.token(destination)}\r\nX-Cloudonix-Domain: {self.domain}\r\n")
+        callee_sends_to = self.answer_on_trunk(theirs, keys[1])
         while True:
             text = self.caller.recv(65536).decode()
             if f"Call-ID: {call_id}\r\n" not in text or text.startswith("SIP/2.0 1"):
@@ -171,11 +192,13 @@ class NgCalls:
         assert answer["result"] in ("ok", "pong"), answer
         return answer
 
-    def make(self, index):
+    def make(self, index, keys=(None, None)):
         mine, theirs = phone_ports(index)
         names = {"call-id": f"load{index}", "from-tag": f"l{index}", "replace": ["origin"]}
-        offered = self.ask(command="offer", sdp=sdp(self.ip, mine), **names)
-        answered = self.ask(command="answer", sdp=sdp(self.ip, theirs), **{**names, "to-tag": f"c{index}"})
+        protocol = {"transport-protocol": "RTP/SAVP" if keys[1] else "RTP/AVP", "DTLS": "off"} if any(keys) else {}
+        offered = self.ask(command="offer", sdp=sdp(self.ip, mine, keys[0].crypto() if keys[0] else ""), **names, **protocol)
+        answer = sdp(self.ip, theirs, keys[1].answer_to(offered["sdp"]) if keys[1] else "")
+        answered = self.ask(command="answer", sdp=answer, **{**names, "to-tag": f"c{index}"})
         self.calls.append(names)
         return (self.ip, mine), media_of(answered["sdp"]), (self.ip, theirs), media_of(offered["sdp"])
 

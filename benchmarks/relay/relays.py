@@ -78,22 +78,24 @@ class Relay:
 class Vas(Relay):
     FLAGS = {"kernel": (), "uring": ("--media-kernel", "off", "--media-io", "uring"), "epoll": ("--media-kernel", "off", "--media-io", "epoll")}
 
-    def __init__(self, here, place, means):
+    def __init__(self, here, place, means, flags=(), trunks=()):
+        """`flags` of the server and `trunks` of its directory, besides the usual ones."""
         super().__init__(here, place)
-        self.name = means
-        sip, self.http, trunk = 5060 + 10 * place, 8080 + place, 5100 + place
+        self.name, self.trunk = means, 5100 + place
+        sip, self.http, trunk = 5060 + 10 * place, 8080 + place, self.trunk
         (self.folder / "directory.json").write_text(json.dumps({
             "tenants": [{"id": 1, "name": "bench"}],
             "domains": [{"id": 3, "tenantId": 1, "name": DOMAIN, "profile": {"api-requests-per-second": 1000000, "session-ttl": 3600}}],
             "subscribers": [{"id": 11, "domainId": 3, "msisdn": MSISDN}],
-            "trunks": [{"id": 1, "domainId": 3, "name": "carrier", "sources": ["192.0.2.1"], "targets": [f"{lab.LOAD_IP}:{trunk}"]}],
+            "trunks": [{"id": 1, "domainId": 3, "name": "carrier", "sources": ["192.0.2.1"], "targets": [f"{lab.LOAD_IP}:{trunk}"]},
+                       *({**each, "domainId": 3, "targets": [f"{lab.LOAD_IP}:{trunk}"]} for each in trunks)],
             "apiKeys": [{"id": 1, "key": KEY, "scope": "system"}],
         }))
         self.process = lab.start(
             lab.RELAY, lab.RELAY_CPU, ROOT / "build/release/bin/vas", "--data-dir", self.folder / "data", "--directory", self.folder / "directory.json",
             "--log-level", "warn", "--http-listen", f"{lab.RELAY_IP}:{self.http}", "--sip-listen", f"{lab.RELAY_IP}:{sip}",
             "--media-bind", lab.RELAY_IP, "--media-port-min", self.first_port, "--media-port-max", self.first_port + PORTS_EACH - 1,
-            "--media-workers", 1, "--media-timeout", 86400, *self.FLAGS[means], log=self.log)
+            "--media-workers", 1, "--media-timeout", 86400, *self.FLAGS[means], *flags, log=self.log)
         self.wait()
         self.calls = SipCalls(lab.LOAD_IP, lab.RELAY_IP, sip, self.http, DOMAIN, MSISDN, KEY, trunk)
 

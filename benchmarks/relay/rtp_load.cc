@@ -2,10 +2,12 @@
 //
 //   rtp-load INTERFACE SOURCE-MAC DESTINATION-MAC STREAMS-FILE FIRST-NUMBER PACKETS-PER-SECOND SECONDS
 //
-// The file has a line a stream: source address and port, destination address and port. Each stream begins at
-// FIRST-NUMBER, so that one run goes on where the last ended. Packets leave by a packet socket in batches and
-// come back to a BPF program at the interface's ingress, so that the generator costs little. Prints {"sent",
-// "received", "streams_without_packets", "rate", "p50_us", "p99_us", "p999_us", "max_us"}.
+// The file has a line a stream: source address and port, destination address and port; for SRTP also the
+// suite and the master key and salt in hex digits. Each stream begins at FIRST-NUMBER, so that one run goes
+// on where the last ended. If there is a key in the file, packets have no stamp, delays are not measured, and
+// encrypted ones are made before the run begins. Packets leave by a packet socket in batches and come back to
+// a BPF program at the interface's ingress, so that the generator costs little. Prints {"sent", "received",
+// "streams_without_packets", "rate", "p50_us", "p99_us", "p999_us", "max_us"}.
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -25,12 +27,14 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <memory>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "benchmarks/relay/stamp.h"
 #include "bridge/tcx.h"
+#include "media/srtp_session.h"
 #include "sink.skel.h"
 
 namespace {
@@ -38,6 +42,7 @@ namespace {
 constexpr std::size_t kPayloadBytes = 160;  // 20 ms of G.711
 constexpr std::size_t kRtpBytes = 12;
 constexpr std::size_t kUdpBytes = sizeof(udphdr) + kRtpBytes + kPayloadBytes;
+constexpr std::size_t kTagBytes = 16;  // at most
 constexpr std::size_t kFrameBytes = sizeof(ether_header) + sizeof(iphdr) + kUdpBytes;
 constexpr std::size_t kRtpAt = sizeof(ether_header) + sizeof(iphdr) + sizeof(udphdr);
 constexpr std::size_t kUdpAt = sizeof(ether_header) + sizeof(iphdr);
@@ -50,6 +55,8 @@ struct Stream {
   std::uint16_t number = 0;
   std::uint32_t timestamp = 0;
   std::uint64_t sent = 0;
+  std::unique_ptr<vas::media::SrtpProtector> sealer;
+  std::vector<std::vector<std::uint8_t>> sealed;  // whole frames, in the order in which they are sent
 };
 
 [[noreturn]] void fail(const std::string& what) {
@@ -92,6 +99,13 @@ void put(Stream& stream, std::size_t at, const Value& value) {
   std::memcpy(stream.frame.data() + at, &value, sizeof value);
 }
 
+// The sum with everything that changes still 0; the pseudo header's addresses, protocol and length besides.
+std::uint32_t fixed_sum_of(const Stream& stream) {
+  const std::uint32_t sum = sum16(stream.frame.data() + kUdpAt, kUdpBytes, 0);
+  return sum16(stream.frame.data() + sizeof(ether_header) + offsetof(iphdr, saddr), 8, sum) +
+         htons(IPPROTO_UDP) + htons(kUdpBytes);
+}
+
 Stream make_stream(std::istream& line, std::uint32_t index, char** arguments) {
   const char* const source_mac = arguments[2];
   const char* const destination_mac = arguments[3];
@@ -128,11 +142,49 @@ Stream make_stream(std::istream& line, std::uint32_t index, char** arguments) {
   put(stream, kRtpAt + kRtpBytes, mark);
   stream.number = static_cast<std::uint16_t>(index * 7919 + first_number);
   stream.timestamp = first_number * static_cast<std::uint32_t>(kPayloadBytes);
-  // The sum with everything that changes still 0; the pseudo header's addresses, protocol and length besides.
-  stream.fixed_sum = sum16(stream.frame.data() + kUdpAt, kUdpBytes, 0);
-  stream.fixed_sum = sum16(reinterpret_cast<std::uint8_t*>(&ip.saddr), 8, stream.fixed_sum);
-  stream.fixed_sum += htons(IPPROTO_UDP) + htons(kUdpBytes);
+  stream.fixed_sum = fixed_sum_of(stream);
   return stream;
+}
+
+std::unique_ptr<vas::media::SrtpProtector> make_sealer(std::istream& line) {
+  using namespace vas::media;
+  std::string name;
+  std::string digits;
+  if (!(line >> name >> digits)) return nullptr;
+  std::vector<std::uint8_t> master;
+  for (std::size_t i = 0; i + 1 < digits.size(); i += 2)
+    master.push_back(static_cast<std::uint8_t>(std::stoul(digits.substr(i, 2), nullptr, 16)));
+  for (const SrtpSuiteShape& each : srtp_suites()) {
+    if (each.name != name) continue;
+    if (const auto key = SrtpKey::from(each.suite, master))
+      return make_srtp_protector(SrtpBackend::kOpenssl, *key);
+  }
+  fail("not a suite and its key: " + name);
+}
+
+// UDP's checksum may be absent over IPv4.
+void seal(Stream& stream, std::uint64_t count) {
+  for (std::uint64_t i = 0; i < count; ++i) {
+    std::vector<std::uint8_t> frame(stream.frame.begin(), stream.frame.end());
+    frame.resize(kFrameBytes + vas::media::kSrtpMaxRoom);
+    const std::uint16_t number = htons(++stream.number);
+    const std::uint32_t timestamp = htonl(stream.timestamp += kPayloadBytes);
+    std::memcpy(frame.data() + kRtpAt + 2, &number, sizeof number);
+    std::memcpy(frame.data() + kRtpAt + 4, &timestamp, sizeof timestamp);
+    vas::media::PacketBuffer packet{vas::MutableBytes(frame).subspan(kRtpAt), kRtpBytes + kPayloadBytes};
+    if (stream.sealer->protect(packet) != vas::media::SrtpResult::kOk) fail("cannot encrypt");
+    frame.resize(kRtpAt + packet.size());
+    iphdr ip{};
+    std::memcpy(&ip, frame.data() + sizeof(ether_header), sizeof ip);
+    ip.tot_len = htons(static_cast<std::uint16_t>(frame.size() - sizeof(ether_header)));
+    ip.check = 0;
+    ip.check = folded(sum16(reinterpret_cast<std::uint8_t*>(&ip), sizeof ip, 0));
+    std::memcpy(frame.data() + sizeof(ether_header), &ip, sizeof ip);
+    const std::uint16_t udp_bytes = htons(static_cast<std::uint16_t>(frame.size() - kUdpAt));
+    std::memcpy(frame.data() + kUdpAt + offsetof(udphdr, len), &udp_bytes, sizeof udp_bytes);
+    std::memset(frame.data() + kUdpAt + offsetof(udphdr, check), 0, 2);
+    stream.sealed.push_back(std::move(frame));
+  }
 }
 
 void advance(Stream& stream, std::uint64_t at_ns) {
@@ -146,6 +198,27 @@ void advance(Stream& stream, std::uint64_t at_ns) {
   sum = sum16(reinterpret_cast<const std::uint8_t*>(&timestamp), 4, sum);
   sum = sum16(reinterpret_cast<const std::uint8_t*>(&count_and_time), 16, sum);
   put(stream, kUdpAt + offsetof(udphdr, check), folded(sum));
+}
+
+iovec next_frame(Stream& stream, std::uint64_t at_ns) {
+  if (stream.sealer) {
+    auto& frame = stream.sealed[stream.sent++ % stream.sealed.size()];
+    return {frame.data(), frame.size()};
+  }
+  advance(stream, at_ns);
+  return {stream.frame.data(), stream.frame.size()};
+}
+
+// Encrypted packets show no stamp; so that all are counted alike, plain ones beside them have none either.
+// Their streams begin low: a receiver takes the first number that it sees to be in the first round of 65,536.
+void hide_stamps(std::vector<Stream>& streams, std::uint64_t packets_each) {
+  for (Stream& stream : streams) {
+    const stamp none{};
+    put(stream, kRtpAt + kRtpBytes, none);
+    stream.fixed_sum = fixed_sum_of(stream);
+    stream.number = static_cast<std::uint16_t>(stream.timestamp / kPayloadBytes);
+    if (stream.sealer) seal(stream, packets_each);
+  }
 }
 
 int open_packet_socket(unsigned ifindex) {
@@ -184,8 +257,7 @@ std::uint64_t send_all(int socket, std::vector<Stream>& streams, double rate, do
       for (std::size_t i = 0; i < count; ++i) {
         Stream& stream = streams[next];
         next = next + 1 == streams.size() ? 0 : next + 1;
-        advance(stream, at);
-        vectors[i] = {stream.frame.data(), stream.frame.size()};
+        vectors[i] = next_frame(stream, at);
       }
       const int done = sendmmsg(socket, messages.data(), static_cast<unsigned>(count), 0);
       if (done < 0 && errno != ENOBUFS && errno != EAGAIN) fail("cannot send");
@@ -232,13 +304,17 @@ int main(int argc, char** argv) {
   if (ifindex == 0) fail(argv[1]);
   std::ifstream file(argv[4]);
   std::vector<Stream> streams;
+  bool has_keys = false;
   for (std::string line; std::getline(file, line);) {
     std::istringstream words(line);
     streams.push_back(make_stream(words, static_cast<std::uint32_t>(streams.size()), argv));
+    streams.back().sealer = make_sealer(words);
+    has_keys = has_keys || streams.back().sealer;
   }
   if (streams.empty() || streams.size() > kMaxStreams) fail("no streams, or too many of them");
   const double rate = std::atof(argv[6]);
   const double seconds = std::atof(argv[7]);
+  if (has_keys) hide_stamps(streams, static_cast<std::uint64_t>(rate * seconds) / streams.size() + 1);
 
   libbpf_set_print(nullptr);
   sink_bpf* sink = sink_bpf__open_and_load();
@@ -254,11 +330,11 @@ int main(int argc, char** argv) {
 
   const auto received = read_array(sink->maps.received, streams.size());
   const auto latency = read_array(sink->maps.latency, kBuckets);
-  std::uint64_t total = 0;
+  std::uint64_t total = has_keys ? read_array(sink->maps.opaque, 1)[0] : 0;
   std::size_t silent = 0;
   for (const std::uint64_t each : received) {
     total += each;
-    silent += each == 0;
+    silent += each == 0 && !has_keys;
   }
   std::size_t longest = 0;
   for (std::size_t i = 0; i < latency.size(); ++i) {

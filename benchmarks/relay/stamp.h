@@ -8,6 +8,7 @@ enum {
   kStampMagic = 0x53414d56,
   kMaxStreams = 16384,
   kBuckets = 1024,
+  kFirstPhonePort = 20000, /* calls.py */
 };
 
 struct stamp {

@@ -85,7 +85,7 @@ class SecureLeg : public testing::Test {
   }
   // The party's handshake over one of the sockets, from `source`. True when both have keys.
   bool shake_hands(DtlsSession& client, const Endpoint& source, Component component = Component::kRtp) {
-    auto flight = client.start();
+    auto flight = client.start(now_);
     for (int turn = 0; turn < 10 && !flight.empty(); ++turn) {
       DtlsSession::Flight next;
       for (const Packet& each : flight) {
@@ -135,10 +135,11 @@ class SecureLeg : public testing::Test {
   Time now_{seconds(1000)};
   std::unique_ptr<DtlsContext> ours_ = std::move(*DtlsContext::make());
   std::unique_ptr<DtlsContext> theirs_ = std::move(*DtlsContext::make());
+  PerSecond handshakes_{10};
   Bridge bridge_{seconds(60),
                  now_,
                  {StreamSeed{{0xaaaa}, {100}, {1000}}, StreamSeed{{0xbbbb}, {200}, {2000}}},
-                 {media::SrtpBackend::kOpenssl, ours_.get()}};
+                 {media::SrtpBackend::kOpenssl, ours_.get(), &handshakes_}};
   std::unique_ptr<media::SrtpProtector> sends_;
   std::unique_ptr<media::SrtpUnprotector> hears_;
   std::uint16_t carrier_number_ = 0;
@@ -251,6 +252,16 @@ TEST_F(SecureLeg, AsTheClientItBeginsAndSaysAgainWhatWasLost) {
     }
   }
   EXPECT_TRUE(server.keys());
+}
+
+TEST_F(SecureLeg, AHandshakeThatIsOneTooManyWaitsForTheNextSecond) {
+  bridge_.configure(LegSide::kA, without_ice(), now_);
+  while (handshakes_.take(now_)) continue;
+  DtlsSession early(*theirs_, DtlsRole::kClient, ours_->fingerprint());
+  EXPECT_FALSE(shake_hands(early, kBrowser));
+  now_ += seconds(1);
+  DtlsSession next(*theirs_, DtlsRole::kClient, ours_->fingerprint());
+  EXPECT_TRUE(shake_hands(next, kBrowser)) << "and its later flights need no more room";
 }
 
 }  // namespace

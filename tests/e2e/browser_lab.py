@@ -76,11 +76,11 @@ class Pages:
 class Browser:
     """One Chromium with one page. `speaks`: the WAV file that its microphone hears."""
 
-    def __init__(self, url, speaks=None, wrapper=()):
+    def __init__(self, url, speaks=None, flags=()):
         self.folder = tempfile.TemporaryDirectory(prefix="vas-chromium-", ignore_cleanup_errors=True)
         port = free_ports()
         with open(pathlib.Path(self.folder.name) / "driver.log", "wb") as log:
-            self.driver = subprocess.Popen([*wrapper, "chromedriver", f"--port={port}"], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+            self.driver = subprocess.Popen(["chromedriver", f"--port={port}"], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                            preexec_fn=die_with_parent, env={**os.environ, "HOME": self.folder.name})
         self.base = f"http://127.0.0.1:{port}"
         deadline = time.monotonic() + 30 * SLOW
@@ -94,7 +94,7 @@ class Browser:
                 raise AssertionError("chromedriver did not start")
             time.sleep(0.1)
         options = {"binary": "/usr/bin/chromium", "args": [
-            *FLAGS, f"--user-data-dir={self.folder.name}/profile", *([f"--use-file-for-fake-audio-capture={speaks}"] if speaks else [])]}
+            *FLAGS, f"--user-data-dir={self.folder.name}/profile", *([f"--use-file-for-fake-audio-capture={speaks}"] if speaks else []), *flags]}
         made = self.call("POST", "/session", {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}})
         self.base += f"/session/{made['sessionId']}"
         self.call("POST", "/timeouts", {"script": 30000})

@@ -78,6 +78,19 @@ class Hosts:
             setns(before)
             os.close(before)
 
+    def add_behind(self, router, name):
+        """A host with the private address 192.168.50.2, which reaches the others through `router` alone."""
+        self.names = (*self.names, name)
+        inside = self.namespace(name)
+        ip("netns", "add", inside)
+        ip("-n", inside, "link", "set", "lo", "up")
+        ip("link", "add", "inner", "netns", self.namespace(router), "type", "veth", "peer", "name", "outer", "netns", inside)
+        for namespace, interface, last in ((self.namespace(router), "inner", 1), (inside, "outer", 2)):
+            ip("-n", namespace, "address", "add", f"192.168.50.{last}/24", "dev", interface)
+            ip("-n", namespace, "link", "set", interface, "up")
+        ip("-n", inside, "route", "add", "default", "via", "192.168.50.1")
+        self.run(router, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
+
     def remove(self):
         for host in (SERVER, *self.names):
             subprocess.run(["ip", "netns", "delete", self.namespace(host)], capture_output=True)

@@ -14,8 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   DtlsSession ours(*context, is_client ? DtlsRole::kClient : DtlsRole::kServer, context->fingerprint());
   DtlsSession peer(*context, is_client ? DtlsRole::kServer : DtlsRole::kClient, context->fingerprint());
   Time now{std::chrono::hours(1)};
-  auto from_us = ours.start();
-  auto from_peer = peer.start();
+  auto from_us = ours.start(now);
+  auto from_peer = peer.start(now);
   Bytes rest(data + 1, size - 1);
   while (!rest.empty()) {
     const std::size_t length = std::min<std::size_t>(rest[0] & 0x7f, rest.size() - 1);
@@ -28,7 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!is_peers) continue;
     for (const auto& each : from_us) from_peer = peer.on_datagram(now, each);
     for (const auto& each : from_peer) from_us = ours.on_datagram(now, each);
-    (void)ours.on_time();
+    (void)ours.on_time(now);
   }
   return 0;
 }

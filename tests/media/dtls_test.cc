@@ -57,7 +57,7 @@ class DtlsTest : public testing::Test {
 };
 
 TEST_F(DtlsTest, BothEndsGetTheSameKeys) {
-  run(client_->start());
+  run(client_->start(now_));
   expect_the_same_keys();
   EXPECT_EQ(client_->keys()->inbound.suite(), SrtpSuite::kAeadAes128Gcm) << "the first that both have";
 }
@@ -65,11 +65,11 @@ TEST_F(DtlsTest, BothEndsGetTheSameKeys) {
 TEST_F(DtlsTest, ACertificateThatSdpDidNotNameGetsNoKeys) {
   const auto stranger = context();
   client_.emplace(*stranger, DtlsRole::kClient, far_->fingerprint());
-  run(client_->start());
+  run(client_->start(now_));
   EXPECT_FALSE(server_->keys());
   server_.emplace(*far_, DtlsRole::kServer, near_->fingerprint());
   client_.emplace(*near_, DtlsRole::kClient, stranger->fingerprint());
-  run(client_->start());
+  run(client_->start(now_));
   EXPECT_FALSE(client_->keys());
 }
 
@@ -79,11 +79,11 @@ TEST_F(DtlsTest, WhatIsLostIsSentAgain) {
     server_.emplace(*far_, DtlsRole::kServer, near_->fingerprint());
     carried_ = 0;
     const auto loses = [&](int number) { return number == lost; };
-    run(client_->start(), loses);
+    run(client_->start(now_), loses);
     for (int i = 0; i < 4 && !(client_->keys() && server_->keys()); ++i) {
       usleep(450'000);
-      const DtlsSession::Flight again = server_->on_time();
-      run(client_->on_time(), loses);
+      const DtlsSession::Flight again = server_->on_time(now_);
+      run(client_->on_time(now_), loses);
       run(deliver(again, *client_, loses, {}), loses);
     }
     expect_the_same_keys();
@@ -110,12 +110,12 @@ TEST_F(DtlsTest, StrangersHellosAndGarbageChangeNothing) {
   }
   SSL_CTX_free(context_of_stranger);
   for (std::size_t size = 0; size < 200; ++size) (void)server_->on_datagram(now_, Datagram(size, 22));
-  run(client_->start());
+  run(client_->start(now_));
   expect_the_same_keys();
 }
 
 TEST_F(DtlsTest, AfterTheHandshakeNothingEndsIt) {
-  run(client_->start());
+  run(client_->start(now_));
   expect_the_same_keys();
   const DtlsKeys keys = *server_->keys();
   const Datagram fatal_alert{21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 99, 0, 2, 2, 40};
@@ -135,14 +135,14 @@ TEST_F(DtlsTest, AttemptsAreLimitedForASecond) {
   for (int i = 0; i < 3 * DtlsSession::kMaxAttemptsPerSecond; ++i) {
     client_.emplace(*stranger, DtlsRole::kClient, far_->fingerprint());
     const int before = carried_;
-    run(client_->start());
+    run(client_->start(now_));
     answered += carried_ - before > 1;
   }
   EXPECT_EQ(answered, DtlsSession::kMaxAttemptsPerSecond);
   EXPECT_FALSE(server_->keys());
   now_ += std::chrono::seconds(1);
   client_.emplace(*near_, DtlsRole::kClient, far_->fingerprint());
-  run(client_->start());
+  run(client_->start(now_));
   expect_the_same_keys();
 }
 

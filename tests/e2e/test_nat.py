@@ -1,0 +1,118 @@
+"""A browser behind a NAT, its server and a carrier on other hosts: its call is heard, survives a change of address, and loss is
+measured as the browser measures it."""
+import time
+import unittest
+
+from harness import DOMAIN, Caller, E2eTest, free_ports, write_tone
+from hosts import Hosts
+from phone_page import PhonePage
+
+INBOUND = """
+const all = [...(await phone.connection.getStats()).values()];
+const find = (type) => all.find((each) => each.type === type && each.kind === 'audio');
+const { packetsReceived, packetsLost, jitter } = find('inbound-rtp');
+return { packetsReceived, packetsLost, jitter, sent: find('outbound-rtp').packetsSent };
+"""
+
+
+class BehindNat(E2eTest):
+    """The browser (this process) is behind the host "nat"; the carrier is on host "b"."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.hosts = Hosts(("nat", "b"))
+        cls.addClassCleanup(cls.hosts.close)
+        cls.hosts.add_behind("nat", "c")
+        cls.hosts.enter("c")
+        cls.translate("masquerade")
+        super().setUpClass()
+        write_tone(cls.folder / "tone.wav", 1000, 48000, 20)
+
+    @classmethod
+    def place_server(cls, vas):
+        vas.address, vas.wrapper = "10.78.1.2", cls.hosts.wrapper()
+        vas.ws_port = free_ports()
+        vas.flags += ["--media-bind", "10.78.1.2", "--ws-listen", f"10.78.1.2:{vas.ws_port}"]
+
+    @classmethod
+    def translate(cls, how):
+        cls.nft("delete table ip nat", check=False)
+        cls.nft("add table ip nat")
+        cls.nft("add chain ip nat out { type nat hook postrouting priority 100 ; }")
+        cls.nft(f"add rule ip nat out oifname if-nat {how}")
+
+    @classmethod
+    def nft(cls, *command, check=True):
+        cls.hosts.run("nat", "nft", *command, check=check)
+
+    def readdress(self, before, after):
+        """The router's public address: whatever was translated to the old one is forgotten with it."""
+        self.hosts.run("nat", "sh", "-e", "-c", f"""
+            echo 1 > /proc/sys/net/ipv4/conf/if-nat/promote_secondaries
+            ip address add {after}/24 dev if-nat
+            ip address delete {before}/24 dev if-nat
+            ip route replace 10.78.0.0/16 via 10.78.1.2""")
+
+    def call(self):
+        carrier = Caller(self.folder, f"{self._testMethodName}-{time.monotonic_ns()}", "--listen", f"10.78.2.1:{free_ports()}", "--tone", 440,
+                         "--seconds", 0, wrapper=self.hosts.wrapper("b"))
+        self.addCleanup(carrier.kill)
+        plan = {"routes": [{"termination_ip": carrier.sip, "termination_number": "999"}]}
+        token = self.vas.make_outgoing(routing=plan)["token"]
+        origin = f"http://{self.vas.address}:{self.vas.http_port}"
+        page = PhonePage(self.vas, token, self.folder / "tone.wav", [f"--unsafely-treat-insecure-origin-as-secure={origin}"])
+        self.addCleanup(page.stop)
+        page.click("call")
+        page.wait_for("up")
+        return page, carrier, token
+
+    def end(self, carrier, token):
+        self.assertEqual(self.vas.request("DELETE", f"/calls/{DOMAIN}/sessions/{token}")[0], 204)
+        self.assertEqual(carrier.result()["ended_by"], "them")
+        self.assert_heard(carrier.wav, 1000, 440)
+        return self.vas.record_of(token)["legs"]
+
+    def test_behind_a_nat_that_keeps_ports_and_one_that_does_not(self):
+        for how in ("masquerade", "masquerade fully-random"):
+            with self.subTest(how=how):
+                self.translate(how)
+                page, carrier, token = self.call()
+                page.assert_tone(440, 1000)
+                legs = self.end(carrier, token)
+                page.stop()
+                self.assertEqual(legs[0]["ice_path"], "host-prflx")
+                self.assertTrue(legs[0]["media_address"].startswith("10.78.1.1:"), legs[0]["media_address"])
+                self.assertEqual([leg["received"]["lost"] for leg in legs], [0, 0])
+
+    def test_a_phone_that_moves_to_another_network_keeps_its_call(self):
+        self.translate("masquerade")
+        page, carrier, token = self.call()
+        page.assert_tone(440, 1000)
+        self.readdress("10.78.1.1", "10.78.1.9")
+        self.addCleanup(self.readdress, "10.78.1.9", "10.78.1.1")
+        time.sleep(6)
+        page.assert_tone(440, 1000)
+        legs = self.end(carrier, token)
+        self.assertTrue(legs[0]["media_address"].startswith("10.78.1.9:"), legs[0]["media_address"])
+
+    def test_loss_is_what_the_browser_says(self):
+        self.translate("masquerade")
+        page, carrier, token = self.call()
+        self.nft("add table ip loss")
+        self.addCleanup(self.nft, "delete table ip loss")
+        self.nft("add chain ip loss passing { type filter hook forward priority 0 ; }")
+        self.nft("add rule ip loss passing meta l4proto udp meta length > 150 numgen random mod 100 < 3 drop")
+        time.sleep(20)
+        theirs = page.run(INBOUND)
+        legs = self.end(carrier, token)
+        expected = theirs["packetsReceived"] + theirs["packetsLost"]
+        self.assertGreater(theirs["packetsLost"], 0.01 * expected)
+        reported = legs[0]["sent"]
+        self.assertAlmostEqual(reported["lost"] / reported["packets"], theirs["packetsLost"] / expected, delta=0.01)
+        measured = legs[0]["received"]
+        self.assertAlmostEqual(measured["packets"] + measured["lost"], theirs["sent"], delta=0.01 * theirs["sent"])
+        self.assertAlmostEqual(measured["loss_percent"], 3, delta=2)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
