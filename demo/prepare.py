@@ -32,6 +32,8 @@ An outgoing call, in two other terminals:
   curl -s -X POST -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \\
        -d '{{"destination": "63121233333"}}' http://127.0.0.1:8080/calls/demo.example/outgoing/15550001
   build/release/bin/vas-caller --dial sip:any@127.0.0.1:5060 --domain demo.example --tone 1000 --token TOKEN
+Or from a browser, in place of the last line:
+  http://127.0.0.1:8080/phone/#domain=demo.example&token=TOKEN
 What became of it:
   build/release/bin/vasctl --data-dir .run/data cdr --last 5
 Both kinds of call by themselves: ./run --demo

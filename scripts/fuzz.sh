@@ -26,14 +26,22 @@ declare -A sources=(
 )
 # The OpenAPI document as the release build made it a part of the program.
 generated=build/release/generated
-for name in ${FUZZERS:-sip digest websocket sdp stun dtls media journal api}; do
-  stamp=$(cat ${sources[$name]} "tests/fuzz/${name}_fuzz.cc" $(git ls-files '*.h') vas/api/openapi.json web/phone/phone.js | sha256sum | cut -c1-16)
-  binary=$out/${name}_fuzz-$stamp
-  if [[ ! -x $binary ]]; then
-    rm -f "$out/${name}_fuzz-"*
-    clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL \
-      -DSPDLOG_SHARED_LIB -DFMT_SHARED -I. -I"$generated" "tests/fuzz/${name}_fuzz.cc" ${sources[$name]} -o "$binary" -lspdlog -lfmt -lssl -lcrypto -lboost_json -lsrtp2 -lpthread
-  fi
+fuzzers=${FUZZERS:-sip digest websocket sdp stun dtls media journal api}
+export flags="-std=c++20 -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -DSPDLOG_COMPILED_LIB
+  -DSPDLOG_FMT_EXTERNAL -DSPDLOG_SHARED_LIB -DFMT_SHARED -I. -I$generated" out
+
+# Each source once, however many fuzzers it is part of.
+object_of() { echo "$out/objects/${1//\//_}.o"; }
+compile() { ccache clang++ $flags -c "$1" -o "$(object_of "$1")"; }
+export -f compile object_of
+mkdir -p "$out/objects"
+for name in $fuzzers; do printf '%s\n' "tests/fuzz/${name}_fuzz.cc" ${sources[$name]}; done | sort -u |
+  xargs -P "$(nproc)" -I{} bash -c 'compile {}'
+
+for name in $fuzzers; do
+  binary=$out/${name}_fuzz
+  objects=$(for source in "tests/fuzz/${name}_fuzz.cc" ${sources[$name]}; do object_of "$source"; done)
+  clang++ -fsanitize=fuzzer,address,undefined $objects -o "$binary" -lspdlog -lfmt -lssl -lcrypto -lboost_json -lsrtp2 -lpthread
   mkdir -p "$out/corpus/$name"
   if "$binary" -max_total_time="$seconds" -max_len=4096 -timeout=10 -artifact_prefix="$out/$name-" "$out/corpus/$name" "tests/fuzz/corpus/$name" >"$out/$name.log" 2>&1; then
     printf '%-10s %s\n' "$name" "$(grep -oE 'Done [0-9]+ runs in [0-9]+ second' "$out/$name.log" | tail -1)"

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "tests/support/rtp_builder.h"
+#include "tests/support/udp_socket.h"
 
 namespace vas::bridge {
 namespace {
@@ -49,41 +50,28 @@ class MediaPlaneTest : public testing::TestWithParam<Means> {
 };
 
 TEST_P(MediaPlaneTest, RelaysBetweenRealSocketsAndReturnsItsFigures) {
-  int sockets[2];
-  Endpoint ends[2];
-  for (int i = 0; i < 2; ++i) {
-    sockets[i] = socket(AF_INET, SOCK_DGRAM, 0);
-    sockaddr_storage address{};
-    socklen_t length = Endpoint::parse("127.0.0.1:0")->to_sockaddr(address);
-    ASSERT_EQ(bind(sockets[i], reinterpret_cast<sockaddr*>(&address), length), 0);
-    getsockname(sockets[i], reinterpret_cast<sockaddr*>(&address), &length);
-    ends[i] = *Endpoint::from_sockaddr(address);
-  }
+  const UdpSocket near("127.0.0.1:0"), far("127.0.0.1:0");
   const BridgeId bridge = plane_.open_bridge();
   const auto a = plane_.open_leg(bridge, LegSide::kA, AddressFamily::kIpv4);
   const auto b = plane_.open_leg(bridge, LegSide::kB, AddressFamily::kIpv4);
   ASSERT_TRUE(a && b);
-  ASSERT_TRUE(plane_.configure_leg(bridge, LegSide::kA, to(to_string(ends[0]).c_str())));
-  ASSERT_TRUE(plane_.configure_leg(bridge, LegSide::kB, to(to_string(ends[1]).c_str())));
+  ASSERT_TRUE(plane_.configure_leg(bridge, LegSide::kA, to(to_string(near.local()).c_str())));
+  ASSERT_TRUE(plane_.configure_leg(bridge, LegSide::kB, to(to_string(far.local()).c_str())));
   plane_.start(bridge);
 
   const auto packet = media::build_rtp({});
-  sockaddr_storage target{};
-  const socklen_t target_length = a->to_sockaddr(target);
-  std::uint8_t got[256];
-  ssize_t bytes = -1;
-  for (int i = 0; i < 50 && bytes < 0; ++i) {
-    sendto(sockets[0], packet.data(), packet.size(), 0, reinterpret_cast<sockaddr*>(&target), target_length);
-    pollfd waiting{sockets[1], POLLIN, 0};
+  std::vector<std::uint8_t> got;
+  for (int i = 0; i < 50 && got.empty(); ++i) {
+    near.send(*a, packet);
+    pollfd waiting{far.descriptor(), POLLIN, 0};
     poll(&waiting, 1, 100);
-    bytes = recv(sockets[1], got, sizeof got, MSG_DONTWAIT);
+    got = far.receive();
   }
-  EXPECT_EQ(bytes, static_cast<ssize_t>(packet.size()));
+  EXPECT_EQ(got.size(), packet.size());
   plane_.close(bridge);
   const BridgeClosed closed = wait_for_close();
   EXPECT_GE(closed.legs[0].received.packets, 1u);
   EXPECT_GE(closed.legs[1].sent_packets, 1u);
-  for (const int each : sockets) close(each);
 }
 
 // Overload is loss that is counted, not delay: what is sent is either received or stands in the overrun.

@@ -92,6 +92,33 @@ class BrowserPhone(GatewayTest):
         record = self.vas.record_of(token)
         self.assertEqual((record["disposition"], record["ended_by"]), ("ANSWERED", "caller"))
 
+    def test_hold_and_an_ice_restart(self):
+        carrier = self.carrier()
+        token = self.vas.make_outgoing(routing=self.to(carrier))["token"]
+        browser = self.page(token)
+        browser.click("call")
+        browser.wait_for("up")
+        browser.assert_tone(440, 1000)
+        # It offers DTLS 1.3 too, and takes 1.2.
+        [transport] = browser.run("return [...(await phone.connection.getStats()).values()].filter(({ type }) => type === 'transport')")
+        self.assertEqual((transport["dtlsState"], transport["tlsVersion"]), ("connected", "FEFD"))
+
+        ufrag = "return /a=ice-ufrag:(\\S+)/.exec(phone.connection.remoteDescription.sdp)[1]"
+        before = browser.run(ufrag)
+        browser.run("return new Promise((done) => phone.session.hold({}, done))")
+        time.sleep(1)
+        browser.run("return new Promise((done) => phone.session.unhold({}, done))")
+        self.assertEqual(browser.run(ufrag), before)
+        browser.assert_tone(440, 1000)
+        browser.run("return new Promise((done) => phone.session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, done))")
+        self.assertNotEqual(browser.run(ufrag), before)
+        browser.assert_tone(440, 1000)
+        time.sleep(31)  # the old path's consent would be over by now
+        browser.assert_tone(440, 1000)
+        browser.click("hangup")
+        browser.wait_for("ended")
+        self.assertEqual(self.vas.record_of(token)["disposition"], "ANSWERED")
+
     def test_two_browsers_talk_to_each_other(self):
         """The call leaves by a trunk that leads back here, as between two customers of one carrier."""
         token = self.vas.make_outgoing(routing={"routes": [{"termination_ip": self.vas.sip, "termination_number": BOB}]})["token"]

@@ -34,6 +34,7 @@ export class Call extends EventTarget {
     this.#agent = new JsSIP.UA({ sockets: [new JsSIP.WebSocketInterface(server)], uri: OURS, register: false, session_timers: false });
   }
 
+  get session() { return this.#session; }
   get connection() { return this.#session?.connection; }
 
   async place({ token, domain }) {

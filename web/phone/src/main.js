@@ -128,5 +128,5 @@ async function start() {
 }
 
 // What scripts of the page's owner, and tests, may look at.
-window.phone = { get connection() { return call?.connection; } };
+window.phone = { get connection() { return call?.connection; }, get session() { return call?.session; } };
 start();
