@@ -108,7 +108,7 @@ class Backend:
     other paths). `answer` is what the first is answered, `instructions` the body of the second's answer; `callback_answer`
     gets the path and the callback, and returns a status."""
 
-    def __init__(self):
+    def __init__(self, address="127.0.0.1"):
         backend = self
         self.notifications, self.callbacks = [], []
         self.answer = 204
@@ -140,8 +140,8 @@ class Backend:
             def handle_error(self, *_):
                 """A server that was killed leaves its connections; nobody needs to read that."""
 
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.server = Server((address, 0), Handler)
+        self.url = f"http://{address}:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def stop(self):
@@ -571,12 +571,12 @@ def rtp_packet(number, timestamp, ssrc=0x1234, payload_type=0, marker=False, pay
 class E2eTest(unittest.TestCase):
     """One server and one backend for a class of tests."""
 
-    profile, flags = {}, ()
+    profile, flags, backend_address = {}, (), "127.0.0.1"
 
     @classmethod
     def setUpClass(cls):
         cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="vas-e2e-"))
-        cls.backend = Backend()
+        cls.backend = Backend(cls.backend_address)
         cls.vas = Vas(cls.folder, cls.backend.url, cls.profile, flags=cls.flags)
         cls.place_server(cls.vas)
         cls.edit_directory(cls.vas.directory)
