@@ -145,8 +145,9 @@ class Result:
         self.seconds = seconds
         # Until the last call began: behind that only stragglers are waited for.
         begun = max(int(row["TotalCallCreated"]) for row in rows)
-        hours, minutes, rest, micros = next(row["ElapsedTime(C)"] for row in rows if int(row["TotalCallCreated"]) == begun).split(":")
-        self.offering_seconds = int(hours) * 3600 + int(minutes) * 60 + int(rest) + int(micros) / 1e6
+        # SIPp leaves the microseconds away where there are none.
+        hours, minutes, rest, *micros = next(row["ElapsedTime(C)"] for row in rows if int(row["TotalCallCreated"]) == begun).split(":")
+        self.offering_seconds = int(hours) * 3600 + int(minutes) * 60 + int(rest) + sum(map(int, micros)) / 1e6
         self.setup_ms = []
         for path in folder.glob("uac_*_rtt.csv"):
             self.setup_ms += [float(row.split(";")[1]) for row in path.read_text().splitlines()[1:] if row.count(";") >= 2]

@@ -62,6 +62,8 @@ def relayed(report, sizes, pairs, seconds):
                         one_kind(report, [Calls(relay, first, count, suite, both) for relay in relays], count, rate,
                                  f"{'SRTP-SRTP' if both else 'SRTP-RTP'} {suite} {2 * count} streams {rate} pps", pairs, seconds)
                         first += count
+                        for relay in relays:
+                            relay.calls.hang_up()
         finally:
             for relay in relays:
                 relay.stop()
@@ -89,7 +91,7 @@ def alone(report, repetitions):
             if run.get("error_occurred"):
                 sys.exit(f"srtp: {run['name']}: {run['error_message']}")
             times.setdefault(run["run_name"], []).append(run["cpu_time"])
-    for name, values in times.items():
+    for name, values in sorted(times.items()):
         parts = name.split("/")
         if len(parts) == 4 and parts[2] == "ours":
             what = f"{parts[0]} {parts[1]} {parts[3]} streams"
@@ -107,7 +109,7 @@ def main():
     report = Report()
     if options.quick:
         alone(report, 3)
-        relayed(report, ((200, 50_000),), 2, 1)
+        relayed(report, ((100, 50_000),), 2, 1)
     else:
         alone(report, 15)
         relayed(report, ((1, 1_000), (200, 50_000), (500, 50_000)), 5, 1)
