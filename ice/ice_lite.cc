@@ -72,17 +72,23 @@ void IceLite::note(Time now, const Endpoint& source, bool is_chosen) {
   if (found != proved_.end()) {
     found->at = now;
   } else {
-    if (proved_.size() == kMaxProved) {
-      const auto oldest =
+    if (proved_.size() == kMaxProved) {  // the oldest goes, but not the one that media goes to
+      const auto age = [&](const Proved& each) { return std::pair(each.source == destination_, each.at); };
+      proved_.erase(
           std::min_element(proved_.begin(), proved_.end(),
-                           [](const Proved& one, const Proved& two) { return one.at < two.at; });
-      proved_.erase(oldest);
+                           [&](const Proved& one, const Proved& two) { return age(one) < age(two); }));
     }
     proved_.push_back({source, now});
   }
   const bool is_first = proved_.size() == 1 && !is_chosen_;
-  if (is_chosen || is_first) destination_ = source;
+  if (is_chosen || is_first || is_abandoned(now)) destination_ = source;
   is_chosen_ = is_chosen_ || is_chosen;
+}
+
+bool IceLite::is_abandoned(Time now) const {
+  return std::none_of(proved_.begin(), proved_.end(), [&](const Proved& each) {
+    return each.source == destination_ && now - each.at < kAbandoned;
+  });
 }
 
 bool IceLite::is_proved(Time now, const Endpoint& source) const {

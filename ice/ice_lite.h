@@ -25,13 +25,16 @@ std::optional<std::string_view> local_ufrag_of(const StunMessage& check);
 
 // One leg's. A check with the right USERNAME and MESSAGE-INTEGRITY proves its source address; one with
 // USE-CANDIDATE chooses it. Anything else is not answered and changes nothing. A peer whose address changes
-// (another network, a NAT's new mapping) goes on with its next check from there.
+// (another network, a NAT's new mapping) goes on with its next check from there, or, where it does not choose
+// anew, once the address that it chose has been quiet for kAbandoned.
 //
 // Threads: its bridge's media worker only.
 // Bounds:  kMaxProved addresses, kMaxChecksPerSecond answers.
 class IceLite {
  public:
   static constexpr Duration kConsent = std::chrono::seconds(30);  // RFC 7675 §5.1
+  static constexpr Duration kAbandoned =
+      std::chrono::seconds(8);  // checks come each 4 to 6 s (RFC 7675 §5.1)
   static constexpr std::size_t kMaxProved = 8;
   static constexpr int kMaxChecksPerSecond = 100;
 
@@ -66,6 +69,7 @@ class IceLite {
 
   static bool is_from_peer(const Side& side, const StunMessage& check);
   void note(Time now, const Endpoint& source, bool is_chosen);
+  bool is_abandoned(Time now) const;
 
   Side current_;
   std::optional<Side> next_;  // after a restart

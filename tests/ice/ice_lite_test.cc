@@ -97,6 +97,16 @@ TEST_F(IceLiteTest, APhoneThatMovesIsFollowed) {
   EXPECT_EQ(ice_.destination(), kMobile);
 }
 
+TEST_F(IceLiteTest, OneThatMovesAndChoosesNothingAnewIsFollowedOnceItsOldAddressIsQuiet) {
+  EXPECT_EQ(send(kHome, {.chooses = true}), StunClass::kSuccess);
+  now_ += seconds(5);
+  EXPECT_EQ(send(kMobile, {}), StunClass::kSuccess);
+  EXPECT_EQ(ice_.destination(), kHome) << "it may only be trying";
+  now_ += seconds(5);
+  EXPECT_EQ(send(kMobile, {}), StunClass::kSuccess);
+  EXPECT_EQ(ice_.destination(), kMobile);
+}
+
 TEST_F(IceLiteTest, ARestartKeepsTheOldPathUntilTheNewOneIsChecked) {
   send(kHome, {.chooses = true});
   const IceCredentials renewed{"new1", "a-new-password-22-chars"}, theirs{"new2", "their-new-pass-22-chars"};
