@@ -5,13 +5,6 @@
 #include "media/packet_kind.h"
 
 namespace vas::bridge {
-namespace {
-
-constexpr std::string_view kCname =
-    "vas";  // one name for every call: it must not tell one listener of another
-
-}  // namespace
-
 Bridge::Bridge(Duration media_timeout, Time now, const std::array<StreamSeed, 2>& seeds,
                const SecureSetup& setup)
     : media_timeout_(media_timeout),
@@ -24,6 +17,12 @@ void Bridge::configure(LegSide side, const LegConfig& config, Time now) {
   leg(side).configure(config);
   if (was_on_hold && !is_on_hold()) silence_since_ = now;
 }
+
+void Bridge::take_over(LegSide side, const Endpoint& to, const Endpoint& peer, bool is_pipe, Time now) {
+  leg(side).path().take_over(now, to, peer, is_pipe);
+}
+
+void Bridge::lose_path(LegSide side) { leg(side).path().lose(); }
 
 void Bridge::start(Time now) {
   is_started_ = true;
@@ -61,9 +60,9 @@ void Bridge::on_datagram(LegSide side, Component component, const Endpoint& sour
 
 void Bridge::answer_check(LegSide side, Component component, const Endpoint& source, Bytes datagram, Time now,
                           Outbox& outbox) {
-  const Bytes answer = leg(side).path().on_stun(now, source, datagram);
-  if (answer.empty()) return leg(side).count_malformed();
-  outbox.add({side, component, source, answer});
+  const auto answer = leg(side).path().on_stun(now, source, datagram);
+  if (!answer) return leg(side).count_malformed();
+  if (!answer->empty()) outbox.add({side, component, source, *answer});
 }
 
 void Bridge::shake_hands(LegSide side, Component component, const Endpoint& source, Bytes datagram, Time now,
@@ -182,6 +181,8 @@ void Bridge::take_back(LegSide near, const relay_entry& entry) {
 
 void Bridge::tick(Time now, WallTime wall_now, Outbox& outbox) {
   for (const LegSide side : {LegSide::kA, LegSide::kB}) {
+    if (const auto check = leg(side).path().check_on_time(now))
+      outbox.add({side, Component::kRtp, check->to, check->message});
     shake_hands_on_time(side, now, outbox);
     const Leg& silent = leg(other(side));
     const Time quiet_since = std::max(silent.last_rtcp_at(), silence_since_);
@@ -201,7 +202,7 @@ void Bridge::send_own_rtcp(LegSide side, Time now, WallTime wall_now, Outbox& ou
   auto& buffer = own_rtcp_[index_of(side)];
   const MutableBytes report = MutableBytes(buffer).first(buffer.size() - media::kSrtpMaxRoom);
   const std::size_t bytes = media::write_report(report, party.outgoing_ssrc(), sender ? &*sender : nullptr,
-                                                block ? &*block : nullptr, kCname);
+                                                block ? &*block : nullptr, media::kCname);
   if (sender) party.on_report_sent(now, media::ntp_middle(wall_now));
   own_rtcp_at_[index_of(side)] = now;
   const Component component = party.config().rtcp_mux ? Component::kRtp : Component::kRtcp;

@@ -25,6 +25,10 @@ class Bridge {
 
   void configure(LegSide side, const LegConfig& config, Time now);
 
+  // The leg's agent has found its party (ice::PathFound).
+  void take_over(LegSide side, const Endpoint& to, const Endpoint& peer, bool is_pipe, Time now);
+  void lose_path(LegSide side);
+
   // The call is answered: from now on silence of both parties counts.
   void start(Time now);
 

@@ -48,9 +48,7 @@ bool Leg::unprotect_rtcp(media::PacketBuffer& compound) {
 }
 
 const Endpoint& Leg::rtp_destination(Time now) const {
-  static const Endpoint kNowhere;
-  if (!path_.has_ice()) return latch_.rtp_destination();
-  return path_.ice().has_consent(now) ? path_.ice().destination() : kNowhere;
+  return path_.has_ice() ? path_.destination(now) : latch_.rtp_destination();
 }
 
 Endpoint Leg::rtcp_destination(Time now) const {
@@ -58,7 +56,7 @@ Endpoint Leg::rtcp_destination(Time now) const {
 }
 
 bool Leg::takes_dtls_from(Time now, Component component, const Endpoint& source) const {
-  if (path_.has_ice()) return path_.ice().is_proved(now, source);
+  if (path_.has_ice()) return path_.is_proved(now, source);
   return component == Component::kRtp ? latch_.may_come_from(source) : latch_.rtcp_may_come_from(source);
 }
 
@@ -73,7 +71,7 @@ Admitted Leg::admit(Time now, const media::RtpPacket& packet, std::size_t bytes,
     ++stats_.unknown_payload_type;
     return Admitted::kUnknownPayloadType;
   }
-  if (path_.has_ice() ? !path_.ice().is_proved(now, source) : !latch_.accepts_rtp(now, source)) {
+  if (path_.has_ice() ? !path_.is_proved(now, source) : !latch_.accepts_rtp(now, source)) {
     ++stats_.refused_source;
     return Admitted::kRefusedSource;
   }
@@ -112,7 +110,7 @@ void Leg::note_frame(std::uint32_t ticks, std::uint32_t clock_rate) {
 
 bool Leg::admit_rtcp(Time now, const Endpoint& source) {
   if (!is_configured_) return false;
-  if (path_.has_ice() ? !path_.ice().is_proved(now, source) : !latch_.accepts_rtcp(source)) return false;
+  if (path_.has_ice() ? !path_.is_proved(now, source) : !latch_.accepts_rtcp(source)) return false;
   last_rtcp_at_ = now;
   return true;
 }
@@ -200,7 +198,7 @@ LegStats Leg::stats() const {
   stats.sent_by_kernel += kernel_.sent_packets;
   stats.received = receive_stats_.summary();
   stats.telephone_events = telephone_events_.count();
-  stats.media_endpoint = path_.has_ice() ? path_.ice().destination() : latch_.rtp_destination();
+  stats.media_endpoint = path_.has_ice() ? path_.peer() : latch_.rtp_destination();
   stats.srtp = path_.suite();
   return stats;
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "ice/candidate.h"
 #include "ice/ice_lite.h"
 #include "media/codec.h"
 #include "media/dtls_session.h"
@@ -51,10 +52,14 @@ struct LegDtls {
   friend bool operator==(const LegDtls&, const LegDtls&) = default;
 };
 
-// The party proves by ICE where it is. We are lite: it checks, we answer.
+// The party proves by ICE where it is. Lite: it checks, we answer. Full: an agent finds the path, and hands
+// its socket over.
 struct LegIce {
   ice::IceCredentials local;
   ice::IceCredentials remote;
+  bool is_full = false;
+  ice::IceRole role = ice::IceRole::kControlled;
+  std::vector<ice::Candidate> peers;  // of the party; a lite side has no use for them
   friend bool operator==(const LegIce&, const LegIce&) = default;
 };
 

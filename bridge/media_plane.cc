@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <thread>
+#include <utility>
 
 #include "vas/base/clock.h"
 #include "vas/base/random.h"
@@ -23,19 +24,23 @@ StreamSeed random_seed() {
       {random_u32()}, {static_cast<std::uint16_t>(bits & 0x7fff)}, {static_cast<std::uint32_t>(bits >> 33)}};
 }
 
-int bind_udp(const Endpoint& local) {
-  sockaddr_storage address{};
-  const socklen_t length = local.to_sockaddr(address);
-  const int descriptor = socket(address.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (descriptor < 0) return -1;
+void set_media_options(int descriptor, AddressFamily family) {
   const int receive_bytes = MediaWorker::kReceiveBufferBytes;
   setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
-  if (local.address.family == AddressFamily::kIpv4) {
+  if (family == AddressFamily::kIpv4) {
     setsockopt(descriptor, IPPROTO_IP, IP_TOS, &kTosExpeditedForwarding, sizeof kTosExpeditedForwarding);
   } else {
     setsockopt(descriptor, IPPROTO_IPV6, IPV6_TCLASS, &kTosExpeditedForwarding,
                sizeof kTosExpeditedForwarding);
   }
+}
+
+int bind_udp(const Endpoint& local) {
+  sockaddr_storage address{};
+  const socklen_t length = local.to_sockaddr(address);
+  const int descriptor = socket(address.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) return -1;
+  set_media_options(descriptor, local.address.family);
   if (bind(descriptor, reinterpret_cast<sockaddr*>(&address), length) == 0) return descriptor;
   const int reason = errno;
   ::close(descriptor);
@@ -73,6 +78,8 @@ MediaPlane::MediaPlane(const MediaPlaneConfig& config)
     : config_(config), ports_(config.first_port, config.last_port) {}
 
 MediaPlane::~MediaPlane() {
+  is_stopping_ = true;
+  agents_.reset();
   if (routes_) routes_->stop();  // it speaks to the workers, and they to it
   workers_.clear();
 }
@@ -122,18 +129,17 @@ std::size_t MediaPlane::least_loaded_worker() const {
 BridgeId MediaPlane::open_bridge() {
   const BridgeId id{next_id_++};
   const std::size_t worker = least_loaded_worker();
-  bridges_[id].worker = worker;
+  const std::array seeds{random_seed(), random_seed()};
+  bridges_[id] = {.worker = worker, .ssrcs = {seeds[0].ssrc, seeds[1].ssrc}, .legs = {}};
   ++load_[worker];
-  post(worker, OpenBridge{id,
-                          config_.media_timeout,
-                          {random_seed(), random_seed()},
-                          SecureSetup{config_.srtp_backend, dtls_.get()}});
+  post(worker, OpenBridge{id, config_.media_timeout, seeds, SecureSetup{config_.srtp_backend, dtls_.get()}});
   return id;
 }
 
 Result<Endpoint> MediaPlane::open_leg(BridgeId bridge, LegSide side, AddressFamily family) {
   BridgePlace& place = bridges_.at(bridge);
-  const LegPlace& leg = place.legs[index_of(side)];
+  LegPlace& leg = place.legs[index_of(side)];
+  close_agent(leg);
   if (leg.port == 0) return bind_leg(bridge, place, side, family);
   if (leg.family != family) return Error{"the leg's media is bound to the other IP version already"};
   return leg.local;
@@ -161,7 +167,7 @@ Result<Endpoint> MediaPlane::bind_leg(BridgeId bridge, BridgePlace& place, LegSi
       continue;
     }
     const IpAddress said = is_ipv4 ? config_.advertised_ipv4.value_or(bind_address) : bind_address;
-    place.legs[index_of(side)] = {*port, family, {said, *port}, {}};
+    place.legs[index_of(side)] = {.port = *port, .family = family, .local = {said, *port}};
     owners_.insert_or_assign(*port, Owner{bridge, side});
     post(place.worker, AddLeg{bridge, side, rtp, rtcp, {bind_address, *port}});
     return Endpoint{said, *port};
@@ -172,9 +178,86 @@ Result<Endpoint> MediaPlane::bind_leg(BridgeId bridge, BridgePlace& place, LegSi
 bool MediaPlane::configure_leg(BridgeId bridge, LegSide side, const LegConfig& config) {
   BridgePlace& place = bridges_.at(bridge);
   if (!is_safe_far_end(place, side, config.far_rtp)) return false;
-  place.legs[index_of(side)].far = config.far_rtp;
+  LegPlace& leg = place.legs[index_of(side)];
+  leg.far = config.far_rtp;
   post(place.worker, ConfigureLeg{bridge, side, config});
+  if (leg.agent) direct_agent(leg, config);
   return true;
+}
+
+// The worker knows the leg's credentials before the agent can hand its path over.
+void MediaPlane::direct_agent(LegPlace& leg, const LegConfig& config) {
+  if (config.ice) return agents_->check(*leg.agent, config.ice->local, config.ice->remote, config.ice->peers);
+  if (!std::exchange(leg.is_checking, true)) agents_->take_plain(*leg.agent);
+}
+
+media::Ssrc MediaPlane::outgoing_ssrc(BridgeId bridge, LegSide side) const {
+  return bridges_.at(bridge).ssrcs[index_of(side)];
+}
+
+void MediaPlane::open_agents() {
+  ice::AgentsConfig config{.first_port = config_.first_port,
+                           .last_port = config_.last_port,
+                           .stun = config_.stun_server,
+                           .turn = config_.turn_server,
+                           .relays_only = config_.relays_only};
+  if (!config_.bind_ipv4.is_unspecified()) config.addresses.push_back(config_.bind_ipv4);
+  if (config_.bind_ipv6 && !config_.bind_ipv6->is_unspecified())
+    config.addresses.push_back(*config_.bind_ipv6);
+  // An agent says three things in its life or so, and there are as many agents as ports at most.
+  agents_ = std::make_unique<ice::NiceAgents>(std::move(config), [this](ice::AgentEvent&& event) {
+    MediaEvent told(std::move(event));
+    while (!events_.push(std::move(told)) && !is_stopping_) std::this_thread::yield();
+  });
+}
+
+void MediaPlane::gather_leg(BridgeId bridge, LegSide side, AddressFamily family,
+                            const ice::IceCredentials& local, ice::IceRole role) {
+  if (!agents_) open_agents();
+  LegPlace& leg = bridges_.at(bridge).legs[index_of(side)];
+  close_agent(leg);
+  leg.agent = ice::AgentId{next_agent_++};
+  leg.is_checking = false;
+  leg.family = family;
+  agent_owners_.emplace(*leg.agent, Owner{bridge, side});
+  agents_->gather(*leg.agent, local, role);
+}
+
+void MediaPlane::close_agent(LegPlace& leg) {
+  if (!leg.agent) return;
+  agent_owners_.erase(*leg.agent);
+  agents_->close(*leg.agent);
+  leg.agent.reset();
+}
+
+MediaEvent MediaPlane::take(ice::AgentEvent&& event) {
+  const ice::AgentId agent = std::visit([](const auto& each) { return each.agent; }, event);
+  const auto owner = agent_owners_.find(agent);
+  if (owner == agent_owners_.end()) {
+    if (const auto* path = std::get_if<ice::PathFound>(&event)) ::close(path->socket);
+    return {};
+  }
+  const Owner leg = owner->second;
+  if (auto* gathered = std::get_if<ice::Gathered>(&event)) {
+    LegPlace& place = bridges_.at(leg.bridge).legs[index_of(leg.side)];
+    const auto local = ice::default_address(gathered->candidates, place.family);
+    place.local = local.value_or(Endpoint());
+    return LegGathered{leg.bridge, leg.side, local, std::move(gathered->candidates)};
+  }
+  if (auto* path = std::get_if<ice::PathFound>(&event)) return take_path(leg, std::move(*path));
+  post(bridges_.at(leg.bridge).worker, LosePath{leg.bridge, leg.side});
+  return {};
+}
+
+MediaEvent MediaPlane::take_path(const Owner& owner, ice::PathFound&& path) {
+  set_media_options(path.socket, path.local.address.family);
+  const LegPathFound found{owner.bridge, owner.side, path.local_type};
+  BridgePlace& place = bridges_.at(owner.bridge);
+  LegPlace& leg = place.legs[index_of(owner.side)];
+  if (!path.is_pipe) close_agent(leg);  // its work is done
+  give_back_port(leg);
+  post(place.worker, AdoptSocket{owner.bridge, owner.side, std::move(path)});
+  return found;
 }
 
 bool MediaPlane::is_own_address(const IpAddress& address) const {
@@ -206,17 +289,22 @@ bool MediaPlane::is_safe_far_end(const BridgePlace& place, LegSide side, const E
 
 void MediaPlane::start(BridgeId bridge) { post(bridges_.at(bridge).worker, StartBridge{bridge}); }
 
-void MediaPlane::close(BridgeId bridge) { post(bridges_.at(bridge).worker, CloseBridge{bridge}); }
+void MediaPlane::close(BridgeId bridge) {
+  BridgePlace& place = bridges_.at(bridge);
+  for (LegPlace& leg : place.legs) close_agent(leg);
+  post(place.worker, CloseBridge{bridge});
+}
+
+void MediaPlane::give_back_port(LegPlace& leg) {
+  if (leg.port == 0) return;
+  owners_.erase(leg.port);
+  ports_.take_back(std::exchange(leg.port, std::uint16_t{0}), monotonic_now());
+}
 
 void MediaPlane::forget(BridgeId bridge) {
   const auto place = bridges_.find(bridge);
   if (place == bridges_.end()) return;
-  const Time now = monotonic_now();
-  for (const LegPlace& leg : place->second.legs) {
-    if (leg.port == 0) continue;
-    owners_.erase(leg.port);
-    ports_.take_back(leg.port, now);
-  }
+  for (LegPlace& leg : place->second.legs) give_back_port(leg);
   --load_[place->second.worker];
   bridges_.erase(place);
 }

@@ -1,6 +1,7 @@
 // Control's view of all media: opens legs, hands them to workers, takes their figures back.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <optional>
@@ -26,6 +27,10 @@ struct MediaPlaneConfig {
   bool in_driver = false;     // by XDP too, where drivers run it
   bool uses_clsact = false;   // the older of the kernel's two hooks
   bool sends_frames = false;  // user space sends by packet sockets, where privilege allows
+  // Of legs with full ICE.
+  std::optional<Endpoint> stun_server;
+  std::optional<ice::TurnServer> turn_server;
+  bool relays_only = false;
 };
 
 // What all workers did, and how.
@@ -56,6 +61,14 @@ class MediaPlane {
   // this family: the same ports are used. Fails when the range is used up or the family is not configured.
   Result<Endpoint> open_leg(BridgeId bridge, LegSide side, AddressFamily family);
 
+  // Begins to gather the candidates of a leg with full ICE; a LegGathered follows. What the leg gathered
+  // before is given up.
+  void gather_leg(BridgeId bridge, LegSide side, AddressFamily family, const ice::IceCredentials& local,
+                  ice::IceRole role);
+
+  // Of all that the leg's party is sent.
+  media::Ssrc outgoing_ssrc(BridgeId bridge, LegSide side) const;
+
   // False, and nothing changed, when the far end is one of our own media ports in a way that could loop.
   bool configure_leg(BridgeId bridge, LegSide side, const LegConfig& config);
   void start(BridgeId bridge);
@@ -69,6 +82,7 @@ class MediaPlane {
   void drain(Consumer&& consume) {
     events_.drain([&](MediaEvent&& event) {
       if (const auto* closed = std::get_if<BridgeClosed>(&event)) forget(closed->bridge);
+      if (auto* agents = std::get_if<ice::AgentEvent>(&event)) event = take(std::move(*agents));
       consume(std::move(event));
     });
   }
@@ -79,9 +93,12 @@ class MediaPlane {
     AddressFamily family = AddressFamily::kIpv4;
     Endpoint local;  // as SDP says it
     Endpoint far;
+    std::optional<ice::AgentId> agent;  // of full ICE; such a leg has no port of the pool
+    bool is_checking = false;           // the agent knows its peer, or that it has none
   };
   struct BridgePlace {
     std::size_t worker = 0;
+    std::array<media::Ssrc, 2> ssrcs;
     std::array<LegPlace, 2> legs;
   };
   struct Owner {
@@ -97,6 +114,13 @@ class MediaPlane {
   bool is_own_address(const IpAddress& address) const;
   bool is_safe_far_end(const BridgePlace& place, LegSide side, const Endpoint& far) const;
   std::optional<Owner> owner_of(const Endpoint& endpoint) const;
+  // What an agent said, for its leg's owner; nothing of it where the leg has another agent by now.
+  MediaEvent take(ice::AgentEvent&& event);
+  MediaEvent take_path(const Owner& owner, ice::PathFound&& path);
+  void direct_agent(LegPlace& leg, const LegConfig& config);
+  void open_agents();
+  void close_agent(LegPlace& leg);
+  void give_back_port(LegPlace& leg);
   void forget(BridgeId bridge);
   void post(std::size_t worker, WorkerCommand command);
 
@@ -107,6 +131,9 @@ class MediaPlane {
   Inbox<MediaEvent> events_{65536};
   std::unique_ptr<KernelRelay> kernel_;
   std::unique_ptr<RouteKeeper> routes_;
+  std::unique_ptr<ice::NiceAgents> agents_;  // none until the first leg with full ICE
+  std::map<ice::AgentId, Owner> agent_owners_;
+  std::uint64_t next_agent_ = 1;
   std::vector<std::unique_ptr<MediaWorker>> workers_;
   std::vector<std::size_t> load_;  // bridges, by worker
   bool sends_frames_ = false;
@@ -114,6 +141,7 @@ class MediaPlane {
   std::map<BridgeId, BridgePlace> bridges_;
   std::map<std::uint16_t, Owner> owners_;  // by RTP port
   std::uint64_t next_id_ = 1;
+  std::atomic<bool> is_stopping_{false};
 };
 
 }  // namespace vas::bridge

@@ -84,10 +84,8 @@ void MediaWorker::on_datagram(SocketId id, const Endpoint& source, media::Packet
 
 void MediaWorker::send(const Entry& entry) {
   for (const Outgoing& datagram : outbox_) {
-    if (!entry.has_sockets[index_of(datagram.side)] || send_frame(entry, datagram)) continue;
-    const SocketId socket =
-        entry.sockets[index_of(datagram.side)][static_cast<std::size_t>(datagram.component)];
-    io_->send(socket, datagram.to, datagram.bytes);
+    const auto& socket = entry.sockets[index_of(datagram.side)][static_cast<std::size_t>(datagram.component)];
+    if (socket && !send_frame(entry, datagram)) io_->send(*socket, datagram.to, datagram.bytes);
   }
   outbox_.clear();
 }
@@ -128,9 +126,9 @@ void MediaWorker::tick(Entry& entry, Time now, WallTime wall) {
 
 void MediaWorker::note_overrun(Entry& entry) {
   for (const LegSide side : {LegSide::kA, LegSide::kB}) {
-    if (!entry.has_sockets[index_of(side)]) continue;
-    const SocketId rtp = entry.sockets[index_of(side)][0];
-    const std::uint32_t all = dropped_by_kernel(sockets_[rtp].descriptor);
+    const auto& rtp = entry.sockets[index_of(side)][0];
+    if (!rtp) continue;
+    const std::uint32_t all = dropped_by_kernel(sockets_[*rtp].descriptor);
     const std::uint32_t fresh = all - std::exchange(entry.seen_overrun[index_of(side)], all);
     if (fresh != 0) count_overrun(entry, side, fresh);
   }
@@ -161,6 +159,12 @@ void MediaWorker::leave_fast_path(Entry& entry) {
 void MediaWorker::handle(WorkerCommand&& command) {
   if (const auto* opened = std::get_if<OpenBridge>(&command)) return open(*opened);
   if (const auto* added = std::get_if<AddLeg>(&command)) return add_leg(*added);
+  if (auto* adopted = std::get_if<AdoptSocket>(&command)) return adopt(std::move(*adopted));
+  if (const auto* lost = std::get_if<LosePath>(&command)) {
+    const auto entry = bridges_.find(lost->bridge.value);
+    if (entry != bridges_.end()) entry->second->bridge.lose_path(lost->side);
+    return;
+  }
   if (const auto* configured = std::get_if<ConfigureLeg>(&command)) return configure(*configured);
   if (const auto* started = std::get_if<StartBridge>(&command)) return start(*started);
   if (const auto* closed = std::get_if<CloseBridge>(&command)) return close(*closed);
@@ -184,11 +188,37 @@ void MediaWorker::add_leg(const AddLeg& command) {
   VAS_CHECK(found != bridges_.end(), "control adds legs to open bridges only");
   Entry& entry = *found->second;
   const std::size_t side = index_of(command.side);
+  unwatch(entry, command.side);
   entry.directions[side].local = command.local;
   entry.directions[side].socket = command.rtp_socket;
   entry.sockets[side][0] = watch({&entry, command.side, Component::kRtp, command.rtp_socket});
   entry.sockets[side][1] = watch({&entry, command.side, Component::kRtcp, command.rtcp_socket});
-  entry.has_sockets[side] = true;
+}
+
+void MediaWorker::adopt(AdoptSocket&& command) {
+  ice::PathFound& path = command.path;
+  const auto found = bridges_.find(command.bridge.value);
+  if (found == bridges_.end()) {
+    ::close(path.socket);
+    return;
+  }
+  Entry& entry = *found->second;
+  leave_fast_path(entry);
+  note_overrun(entry);
+  unwatch(entry, command.side);
+  const std::size_t side = index_of(command.side);
+  entry.seen_overrun[side] = 0;
+  entry.directions[side].local = path.local;
+  entry.directions[side].socket = path.socket;
+  const SocketId rtp = watch({&entry, command.side, Component::kRtp, path.socket});
+  entry.sockets[side] = {rtp, std::nullopt};
+  entry.bridge.take_over(command.side, path.to, path.peer, path.is_pipe, monotonic_now());
+  for (std::vector<std::uint8_t>& early : path.early) {
+    // A handshake goes on where it was; media is not worth a delay.
+    if (media::packet_kind(early) != media::PacketKind::kDtls) continue;
+    on_datagram(rtp, path.to, {MutableBytes(early), early.size()});
+    io_->flush();
+  }
 }
 
 void MediaWorker::configure(const ConfigureLeg& command) {
@@ -209,10 +239,7 @@ void MediaWorker::close(const CloseBridge& command) {
   Entry& entry = *found->second;
   leave_fast_path(entry);
   note_overrun(entry);
-  for (const std::size_t side : {0, 1}) {
-    if (!entry.has_sockets[side]) continue;
-    for (const SocketId socket : entry.sockets[side]) unwatch(socket);
-  }
+  for (const LegSide side : {LegSide::kA, LegSide::kB}) unwatch(entry, side);
   BridgeClosed closed{command.bridge, {entry.bridge.stats(LegSide::kA), entry.bridge.stats(LegSide::kB)}};
   std::erase(slices_[command.bridge.value % kSlices], &entry);
   bridges_.erase(found);
@@ -232,11 +259,15 @@ SocketId MediaWorker::watch(const Socket& socket) {
   return id;
 }
 
-void MediaWorker::unwatch(SocketId id) {
-  io_->remove(id);
-  ::close(sockets_[id].descriptor);
-  sockets_[id] = {};
-  free_sockets_.push_back(id);
+void MediaWorker::unwatch(Entry& entry, LegSide side) {
+  for (auto& place : entry.sockets[index_of(side)]) {
+    if (!place) continue;
+    const SocketId id = *std::exchange(place, std::nullopt);
+    io_->remove(id);
+    ::close(sockets_[id].descriptor);
+    sockets_[id] = {};
+    free_sockets_.push_back(id);
+  }
 }
 
 }  // namespace vas::bridge

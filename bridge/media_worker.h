@@ -14,6 +14,7 @@
 #include "bridge/frame_sender.h"
 #include "bridge/leg_config.h"
 #include "bridge/packet_io.h"
+#include "ice/nice_agents.h"
 #include "vas/base/inbox.h"
 
 namespace vas::bridge {
@@ -32,6 +33,16 @@ struct AddLeg {
   int rtcp_socket = -1;
   Endpoint local;  // of the RTP socket
 };
+// An agent's socket in place of those that the leg had; RTCP is multiplexed on it.
+struct AdoptSocket {
+  BridgeId bridge;
+  LegSide side = LegSide::kA;
+  ice::PathFound path;
+};
+struct LosePath {
+  BridgeId bridge;
+  LegSide side = LegSide::kA;
+};
 struct ConfigureLeg {
   BridgeId bridge;
   LegSide side = LegSide::kA;
@@ -47,8 +58,8 @@ struct RouteChanged {
   IpAddress to;
   Route route;
 };
-using WorkerCommand =
-    std::variant<std::monostate, OpenBridge, AddLeg, ConfigureLeg, StartBridge, CloseBridge, RouteChanged>;
+using WorkerCommand = std::variant<std::monostate, OpenBridge, AddLeg, AdoptSocket, LosePath, ConfigureLeg,
+                                   StartBridge, CloseBridge, RouteChanged>;
 
 // What a worker tells control.
 struct MediaSilent {
@@ -58,7 +69,20 @@ struct BridgeClosed {
   BridgeId bridge;
   std::array<LegStats, 2> legs;
 };
-using MediaEvent = std::variant<std::monostate, MediaSilent, BridgeClosed>;
+// What the agent of a leg with full ICE tells control.
+struct LegGathered {
+  BridgeId bridge;
+  LegSide side = LegSide::kA;
+  std::optional<Endpoint> local;  // what SDP is to say; none: there is no media
+  std::vector<ice::Candidate> candidates;
+};
+struct LegPathFound {
+  BridgeId bridge;
+  LegSide side = LegSide::kA;
+  ice::CandidateType local_type = ice::CandidateType::kHost;
+};
+using MediaEvent =
+    std::variant<std::monostate, MediaSilent, BridgeClosed, ice::AgentEvent, LegGathered, LegPathFound>;
 
 // What a worker did, for metrics. Written by the worker alone, read by anyone.
 struct WorkerCounters {
@@ -95,9 +119,8 @@ class MediaWorker final : private PacketSink, private RouteListener {
   struct Entry {
     Bridge bridge;
     BridgeId id;
-    std::array<std::array<SocketId, 2>, 2> sockets{};  // [side][component]
-    std::array<bool, 2> has_sockets{};
-    std::array<FastDirection, 2> directions;  // by near side
+    std::array<std::array<std::optional<SocketId>, 2>, 2> sockets{};  // [side][component]
+    std::array<FastDirection, 2> directions;                          // by near side
     std::array<std::uint32_t, 2> seen_overrun{};
     unsigned ticks = 0;
     bool reported_silent = false;
@@ -127,11 +150,12 @@ class MediaWorker final : private PacketSink, private RouteListener {
   void handle(WorkerCommand&& command);
   void open(const OpenBridge& command);
   void add_leg(const AddLeg& command);
+  void adopt(AdoptSocket&& command);
   void configure(const ConfigureLeg& command);
   void start(const StartBridge& command);
   void close(const CloseBridge& command);
   SocketId watch(const Socket& socket);
-  void unwatch(SocketId id);
+  void unwatch(Entry& entry, LegSide side);
 
   // Borrowed.
   Inbox<MediaEvent>& events_;

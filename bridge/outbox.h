@@ -19,11 +19,11 @@ struct Outgoing {
 };
 
 // Filled during one turn of a bridge, then sent and cleared. One incoming datagram makes one outgoing, or a
-// flight of a DTLS handshake; a tick makes a report and two flights for each leg. So a full outbox is our own
-// bug.
+// flight of a DTLS handshake; a tick makes a report, a check and two flights for each leg. So a full outbox
+// is our own bug.
 class Outbox {
  public:
-  static constexpr std::size_t kCapacity = 2 * (2 * media::DtlsSession::kMaxFlight + 1);
+  static constexpr std::size_t kCapacity = 2 * (2 * media::DtlsSession::kMaxFlight + 2);
 
   void add(const Outgoing& datagram) {
     VAS_CHECK(size_ < kCapacity, "a bridge's turn sends at most kCapacity datagrams");

@@ -71,15 +71,45 @@ void SecurePath::configure(const LegConfig& config) {
   } else {
     of(Component::kRtcp) = Keying();
   }
-  if (config.ice == ice_config_) return;
-  ice_config_ = config.ice;
-  if (!config.ice) {
+  configure_ice(config.ice);
+}
+
+void SecurePath::configure_ice(const std::optional<LegIce>& wanted) {
+  if (wanted == ice_config_) return;
+  ice_config_ = wanted;
+  if (!wanted) {
     ice_.reset();
+    checks_.reset();
+    pipe_ = {};
   } else if (ice_) {
-    ice_->restart(config.ice->local, config.ice->remote);
+    ice_->restart(wanted->local, wanted->remote);
+    if (checks_) checks_->restart(wanted->local, wanted->remote, wanted->peers);
   } else {
-    ice_.emplace(config.ice->local, config.ice->remote);
+    ice_.emplace(wanted->local, wanted->remote, wanted->role);
   }
+}
+
+const Endpoint& SecurePath::destination(Time now) const {
+  static const Endpoint kNowhere;
+  if (pipe_.is_set()) return pipe_;
+  return ice_->has_consent(now) ? ice_->destination() : kNowhere;
+}
+
+void SecurePath::take_over(Time now, const Endpoint& to, const Endpoint& peer, bool is_pipe) {
+  if (!ice_) return;
+  if (is_pipe) {
+    pipe_ = to;
+    pipe_peer_ = peer;
+    return;
+  }
+  pipe_ = {};
+  ice_->on_proved(now, to, true);
+  checks_ = std::make_unique<ice::ConsentChecks>(ice_config_->local, ice_config_->remote, ice_config_->role);
+}
+
+std::optional<ice::ConsentChecks::Check> SecurePath::check_on_time(Time now) {
+  if (!checks_) return {};
+  return checks_->on_time(now, destination(now));
 }
 
 media::SrtpResult SecurePath::unprotect_rtcp(media::PacketBuffer& compound) {
@@ -94,11 +124,15 @@ media::SrtpResult SecurePath::protect_rtcp(media::PacketBuffer& compound) {
   return session != nullptr ? session->protect_rtcp(compound) : media::SrtpResult::kUnauthenticated;
 }
 
-Bytes SecurePath::on_stun(Time now, const Endpoint& source, Bytes datagram) {
+void SecurePath::lose() { pipe_ = {}; }
+
+std::optional<Bytes> SecurePath::on_stun(Time now, const Endpoint& source, Bytes datagram) {
   if (!ice_) return {};
-  const auto check = ice::StunMessage::parse(datagram);
-  if (!check) return {};
-  return ice_->on_check(now, source, *check, reply_).value_or(Bytes());
+  const auto message = ice::StunMessage::parse(datagram);
+  if (!message) return {};
+  if (!checks_ || !checks_->on_answer(source, *message)) return ice_->on_check(now, source, *message, reply_);
+  ice_->on_proved(now, source, ice_config_->role == ice::IceRole::kControlling);
+  return Bytes();
 }
 
 const media::DtlsSession::Flight& SecurePath::on_dtls(Time now, Component component, Bytes datagram) {

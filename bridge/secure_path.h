@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "bridge/leg_config.h"
+#include "ice/consent_checks.h"
 #include "ice/ice_lite.h"
 #include "media/dtls_session.h"
 #include "media/srtp_session.h"
@@ -73,9 +74,21 @@ class SecurePath {
 
   // ICE. Without it the latch says who the party is.
   bool has_ice() const { return ice_.has_value(); }
-  const ice::IceLite& ice() const { return *ice_; }
-  // The answer, borrowed until the next call; empty: none is due.
-  Bytes on_stun(Time now, const Endpoint& source, Bytes datagram);
+  // Whether packets from there are the party's.
+  bool is_proved(Time now, const Endpoint& source) const {
+    return pipe_.is_set() ? source == pipe_ : ice_->is_proved(now, source);
+  }
+  // Where media goes; unset while there is nowhere, or consent has run out.
+  const Endpoint& destination(Time now) const;
+  // The party, or the last that was.
+  const Endpoint& peer() const { return pipe_.is_set() ? pipe_peer_ : ice_->destination(); }
+  // An agent's pair (ice::PathFound). Through a pipe the agent goes on checking.
+  void take_over(Time now, const Endpoint& to, const Endpoint& peer, bool is_pipe);
+  void lose();  // the pipe leads nowhere any more
+  // The answer, borrowed until the next call, or empty where none is due. Nothing: it is not the party's.
+  std::optional<Bytes> on_stun(Time now, const Endpoint& source, Bytes datagram);
+  // The check of our own that is due.
+  std::optional<ice::ConsentChecks::Check> check_on_time(Time now);
 
   // DTLS. `datagram`: from whom the path was proved to be. Without rtcp-mux each socket has an association of
   // its own (RFC 5764 §4.1).
@@ -83,6 +96,7 @@ class SecurePath {
   const media::DtlsSession::Flight& on_time(Time now, Component component);
 
  private:
+  void configure_ice(const std::optional<LegIce>& wanted);
   Keying& of(Component component) { return keyings_[static_cast<std::size_t>(component)]; }
   const Keying& of(Component component) const { return keyings_[static_cast<std::size_t>(component)]; }
 
@@ -92,6 +106,9 @@ class SecurePath {
   std::array<Keying, 2> keyings_;            // by component; the second only where rtcp_keying_ says so
   std::optional<LegIce> ice_config_;
   std::optional<ice::IceLite> ice_;
+  std::unique_ptr<ice::ConsentChecks> checks_;  // of a full side, once its pair was handed over
+  Endpoint pipe_;                               // of a relayed pair: where its datagrams go and come from
+  Endpoint pipe_peer_;
   std::array<std::uint8_t, ice::StunWriter::kMaxBytes> reply_{};
 };
 

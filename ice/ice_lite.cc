@@ -39,15 +39,17 @@ std::optional<Bytes> IceLite::on_check(Time now, const Endpoint& source, const S
                                        MutableBytes reply) {
   if (check.kind() != StunClass::kRequest || !checks_.take(now)) return {};
   if (next_ && is_from_peer(*next_, check)) {
-    current_ = std::move(*std::exchange(next_, {}));
-    proved_.clear();
-    is_chosen_ = false;  // the old destination stays until this check, or a later one, names another
+    begin_next();
   } else if (!is_from_peer(current_, check)) {
     return {};
   }
 
-  // Both cannot be controlled (RFC 8445 §7.3.1.1): a lite side never controls a full one.
-  const bool is_conflict = check.find(StunAttribute::kIceControlled).has_value();
+  // Both cannot have one role (RFC 8445 §7.3.1.1). Ours is settled: a lite side never controls a full one,
+  // and a full side has controlled its nomination.
+  const bool is_conflict = check
+                               .find(role_ == IceRole::kControlled ? StunAttribute::kIceControlled
+                                                                   : StunAttribute::kIceControlling)
+                               .has_value();
   const auto unknown = check.unknown_attribute();
   StunWriter writer(reply, unknown || is_conflict ? StunClass::kError : StunClass::kSuccess,
                     check.transaction());
@@ -60,9 +62,20 @@ std::optional<Bytes> IceLite::on_check(Time now, const Endpoint& source, const S
     writer.add_error(487, "Role Conflict");
   } else {
     writer.add_xor_mapped_address(source);
-    note(now, source, check.find(StunAttribute::kUseCandidate).has_value());
+    note(now, source, role_ == IceRole::kControlled && check.find(StunAttribute::kUseCandidate).has_value());
   }
   return writer.sign(current_.local.password);
+}
+
+void IceLite::begin_next() {
+  current_ = std::move(*std::exchange(next_, {}));
+  proved_.clear();
+  is_chosen_ = false;  // the old destination stays until a check names another
+}
+
+void IceLite::on_proved(Time now, const Endpoint& source, bool is_chosen) {
+  if (next_) begin_next();
+  note(now, source, is_chosen);
 }
 
 void IceLite::note(Time now, const Endpoint& source, bool is_chosen) {

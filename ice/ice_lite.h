@@ -1,4 +1,5 @@
-// ICE-lite: the side of connectivity checks that only answers them. (RFC 8445 §2.5; consent: RFC 7675)
+// The side of connectivity checks that answers them: all of a lite agent, and of a full one what is left once
+// a pair is nominated, beside ConsentChecks. (RFC 8445 §2.5; consent: RFC 7675)
 #pragma once
 
 #include <optional>
@@ -11,6 +12,11 @@
 #include "vas/base/time.h"
 
 namespace vas::ice {
+
+enum class IceRole : std::uint8_t {
+  kControlled,
+  kControlling
+};  // RFC 8445 §6.1.1; a lite side is controlled
 
 // RFC 8839 §5.4.
 struct IceCredentials {
@@ -38,7 +44,8 @@ class IceLite {
   static constexpr std::size_t kMaxProved = 8;
   static constexpr int kMaxChecksPerSecond = 100;
 
-  IceLite(IceCredentials local, IceCredentials remote) : current_{std::move(local), std::move(remote)} {}
+  IceLite(IceCredentials local, IceCredentials remote, IceRole role = IceRole::kControlled)
+      : current_{std::move(local), std::move(remote)}, role_(role) {}
 
   // What was proved stays in force until the first check under the new credentials (RFC 8445 §9).
   void restart(IceCredentials local, IceCredentials remote);
@@ -46,6 +53,9 @@ class IceLite {
   // The answer, in `reply` (StunWriter::kMaxBytes or more), to be sent to `source`.
   std::optional<Bytes> on_check(Time now, const Endpoint& source, const StunMessage& check,
                                 MutableBytes reply);
+
+  // What a check of our own proved: as one of the peer's from there would have.
+  void on_proved(Time now, const Endpoint& source, bool is_chosen);
 
   // Whether this address has proved itself lately, chosen or not.
   bool is_proved(Time now, const Endpoint& source) const;
@@ -68,10 +78,12 @@ class IceLite {
   };
 
   static bool is_from_peer(const Side& side, const StunMessage& check);
+  void begin_next();
   void note(Time now, const Endpoint& source, bool is_chosen);
   bool is_abandoned(Time now) const;
 
   Side current_;
+  const IceRole role_;
   std::optional<Side> next_;  // after a restart
   std::vector<Proved> proved_;
   Endpoint destination_;

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "media/srtp_suite.h"
-#include "vas/base/media_encryption.h"
+#include "vas/base/media_policy.h"
 
 namespace vas::signaling {
 

@@ -219,13 +219,14 @@ std::optional<std::vector<Section>> parse_sections(std::string_view text) {
   return sections;
 }
 
-// The one candidate of a lite side: itself.
+// A lite side is its own and only candidate.
 void append_ice(std::string& out, const IceDescription& ice, const Endpoint& rtp) {
-  constexpr std::uint32_t kPriority =
-      (126U << 24) + (65535U << 8) + 255;  // RFC 8445 §5.1.2: host, component 1
   out += fmt::format("a=ice-ufrag:{}\r\na=ice-pwd:{}\r\n", ice.ufrag, ice.password);
-  out += fmt::format("a=candidate:1 1 udp {} {} {} typ host\r\na=end-of-candidates\r\n", kPriority,
-                     to_string(rtp.address), rtp.port);
+  if (ice.candidates.empty())
+    out += fmt::format("a=candidate:{}\r\n", ice::to_sdp(ice::Candidate{.address = rtp}));
+  for (const ice::Candidate& each : ice.candidates)
+    out += fmt::format("a=candidate:{}\r\n", ice::to_sdp(each));
+  out += "a=end-of-candidates\r\n";
 }
 
 void append_audio(std::string& out, const AudioDescription& audio) {
@@ -249,6 +250,7 @@ void append_audio(std::string& out, const AudioDescription& audio) {
                        kSetupNames[static_cast<std::size_t>(audio.dtls->setup)]);
   }
   if (audio.ice) append_ice(out, *audio.ice, audio.rtp);
+  if (audio.ssrc) out += fmt::format("a=ssrc:{} cname:{}\r\n", audio.ssrc->value, media::kCname);
   const Direction direction = audio.direction;
   out += direction.sends ? (direction.receives ? "a=sendrecv\r\n" : "a=sendonly\r\n")
                          : (direction.receives ? "a=recvonly\r\n" : "a=inactive\r\n");

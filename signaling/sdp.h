@@ -47,7 +47,7 @@ struct IceDescription {
   std::string ufrag;
   std::string password;
   bool is_lite = false;
-  std::vector<ice::Candidate> candidates;  // the first of them
+  std::vector<ice::Candidate> candidates;  // the first of them; of a lite side's own none are needed
   friend bool operator==(const IceDescription&, const IceDescription&) = default;
 };
 
@@ -63,8 +63,9 @@ struct AudioDescription {
   std::vector<CryptoAttribute> crypto;  // those that we speak, in the peer's order
   std::optional<DtlsDescription> dtls;
   std::optional<IceDescription> ice;
-  std::string mid;          // RFC 5888; empty: none
-  bool is_bundled = false;  // its mid stands in a BUNDLE group (RFC 9143)
+  std::optional<media::Ssrc> ssrc;  // what we send under (RFC 5576); a peer's is not read
+  std::string mid;                  // RFC 5888; empty: none
+  bool is_bundled = false;          // its mid stands in a BUNDLE group (RFC 9143)
   friend bool operator==(const AudioDescription&, const AudioDescription&) = default;
 
   bool has_audio_codec() const;  // one that is not telephone-event

@@ -303,5 +303,114 @@ TEST_F(SecureLeg, AHandshakeThatIsOneTooManyWaitsForTheNextSecond) {
   EXPECT_TRUE(shake_hands(next, kBrowser)) << "and its later flights need no more room";
 }
 
+// ---- full ICE: the agent has found the path, and its socket is ours ----
+
+class FullIceLeg : public SecureLeg {
+ protected:
+  LegConfig with_full_ice(const ice::IceCredentials& ours = kOurs,
+                          const ice::IceCredentials& theirs = kTheirs,
+                          std::vector<ice::Candidate> peers = {}) {
+    LegConfig config = with_ice(ours, theirs);
+    config.ice->is_full = true;
+    config.ice->peers = std::move(peers);
+    return config;
+  }
+  void take_over(const Endpoint& to, bool is_pipe = false) {
+    bridge_.take_over(LegSide::kA, to, kBrowser, is_pipe, now_);
+  }
+  void key(const Endpoint& source) {
+    DtlsSession browser(*theirs_, DtlsRole::kClient, ours_->fingerprint());
+    ASSERT_TRUE(shake_hands(browser, source));
+    use_keys(browser);
+  }
+  // The checks among what a tick sends, answered as the party would or not at all. How many there were.
+  int tick_for(Duration period, bool answers, const std::string& password = kTheirs.password) {
+    int checks = 0;
+    for (const Time end = now_ + period; now_ < end; now_ += milliseconds(250)) {
+      for (const Sent& each : tick()) {
+        const auto check = ice::StunMessage::parse(each.bytes);
+        if (!check) continue;
+        ++checks;
+        last_checked_ = each.to;
+        if (!answers) continue;
+        std::array<std::uint8_t, ice::StunWriter::kMaxBytes> buffer{};
+        ice::StunWriter writer(buffer, ice::StunClass::kSuccess, check->transaction());
+        const Bytes bytes = writer.sign(password);
+        EXPECT_TRUE(deliver(LegSide::kA, each.to, Packet(bytes.begin(), bytes.end())).empty());
+      }
+    }
+    return checks;
+  }
+
+  Endpoint last_checked_;
+};
+
+TEST_F(FullIceLeg, ThePairIsTheLegsPathAndOurChecksKeepConsent) {
+  bridge_.configure(LegSide::kA, with_full_ice(), now_);
+  take_over(kBrowser);
+  key(kBrowser);
+  EXPECT_EQ(heard_at(), kBrowser);
+  const int checks = tick_for(seconds(60), true);
+  EXPECT_GE(checks, 10);
+  EXPECT_LE(checks, 16);
+  EXPECT_EQ(last_checked_, kBrowser);
+  EXPECT_EQ(heard_at(), kBrowser) << "though the party has checked nothing itself: it is lite";
+  EXPECT_EQ(bridge_.stats(LegSide::kA).malformed, 0u);
+}
+
+TEST_F(FullIceLeg, WithoutAnswersConsentEndsAfterThirtySeconds) {
+  bridge_.configure(LegSide::kA, with_full_ice(), now_);
+  take_over(kBrowser);
+  key(kBrowser);
+  tick_for(seconds(29), false);
+  EXPECT_EQ(heard_at(), kBrowser);
+  tick_for(seconds(2), true, "forged-password-22-chars");
+  EXPECT_FALSE(heard_at().is_set());
+}
+
+TEST_F(FullIceLeg, AfterARestartTheNewCandidatesAreAskedAndTheOneThatAnswersIsChecked) {
+  bridge_.configure(LegSide::kA, with_full_ice(), now_);
+  take_over(kBrowser);
+  key(kBrowser);
+  const ice::IceCredentials ours{"ours2", "our-next-password-22-chars"};
+  const ice::IceCredentials theirs{"them2", "their-next-password-22-ch"};
+  bridge_.configure(LegSide::kA, with_full_ice(ours, theirs, {{.address = kMoved}}), now_);
+  EXPECT_EQ(heard_at(), kBrowser) << "the old path is good until the new one is proved";
+  EXPECT_EQ(tick_for(milliseconds(250), true, theirs.password), 1);
+  EXPECT_EQ(last_checked_, kMoved);
+  EXPECT_EQ(check(kMoved, true, ours.password, "ours2:them2").size(), 1u);
+  EXPECT_EQ(heard_at(), kMoved);
+}
+
+TEST_F(FullIceLeg, ThroughAPipeOnlyThePipeIsHeardAndADirectPairReplacesIt) {
+  const Endpoint pipe = *Endpoint::parse("127.0.0.1:30001");
+  bridge_.configure(LegSide::kA, with_full_ice(), now_);
+  take_over(pipe, true);
+  key(pipe);
+  EXPECT_EQ(heard_at(), pipe);
+  EXPECT_EQ(bridge_.stats(LegSide::kA).media_endpoint, kBrowser) << "the record names the party";
+  EXPECT_EQ(tick_for(seconds(60), true), 0) << "its agent checks";
+  EXPECT_EQ(heard_at(), pipe);
+  deliver(LegSide::kA, kStranger, sealed(1));
+  EXPECT_EQ(bridge_.stats(LegSide::kA).refused_source, 1u);
+  take_over(kBrowser);
+  EXPECT_EQ(heard_at(), kBrowser);
+}
+
+TEST_F(FullIceLeg, APipeThatIsLostIsSentNothingMore) {
+  const Endpoint pipe = *Endpoint::parse("127.0.0.1:30001");
+  bridge_.configure(LegSide::kA, with_full_ice(), now_);
+  take_over(pipe, true);
+  key(pipe);
+  bridge_.lose_path(LegSide::kA);
+  EXPECT_FALSE(heard_at().is_set());
+}
+
+TEST_F(FullIceLeg, APathForALegThatKnowsNoIceAnyMoreChangesNothing) {
+  bridge_.configure(LegSide::kA, without_ice(), now_);
+  take_over(kStranger);
+  EXPECT_EQ(bridge_.stats(LegSide::kA).media_endpoint, kBrowser);
+}
+
 }  // namespace
 }  // namespace vas::bridge

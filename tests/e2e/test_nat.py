@@ -3,9 +3,8 @@ measured as the browser measures it."""
 import time
 import unittest
 
-from harness import DOMAIN, Caller, E2eTest, free_ports, write_tone
-from hosts import Hosts
-from phone_page import PhonePage
+from harness import free_ports
+from nat_lab import NatLab
 
 INBOUND = """
 const all = [...(await phone.connection.getStats()).values()];
@@ -15,35 +14,12 @@ return { packetsReceived, packetsLost, jitter, sent: find('outbound-rtp').packet
 """
 
 
-class BehindNat(E2eTest):
-    """The browser (this process) is behind the host "nat"; the carrier is on host "b"."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.hosts = Hosts(("nat", "b"))
-        cls.addClassCleanup(cls.hosts.close)
-        cls.hosts.add_behind("nat", "c")
-        cls.hosts.enter("c")
-        cls.translate("masquerade")
-        super().setUpClass()
-        write_tone(cls.folder / "tone.wav", 1000, 48000, 20)
-
+class BehindNat(NatLab):
     @classmethod
     def place_server(cls, vas):
         vas.address, vas.wrapper = "10.78.1.2", cls.hosts.wrapper()
         vas.ws_port = free_ports()
         vas.flags += ["--media-bind", "10.78.1.2", "--ws-listen", f"10.78.1.2:{vas.ws_port}"]
-
-    @classmethod
-    def translate(cls, how):
-        cls.nft("delete table ip nat", check=False)
-        cls.nft("add table ip nat")
-        cls.nft("add chain ip nat out { type nat hook postrouting priority 100 ; }")
-        cls.nft(f"add rule ip nat out oifname if-nat {how}")
-
-    @classmethod
-    def nft(cls, *command, check=True):
-        cls.hosts.run("nat", "nft", *command, check=check)
 
     def readdress(self, before, after):
         """The router's public address: whatever was translated to the old one is forgotten with it."""
@@ -52,25 +28,6 @@ class BehindNat(E2eTest):
             ip address add {after}/24 dev if-nat
             ip address delete {before}/24 dev if-nat
             ip route replace 10.78.0.0/16 via 10.78.1.2""")
-
-    def call(self):
-        carrier = Caller(self.folder, f"{self._testMethodName}-{time.monotonic_ns()}", "--listen", f"10.78.2.1:{free_ports()}", "--tone", 440,
-                         "--seconds", 0, wrapper=self.hosts.wrapper("b"))
-        self.addCleanup(carrier.kill)
-        plan = {"routes": [{"termination_ip": carrier.sip, "termination_number": "999"}]}
-        token = self.vas.make_outgoing(routing=plan)["token"]
-        origin = f"http://{self.vas.address}:{self.vas.http_port}"
-        page = PhonePage(self.vas, token, self.folder / "tone.wav", [f"--unsafely-treat-insecure-origin-as-secure={origin}"])
-        self.addCleanup(page.stop)
-        page.click("call")
-        page.wait_for("up")
-        return page, carrier, token
-
-    def end(self, carrier, token):
-        self.assertEqual(self.vas.request("DELETE", f"/calls/{DOMAIN}/sessions/{token}")[0], 204)
-        self.assertEqual(carrier.result()["ended_by"], "them")
-        self.assert_heard(carrier.wav, 1000, 440)
-        return self.vas.record_of(token)["legs"]
 
     def test_behind_a_nat_that_keeps_ports_and_one_that_does_not(self):
         for how in ("masquerade", "masquerade fully-random"):

@@ -25,7 +25,8 @@ TEST(CandidateTest, PassesOverWhatIsOfNoUse) {
 }
 
 TEST(CandidateTest, AnAddressThatNobodyNamedIsPeerReflexive) {
-  const std::vector<Candidate> named{{*Endpoint::parse("192.0.2.7:50000"), CandidateType::kServerReflexive}};
+  const std::vector<Candidate> named{
+      {.address = *Endpoint::parse("192.0.2.7:50000"), .type = CandidateType::kServerReflexive}};
   EXPECT_EQ(to_string(type_of(named, *Endpoint::parse("192.0.2.7:50000"))), "srflx");
   EXPECT_EQ(to_string(type_of(named, *Endpoint::parse("192.0.2.7:50001"))), "prflx");
 }

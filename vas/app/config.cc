@@ -37,6 +37,11 @@ struct Raw {
   std::string media_kernel = "auto";
   std::string media_send = "auto";
   std::string srtp_backend = "openssl";
+  std::vector<std::string> ice = {"lite"};
+  std::string stun_server;
+  std::string turn_server;
+  std::string turn_user;
+  std::string turn_password;
   int media_timeout_s = 60;
   bool only_checks = false;
   Config config;
@@ -62,6 +67,29 @@ std::optional<signaling::TransportsConfig::Advertised> parse_advertised(const st
 
 std::string is_advertised(const std::string& text) {
   return parse_advertised(text) ? "" : "`" + text + "` is neither an IP address nor LOCAL=PUBLIC";
+}
+
+// "MODE", or "TRANSPORT=MODE" for the listeners of one transport; later ones say more than earlier ones.
+bool add_ice_mode(const std::string& text, calls::IceModes& modes) {
+  const auto sign = text.find('=');
+  const auto mode =
+      named<IceMode>(kIceModeNames, std::string_view(text).substr(sign == std::string::npos ? 0 : sign + 1));
+  if (!mode) return false;
+  if (sign == std::string::npos) {
+    modes.by_transport.fill(*mode);
+    return true;
+  }
+  const auto transport = signaling::transport_by_name(std::string_view(text).substr(0, sign));
+  if (transport) modes.by_transport[static_cast<std::size_t>(*transport)] = *mode;
+  return transport.has_value();
+}
+
+std::string is_ice_mode(const std::string& text) {
+  calls::IceModes any;
+  return add_ice_mode(text, any)
+             ? ""
+             : "`" + text +
+                   "` is neither none, lite or full, nor one of them for a transport, such as wss=full";
 }
 
 std::string is_store(const std::string& text) {
@@ -174,6 +202,19 @@ void add_options(CLI::App& app, Raw& raw) {
       ->check(CLI::IsMember({"openssl", "libsrtp2"}));
   option("srtp-keys-over-plain-sip", raw.config.trusts_plain_signaling,
          "Whether SRTP keys may stand in SIP that is not encrypted: only where nobody else reads it");
+  option("ice", raw.ice,
+         "Our side of ICE: none, lite, or full (behind a NAT, or towards lite peers); TRANSPORT=MODE for the "
+         "listeners of one transport; may be given more than once")
+      ->check(validator(is_ice_mode, "[TRANSPORT=]MODE"));
+  option("stun-server", raw.stun_server, "STUN server that full ICE asks for our public address")
+      ->check(endpoint);
+  option("turn-server", raw.turn_server,
+         "TURN server (UDP) that full ICE has its media relayed by if need be")
+      ->check(endpoint);
+  option("turn-user", raw.turn_user, "Name that the TURN server knows us by");
+  option("turn-password", raw.turn_password, "Its password; better in the file or the environment");
+  option("ice-relays-only", raw.config.media.relays_only,
+         "Whether full ICE tells nobody an address of ours, only the TURN server's");
   option("media-timeout", raw.media_timeout_s,
          "Seconds without media from either party before a call is hung up")
       ->check(CLI::Range(1, 86400));
@@ -297,6 +338,14 @@ Result<Config> meaning_of(const Raw& raw) {
   config.media.uses_clsact = raw.media_kernel == "clsact";
   config.media.srtp_backend =
       raw.srtp_backend == "libsrtp2" ? media::SrtpBackend::kLibsrtp : media::SrtpBackend::kOpenssl;
+  for (const std::string& each : raw.ice) add_ice_mode(each, config.ice);
+  if (!raw.stun_server.empty()) config.media.stun_server = Endpoint::parse(raw.stun_server);
+  if (!raw.turn_server.empty())
+    config.media.turn_server = {*Endpoint::parse(raw.turn_server), raw.turn_user, raw.turn_password};
+  if (config.media.turn_server && (raw.turn_user.empty() || raw.turn_password.empty()))
+    return Error{"`turn-server` needs `turn-user` and `turn-password`"};
+  if (config.media.relays_only && !config.media.turn_server)
+    return Error{"`ice-relays-only` needs a `turn-server`"};
   config.media.media_timeout = std::chrono::seconds(raw.media_timeout_s);
   if (config.public_url.empty()) config.public_url = "http://" + to_string(config.http_listen);
   return config;

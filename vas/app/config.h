@@ -7,6 +7,7 @@
 #include "bridge/media_plane.h"
 #include "signaling/gateway/gateway.h"
 #include "vas/base/result.h"
+#include "vas/calls/call.h"
 
 namespace vas::app {
 
@@ -25,7 +26,8 @@ struct Config {
   std::uint32_t session_expires_s = 1800;
   bridge::MediaPlaneConfig media;
   bool trusts_plain_signaling = false;  // with SRTP's keys
-  std::vector<Network> webhook_allow;   // of the platform's own network: what customers' URLs may reach
+  calls::IceModes ice;
+  std::vector<Network> webhook_allow;  // of the platform's own network: what customers' URLs may reach
 };
 
 struct CommandLine {

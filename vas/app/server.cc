@@ -254,7 +254,7 @@ Result<bool> Server::start() {
   directory_->set_observer([this](const directory::Directory& changed) { front_door_.set_trunks(changed); });
   switchboard_ = std::make_unique<Switchboard>(
       Switchboard::Parts{context_, directory, *sessions_, *sip_, *media_, *journal_, *webhooks_},
-      SwitchboardConfig{config_.node, config_.public_url, config_.trusts_plain_signaling});
+      SwitchboardConfig{config_.node, config_.public_url, config_.trusts_plain_signaling, config_.ice});
   sessions_->set_call_control(*switchboard_);
   gateway_desk_ = std::make_unique<GatewayDesk>(context_, *gateway_);
   platform_ = std::make_unique<PlatformDesk>(*callbacks_, addresses(), [this] { return snapshot(); });

@@ -105,10 +105,15 @@ void Switchboard::open_leg(Entry& entry, const calls::OpenLeg& action, calls::Ca
     entry.bridge = parts_.media.open_bridge();
     calls_by_bridge_[*entry.bridge] = entry.call->id();
   }
+  if (action.full_ice) {
+    const bridge::LegIce& ice = *action.full_ice;
+    return parts_.media.gather_leg(*entry.bridge, action.side, action.family, ice.local, ice.role);
+  }
   const auto local = parts_.media.open_leg(*entry.bridge, action.side, action.family);
   if (!local) log::warn(entry.token, "no media for a leg: {}", local.error());
-  entry.call->on(calls::LegOpened{action.side, local ? std::optional(*local) : std::nullopt}, monotonic_now(),
-                 wall_now(), more);
+  entry.call->on(calls::LegOpened{action.side, local ? std::optional(*local) : std::nullopt,
+                                  parts_.media.outgoing_ssrc(*entry.bridge, action.side)},
+                 monotonic_now(), wall_now(), more);
 }
 
 void Switchboard::set_status(const Entry& entry, sessions::Status status) {
@@ -148,6 +153,20 @@ void Switchboard::on_media(const bridge::MediaEvent& event) {
   if (const auto* silent = std::get_if<bridge::MediaSilent>(&event)) {
     const auto call = calls_by_bridge_.find(silent->bridge);
     if (call != calls_by_bridge_.end()) deliver(call->second, calls::MediaWentSilent{});
+  }
+  if (const auto* gathered = std::get_if<bridge::LegGathered>(&event)) {
+    const auto call = calls_by_bridge_.find(gathered->bridge);
+    if (call == calls_by_bridge_.end()) return;
+    if (!gathered->local)
+      log::warn(entries_.at(call->second).token, "no media for a leg: full ICE found no address of ours");
+    deliver(call->second, calls::LegOpened{gathered->side, gathered->local,
+                                           parts_.media.outgoing_ssrc(gathered->bridge, gathered->side),
+                                           gathered->candidates});
+  }
+  if (const auto* found = std::get_if<bridge::LegPathFound>(&event)) {
+    const auto call = calls_by_bridge_.find(found->bridge);
+    if (call != calls_by_bridge_.end())
+      deliver(call->second, calls::IcePathFound{found->side, found->local_type});
   }
   if (const auto* closed = std::get_if<bridge::BridgeClosed>(&event)) {
     const auto call = calls_by_bridge_.find(closed->bridge);

@@ -25,6 +25,7 @@ struct SwitchboardConfig {
   std::string node;
   std::string public_url;
   bool trusts_plain_signaling = false;  // with SRTP's keys
+  calls::IceModes ice;
 };
 
 // Threads: control only.

@@ -104,6 +104,7 @@ void Switchboard::admit_outgoing(const signaling::InviteReceived& invite, const 
                          .call_timeout = domain.profile.call_timeout,
                          .caller_encryption = domain.profile.media_encryption,
                          .pick_up_encryption = domain.profile.media_encryption,
+                         .ice = config_.ice,
                          .trusts_plain_signaling = config_.trusts_plain_signaling,
                          .fingerprint = parts_.media.fingerprint(),
                          .record = draft(invite, &domain, "outgoing")};
@@ -150,6 +151,8 @@ void Switchboard::admit_trunk(const signaling::InviteReceived& invite, const dir
                          .latches_to_anyone = trunk.latches_to_anyone,
                          .caller_encryption = trunk.media_encryption,
                          .pick_up_encryption = domain.profile.media_encryption,
+                         .ice = config_.ice,
+                         .caller_ice = trunk.ice,
                          .trusts_plain_signaling = config_.trusts_plain_signaling,
                          .fingerprint = parts_.media.fingerprint(),
                          .record = draft(invite, &domain, "incoming")};

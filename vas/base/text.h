@@ -31,6 +31,15 @@ std::optional<Number> parse_number(std::string_view text, int base = 10) {
   return value;
 }
 
+// The value of an enumeration whose names stand in its order, or nothing.
+template <typename Enumeration, typename Names>
+std::optional<Enumeration> named(const Names& names, std::string_view name) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == name) return static_cast<Enumeration>(i);
+  }
+  return {};
+}
+
 // Well-formed UTF-8 (RFC 3629): no stray or missing continuation, no overlong form, no surrogate.
 bool is_utf8(std::string_view text);
 

@@ -30,6 +30,7 @@ Call::Call(CallSetup setup)
   caller.source = setup_.invite.source;
   caller.latches_to_anyone = setup_.latches_to_anyone;
   caller.encryption = setup_.caller_encryption;
+  caller.ice_mode = setup_.caller_ice.value_or(setup_.ice.of(setup_.invite.source.transport));
   for (const LegSide side : {LegSide::kA, LegSide::kB})
     party(side).origin = {setup_.id * 2 + bridge::index_of(side) + 1, 0};
   leg_record(LegSide::kA) = {.role = "caller",
@@ -69,11 +70,8 @@ void Call::start(Time time, WallTime wall, CallActions& actions) {
                 .warning = std::move(refusal)},
                now);
   }
-  if (is_offered) {
-    actions.emplace_back(OpenLeg{LegSide::kA, caller.offer->audio.rtp.address.family});
-  } else {
-    actions.emplace_back(OpenLeg{LegSide::kA, caller.source.peer.address.family});
-  }
+  const auto family = is_offered ? caller.offer->audio.rtp.address.family : caller.source.peer.address.family;
+  actions.emplace_back(leg_for(LegSide::kA, family, caller));
 }
 
 void Call::refuse(int status, LocalCause cause, std::string reason, Time time, WallTime wall,
@@ -102,6 +100,7 @@ void Call::on(const CallEvent& event, Time time, WallTime wall, CallActions& act
               time_limit_s_ = changed.seconds;
               if (phase_ == Phase::kConnected) apply_time_limit(now);
             },
+            [&](const IcePathFound& found) { leg_record(found.side).ice_local_type = found.local_type; },
             [&](const MediaWentSilent&) {
               if (phase_ != Phase::kConnected) return;
               end({.disposition = Disposition::kAnswered,
@@ -204,8 +203,9 @@ void Call::on_call_timeout(Now& now) {
 
 void Call::on_leg_opened(const LegOpened& event, Now& now) {
   if (phase_ == Phase::kEnded) return;
+  const bool is_pick_up = event.side == LegSide::kB && kind_ == CallKind::kParked;
+  if (is_pick_up && party(LegSide::kB).dialog.value == 0) return;  // it was given up while we gathered
   if (!event.local) {
-    const bool is_pick_up = event.side == LegSide::kB && kind_ == CallKind::kParked;
     if (is_pick_up) return refuse_pick_up(503, "Service Unavailable", "", now);
     return end({.disposition = Disposition::kCongestion,
                 .reason = "no-media-port",
@@ -215,6 +215,8 @@ void Call::on_leg_opened(const LegOpened& event, Now& now) {
                now);
   }
   party(event.side).local = event.local;
+  party(event.side).ssrc = event.ssrc;
+  party(event.side).local_candidates = event.candidates;
   if (event.side == LegSide::kA) return kind_ == CallKind::kRouted ? start_routing(now) : start_parking(now);
   if (kind_ == CallKind::kRouted) return send_invite(now);
   try_to_join(now);

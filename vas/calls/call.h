@@ -20,6 +20,15 @@ enum class CallKind {
   kParked,  // leg A waits for the INVITE that presents the token: that is leg B
 };
 
+// Our side of ICE by the transport that a party's SIP came by: its listener's.
+struct IceModes {
+  std::array<IceMode, 5> by_transport{IceMode::kLite, IceMode::kLite, IceMode::kLite, IceMode::kLite,
+                                      IceMode::kLite};
+  IceMode of(signaling::Transport transport) const {
+    return by_transport[static_cast<std::size_t>(transport)];
+  }
+};
+
 struct CallSetup {
   std::uint64_t id = 0;  // unique in the process; dialog ids are made of it
   CallKind kind = CallKind::kRouted;
@@ -33,6 +42,8 @@ struct CallSetup {
   bool latches_to_anyone = false;  // leg A's trunk
   MediaEncryption caller_encryption = MediaEncryption::kNone;
   MediaEncryption pick_up_encryption = MediaEncryption::kNone;  // of who presents the token
+  IceModes ice;
+  std::optional<IceMode> caller_ice;    // leg A's trunk; none: its listener's
   bool trusts_plain_signaling = false;  // SRTP keys may travel over SIP that is not encrypted
   std::optional<media::CertificateFingerprint> fingerprint;  // ours; none: no DTLS
   records::CallRecord record;                                // identity and start filled in
@@ -81,11 +92,15 @@ class Call {
     std::optional<signaling::SessionDescription> offer;  // of its INVITE, while that is unanswered
     std::optional<signaling::AudioDescription> audio;    // last agreed from its side
     std::optional<Endpoint> local;
+    media::Ssrc ssrc;                              // of what it is sent
+    std::vector<ice::Candidate> local_candidates;  // of full ICE
     signaling::SdpOrigin origin;
     std::string sdp_sent;
     bool awaits_answer_in_ack = false;  // our 2xx carried the offer
     bool latches_to_anyone = false;
     MediaEncryption encryption = MediaEncryption::kNone;
+    MediaKeying keying = MediaKeying::kSdes;  // of what we offer
+    IceMode ice_mode = IceMode::kNone;
     std::optional<signaling::MediaProtocol> protocol;  // of its media line, once it has one
     std::vector<signaling::CryptoAttribute> crypto_offered;
     std::optional<signaling::SdesKeys> keys;  // neither these nor DTLS: plain RTP
@@ -144,6 +159,8 @@ class Call {
   signaling::SdesRules rules_of(const Party& party) const;
   signaling::SdesOutcome protection_of(const Party& from, const signaling::AudioDescription& offer) const;
   void take_path(Party& from, const signaling::AudioDescription& audio);
+  static void take_ice(Party& from, const signaling::AudioDescription& audio);
+  static OpenLeg leg_for(LegSide side, AddressFamily family, const Party& party);
   void describe_path(const Party& to, bool is_offer, signaling::AudioDescription& ours) const;
   void configure_media(LegSide side, Now& now);
 

@@ -20,7 +20,9 @@ using bridge::LegSide;
 
 struct LegOpened {  // the answer to OpenLeg
   LegSide side = LegSide::kA;
-  std::optional<Endpoint> local;  // absent: no port
+  std::optional<Endpoint> local;                // absent: no port
+  media::Ssrc ssrc;                             // of what we send from there
+  std::vector<ice::Candidate> candidates = {};  // of full ICE
 };
 
 enum class BackendOutcome { kPark, kNotFound, kForbidden, kUnreachable, kReject, kRoute };
@@ -44,18 +46,24 @@ struct TimeLimitChanged {
   std::optional<std::int64_t> seconds;
 };
 
+struct IcePathFound {  // by full ICE
+  LegSide side = LegSide::kA;
+  ice::CandidateType local_type = ice::CandidateType::kHost;
+};
 struct MediaWentSilent {};
 struct MediaRefused {};  // a party named one of our own media ports as its address
 struct Shutdown {};
 
 using CallEvent = std::variant<signaling::SipEvent, LegOpened, BackendAnswered, PickUp, Deleted,
-                               TimeLimitChanged, MediaWentSilent, MediaRefused, Shutdown>;
+                               TimeLimitChanged, IcePathFound, MediaWentSilent, MediaRefused, Shutdown>;
 
 // ---- actions ----
 
 struct OpenLeg {
   LegSide side = LegSide::kA;
   AddressFamily family = AddressFamily::kIpv4;
+  std::optional<bridge::LegIce>
+      full_ice;  // whose candidates are to be gathered; its peer's part is not looked at
 };
 struct ConfigureLegMedia {
   LegSide side = LegSide::kA;

@@ -74,6 +74,7 @@ void Call::on_pick_up(const PickUp& event, Now& now) {
   callee.source = event.invite.source;
   callee.call_id = event.invite.call_id;
   callee.encryption = setup_.pick_up_encryption;
+  callee.ice_mode = setup_.ice.of(callee.source.transport);
   leg_record(LegSide::kB) = {.role = "callee",
                              .uri = event.invite.from_uri,
                              .signaling_address = to_string(event.invite.source.peer),
@@ -85,7 +86,7 @@ void Call::on_pick_up(const PickUp& event, Now& now) {
   if (!refusal.empty() || event.invite.has_unknown_body)
     return refuse_pick_up(488, "Not Acceptable Here", refusal, now);
   const auto family = is_offered ? callee.offer->audio.rtp.address.family : callee.source.peer.address.family;
-  now.actions.emplace_back(OpenLeg{LegSide::kB, family});
+  now.actions.emplace_back(leg_for(LegSide::kB, family, callee));
 }
 
 // The subscriber may present the token again: a 488 does not strand the caller.

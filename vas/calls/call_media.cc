@@ -56,20 +56,43 @@ void Call::take_path(Party& from, const signaling::AudioDescription& audio) {
     const bool is_client = audio.dtls->setup == signaling::DtlsSetup::kPassive;
     from.dtls = {is_client ? media::DtlsRole::kClient : media::DtlsRole::kServer, audio.dtls->fingerprint};
   }
-  if (!audio.ice || audio.ice->is_lite || !audio.rtcp_mux) return from.ice.reset();
+  take_ice(from, audio);
+}
+
+// Two lite sides check nothing: then SDP's address is the party's, as without ICE. New credentials are the
+// first, or a restart (RFC 8445 §9), which has new ones of ours too.
+void Call::take_ice(Party& from, const signaling::AudioDescription& audio) {
+  const bool is_full = from.ice_mode == IceMode::kFull;
+  const bool is_usable =
+      from.ice_mode != IceMode::kNone && audio.ice && audio.rtcp_mux && (is_full || !audio.ice->is_lite);
+  if (!is_usable) return from.ice.reset();
   const ice::IceCredentials remote{audio.ice->ufrag, audio.ice->password};
-  if (from.ice && from.ice->remote == remote) return;
-  from.ice = {ice::random_credentials(), remote};  // the first time, or a restart (RFC 8445 §9)
+  if (!from.ice) {
+    const bool is_controlling = is_full && audio.ice->is_lite;
+    from.ice = {.local = ice::random_credentials(),
+                .is_full = is_full,
+                .role = is_controlling ? ice::IceRole::kControlling : ice::IceRole::kControlled};
+  } else if (!from.ice->remote.ufrag.empty() && from.ice->remote != remote) {
+    from.ice->local = ice::random_credentials();
+  }
+  from.ice->remote = remote;
+  from.ice->peers = audio.ice->candidates;
+}
+
+OpenLeg Call::leg_for(LegSide side, AddressFamily family, const Party& party) {
+  return {side, family, party.ice && party.ice->is_full ? party.ice : std::nullopt};
 }
 
 void Call::describe_path(const Party& to, bool is_offer, signaling::AudioDescription& ours) const {
-  if (to.dtls && setup_.fingerprint) {
+  if (signaling::is_dtls(ours.protocol) && setup_.fingerprint) {
     using signaling::DtlsSetup;
-    const DtlsSetup role =
-        to.dtls->role == media::DtlsRole::kServer ? DtlsSetup::kPassive : DtlsSetup::kActive;
-    ours.dtls = {*setup_.fingerprint, is_offer ? DtlsSetup::kActpass : role};
+    const bool is_passive = to.dtls && to.dtls->role == media::DtlsRole::kServer;
+    ours.dtls = {*setup_.fingerprint, is_offer     ? DtlsSetup::kActpass
+                                      : is_passive ? DtlsSetup::kPassive
+                                                   : DtlsSetup::kActive};
+    ours.ssrc = to.ssrc;
   }
-  if (to.ice) ours.ice = {to.ice->local.ufrag, to.ice->local.password, true};
+  if (to.ice) ours.ice = {to.ice->local.ufrag, to.ice->local.password, !to.ice->is_full, to.local_candidates};
 }
 
 // Reads a party's answer to our offer. False without a refusal: there is none in it, or none of use.
@@ -105,12 +128,16 @@ std::string Call::describe_offer(Party& to, const signaling::AudioDescription& a
   ++to.origin.version;
   signaling::AudioDescription ours = audio;
   const bool is_plain_already = to.protocol && !to.keys;  // or has its keys by DTLS
+  const bool offers_dtls = !to.protocol && to.keying == MediaKeying::kDtls && setup_.fingerprint &&
+                           to.encryption != MediaEncryption::kNone;
   to.crypto_offered.clear();
-  if (!is_plain_already) to.crypto_offered = signaling::offer_sdes(rules_of(to), to.keys);
+  if (!is_plain_already && !offers_dtls) to.crypto_offered = signaling::offer_sdes(rules_of(to), to.keys);
   ours.crypto = to.crypto_offered;
   const bool is_required = to.encryption == MediaEncryption::kRequired;
   ours.protocol = to.protocol.value_or(is_required ? signaling::MediaProtocol::kRtpSavp
                                                    : signaling::MediaProtocol::kRtpAvp);
+  if (offers_dtls) ours.protocol = signaling::MediaProtocol::kUdpTlsRtpSavp;
+  if (to.ice) ours.rtcp_mux = true;
   if (to.protocol && to.audio) {
     ours.mid = to.audio->mid;
     ours.is_bundled = to.audio->is_bundled;

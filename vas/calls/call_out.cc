@@ -61,6 +61,14 @@ void Call::try_next_route(Now& now) {
   callee.ice.reset();
   callee.protocol.reset();
   callee.encryption = route.media_encryption;
+  callee.keying = route.media_keying;
+  callee.ice_mode = route.ice;
+  if (route.ice != IceMode::kNone) {
+    const bool is_full = route.ice == IceMode::kFull;
+    callee.ice = {.local = ice::random_credentials(),
+                  .is_full = is_full,
+                  .role = is_full ? ice::IceRole::kControlling : ice::IceRole::kControlled};
+  }
   // Of a name it is seen when the first answer comes.
   const auto address = IpAddress::parse(route.server.host);
   callee.source = {};
@@ -80,7 +88,7 @@ void Call::try_next_route(Now& now) {
       .signaling_address = to_string(route.server),
       .transport = signaling::to_string(route.transport.value_or(signaling::Transport::kUdp)),
       .was_present = true};
-  now.actions.emplace_back(OpenLeg{LegSide::kB, address ? address->family : AddressFamily::kIpv4});
+  now.actions.emplace_back(leg_for(LegSide::kB, address ? address->family : AddressFamily::kIpv4, callee));
 }
 
 void Call::send_invite(Now& now) {

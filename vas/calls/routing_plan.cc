@@ -127,6 +127,8 @@ RoutingPlan plan_by_trunks(const directory::Directory& directory, std::int64_t d
                              .number = outgoing,
                              .latches_to_anyone = trunk->latches_to_anyone,
                              .media_encryption = trunk->media_encryption,
+                             .media_keying = trunk->media_keying,
+                             .ice = trunk->ice.value_or(IceMode::kNone),
                              .credentials = {trunk->username, trunk->password, trunk->realm}});
     }
   }

@@ -23,6 +23,8 @@ struct Route {
   std::optional<records::Price> buy_price;
   bool latches_to_anyone = false;
   MediaEncryption media_encryption = MediaEncryption::kNone;
+  MediaKeying media_keying = MediaKeying::kSdes;
+  IceMode ice = IceMode::kNone;
   signaling::Credentials credentials;
 };
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "vas/base/endpoint.h"
-#include "vas/base/media_encryption.h"
+#include "vas/base/media_policy.h"
 #include "vas/base/result.h"
 #include "vas/base/time.h"
 
@@ -60,6 +60,8 @@ struct Trunk {
   std::string strip_prefix;           // taken off the number that goes out
   std::string add_prefix;             // then put on
   MediaEncryption media_encryption = MediaEncryption::kNone;
+  MediaKeying media_keying = MediaKeying::kSdes;
+  std::optional<IceMode> ice;      // none: as its listener, and not offered by us
   bool latches_to_anyone = false;  // its media may come from an address that SIP does not show
   std::string username;            // what its challenges are answered with; empty: not at all
   std::string password;

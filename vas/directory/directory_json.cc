@@ -104,9 +104,25 @@ Duration seconds_of(Fields& entry, std::string_view name, std::int64_t fallback)
 MediaEncryption encryption_of(Fields& entry, std::string_view name, MediaEncryption fallback) {
   const std::string value = entry.text(name);
   if (value.empty()) return fallback;
-  const auto encryption = media_encryption_named(value);
+  const auto encryption = named<MediaEncryption>(kMediaEncryptionNames, value);
   if (!encryption) throw entry.wrong(name, "is none of none, optional, required");
   return *encryption;
+}
+
+MediaKeying keying_of(Fields& entry) {
+  const std::string value = entry.text("mediaKeying");
+  if (value.empty()) return MediaKeying::kSdes;
+  const auto keying = named<MediaKeying>(kMediaKeyingNames, value);
+  if (!keying) throw entry.wrong("mediaKeying", "is neither sdes nor dtls");
+  return *keying;
+}
+
+std::optional<IceMode> ice_of(Fields& entry) {
+  const std::string value = entry.text("ice");
+  if (value.empty()) return {};
+  const auto mode = named<IceMode>(kIceModeNames, value);
+  if (!mode) throw entry.wrong("ice", "is none of none, lite, full");
+  return mode;
 }
 
 // Fields that we do not know stay in the profile and mean nothing to us.
@@ -188,6 +204,8 @@ Trunk parse_trunk(const json::value& value, const std::string& where) {
       .strip_prefix = fields.text("stripPrefix"),
       .add_prefix = fields.text("addPrefix"),
       .media_encryption = encryption_of(fields, "mediaEncryption", MediaEncryption::kNone),
+      .media_keying = keying_of(fields),
+      .ice = ice_of(fields),
       .latches_to_anyone = fields.flag("latchesToAnyone", false),
       .username = fields.text("username"),
       .password = fields.text("password"),
@@ -296,6 +314,8 @@ json::object object_of(const Trunk& trunk) {
           {"stripPrefix", trunk.strip_prefix},
           {"addPrefix", trunk.add_prefix},
           {"mediaEncryption", to_string(trunk.media_encryption)},
+          {"mediaKeying", to_string(trunk.media_keying)},
+          {"ice", trunk.ice ? to_string(*trunk.ice) : ""},
           {"latchesToAnyone", trunk.latches_to_anyone},
           {"username", trunk.username},
           {"realm", trunk.realm}};

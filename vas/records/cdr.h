@@ -69,6 +69,7 @@ struct LegRecord {
   bool was_present = false;  // this party had a dialog with us
   // What it last said of itself by ICE; none: no ICE.
   std::optional<std::vector<ice::Candidate>> ice_candidates;
+  ice::CandidateType ice_local_type = ice::CandidateType::kHost;  // ours
 };
 
 struct Price {

@@ -77,8 +77,7 @@ json::object leg_json(const LegRecord& leg, const bridge::LegStats* stats) {
   if (stats->media_endpoint.is_set()) object["media_address"] = vas::to_string(stats->media_endpoint);
   if (leg.ice_candidates && stats->media_endpoint.is_set()) {
     const auto theirs = ice::type_of(*leg.ice_candidates, stats->media_endpoint);
-    object["ice_path"] =
-        fmt::format("{}-{}", ice::to_string(ice::CandidateType::kHost), ice::to_string(theirs));
+    object["ice_path"] = fmt::format("{}-{}", ice::to_string(leg.ice_local_type), ice::to_string(theirs));
   }
   if (stats->srtp) object["srtp"] = media::shape_of(*stats->srtp).name;
   if (stats->codec) object["codec"] = media::info_of(*stats->codec).name;

@@ -30,8 +30,8 @@ constexpr std::string_view kHeld =
 constexpr DialogId kCaller{1};
 constexpr DialogId kPickUp{2};
 
-// A call in virtual time. OpenLeg is answered at once, as the media plane does; all else is kept for the test
-// to look at.
+// A call in virtual time. OpenLeg is answered at once, as the media plane does where nothing is to be
+// gathered; all else is kept for the test to look at.
 class CallTest : public testing::Test {
  protected:
   InviteReceived invite(DialogId dialog, std::optional<std::string_view> sdp = kOffer) const {
@@ -80,7 +80,8 @@ class CallTest : public testing::Test {
   }
   void take(CallActions actions) {
     for (std::size_t i = 0; i < actions.size(); ++i) {
-      if (const auto* open = std::get_if<OpenLeg>(&actions[i])) {
+      const auto* open = std::get_if<OpenLeg>(&actions[i]);
+      if (open != nullptr && !open->full_ice) {
         const Endpoint local =
             *Endpoint::parse(open->side == LegSide::kA ? "203.0.113.1:20000" : "203.0.113.1:20002");
         call_->on(LegOpened{open->side, has_ports_ ? std::optional(local) : std::nullopt}, now_, {}, actions);
@@ -611,6 +612,168 @@ TEST_F(SecureCallTest, CandidatesThatComeLaterAreTakenNoteOfHere) {
 
 TEST_F(SecureCallTest, WhereMediaMustBePlainABrowserGets488) {
   begin_from_browser(MediaEncryption::kNone);
+  ASSERT_NE(sent<AnswerInvite>(), nullptr);
+  EXPECT_EQ(sent<AnswerInvite>()->status, 488);
+}
+
+class FullIceTest : public SecureCallTest {
+ protected:
+  static std::string offer_with(std::string_view session_line) {
+    std::string offer = browser_offer();
+    return offer.insert(offer.find("m=audio"), session_line);
+  }
+  void begin_full(const std::string& offer, CallKind kind = CallKind::kRouted) {
+    CallSetup setup{.id = 7,
+                    .kind = kind,
+                    .invite = invite(kCaller, offer),
+                    .caller_encryption = MediaEncryption::kOptional,
+                    .pick_up_encryption = MediaEncryption::kOptional,
+                    .caller_ice = IceMode::kFull,
+                    .fingerprint = media::CertificateFingerprint::parse(kFingerprint)};
+    setup.ice.by_transport.fill(IceMode::kFull);
+    setup.plan.routes.push_back({.server = *HostPort::parse("198.51.100.1:5060"), .number = "990"});
+    begin(std::move(setup));
+  }
+  void begin_to_trunk(IceMode ice, MediaKeying keying = MediaKeying::kDtls) {
+    CallSetup setup{.id = 7,
+                    .kind = CallKind::kRouted,
+                    .invite = invite(kCaller),
+                    .fingerprint = media::CertificateFingerprint::parse(kFingerprint)};
+    setup.plan.routes.push_back({.server = *HostPort::parse("198.51.100.1:5060"),
+                                 .number = "990",
+                                 .media_encryption = MediaEncryption::kRequired,
+                                 .media_keying = keying,
+                                 .ice = ice});
+    begin(std::move(setup));
+  }
+  std::optional<bridge::LegIce> gathering() const {
+    for (const CallAction& action : actions_) {
+      if (const auto* open = std::get_if<OpenLeg>(&action)) return open->full_ice;
+    }
+    return {};
+  }
+  static LegOpened gathered(LegSide side) {
+    return {side,
+            Endpoint::parse("203.0.113.9:20000"),
+            {4711},
+            {{.address = *Endpoint::parse("10.0.0.2:20000")},
+             {.address = *Endpoint::parse("203.0.113.9:20000"),
+              .type = ice::CandidateType::kServerReflexive,
+              .foundation = "2",
+              .priority = 7,
+              .related = *Endpoint::parse("10.0.0.2:20000")}}};
+  }
+};
+
+TEST_F(FullIceTest, ACallerWaitsForOurCandidatesAndIsToldThem) {
+  begin_full(browser_offer());
+  const auto mine = gathering();
+  ASSERT_TRUE(mine && mine->is_full);
+  EXPECT_EQ(mine->role, ice::IceRole::kControlled) << "the offerer controls (RFC 8445 §6.1.1)";
+  EXPECT_EQ(sent<SendInvite>(), nullptr) << "nothing goes on before";
+  on(gathered(LegSide::kA));
+  ASSERT_NE(sent<SendInvite>(), nullptr);
+  on(SipEvent(answered(kPlainAnswer)));
+  ASSERT_NE(sent<AnswerInvite>(), nullptr);
+  const std::string& sdp = sent<AnswerInvite>()->sdp;
+  EXPECT_EQ(sdp.find("a=ice-lite"), std::string::npos);
+  for (const char* line : {"m=audio 20000 UDP/TLS/RTP/SAVPF", "c=IN IP4 203.0.113.9",
+                           "a=candidate:1 1 udp 2130706431 10.0.0.2 20000 typ host\r\n",
+                           "a=candidate:2 1 udp 7 203.0.113.9 20000 typ srflx raddr 10.0.0.2 rport 20000\r\n",
+                           "a=ssrc:4711 cname:vas\r\n"})
+    EXPECT_NE(sdp.find(line), std::string::npos) << line << " of " << sdp;
+  const bridge::LegConfig* config = configured(LegSide::kA);
+  ASSERT_TRUE(config != nullptr && config->ice && config->ice->is_full);
+  EXPECT_EQ(config->ice->local, mine->local);
+  ASSERT_EQ(config->ice->peers.size(), 1u);
+  EXPECT_EQ(config->ice->peers[0].address, *Endpoint::parse("192.0.2.7:50000"));
+}
+
+TEST_F(FullIceTest, ALitePeerIsControlledByUs) {
+  begin_full(offer_with("a=ice-lite\r\n"));
+  ASSERT_TRUE(gathering());
+  EXPECT_EQ(gathering()->role, ice::IceRole::kControlling);
+}
+
+TEST_F(FullIceTest, WithoutIceInTheOfferNothingIsGathered) {
+  begin_full(std::string(kOffer));
+  EXPECT_FALSE(gathering());
+  EXPECT_NE(sent<SendInvite>(), nullptr);
+}
+
+TEST_F(FullIceTest, WhoHangsUpWhileWeGatherIsForgotten) {
+  begin_full(browser_offer());
+  on(SipEvent(InviteCancelled{kCaller}));
+  on(gathered(LegSide::kA));
+  EXPECT_TRUE(actions_.empty());
+}
+
+TEST_F(FullIceTest, APickUpThatIsGivenUpWhileWeGatherLeavesTheCallerWaiting) {
+  begin_full(std::string(kOffer), CallKind::kParked);
+  on(BackendAnswered{});
+  on(PickUp{invite(kPickUp, browser_offer())});
+  ASSERT_TRUE(gathering());
+  on(SipEvent(InviteCancelled{kPickUp}));
+  on(gathered(LegSide::kB));
+  EXPECT_TRUE(actions_.empty());
+  EXPECT_TRUE(call_->is_waiting_for_pick_up());
+}
+
+TEST_F(FullIceTest, NoAddressAtAllEndsTheCall) {
+  begin_full(browser_offer());
+  on(LegOpened{LegSide::kA, std::nullopt});
+  ASSERT_NE(sent<AnswerInvite>(), nullptr);
+  EXPECT_EQ(sent<AnswerInvite>()->status, 503);
+}
+
+TEST_F(FullIceTest, ATrunkIsOfferedDtlsAndOurCandidates) {
+  begin_to_trunk(IceMode::kFull);
+  const auto mine = gathering();
+  ASSERT_TRUE(mine);
+  EXPECT_EQ(mine->role, ice::IceRole::kControlling);
+  on(gathered(LegSide::kB));
+  ASSERT_NE(sent<SendInvite>(), nullptr);
+  const std::string& sdp = sent<SendInvite>()->sdp;
+  for (const char* line : {"m=audio 20000 UDP/TLS/RTP/SAVP 0", "a=setup:actpass",
+                           "a=fingerprint:sha-256 F9:90", "typ srflx", "a=rtcp-mux"})
+    EXPECT_NE(sdp.find(line), std::string::npos) << line << " of " << sdp;
+  EXPECT_EQ(sdp.find("a=crypto"), std::string::npos);
+
+  std::string answer = browser_offer();
+  answer.replace(answer.find("actpass"), 7, "active");
+  on(SipEvent(answered(answer)));
+  const bridge::LegConfig* config = configured(LegSide::kB);
+  ASSERT_TRUE(config != nullptr && config->ice && config->dtls);
+  EXPECT_EQ(config->dtls->role, media::DtlsRole::kServer);
+  EXPECT_EQ(config->ice->local, mine->local);
+  EXPECT_EQ(config->ice->remote.ufrag, "abcd");
+}
+
+TEST_F(FullIceTest, ALiteOfferIsOneOfItsOwnAddress) {
+  begin_to_trunk(IceMode::kLite);
+  ASSERT_NE(sent<SendInvite>(), nullptr);
+  const std::string& sdp = sent<SendInvite>()->sdp;
+  EXPECT_NE(sdp.find("a=ice-lite"), std::string::npos);
+  EXPECT_NE(sdp.find("203.0.113.1 20002 typ host"), std::string::npos) << sdp;
+}
+
+TEST_F(FullIceTest, ATrunkThatAnswersWithoutIceIsReachedAtItsAddress) {
+  begin_to_trunk(IceMode::kFull);
+  on(gathered(LegSide::kB));
+  std::string answer = browser_offer();
+  answer.replace(answer.find("actpass"), 7, "active");
+  answer.erase(answer.find("a=ice-pwd"), answer.find("a=ice-ufrag") - answer.find("a=ice-pwd"));
+  answer.replace(answer.find("0.0.0.0"), 7, "192.0.2.2");
+  on(SipEvent(answered(answer)));
+  const bridge::LegConfig* config = configured(LegSide::kB);
+  ASSERT_NE(config, nullptr);
+  EXPECT_FALSE(config->ice);
+  EXPECT_EQ(config->far_rtp, *Endpoint::parse("192.0.2.2:9"));
+}
+
+TEST_F(FullIceTest, ATrunkThatMustBeEncryptedAndAnswersPlainIsNotTalkedTo) {
+  begin_to_trunk(IceMode::kNone);
+  on(SipEvent(answered(kPlainAnswer)));
   ASSERT_NE(sent<AnswerInvite>(), nullptr);
   EXPECT_EQ(sent<AnswerInvite>()->status, 488);
 }
