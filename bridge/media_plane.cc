@@ -180,12 +180,22 @@ bool MediaPlane::configure_leg(BridgeId bridge, LegSide side, const LegConfig& c
   if (!is_safe_far_end(place, side, config.far_rtp)) return false;
   LegPlace& leg = place.legs[index_of(side)];
   leg.far = config.far_rtp;
-  post(place.worker, ConfigureLeg{bridge, side, config});
-  if (leg.agent) direct_agent(leg, config);
+  LegConfig checked = config;
+  if (checked.ice)
+    std::erase_if(checked.ice->peers, [&](const auto& peer) { return !may_be_checked(peer.address); });
+  if (leg.agent) direct_agent(leg, checked);
+  post(place.worker, ConfigureLeg{bridge, side, std::move(checked)});
   return true;
 }
 
-// The worker knows the leg's credentials before the agent can hand its path over.
+// Full ICE sends checks wherever a party says (RFC 8445 §19.5.1): not to a group, and not to this machine
+// unless media is there.
+bool MediaPlane::may_be_checked(const Endpoint& peer) const {
+  const bool is_local = peer.address.is_loopback() && !config_.bind_ipv4.is_loopback();
+  return !is_local && !peer.address.is_multicast();
+}
+
+// The agent's path comes back through control: the worker knows the leg's credentials by then.
 void MediaPlane::direct_agent(LegPlace& leg, const LegConfig& config) {
   if (config.ice) return agents_->check(*leg.agent, config.ice->local, config.ice->remote, config.ice->peers);
   if (!std::exchange(leg.is_checking, true)) agents_->take_plain(*leg.agent);

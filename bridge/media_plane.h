@@ -117,6 +117,7 @@ class MediaPlane {
   // What an agent said, for its leg's owner; nothing of it where the leg has another agent by now.
   MediaEvent take(ice::AgentEvent&& event);
   MediaEvent take_path(const Owner& owner, ice::PathFound&& path);
+  bool may_be_checked(const Endpoint& peer) const;
   void direct_agent(LegPlace& leg, const LegConfig& config);
   void open_agents();
   void close_agent(LegPlace& leg);

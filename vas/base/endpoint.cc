@@ -53,6 +53,13 @@ bool IpAddress::is_loopback() const {
          std::all_of(bytes.begin(), bytes.end() - 1, [](std::uint8_t byte) { return byte == 0; });
 }
 
+bool IpAddress::is_multicast() const {
+  if (family == AddressFamily::kIpv6) return bytes[0] == 0xff;
+  const bool is_broadcast =
+      std::all_of(bytes.begin(), bytes.begin() + 4, [](std::uint8_t byte) { return byte == 0xff; });
+  return is_broadcast || (bytes[0] & 0xf0) == 0xe0;
+}
+
 bool IpAddress::is_private() const {
   static const std::array kBlocks = {*Network::parse("10.0.0.0/8"),     *Network::parse("172.16.0.0/12"),
                                      *Network::parse("192.168.0.0/16"), *Network::parse("100.64.0.0/10"),

@@ -60,5 +60,12 @@ TEST(IpAddress, IsNotFollowedByWhatAStringHidesBehindANul) {
   EXPECT_FALSE(Endpoint::parse("2001:db8::1\0"sv, 5060));
 }
 
+TEST(IpAddressTest, GroupsAreNobodysAddress) {
+  for (const char* text : {"224.0.0.1", "239.255.255.255", "255.255.255.255", "ff02::1"})
+    EXPECT_TRUE(IpAddress::parse(text)->is_multicast()) << text;
+  for (const char* text : {"223.255.255.255", "240.0.0.1", "2001:db8::1", "0.0.0.0"})
+    EXPECT_FALSE(IpAddress::parse(text)->is_multicast()) << text;
+}
+
 }  // namespace
 }  // namespace vas
