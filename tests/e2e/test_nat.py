@@ -1,9 +1,12 @@
 """A browser behind a NAT, its server and a carrier on other hosts: its call is heard, survives a change of address, and loss is
 measured as the browser measures it."""
+import subprocess
+import sys
 import time
 import unittest
 
-from harness import free_ports
+from harness import HERE, die_with_parent, free_ports
+from hosts import SERVER
 from nat_lab import NatLab
 
 INBOUND = """
@@ -52,24 +55,45 @@ class BehindNat(NatLab):
         legs = self.end(carrier, token)
         self.assertTrue(legs[0]["media_address"].startswith("10.78.1.9:"), legs[0]["media_address"])
 
-    def test_loss_is_what_the_browser_says(self):
+    def slow_down(self, host, network):
+        """40±15 ms for what `host` sends there."""
+        link = subprocess.Popen([*self.hosts.wrapper(host), sys.executable, HERE / "slow_link.py", "40", "15", network], stdout=subprocess.PIPE,
+                                preexec_fn=die_with_parent)
+
+        def stop():
+            link.kill()
+            link.communicate()
+        self.addCleanup(stop)
+        self.assertEqual(link.stdout.readline(), b"ready\n")
+
+    def test_loss_and_jitter_are_what_the_browser_says(self):
+        """3 % loss and 40±15 ms, both ways."""
         self.translate("masquerade")
+        self.slow_down("c", "10.78.0.0/16")
+        self.slow_down(SERVER, "10.78.1.1/32")
         page, carrier, token = self.call()
         self.nft("add table ip loss")
         self.addCleanup(self.nft, "delete table ip loss")
         self.nft("add chain ip loss passing { type filter hook forward priority 0 ; }")
         self.nft("add rule ip loss passing meta l4proto udp meta length > 150 numgen random mod 100 < 3 drop")
         time.sleep(20)
-        # What VAS knows of the page's loss is as old as the page's last report. Once nothing is lost any more,
-        # the next report (at most 7.5 s away, RFC 3550 6.2) says what the page says.
+        # What VAS knows of the page's figures is as old as the page's last report (at most 7.5 s, RFC 3550 6.2). Once nothing is lost
+        # any more, the next report's loss is the page's; its jitter is what the page's was at some time since.
         self.nft("flush chain ip loss passing")
-        time.sleep(8)
-        theirs = page.run(INBOUND)
-        legs = self.end(carrier, token)
+        jitters = [page.run(INBOUND)["jitter"] * 1000]
+        for _ in range(16):
+            time.sleep(0.5)
+            theirs = page.run(INBOUND)
+            jitters.append(theirs["jitter"] * 1000)
+        legs = self.end(carrier, token, least=0.85)
         expected = theirs["packetsReceived"] + theirs["packetsLost"]
         self.assertGreater(theirs["packetsLost"], 0.01 * expected)
         reported = legs[0]["sent"]
         self.assertAlmostEqual(reported["lost"] / reported["packets"], theirs["packetsLost"] / expected, delta=0.01)
+        self.assertGreater(reported["jitter_ms"], 0.8 * min(jitters))
+        self.assertLess(reported["jitter_ms"], 1.2 * max(jitters))
+        self.assertGreater(min(jitters), 3, "the link does spread them")
+        self.assertGreater(legs[0]["rtt_ms"], 70)
         measured = legs[0]["received"]
         self.assertAlmostEqual(measured["packets"] + measured["lost"], theirs["sent"], delta=0.01 * theirs["sent"])
         self.assertAlmostEqual(measured["loss_percent"], 3, delta=2)
