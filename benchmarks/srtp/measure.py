@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Encrypted media beside rtpengine and libsrtp2: CPU a packet relayed between SRTP and RTP and between SRTP and SRTP, the cost of
-SRTP alone, DTLS handshakes and ICE checks a core.
+SRTP alone, DTLS handshakes and ICE checks a core, and what a leg with ICE takes that only keeps its consent, beside libnice's agents.
 
 The relays stand in the same two namespaces as in the benchmark `relay`; they are loaded in turn, with packets that were encrypted
 before. Parts by themselves are measured in one thread.
@@ -102,6 +102,18 @@ def alone(report, repetitions):
         print(f"{what}: {statistics.median(rate):.0f} ({min(rate):.0f}…{max(rate):.0f}) a second and core", flush=True)
 
 
+def idle_legs(report, pairs, legs, seconds):
+    memory, rate = {}, {}
+    for _ in range(pairs):
+        for role in ("lite", "libnice"):
+            done = subprocess.run([ROOT / "build/release/bin/ice-legs", role, str(legs), str(seconds)], capture_output=True, text=True, check=True)
+            figures = json.loads(done.stdout)
+            memory.setdefault(role, []).append(figures["memory"] / 1024)
+            rate.setdefault(role, []).append(1e6 / figures["cpu"])
+    report.row(f"memory of an ICE leg, {legs} legs, lite vs libnice", memory["lite"], memory["libnice"], "KiB a leg", more_is_better=False)
+    report.row("idle ICE legs a core, lite vs libnice", rate["lite"], rate["libnice"], "legs")
+
+
 def main():
     options = flags(__doc__)
     if os.geteuid() != 0 or os.cpu_count() < 2:
@@ -109,9 +121,11 @@ def main():
     report = Report()
     if options.quick:
         alone(report, 3)
+        idle_legs(report, 1, 500, 5)
         relayed(report, ((100, 50_000),), 2, 1)
     else:
         alone(report, 15)
+        idle_legs(report, 5, 1000, 10)
         relayed(report, ((1, 1_000), (200, 50_000), (500, 50_000)), 5, 1)
     report.finish(options.json)
 
