@@ -8,6 +8,7 @@ before. Parts by themselves are measured in one thread.
 import json
 import os
 import pathlib
+import resource
 import statistics
 import subprocess
 import sys
@@ -103,6 +104,7 @@ def alone(report, repetitions):
 
 
 def idle_legs(report, pairs, legs, seconds):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     memory, rate = {}, {}
     for _ in range(pairs):
         for role in ("lite", "libnice"):

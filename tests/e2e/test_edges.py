@@ -378,13 +378,16 @@ class Endings(E2eTest):
         config = self.folder / "vas.toml"
         for text, words in [("node = 'a'\nsip-listn = '127.0.0.1:5060'\n", [":2:", "sip-listn"]),
                             ("\n\nmedia-port-min = 'many'\n", [":3:", "media-port-min"]),
-                            ("http-listen = 'localhost'\n", [":1:", "http-listen"])]:
+                            ("http-listen = 'localhost'\n", [":1:", "http-listen"]),
+                            ("ice = ['lite', 'wss=half']\n", ["wss=half", "none, lite or full"]),
+                            ("turn-server = '192.0.2.1:3478'\n", ["turn-user", "turn-password"]),
+                            ("ice-relays-only = true\n", ["turn-server"])]:
             config.write_text(text)
             done = subprocess.run([BIN / "vas", "--check-config", "--config", config], capture_output=True, text=True)
             self.assertEqual(done.returncode, 2, text)
             for word in words:
                 self.assertIn(word, done.stderr)
-        config.write_text("node = 'a'\nmedia-timeout = 30\n")
+        config.write_text("node = 'a'\nmedia-timeout = 30\nice = ['lite', 'wss=full']\n")
         self.assertEqual(subprocess.run([BIN / "vas", "--check-config", "--config", config], capture_output=True).returncode, 0)
 
 

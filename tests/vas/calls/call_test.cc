@@ -695,6 +695,22 @@ TEST_F(FullIceTest, ALitePeerIsControlledByUs) {
   EXPECT_EQ(gathering()->role, ice::IceRole::kControlling);
 }
 
+TEST_F(FullIceTest, WhereIceIsSwitchedOffItIsPassedOver) {
+  CallSetup setup{.id = 7,
+                  .kind = CallKind::kRouted,
+                  .invite = invite(kCaller, browser_offer()),
+                  .caller_encryption = MediaEncryption::kOptional,
+                  .fingerprint = media::CertificateFingerprint::parse(kFingerprint)};
+  setup.ice.by_transport[static_cast<std::size_t>(Transport::kUdp)] = IceMode::kNone;
+  setup.plan.routes.push_back({.server = *HostPort::parse("198.51.100.1:5060"), .number = "990"});
+  begin(std::move(setup));
+  on(SipEvent(answered(kPlainAnswer)));
+  ASSERT_NE(sent<AnswerInvite>(), nullptr);
+  EXPECT_EQ(sent<AnswerInvite>()->sdp.find("ice"), std::string::npos);
+  ASSERT_NE(configured(LegSide::kA), nullptr);
+  EXPECT_FALSE(configured(LegSide::kA)->ice);
+}
+
 TEST_F(FullIceTest, WithoutIceInTheOfferNothingIsGathered) {
   begin_full(std::string(kOffer));
   EXPECT_FALSE(gathering());

@@ -9,7 +9,7 @@ constexpr std::string_view kFile = R"({
   "tenants":[{"id":1,"name":"t"}],
   "domains":[{"id":3,"tenantId":1,"name":"Example.com","aliases":["alias.example"],"profile":{"call-timeout":10,"unknown":{"kept":1}}}],
   "subscribers":[{"id":11,"domainId":3,"msisdn":"+15550001","aliases":["100"]}],
-  "trunks":[{"id":7,"domainId":3,"sources":["192.0.2.0/24"],"targets":["192.0.2.1:5060"]}],
+  "trunks":[{"id":7,"domainId":3,"sources":["192.0.2.0/24"],"targets":["192.0.2.1:5060"],"mediaKeying":"dtls","ice":"full"}],
   "apiKeys":[{"id":1,"key":"XIsys","scope":"system"},{"id":2,"key":"XIapp","scope":"application","domainId":3}]})";
 
 Directory read(std::string_view text) {
@@ -91,6 +91,10 @@ TEST(Directory, ComplaintsNameTheEntryAndTheField) {
   EXPECT_NE(
       error(R"({"trunks":[{"id":1,"domainId":3,"sources":["carrier.example"]}]})").find("carrier.example"),
       std::string::npos);
+  EXPECT_NE(error(R"({"trunks":[{"id":1,"domainId":3,"ice":"half"}]})").find("none, lite, full"),
+            std::string::npos);
+  EXPECT_NE(error(R"({"trunks":[{"id":1,"domainId":3,"mediaKeying":"zrtp"}]})").find("sdes nor dtls"),
+            std::string::npos);
   EXPECT_NE(error(R"({"apiKeys":[{"id":1,"key":"x","scope":"root"}]})").find("scope"), std::string::npos);
   EXPECT_NE(error(R"({"domain":[]})").find("`domain`"), std::string::npos);
   EXPECT_NE(error("{").find("JSON"), std::string::npos);
