@@ -148,5 +148,34 @@ class Required(SecureMedia):
         self.assertEqual((answer.status, "must be encrypted" in answer.header("Warning")), (488, True))
 
 
+class TrunksByDtls(SecureMedia):
+    """Carriers that are offered DTLS by us, with ICE in each role and without: (a prefix, the trunk's `ice`, the carrier's)."""
+    KINDS = (("71", "", None), ("72", "lite", "ice"), ("73", "full", "ice"), ("74", "full", None))
+
+    @classmethod
+    def place_server(cls, vas):
+        super().place_server(vas)
+        cls.carriers = {}
+        for number, (prefix, ice, nat) in enumerate(cls.KINDS):
+            carrier = Baresip(cls.folder, f"carrier{prefix}", "127.0.0.1", 440, answers=True, encryption="dtls_srtp", nat=nat)
+            cls.carriers[prefix] = carrier
+            vas.directory["trunks"].append({"id": 20 + number, "domainId": 3, "name": prefix, "targets": [f"127.0.0.1:{carrier.port}"],
+                                            "prefixes": [prefix], "stripPrefix": prefix, "addPrefix": carrier.name, "mediaEncryption": "required",
+                                            "mediaKeying": "dtls", "ice": ice})
+
+    def test_a_carrier_is_offered_dtls_and_ice(self):
+        for prefix, ice, nat in self.KINDS:
+            with self.subTest(ice=ice, carrier=nat):
+                carrier = self.carriers[prefix].start()
+                self.addCleanup(carrier.stop)
+                token = self.vas.make_outgoing(destination=prefix)["token"]
+                record = self.talk(carrier, self.dial(token, None, "udp"), token, [None, "AEAD_AES_128_GCM"])
+                path = record["legs"][1]["ice_path"]
+                if nat:
+                    self.assertRegex(path, "^host-(host|prflx)$")
+                else:
+                    self.assertIsNone(path)
+
+
 if __name__ == "__main__":
     unittest.main()
