@@ -169,7 +169,7 @@ class TrunksByDtls(SecureMedia):
                 carrier = self.carriers[prefix].start()
                 self.addCleanup(carrier.stop)
                 token = self.vas.make_outgoing(destination=prefix)["token"]
-                record = self.talk(carrier, self.dial(token, None, "udp"), token, [None, "AEAD_AES_128_GCM"])
+                record = self.talk(carrier, self.dial(token, None, "udp"), token, [None, "AEAD_AES_128_GCM"], seconds=5)
                 path = record["legs"][1]["ice_path"]
                 if nat:
                     self.assertRegex(path, "^host-(host|prflx)$")
