@@ -1,6 +1,13 @@
 """Encrypted media: SRTP with keys in SDP or by DTLS, bridged to plain RTP and to itself."""
+import hmac
+import itertools
+import os
+import re
+import socket
+import struct
 import time
 import unittest
+import zlib
 
 from harness import DOMAIN, SLOW, Baresip, E2eTest, Phone, TlsPhone, dialling, free_ports, wait_until  # noqa: F401
 from test_gateway import GatewayTest
@@ -116,6 +123,52 @@ class Dtls(SecureMedia):
         token = self.vas.make_outgoing(routing=self.to(carrier))["token"]
         record = self.talk(carrier, self.dial(token, None, "udp", "ice"), token, [None, None])
         self.assertEqual(record["legs"][0]["ice_path"], "host-prflx")
+
+    def test_whoever_knows_no_password_gets_no_answer_and_changes_nothing(self):
+        """Checks without MESSAGE-INTEGRITY and with a wrong one, alerts, short records, hellos and forged SRTP beside a live call."""
+        carrier = self.carrier()
+        token = self.vas.make_outgoing(routing=self.to(carrier))["token"]
+        alice = self.dial(token, "dtls_srtp", "tls", "ice")
+        wait_until(lambda: self.vas.session(token)[1].get("status") == "connected", 10, "the connection")
+        time.sleep(2)
+        bodies = [part for part in alice.log_text().split("v=0")[1:] if "ice-ufrag" in part]
+        offer, answer = bodies[0], bodies[-1]
+        port = int(re.search(r"m=audio (\d+)", answer)[1])
+        name = re.search(r"a=ice-ufrag:(\S+)", answer)[1] + ":" + re.search(r"a=ice-ufrag:(\S+)", offer)[1]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            stranger.bind(("127.0.0.1", 0))
+            attacks = [check(name), check(name, "not-the-password-of-it"), check("x:y", "not-the-password-of-it"), check(name)[:-8],
+                       bytes.fromhex("15fefd0001000000000000000200022a28"[:34]), bytes.fromhex("15fefd"), bytes.fromhex("16fefd0000000000000000"),
+                       bytes.fromhex("16feff000000000000000000300100") + bytes(46), bytes.fromhex("80000001000000a000000007") + bytes(170)]
+            for attack, number in itertools.product(attacks, range(1000)):
+                stranger.sendto(attack, ("127.0.0.1", port))
+                if number % 10 == 0:  # no more than fits into the socket: this is about what a packet does, not about how many
+                    time.sleep(0.002 * SLOW)
+            time.sleep(1)
+            stranger.setblocking(False)
+            with self.assertRaises(BlockingIOError):
+                stranger.recv(2048)
+            stranger.settimeout(2)
+            stranger.sendto(check(name, re.search(r"a=ice-pwd:(\S+)", answer)[1], chooses=False), ("127.0.0.1", port))
+            self.assertEqual(stranger.recv(2048)[:2], b"\x01\x01", "with the password there is an answer")
+        record = self.talk(carrier, alice, token, ["AEAD_AES_128_GCM", None])
+        self.assertEqual((record["disposition"], record["legs"][0]["ice_path"]), ("ANSWERED", "host-prflx"))
+        self.assertGreater(record["legs"][0]["received"]["refused"], 500)
+
+
+def check(name, password=None, chooses=True):
+    """A binding request, without MESSAGE-INTEGRITY or with one by `password`; with USE-CANDIDATE if it `chooses`."""
+    padded = name.encode().ljust(-(-len(name) // 4) * 4, b"\0")
+    attributes = struct.pack("!HH", 6, len(name)) + padded + struct.pack("!HHQ", 0x802a, 8, 1)
+    if chooses:
+        attributes += struct.pack("!HH", 0x25, 0)
+
+    def message(more):
+        return struct.pack("!HHI", 1, len(attributes) + more, 0x2112a442) + transaction + attributes
+    transaction = os.urandom(12)
+    if password:
+        attributes += struct.pack("!HH", 8, 20) + hmac.digest(password.encode(), message(24), "sha1")
+    return message(8) + struct.pack("!HHI", 0x8028, 4, zlib.crc32(message(8)) ^ 0x5354554e)
 
 
 class Required(SecureMedia):
