@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "vas/base/check.h"
+#include "vas/base/inbox.h"
 
 namespace vas::ice {
 namespace {
@@ -384,6 +385,8 @@ class NiceAgents::Loop {
   Loop(AgentsConfig config, std::function<void(AgentEvent&&)> publish)
       : config_(std::move(config)), publish_(std::move(publish)), context_(g_main_context_new()) {
     loop_ = g_main_loop_new(context_, FALSE);
+    inbox_source_ =
+        Source(g_unix_fd_source_new(inbox_.descriptor(), G_IO_IN), G_SOURCE_FUNC(on_posted), this, context_);
     thread_ = std::thread([this] {
       g_main_context_push_thread_default(context_);
       g_main_loop_run(loop_);
@@ -398,19 +401,9 @@ class NiceAgents::Loop {
     g_main_context_unref(context_);
   }
 
+  // A full inbox means thousands of calls at once: control waits for the agents.
   void post(std::function<void()> task) {
-    GSource* const source = g_idle_source_new();
-    g_source_set_priority(source, G_PRIORITY_DEFAULT);
-    g_source_set_callback(
-        source,
-        [](gpointer what) -> gboolean {
-          (*static_cast<std::function<void()>*>(what))();
-          return G_SOURCE_REMOVE;
-        },
-        new std::function<void()>(std::move(task)),
-        [](gpointer what) { delete static_cast<std::function<void()>*>(what); });
-    g_source_attach(source, context_);
-    g_source_unref(source);
+    while (!inbox_.push(std::move(task))) std::this_thread::yield();
   }
 
   void gather(AgentId id, const IceCredentials& local, IceRole role) {
@@ -440,6 +433,10 @@ class NiceAgents::Loop {
   }
 
  private:
+  static gboolean on_posted(gint, GIOCondition, gpointer self) {
+    static_cast<Loop*>(self)->inbox_.drain([](std::function<void()>&& task) { task(); });
+    return G_SOURCE_CONTINUE;
+  }
   void on_closed() {
     if (--closing_ == 0 && is_ending_) g_main_loop_quit(loop_);
   }
@@ -461,6 +458,8 @@ class NiceAgents::Loop {
   const std::function<void(AgentEvent&&)> publish_;
   GMainContext* const context_;
   GMainLoop* loop_ = nullptr;
+  Inbox<std::function<void()>> inbox_{kInboxCapacity};
+  Source inbox_source_;
   std::map<AgentId, std::unique_ptr<Agent>> agents_;
   std::size_t closing_ = 0;
   bool is_ending_ = false;

@@ -63,10 +63,11 @@ using AgentEvent = std::variant<Gathered, PathFound, PathLost>;
 // An agent gathers, is told of its peer, checks, and hands its pair over.
 //
 // Threads: made, used and destroyed by control; `publish` is called on the thread of the agents.
-// Bounds:  one UDP port an agent; kMaxEarly datagrams before a pair is found.
+// Bounds:  one UDP port an agent; kMaxEarly datagrams before a pair is found; kInboxCapacity orders.
 class NiceAgents {
  public:
   static constexpr std::size_t kMaxEarly = 16;
+  static constexpr std::size_t kInboxCapacity = 4096;
   // A caller waits for it: what a slow STUN or TURN server has not said by then is not told.
   static constexpr Duration kLongestGathering = std::chrono::milliseconds(1500);
 
