@@ -25,7 +25,7 @@ struct IpAddress {
   bool is_unspecified() const;
   bool is_loopback() const;
   bool is_multicast() const;  // or IPv4's broadcast
-  bool is_private() const;  // RFC 1918, RFC 6598, RFC 4193, link-local
+  bool is_private() const;    // RFC 1918, RFC 6598, RFC 4193, link-local
   friend auto operator<=>(const IpAddress&, const IpAddress&) = default;
 };
 
