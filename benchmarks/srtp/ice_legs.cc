@@ -75,12 +75,13 @@ std::vector<std::uint8_t> check_for(const Leg& leg) {
   return {bytes.begin(), bytes.end()};
 }
 
-// Checks each leg once in 5 s, evenly spread. Returns how many were answered.
-std::size_t keep_checking(const std::vector<Leg>& legs, std::chrono::seconds period) {
+// Checks each leg once in `interval`, evenly spread. Returns how many were answered.
+std::size_t keep_checking(const std::vector<Leg>& legs, std::chrono::seconds interval,
+                          std::chrono::seconds period) {
   const UdpSocket peer("127.0.0.1:0");
   std::vector<std::vector<std::uint8_t>> checks;
   for (const Leg& leg : legs) checks.push_back(check_for(leg));
-  const auto pause = std::chrono::nanoseconds(std::chrono::seconds(5)) / legs.size();
+  const auto pause = std::chrono::nanoseconds(interval) / legs.size();
   const auto began = Clock::now();
   std::size_t answered = 0;
   for (std::size_t i = 0; Clock::now() - began < period; ++i) {
@@ -107,10 +108,11 @@ void measure_lite(std::size_t count, std::chrono::seconds period) {
       legs.push_back(std::move(leg));
     }
   }
-  if (keep_checking(legs, std::chrono::seconds(5)) < count / 2) give_up("the legs do not answer");
+  if (keep_checking(legs, std::chrono::seconds(1), std::chrono::seconds(1)) < count / 2)
+    give_up("the legs do not answer");
   const double memory = static_cast<double>(resident_bytes() - before) / static_cast<double>(count);
   const double cpu = cpu_of("vas-media");
-  keep_checking(legs, period);
+  keep_checking(legs, std::chrono::seconds(5), period);
   print(memory,
         (cpu_of("vas-media") - cpu) / static_cast<double>(count * static_cast<std::size_t>(period.count())));
 }

@@ -83,9 +83,9 @@ def one_kind(report, calls, count, rate, name, pairs, seconds):
     print("    lost: " + ", ".join(f"{relay} {100 * statistics.median(values):.2f} %" for relay, values in loss.items()), flush=True)
 
 
-def alone(report, repetitions):
+def alone(report, repetitions, seconds):
     done = subprocess.run([ROOT / "build/release/bin/srtp-crypto", "--benchmark_format=json", f"--benchmark_repetitions={repetitions}",
-                           "--benchmark_min_time=0.05", "--benchmark_enable_random_interleaving=true"], capture_output=True, text=True, check=True)
+                           f"--benchmark_min_time={seconds}", "--benchmark_enable_random_interleaving=true"], capture_output=True, text=True, check=True)
     times = {}
     for run in json.loads(done.stdout)["benchmarks"]:
         if run["run_type"] == "iteration":
@@ -122,11 +122,11 @@ def main():
         sys.exit("srtp: namespaces need root, and load and relay a core each")
     report = Report()
     if options.quick:
-        alone(report, 3)
-        idle_legs(report, 1, 500, 5)
+        alone(report, 2, 0.02)
+        idle_legs(report, 1, 500, 3)
         relayed(report, ((100, 50_000),), 2, 1)
     else:
-        alone(report, 15)
+        alone(report, 15, 0.05)
         idle_legs(report, 5, 1000, 10)
         relayed(report, ((1, 1_000), (200, 50_000), (500, 50_000)), 5, 1)
     report.finish(options.json)
