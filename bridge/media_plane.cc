@@ -198,7 +198,7 @@ bool MediaPlane::may_be_checked(const Endpoint& peer) const {
 // The agent's path comes back through control: the worker knows the leg's credentials by then.
 void MediaPlane::direct_agent(LegPlace& leg, const LegConfig& config) {
   if (config.ice) return agents_->check(*leg.agent, config.ice->local, config.ice->remote, config.ice->peers);
-  if (!std::exchange(leg.is_checking, true)) agents_->take_plain(*leg.agent);
+  agents_->take_plain(*leg.agent, config.far_rtp.address.family);
 }
 
 media::Ssrc MediaPlane::outgoing_ssrc(BridgeId bridge, LegSide side) const {
@@ -227,7 +227,6 @@ void MediaPlane::gather_leg(BridgeId bridge, LegSide side, AddressFamily family,
   LegPlace& leg = bridges_.at(bridge).legs[index_of(side)];
   close_agent(leg);
   leg.agent = ice::AgentId{next_agent_++};
-  leg.is_checking = false;
   leg.family = family;
   agent_owners_.emplace(*leg.agent, Owner{bridge, side});
   agents_->gather(*leg.agent, local, role);

@@ -94,7 +94,6 @@ class MediaPlane {
     Endpoint local;  // as SDP says it
     Endpoint far;
     std::optional<ice::AgentId> agent;  // of full ICE; such a leg has no port of the pool
-    bool is_checking = false;           // the agent knows its peer, or that it has none
   };
   struct BridgePlace {
     std::size_t worker = 0;

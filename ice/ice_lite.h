@@ -13,10 +13,8 @@
 
 namespace vas::ice {
 
-enum class IceRole : std::uint8_t {
-  kControlled,
-  kControlling
-};  // RFC 8445 §6.1.1; a lite side is controlled
+// RFC 8445 §6.1.1; a lite side is controlled.
+enum class IceRole : std::uint8_t { kControlled, kControlling };
 
 // RFC 8839 §5.4.
 struct IceCredentials {

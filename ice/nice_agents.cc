@@ -147,7 +147,7 @@ class Agent {
 
   void gather();
   void check(const IceCredentials& local, const IceCredentials& remote, const std::vector<Candidate>& peers);
-  void take_plain();
+  void take_plain(AddressFamily family);
   // Hands the agent's end to the caller: it is to be closed and then unreferenced.
   NiceAgent* release();
 
@@ -255,6 +255,8 @@ void Agent::tell_candidates() {
   GSList* const all = nice_agent_get_local_candidates(agent_, stream_, kComponent);
   for (const GSList* each = all; each != nullptr; each = each->next) {
     Candidate candidate = from_nice(*static_cast<const NiceCandidate*>(each->data));
+    if (config_.relays_only)
+      candidate.related = {*IpAddress::parse("0.0.0.0"), 9};  // RFC 8839 §5.1: kept private
     if (!config_.relays_only || candidate.type == CandidateType::kRelayed)
       gathered.candidates.push_back(std::move(candidate));
   }
@@ -365,12 +367,14 @@ void Agent::send_from_pipe() {
   }
 }
 
-void Agent::take_plain() {
-  if (is_handed_over_ || stream_ == 0) return;
+void Agent::take_plain(AddressFamily family) {
+  if (is_handed_over_) return;
   GPtrArray* const sockets = nice_agent_get_sockets(agent_, stream_, kComponent);
   int socket = -1;
-  if (sockets != nullptr && sockets->len > 0)
-    socket = fcntl(g_socket_get_fd(static_cast<GSocket*>(sockets->pdata[0])), F_DUPFD_CLOEXEC, 0);
+  for (guint i = 0; sockets != nullptr && i < sockets->len && socket < 0; ++i) {
+    const int each = g_socket_get_fd(static_cast<GSocket*>(sockets->pdata[i]));
+    if (name_of(each).address.family == family) socket = fcntl(each, F_DUPFD_CLOEXEC, 0);
+  }
   if (sockets != nullptr) g_ptr_array_unref(sockets);
   if (socket < 0) return publish_(PathLost{id_});
   leave_socket();
@@ -483,9 +487,9 @@ void NiceAgents::check(AgentId agent, const IceCredentials& local, const IceCred
   });
 }
 
-void NiceAgents::take_plain(AgentId agent) {
-  loop_->post([this, agent] {
-    if (Agent* const found = loop_->find(agent)) found->take_plain();
+void NiceAgents::take_plain(AgentId agent, AddressFamily family) {
+  loop_->post([this, agent, family] {
+    if (Agent* const found = loop_->find(agent)) found->take_plain(family);
   });
 }
 

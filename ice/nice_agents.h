@@ -79,8 +79,9 @@ class NiceAgents {
   // Begins the checks; with other credentials than before it restarts them. A PathFound or PathLost follows.
   void check(AgentId agent, const IceCredentials& local, const IceCredentials& remote,
              const std::vector<Candidate>& peers);
-  // The peer knows no ICE: hands over the socket of the first host candidate, as PathFound with no peer.
-  void take_plain(AgentId agent);
+  // The peer knows no ICE: hands over a host candidate's socket of this family, as PathFound with no peer.
+  // Again: changes nothing.
+  void take_plain(AgentId agent, AddressFamily family);
   void close(AgentId agent);
 
  private:

@@ -76,7 +76,7 @@ void Call::take_ice(Party& from, const signaling::AudioDescription& audio) {
     from.ice->local = ice::random_credentials();
   }
   from.ice->remote = remote;
-  from.ice->peers = audio.ice->candidates;
+  if (is_full) from.ice->peers = audio.ice->candidates;
 }
 
 OpenLeg Call::leg_for(LegSide side, AddressFamily family, const Party& party) {
