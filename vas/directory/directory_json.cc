@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cctype>
@@ -101,28 +103,14 @@ Duration seconds_of(Fields& entry, std::string_view name, std::int64_t fallback)
   return std::chrono::seconds(value);
 }
 
-MediaEncryption encryption_of(Fields& entry, std::string_view name, MediaEncryption fallback) {
+// Nothing where it is not said.
+template <typename Enumeration, typename Names>
+std::optional<Enumeration> one_of(Fields& entry, std::string_view name, const Names& names) {
   const std::string value = entry.text(name);
-  if (value.empty()) return fallback;
-  const auto encryption = named<MediaEncryption>(kMediaEncryptionNames, value);
-  if (!encryption) throw entry.wrong(name, "is none of none, optional, required");
-  return *encryption;
-}
-
-MediaKeying keying_of(Fields& entry) {
-  const std::string value = entry.text("mediaKeying");
-  if (value.empty()) return MediaKeying::kSdes;
-  const auto keying = named<MediaKeying>(kMediaKeyingNames, value);
-  if (!keying) throw entry.wrong("mediaKeying", "is neither sdes nor dtls");
-  return *keying;
-}
-
-std::optional<IceMode> ice_of(Fields& entry) {
-  const std::string value = entry.text("ice");
   if (value.empty()) return {};
-  const auto mode = named<IceMode>(kIceModeNames, value);
-  if (!mode) throw entry.wrong("ice", "is none of none, lite, full");
-  return mode;
+  const auto found = named<Enumeration>(names, value);
+  if (!found) throw entry.wrong(name, fmt::format("is none of {}", fmt::join(names, ", ")));
+  return found;
 }
 
 // Fields that we do not know stay in the profile and mean nothing to us.
@@ -137,7 +125,8 @@ DomainProfile parse_profile(const json::value& value, const std::string& where) 
   if (rate < 1 || rate > 1'000'000)
     throw fields.wrong("api-requests-per-second", "is not within 1 to 1000000");
   profile.requests_per_second = static_cast<int>(rate);
-  profile.media_encryption = encryption_of(fields, "media-encryption", profile.media_encryption);
+  profile.media_encryption = one_of<MediaEncryption>(fields, "media-encryption", kMediaEncryptionNames)
+                                 .value_or(profile.media_encryption);
   return profile;
 }
 
@@ -203,9 +192,11 @@ Trunk parse_trunk(const json::value& value, const std::string& where) {
       .priority = static_cast<int>(std::clamp<std::int64_t>(fields.number("priority", 100), 0, 65535)),
       .strip_prefix = fields.text("stripPrefix"),
       .add_prefix = fields.text("addPrefix"),
-      .media_encryption = encryption_of(fields, "mediaEncryption", MediaEncryption::kNone),
-      .media_keying = keying_of(fields),
-      .ice = ice_of(fields),
+      .media_encryption = one_of<MediaEncryption>(fields, "mediaEncryption", kMediaEncryptionNames)
+                              .value_or(MediaEncryption::kNone),
+      .media_keying =
+          one_of<MediaKeying>(fields, "mediaKeying", kMediaKeyingNames).value_or(MediaKeying::kSdes),
+      .ice = one_of<IceMode>(fields, "ice", kIceModeNames),
       .latches_to_anyone = fields.flag("latchesToAnyone", false),
       .username = fields.text("username"),
       .password = fields.text("password"),

@@ -93,7 +93,7 @@ TEST(Directory, ComplaintsNameTheEntryAndTheField) {
       std::string::npos);
   EXPECT_NE(error(R"({"trunks":[{"id":1,"domainId":3,"ice":"half"}]})").find("none, lite, full"),
             std::string::npos);
-  EXPECT_NE(error(R"({"trunks":[{"id":1,"domainId":3,"mediaKeying":"zrtp"}]})").find("sdes nor dtls"),
+  EXPECT_NE(error(R"({"trunks":[{"id":1,"domainId":3,"mediaKeying":"zrtp"}]})").find("none of sdes, dtls"),
             std::string::npos);
   EXPECT_NE(error(R"({"apiKeys":[{"id":1,"key":"x","scope":"root"}]})").find("scope"), std::string::npos);
   EXPECT_NE(error(R"({"domain":[]})").find("`domain`"), std::string::npos);
