@@ -52,6 +52,14 @@ class Bridge {
   void look_at(LegSide near, const relay_entry& entry);    // while the kernel goes on
   void take_back(LegSide near, const relay_entry& entry);  // when it does no more
 
+  // Of a leg with ICE: whether the party has proved that it is there, and whether it still does.
+  bool is_proved(LegSide side, const Endpoint& source, Time now) const {
+    return leg(side).path().has_ice() && leg(side).path().is_proved(now, source);
+  }
+  bool is_in_use(LegSide side, const Endpoint& source, Time now) const {
+    return leg(side).path().has_ice() && leg(side).path().is_in_use(now, source);
+  }
+
   // Whose RTP is taken, and where it is sent.
   const Endpoint& party(LegSide side) const { return leg(side).latch().rtp_destination(); }
 

@@ -27,19 +27,19 @@ EpollIo::EpollIo(int wake_descriptor) : epoll_(epoll_create1(EPOLL_CLOEXEC)) {
 
 EpollIo::~EpollIo() { close(epoll_); }
 
-bool EpollIo::add(SocketId socket, int descriptor) {
-  if (descriptors_.size() <= socket) descriptors_.resize(socket + 1, -1);
+bool EpollIo::add(SocketId socket, int descriptor, unsigned at_once) {
+  if (watched_.size() <= socket) watched_.resize(socket + 1);
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u32 = socket;
   if (epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event) != 0) return false;
-  descriptors_[socket] = descriptor;
+  watched_[socket] = {descriptor, at_once};
   return true;
 }
 
 void EpollIo::remove(SocketId socket) {
-  epoll_ctl(epoll_, EPOLL_CTL_DEL, descriptors_[socket], nullptr);
-  descriptors_[socket] = -1;
+  epoll_ctl(epoll_, EPOLL_CTL_DEL, watched_[socket].descriptor, nullptr);
+  watched_[socket] = {};
 }
 
 bool EpollIo::turn(Duration longest, PacketSink& sink) {
@@ -48,33 +48,35 @@ bool EpollIo::turn(Duration longest, PacketSink& sink) {
   const int timeout_ms = static_cast<int>((longest.count() + 999) / 1000);
   const int count = epoll_wait(epoll_, ready_.data(), static_cast<int>(ready_.size()), timeout_ms);
   bool is_woken = false;
+  last_count_ = 0;
   for (int i = 0; i < count; ++i) {
     const SocketId socket = ready_[static_cast<std::size_t>(i)].data.u32;
     if (socket == kWake) {
       is_woken = true;
-    } else {
-      receive(socket, sink);
+      continue;
     }
+    for (unsigned left = watched_[socket].at_once; left > 0 && receive(socket, sink); --left) ++last_count_;
   }
-  last_count_ = count > 0 ? static_cast<std::size_t>(count) : 0;
   return is_woken;
 }
 
-// One datagram: what is left is reported in the next turn, so that one flood does not starve the other legs.
-void EpollIo::receive(SocketId socket, PacketSink& sink) {
+// What is left is reported in the next turn.
+bool EpollIo::receive(SocketId socket, PacketSink& sink) {
   sockaddr_storage from;
   socklen_t from_length = sizeof from;
-  const ssize_t got = recvfrom(descriptors_[socket], buffer_.data(), kLargestDatagram,
+  const ssize_t got = recvfrom(watched_[socket].descriptor, buffer_.data(), kLargestDatagram,
                                MSG_DONTWAIT | MSG_TRUNC, reinterpret_cast<sockaddr*>(&from), &from_length);
-  if (got < 0 || static_cast<std::size_t>(got) > kLargestDatagram) return;
+  if (got < 0) return false;
   const auto source = Endpoint::from_sockaddr(from);
-  if (source) sink.on_datagram(socket, *source, {MutableBytes(buffer_), static_cast<std::size_t>(got)});
+  const auto size = static_cast<std::size_t>(got);
+  if (size <= kLargestDatagram && source) sink.on_datagram(socket, *source, {MutableBytes(buffer_), size});
+  return true;
 }
 
 void EpollIo::send(SocketId socket, const Endpoint& to, Bytes bytes) {
   sockaddr_storage address;
   const socklen_t length = to.to_sockaddr(address);
-  (void)!sendto(descriptors_[socket], bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
+  (void)!sendto(watched_[socket].descriptor, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
                 reinterpret_cast<const sockaddr*>(&address), length);
 }
 

@@ -1,4 +1,4 @@
-// Packet I/O by epoll: one read a ready socket and turn, each datagram sent at once.
+// Packet I/O by epoll: a read or few a ready socket and turn, each datagram sent at once.
 #pragma once
 
 #include <sys/epoll.h>
@@ -19,17 +19,21 @@ class EpollIo final : public PacketIo {
   EpollIo& operator=(const EpollIo&) = delete;
 
   const char* name() const override { return "epoll"; }
-  bool add(SocketId socket, int descriptor) override;
+  bool add(SocketId socket, int descriptor, unsigned at_once) override;
   void remove(SocketId socket) override;
   bool turn(Duration longest, PacketSink& sink) override;
   void send(SocketId socket, const Endpoint& to, Bytes bytes) override;
   void flush() override {}  // nothing waits
 
  private:
-  void receive(SocketId socket, PacketSink& sink);
+  struct Watched {
+    int descriptor = -1;
+    unsigned at_once = 1;
+  };
+  bool receive(SocketId socket, PacketSink& sink);  // false: there was nothing
 
   const int epoll_;
-  std::vector<int> descriptors_;  // by socket; -1: none
+  std::vector<Watched> watched_;  // by socket
   std::array<epoll_event, 512> ready_{};
   std::array<std::uint8_t, kLargestDatagram + media::kSrtpMaxRoom> buffer_{};
   std::size_t last_count_ = 0;

@@ -68,6 +68,7 @@ class Leg {
   const Endpoint& rtp_destination(Time now) const;
   Endpoint rtcp_destination(Time now) const;
   SecurePath& path() { return path_; }
+  const SecurePath& path() const { return path_; }
   // Whether DTLS may come from there: what ICE proved; without it SDP's address, or whoever may latch.
   bool takes_dtls_from(Time now, Component component, const Endpoint& source) const;
 

@@ -31,6 +31,10 @@ enum class LegSide : std::uint8_t { kA, kB };
 constexpr LegSide other(LegSide side) { return side == LegSide::kA ? LegSide::kB : LegSide::kA; }
 constexpr std::size_t index_of(LegSide side) { return static_cast<std::size_t>(side); }
 
+// Whether a leg has a pair of ports of its own, or shares one with its worker's other legs, which tells them
+// apart by ICE.
+enum class PortUse : std::uint8_t { kOwn, kShared };
+
 struct LegFormat {
   media::PayloadType payload_type;
   media::Codec codec = media::Codec::kPcmu;

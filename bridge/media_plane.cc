@@ -24,9 +24,14 @@ StreamSeed random_seed() {
       {random_u32()}, {static_cast<std::uint16_t>(bits & 0x7fff)}, {static_cast<std::uint32_t>(bits >> 33)}};
 }
 
-void set_media_options(int descriptor, AddressFamily family) {
-  const int receive_bytes = MediaWorker::kReceiveBufferBytes;
-  setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
+void set_media_options(int descriptor, AddressFamily family, PortUse use) {
+  const bool is_shared = use == PortUse::kShared;
+  const int receive_bytes =
+      is_shared ? MediaWorker::kSharedReceiveBufferBytes : MediaWorker::kReceiveBufferBytes;
+  // Beyond the system's limit (net.core.rmem_max) with privilege only.
+  if (!is_shared ||
+      setsockopt(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, &receive_bytes, sizeof receive_bytes) != 0)
+    setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
   if (family == AddressFamily::kIpv4) {
     setsockopt(descriptor, IPPROTO_IP, IP_TOS, &kTosExpeditedForwarding, sizeof kTosExpeditedForwarding);
   } else {
@@ -35,12 +40,12 @@ void set_media_options(int descriptor, AddressFamily family) {
   }
 }
 
-int bind_udp(const Endpoint& local) {
+int bind_udp(const Endpoint& local, PortUse use) {
   sockaddr_storage address{};
   const socklen_t length = local.to_sockaddr(address);
   const int descriptor = socket(address.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor < 0) return -1;
-  set_media_options(descriptor, local.address.family);
+  set_media_options(descriptor, local.address.family, use);
   if (bind(descriptor, reinterpret_cast<sockaddr*>(&address), length) == 0) return descriptor;
   const int reason = errno;
   ::close(descriptor);
@@ -71,6 +76,7 @@ Result<std::unique_ptr<MediaPlane>> MediaPlane::open(const MediaPlaneConfig& con
         plane->events_));
   }
   plane->load_.resize(plane->workers_.size());
+  plane->shared_ports_.resize(plane->workers_.size());
   return plane;
 }
 
@@ -117,6 +123,7 @@ MediaFigures MediaPlane::figures() const {
     sum.user_packets += each.user_packets.load(std::memory_order_relaxed);
     sum.kernel_packets += each.kernel_packets.load(std::memory_order_relaxed);
     sum.overrun += each.overrun.load(std::memory_order_relaxed);
+    sum.stray += each.stray.load(std::memory_order_relaxed);
     sum.fast_legs += each.fast_legs.load(std::memory_order_relaxed);
   }
   return sum;
@@ -136,43 +143,77 @@ BridgeId MediaPlane::open_bridge() {
   return id;
 }
 
-Result<Endpoint> MediaPlane::open_leg(BridgeId bridge, LegSide side, AddressFamily family) {
+Result<Endpoint> MediaPlane::open_leg(BridgeId bridge, LegSide side, AddressFamily family, PortUse use) {
   BridgePlace& place = bridges_.at(bridge);
   LegPlace& leg = place.legs[index_of(side)];
   close_agent(leg);
-  if (leg.port == 0) return bind_leg(bridge, place, side, family);
-  if (leg.family != family) return Error{"the leg's media is bound to the other IP version already"};
-  return leg.local;
+  const bool is_open = leg.port != 0 || (leg.is_sharing && use == PortUse::kShared);
+  if (is_open && leg.family != family)
+    return Error{"the leg's media is bound to the other IP version already"};
+  if (is_open) return leg.local;
+  return use == PortUse::kShared ? share_leg(bridge, place, side, family)
+                                 : bind_leg(bridge, place, side, family);
 }
 
-Result<Endpoint> MediaPlane::bind_leg(BridgeId bridge, BridgePlace& place, LegSide side,
-                                      AddressFamily family) {
-  const bool is_ipv4 = family == AddressFamily::kIpv4;
-  if (!is_ipv4 && !config_.bind_ipv6) return Error{"no IPv6 media address is configured (media.bind6)"};
-  const IpAddress bind_address = is_ipv4 ? config_.bind_ipv4 : *config_.bind_ipv6;
+Result<IpAddress> MediaPlane::bind_address(AddressFamily family) const {
+  if (family == AddressFamily::kIpv4) return config_.bind_ipv4;
+  if (!config_.bind_ipv6) return Error{"no IPv6 media address is configured (media.bind6)"};
+  return *config_.bind_ipv6;
+}
 
-  // A port that another program holds goes to the end of the queue; one turn through the pool is enough.
+IpAddress MediaPlane::said_address(const IpAddress& bound) const {
+  return bound.family == AddressFamily::kIpv4 ? config_.advertised_ipv4.value_or(bound) : bound;
+}
+
+// A port that another program holds goes to the end of the queue; one turn through the pool is enough.
+Result<MediaPlane::BoundPorts> MediaPlane::bind_ports(const IpAddress& address, PortUse use) {
   const Time now = monotonic_now();
   for (std::size_t tries = ports_.free_count(); tries > 0; --tries) {
     const auto port = ports_.lend(now);
     if (!port) break;
-    const int rtp = bind_udp({bind_address, *port});
-    const int rtcp = rtp < 0 ? -1 : bind_udp({bind_address, static_cast<std::uint16_t>(*port + 1)});
-    if (rtcp < 0) {
-      const int reason = errno;
-      if (rtp >= 0) ::close(rtp);
-      ports_.take_back(*port, now);
-      if (reason != EADDRINUSE)
-        return Error{std::string("cannot open a media socket: ") + std::strerror(reason)};
-      continue;
-    }
-    const IpAddress said = is_ipv4 ? config_.advertised_ipv4.value_or(bind_address) : bind_address;
-    place.legs[index_of(side)] = {.port = *port, .family = family, .local = {said, *port}};
-    owners_.insert_or_assign(*port, Owner{bridge, side});
-    post(place.worker, AddLeg{bridge, side, rtp, rtcp, {bind_address, *port}});
-    return Endpoint{said, *port};
+    BoundPorts bound{*port, bind_udp({address, *port}, use)};
+    if (bound.rtp_socket >= 0 && use == PortUse::kShared) return bound;
+    if (bound.rtp_socket >= 0)
+      bound.rtcp_socket = bind_udp({address, static_cast<std::uint16_t>(*port + 1)}, use);
+    if (bound.rtcp_socket >= 0) return bound;
+    const int reason = errno;
+    if (bound.rtp_socket >= 0) ::close(bound.rtp_socket);
+    ports_.take_back(*port, now);
+    if (reason != EADDRINUSE)
+      return Error{std::string("cannot open a media socket: ") + std::strerror(reason)};
   }
   return Error{"no media port is free (media.port-min, media.port-max)"};
+}
+
+Result<Endpoint> MediaPlane::bind_leg(BridgeId bridge, BridgePlace& place, LegSide side,
+                                      AddressFamily family) {
+  const auto address = bind_address(family);
+  if (!address) return Error{address.error()};
+  const auto bound = bind_ports(*address, PortUse::kOwn);
+  if (!bound) return Error{bound.error()};
+  const Endpoint said{said_address(*address), bound->port};
+  place.legs[index_of(side)] = {.port = bound->port, .family = family, .local = said};
+  owners_.insert_or_assign(bound->port, Owner{bridge, side});
+  post(place.worker, AddLeg{bridge, side, bound->rtp_socket, bound->rtcp_socket, {*address, bound->port}});
+  return said;
+}
+
+// The port is taken when the first leg wants it, and kept.
+Result<Endpoint> MediaPlane::share_leg(BridgeId bridge, BridgePlace& place, LegSide side,
+                                       AddressFamily family) {
+  auto& shared = shared_ports_[place.worker][static_cast<std::size_t>(family)];
+  if (!shared) {
+    const auto address = bind_address(family);
+    if (!address) return Error{address.error()};
+    const auto bound = bind_ports(*address, PortUse::kShared);
+    if (!bound) return Error{bound.error()};
+    shared = Endpoint{*address, bound->port};
+    post(place.worker, SharePort{bound->rtp_socket, *shared});
+  }
+  const Endpoint said{said_address(shared->address), shared->port};
+  place.legs[index_of(side)] = {.is_sharing = true, .family = family, .local = said};
+  post(place.worker, JoinPort{bridge, side, family});
+  return said;
 }
 
 bool MediaPlane::configure_leg(BridgeId bridge, LegSide side, const LegConfig& config) {
@@ -259,12 +300,13 @@ MediaEvent MediaPlane::take(ice::AgentEvent&& event) {
 }
 
 MediaEvent MediaPlane::take_path(const Owner& owner, ice::PathFound&& path) {
-  set_media_options(path.socket, path.local.address.family);
+  set_media_options(path.socket, path.local.address.family, PortUse::kOwn);
   const LegPathFound found{owner.bridge, owner.side, path.local_type};
   BridgePlace& place = bridges_.at(owner.bridge);
   LegPlace& leg = place.legs[index_of(owner.side)];
   if (!path.is_pipe) close_agent(leg);  // its work is done
   give_back_port(leg);
+  leg.is_sharing = false;
   post(place.worker, AdoptSocket{owner.bridge, owner.side, std::move(path)});
   return found;
 }

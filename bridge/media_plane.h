@@ -39,6 +39,7 @@ struct MediaFigures {
   std::uint64_t kernel_packets = 0;
   std::uint64_t overrun = 0;
   std::uint64_t fast_legs = 0;
+  std::uint64_t stray = 0;
 };
 
 // Threads: control only. A bridge lives on one worker for its whole life.
@@ -57,9 +58,11 @@ class MediaPlane {
 
   BridgeId open_bridge();
 
-  // Binds a port pair and returns what SDP is to say. Safe to call again for a leg that is open already with
-  // this family: the same ports are used. Fails when the range is used up or the family is not configured.
-  Result<Endpoint> open_leg(BridgeId bridge, LegSide side, AddressFamily family);
+  // Binds a port pair, or has the leg share its worker's port, and returns what SDP is to say. kShared is for
+  // a leg that is going to be configured with ICE in the lite role, and no other. Safe to call again for a
+  // leg that is open already with this family: the same ports are used, but one that shares a port and is no
+  // longer to gets its own. Fails when the range is used up or the family is not configured.
+  Result<Endpoint> open_leg(BridgeId bridge, LegSide side, AddressFamily family, PortUse use = PortUse::kOwn);
 
   // Begins to gather the candidates of a leg with full ICE; a LegGathered follows. What the leg gathered
   // before is given up.
@@ -89,7 +92,8 @@ class MediaPlane {
 
  private:
   struct LegPlace {
-    std::uint16_t port = 0;  // 0: not open
+    std::uint16_t port = 0;  // 0: it has none of its own
+    bool is_sharing = false;
     AddressFamily family = AddressFamily::kIpv4;
     Endpoint local;  // as SDP says it
     Endpoint far;
@@ -109,7 +113,17 @@ class MediaPlane {
   void open_kernel_relay();
   std::string open_fast_path();  // what came of it
   std::size_t least_loaded_worker() const;
+  // One port of the pool with its socket, or both with theirs.
+  struct BoundPorts {
+    std::uint16_t port = 0;
+    int rtp_socket = -1;
+    int rtcp_socket = -1;
+  };
+  Result<IpAddress> bind_address(AddressFamily family) const;
+  IpAddress said_address(const IpAddress& bound) const;
+  Result<BoundPorts> bind_ports(const IpAddress& address, PortUse use);
   Result<Endpoint> bind_leg(BridgeId bridge, BridgePlace& place, LegSide side, AddressFamily family);
+  Result<Endpoint> share_leg(BridgeId bridge, BridgePlace& place, LegSide side, AddressFamily family);
   bool is_own_address(const IpAddress& address) const;
   bool is_safe_far_end(const BridgePlace& place, LegSide side, const Endpoint& far) const;
   std::optional<Owner> owner_of(const Endpoint& endpoint) const;
@@ -136,6 +150,8 @@ class MediaPlane {
   std::uint64_t next_agent_ = 1;
   std::vector<std::unique_ptr<MediaWorker>> workers_;
   std::vector<std::size_t> load_;  // bridges, by worker
+  std::vector<std::array<std::optional<Endpoint>, 2>>
+      shared_ports_;  // by worker and family; as they are bound
   bool sends_frames_ = false;
   std::string description_;
   std::map<BridgeId, BridgePlace> bridges_;

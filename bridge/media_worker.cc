@@ -60,22 +60,54 @@ void MediaWorker::run() {
 
 void MediaWorker::on_datagram(SocketId id, const Endpoint& source, media::PacketBuffer datagram) {
   const Socket& socket = sockets_[id];
+  if (socket.shared != nullptr) return on_shared_datagram(*socket.shared, source, datagram);
   if (socket.entry == nullptr) return;
-  Entry& entry = *socket.entry;
+  relay({socket.entry, socket.side}, socket.component, source, datagram, monotonic_now());
+}
+
+// A check is its leg's who knows the password. An address that one leg's party uses is nobody else's,
+// whatever a check with a forged source says: its media would go to another call.
+void MediaWorker::on_shared_datagram(SharedPort& port, const Endpoint& source, media::PacketBuffer datagram) {
   const Time now = monotonic_now();
-  FastDirection& direction = entry.directions[index_of(socket.side)];
-  if (direction.is_in_kernel && socket.component == Component::kRtp &&
-      media::packet_kind(datagram.bytes()) == media::PacketKind::kRtp &&
-      source == entry.bridge.party(socket.side)) {
-    if (fast_path_.is_straggler(direction, datagram.bytes())) return count_overrun(entry, socket.side, 1);
-    fast_path_.on_unusual(entry.bridge, socket.side, direction, now);
+  auto* const holder = port.demux.at(source);
+  auto* member = holder;
+  const bool is_stun = media::packet_kind(datagram.bytes()) == media::PacketKind::kStun;
+  if (is_stun) {
+    const auto check = ice::StunMessage::parse(datagram.bytes());
+    const auto ufrag = check ? ice::local_ufrag_of(*check) : std::nullopt;
+    member = ufrag ? port.demux.named(*ufrag) : nullptr;
+    const bool is_taken = holder != nullptr && holder != member &&
+                          holder->leg().entry->bridge.is_in_use(holder->leg().side, source, now);
+    if (is_taken) member = nullptr;
   }
-  entry.bridge.on_datagram(socket.side, socket.component, source, datagram, now, outbox_);
+  if (member == nullptr) {
+    counters_.stray.store(counters_.stray.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    return;
+  }
+  const Place& place = member->leg();
+  relay(place, Component::kRtp, source, datagram, now);
+  const auto is_proved = [&](const Endpoint& each) {
+    return place.entry->bridge.is_proved(place.side, each, now);
+  };
+  if (is_stun && holder != member && is_proved(source)) port.demux.hold(*member, source, is_proved);
+}
+
+void MediaWorker::relay(const Place& place, Component component, const Endpoint& source,
+                        media::PacketBuffer datagram, Time now) {
+  Entry& entry = *place.entry;
+  FastDirection& direction = entry.directions[index_of(place.side)];
+  if (direction.is_in_kernel && component == Component::kRtp &&
+      media::packet_kind(datagram.bytes()) == media::PacketKind::kRtp &&
+      source == entry.bridge.party(place.side)) {
+    if (fast_path_.is_straggler(direction, datagram.bytes())) return count_overrun(entry, place.side, 1);
+    fast_path_.on_unusual(entry.bridge, place.side, direction, now);
+  }
+  entry.bridge.on_datagram(place.side, component, source, datagram, now, outbox_);
 
   // What the packet proved of its sender's address may be news to the other direction.
-  FastDirection& back = entry.directions[index_of(other(socket.side))];
-  if (back.is_in_kernel && back.far != entry.bridge.party(socket.side))
-    fast_path_.take_back(entry.bridge, other(socket.side), back);
+  FastDirection& back = entry.directions[index_of(other(place.side))];
+  if (back.is_in_kernel && back.far != entry.bridge.party(place.side))
+    fast_path_.take_back(entry.bridge, other(place.side), back);
   if (outbox_.size() == 0) return;
   counters_.user_packets.store(counters_.user_packets.load(std::memory_order_relaxed) + 1,
                                std::memory_order_relaxed);
@@ -108,6 +140,7 @@ void MediaWorker::tick() {
   next_tick_ = now + kTick / kSlices;
   for (Entry* entry : slices_[next_slice_]) tick(*entry, now, wall);
   next_slice_ = (next_slice_ + 1) % kSlices;
+  if (next_slice_ == 0) note_shared_overrun();
   fast_path_.keep_alive(now);
   counters_.fast_legs.store(fast_path_.in_kernel(), std::memory_order_relaxed);
   counters_.kernel_packets.store(fast_path_.packets(), std::memory_order_relaxed);
@@ -127,10 +160,19 @@ void MediaWorker::tick(Entry& entry, Time now, WallTime wall) {
 void MediaWorker::note_overrun(Entry& entry) {
   for (const LegSide side : {LegSide::kA, LegSide::kB}) {
     const auto& rtp = entry.sockets[index_of(side)][0];
-    if (!rtp) continue;
+    if (!rtp || sockets_[*rtp].shared != nullptr) continue;
     const std::uint32_t all = dropped_by_kernel(sockets_[*rtp].descriptor);
     const std::uint32_t fresh = all - std::exchange(entry.seen_overrun[index_of(side)], all);
     if (fresh != 0) count_overrun(entry, side, fresh);
+  }
+}
+
+// Whose datagrams they were is not known.
+void MediaWorker::note_shared_overrun() {
+  for (const auto& port : shared_ports_) {
+    if (!port) continue;
+    const std::uint32_t all = dropped_by_kernel(sockets_[port->id].descriptor);
+    counters_.overrun.fetch_add(all - std::exchange(port->seen_overrun, all), std::memory_order_relaxed);
   }
 }
 
@@ -159,6 +201,8 @@ void MediaWorker::leave_fast_path(Entry& entry) {
 void MediaWorker::handle(WorkerCommand&& command) {
   if (const auto* opened = std::get_if<OpenBridge>(&command)) return open(*opened);
   if (const auto* added = std::get_if<AddLeg>(&command)) return add_leg(*added);
+  if (const auto* shared = std::get_if<SharePort>(&command)) return share_port(*shared);
+  if (const auto* joined = std::get_if<JoinPort>(&command)) return join_port(*joined);
   if (auto* adopted = std::get_if<AdoptSocket>(&command)) return adopt(std::move(*adopted));
   if (const auto* lost = std::get_if<LosePath>(&command)) {
     const auto entry = bridges_.find(lost->bridge.value);
@@ -195,6 +239,27 @@ void MediaWorker::add_leg(const AddLeg& command) {
   entry.sockets[side][1] = watch({&entry, command.side, Component::kRtcp, command.rtcp_socket});
 }
 
+void MediaWorker::share_port(const SharePort& command) {
+  auto& port = shared_ports_[static_cast<std::size_t>(command.local.address.family)];
+  VAS_CHECK(!port, "control shares one port of a family");
+  port = std::make_unique<SharedPort>();
+  port->local = command.local;
+  port->id = watch({.descriptor = command.socket, .shared = port.get()}, kSharedAtOnce);
+}
+
+void MediaWorker::join_port(const JoinPort& command) {
+  const auto found = bridges_.find(command.bridge.value);
+  VAS_CHECK(found != bridges_.end(), "control adds legs to open bridges only");
+  SharedPort& port = *shared_ports_[static_cast<std::size_t>(command.family)];
+  Entry& entry = *found->second;
+  const std::size_t side = index_of(command.side);
+  unwatch(entry, command.side);
+  entry.directions[side].local = port.local;
+  entry.directions[side].socket = sockets_[port.id].descriptor;
+  entry.sockets[side] = {port.id, std::nullopt};
+  entry.shares[side] = port.demux.join({&entry, command.side});
+}
+
 void MediaWorker::adopt(AdoptSocket&& command) {
   ice::PathFound& path = command.path;
   const auto found = bridges_.find(command.bridge.value);
@@ -226,6 +291,10 @@ void MediaWorker::configure(const ConfigureLeg& command) {
   if (entry == bridges_.end()) return;
   leave_fast_path(*entry->second);
   entry->second->bridge.configure(command.side, command.config, monotonic_now());
+  const auto& member = entry->second->shares[index_of(command.side)];
+  if (!member || !command.config.ice) return;
+  SharedPort& port = *sockets_[*entry->second->sockets[index_of(command.side)][0]].shared;
+  port.demux.name(*member, command.config.ice->local.ufrag);
 }
 
 void MediaWorker::start(const StartBridge& command) {
@@ -246,7 +315,7 @@ void MediaWorker::close(const CloseBridge& command) {
   publish(std::move(closed));
 }
 
-SocketId MediaWorker::watch(const Socket& socket) {
+SocketId MediaWorker::watch(const Socket& socket, unsigned at_once) {
   if (free_sockets_.empty()) {
     free_sockets_.push_back(static_cast<SocketId>(sockets_.size()));
     sockets_.emplace_back();
@@ -255,11 +324,16 @@ SocketId MediaWorker::watch(const Socket& socket) {
   free_sockets_.pop_back();
   sockets_[id] = socket;
   // A socket that cannot be watched (no memory) stays deaf: its call ends by the media timeout.
-  (void)io_->add(id, socket.descriptor);
+  (void)io_->add(id, socket.descriptor, at_once);
   return id;
 }
 
 void MediaWorker::unwatch(Entry& entry, LegSide side) {
+  if (entry.shares[index_of(side)]) {
+    entry.shares[index_of(side)].reset();
+    entry.sockets[index_of(side)] = {};
+    return;
+  }
   for (auto& place : entry.sockets[index_of(side)]) {
     if (!place) continue;
     const SocketId id = *std::exchange(place, std::nullopt);

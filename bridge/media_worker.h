@@ -12,6 +12,7 @@
 #include "bridge/bridge.h"
 #include "bridge/fast_path.h"
 #include "bridge/frame_sender.h"
+#include "bridge/ice_demux.h"
 #include "bridge/leg_config.h"
 #include "bridge/packet_io.h"
 #include "ice/nice_agents.h"
@@ -32,6 +33,17 @@ struct AddLeg {
   int rtp_socket = -1;
   int rtcp_socket = -1;
   Endpoint local;  // of the RTP socket
+};
+// The one socket of a family for all of the worker's legs that join it, for its whole life.
+struct SharePort {
+  int socket = -1;
+  Endpoint local;
+};
+// A leg with ICE in the lite role, RTCP multiplexed, in place of sockets of its own.
+struct JoinPort {
+  BridgeId bridge;
+  LegSide side = LegSide::kA;
+  AddressFamily family = AddressFamily::kIpv4;
 };
 // An agent's socket in place of those that the leg had; RTCP is multiplexed on it.
 struct AdoptSocket {
@@ -58,8 +70,8 @@ struct RouteChanged {
   IpAddress to;
   Route route;
 };
-using WorkerCommand = std::variant<std::monostate, OpenBridge, AddLeg, AdoptSocket, LosePath, ConfigureLeg,
-                                   StartBridge, CloseBridge, RouteChanged>;
+using WorkerCommand = std::variant<std::monostate, OpenBridge, AddLeg, SharePort, JoinPort, AdoptSocket,
+                                   LosePath, ConfigureLeg, StartBridge, CloseBridge, RouteChanged>;
 
 // What a worker tells control.
 struct MediaSilent {
@@ -89,15 +101,18 @@ struct WorkerCounters {
   std::atomic<std::uint64_t> user_packets{0};    // relayed in user space
   std::atomic<std::uint64_t> kernel_packets{0};  // relayed by the kernel; a quarter of a second old at most
   std::atomic<std::uint64_t> overrun{0};         // lost in receive buffers: we were too slow
+  std::atomic<std::uint64_t> stray{0};           // came to a shared port, and no leg's party sent it
   std::atomic<std::uint64_t> fast_legs{0};       // directions that the kernel relays now
 };
 
 // Threads: constructor, destructor and post from control; everything else is the worker's own thread.
-// Bounds:  the inbox; each socket's receive buffer is small, so that overload is loss and not latency.
+// Bounds:  the inbox; receive buffers are small, so that overload is loss and not latency.
 class MediaWorker final : private PacketSink, private RouteListener {
  public:
   static constexpr std::size_t kInboxCapacity = 16384;
-  static constexpr int kReceiveBufferBytes = 16 * 1024;
+  static constexpr int kReceiveBufferBytes = 16 * 1024;          // of a leg's own socket
+  static constexpr int kSharedReceiveBufferBytes = 1024 * 1024;  // 10 ms of 100,000 packets a second
+  static constexpr unsigned kSharedAtOnce = 256;                 // datagrams of a shared port in a turn
   static constexpr int kMaxHandshakesPerSecond =
       500;  // of DTLS: a quarter of a core; more wait for their turn
 
@@ -116,11 +131,23 @@ class MediaWorker final : private PacketSink, private RouteListener {
   const WorkerCounters& counters() const { return counters_; }
 
  private:
+  struct Entry;
+  struct Place {
+    Entry* entry = nullptr;
+    LegSide side = LegSide::kA;
+  };
+  struct SharedPort {
+    SocketId id = 0;
+    Endpoint local;
+    IceDemux<Place> demux;
+    std::uint32_t seen_overrun = 0;
+  };
   struct Entry {
     Bridge bridge;
     BridgeId id;
     std::array<std::array<std::optional<SocketId>, 2>, 2> sockets{};  // [side][component]
-    std::array<FastDirection, 2> directions;                          // by near side
+    std::array<std::unique_ptr<IceDemux<Place>::Member>, 2> shares;  // by side; none: the sockets are its own
+    std::array<FastDirection, 2> directions;                         // by near side
     std::array<std::uint32_t, 2> seen_overrun{};
     unsigned ticks = 0;
     bool reported_silent = false;
@@ -130,6 +157,7 @@ class MediaWorker final : private PacketSink, private RouteListener {
     LegSide side = LegSide::kA;
     Component component = Component::kRtp;
     int descriptor = -1;
+    SharedPort* shared = nullptr;  // then it is no leg's own
   };
   static constexpr std::size_t kSlices = 8;  // of the bridges: a tick at a time for each eighth
 
@@ -137,9 +165,13 @@ class MediaWorker final : private PacketSink, private RouteListener {
   void tick();
   void tick(Entry& entry, Time now, WallTime wall);
   void on_datagram(SocketId id, const Endpoint& source, media::PacketBuffer datagram) override;
+  void on_shared_datagram(SharedPort& port, const Endpoint& source, media::PacketBuffer datagram);
+  void relay(const Place& place, Component component, const Endpoint& source, media::PacketBuffer datagram,
+             Time now);
   void send(const Entry& entry);
   bool send_frame(const Entry& entry, const Outgoing& datagram);
   void note_overrun(Entry& entry);
+  void note_shared_overrun();
   void count_overrun(Entry& entry, LegSide side, std::uint32_t datagrams);
   void publish(MediaEvent event);
 
@@ -150,11 +182,13 @@ class MediaWorker final : private PacketSink, private RouteListener {
   void handle(WorkerCommand&& command);
   void open(const OpenBridge& command);
   void add_leg(const AddLeg& command);
+  void share_port(const SharePort& command);
+  void join_port(const JoinPort& command);
   void adopt(AdoptSocket&& command);
   void configure(const ConfigureLeg& command);
   void start(const StartBridge& command);
   void close(const CloseBridge& command);
-  SocketId watch(const Socket& socket);
+  SocketId watch(const Socket& socket, unsigned at_once = 1);
   void unwatch(Entry& entry, LegSide side);
 
   // Borrowed.
@@ -166,6 +200,7 @@ class MediaWorker final : private PacketSink, private RouteListener {
   PerSecond handshakes_{kMaxHandshakesPerSecond};
   std::unique_ptr<FrameSender> frames_;  // none: sockets send everything
   FastPath fast_path_;
+  std::array<std::unique_ptr<SharedPort>, 2> shared_ports_;  // by family; none until control shares it
   std::unordered_map<std::uint64_t, std::unique_ptr<Entry>> bridges_;  // by BridgeId
   std::array<std::vector<Entry*>, kSlices> slices_;
   std::vector<Socket> sockets_;  // by SocketId

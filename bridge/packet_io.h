@@ -43,8 +43,10 @@ class PacketIo {
   virtual ~PacketIo() = default;
   virtual const char* name() const = 0;
 
-  // `descriptor` is borrowed until remove(). False when it cannot be watched: no memory or no room for it.
-  virtual bool add(SocketId socket, int descriptor) = 0;
+  // `descriptor` is borrowed until remove(). `at_once`: how many datagrams are read from it in one turn of
+  // epoll, so that a flood at one socket does not starve the others; io_uring has its buffers for that. False
+  // when it cannot be watched: no memory or no room for it.
+  virtual bool add(SocketId socket, int descriptor, unsigned at_once) = 0;
   virtual void remove(SocketId socket) = 0;
 
   // Sends what was given to send(), then hands over what has come in; waits for it, `longest` at most or

@@ -78,6 +78,8 @@ class SecurePath {
   bool is_proved(Time now, const Endpoint& source) const {
     return pipe_.is_set() ? source == pipe_ : ice_->is_proved(now, source);
   }
+  // Whether they still come from there, as far as checks show.
+  bool is_in_use(Time now, const Endpoint& source) const { return ice_->is_in_use(now, source); }
   // Where media goes; unset while there is nowhere, or consent has run out.
   const Endpoint& destination(Time now) const;
   // The party, or the last that was.

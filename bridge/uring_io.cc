@@ -143,7 +143,7 @@ void UringIo::arm(SocketId socket) {
   entry->user_data = tag(Kind::kReceive, slots_[socket].turn, socket);
 }
 
-bool UringIo::add(SocketId socket, int descriptor) {
+bool UringIo::add(SocketId socket, int descriptor, unsigned) {
   if (socket >= slots_.size()) return false;
   if (io_uring_register_files_update(&ring_, socket, &descriptor, 1) != 1) return false;
   ++slots_[socket].turn;

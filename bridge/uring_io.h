@@ -24,7 +24,7 @@ class UringIo final : public PacketIo {
   UringIo& operator=(const UringIo&) = delete;
 
   const char* name() const override { return "io_uring"; }
-  bool add(SocketId socket, int descriptor) override;
+  bool add(SocketId socket, int descriptor, unsigned at_once) override;
   void remove(SocketId socket) override;
   bool turn(Duration longest, PacketSink& sink) override;
   void send(SocketId socket, const Endpoint& to, Bytes bytes) override;

@@ -8,7 +8,8 @@
 namespace vas::ice {
 
 IceCredentials random_credentials() {
-  constexpr std::size_t kUfragBytes = 4, kPasswordBytes = 16;  // 32 and 128 bits, in hex digits
+  // In hex digits. The ufrag tells all legs of a port apart, the password is the secret.
+  constexpr std::size_t kUfragBytes = 8, kPasswordBytes = 16;
   return {random_hex(kUfragBytes), random_hex(kPasswordBytes)};
 }
 
@@ -94,19 +95,21 @@ void IceLite::note(Time now, const Endpoint& source, bool is_chosen) {
     proved_.push_back({source, now});
   }
   const bool is_first = proved_.size() == 1 && !is_chosen_;
-  if (is_chosen || is_first || is_abandoned(now)) destination_ = source;
+  if (is_chosen || is_first || !is_in_use(now, destination_)) destination_ = source;
   is_chosen_ = is_chosen_ || is_chosen;
 }
 
-bool IceLite::is_abandoned(Time now) const {
-  return std::none_of(proved_.begin(), proved_.end(), [&](const Proved& each) {
-    return each.source == destination_ && now - each.at < kAbandoned;
-  });
+bool IceLite::was_proved_within(Duration period, Time now, const Endpoint& source) const {
+  return std::any_of(proved_.begin(), proved_.end(),
+                     [&](const Proved& each) { return each.source == source && now - each.at < period; });
 }
 
 bool IceLite::is_proved(Time now, const Endpoint& source) const {
-  return std::any_of(proved_.begin(), proved_.end(),
-                     [&](const Proved& each) { return each.source == source && now - each.at < kConsent; });
+  return was_proved_within(kConsent, now, source);
+}
+
+bool IceLite::is_in_use(Time now, const Endpoint& source) const {
+  return was_proved_within(kAbandoned, now, source);
 }
 
 }  // namespace vas::ice

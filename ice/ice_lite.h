@@ -58,6 +58,9 @@ class IceLite {
   // Whether this address has proved itself lately, chosen or not.
   bool is_proved(Time now, const Endpoint& source) const;
 
+  // Whether it still does so as often as it has to: nobody else can be there.
+  bool is_in_use(Time now, const Endpoint& source) const;
+
   // Where media goes: what the peer chose last, or until it chooses the first that it proved. Unset when
   // there is none.
   const Endpoint& destination() const { return destination_; }
@@ -78,7 +81,7 @@ class IceLite {
   static bool is_from_peer(const Side& side, const StunMessage& check);
   void begin_next();
   void note(Time now, const Endpoint& source, bool is_chosen);
-  bool is_abandoned(Time now) const;
+  bool was_proved_within(Duration period, Time now, const Endpoint& source) const;
 
   Side current_;
   const IceRole role_;

@@ -14,12 +14,14 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <deque>
 #include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "bridge/media_plane.h"
+#include "tests/support/ice_check.h"
 #include "tests/support/udp_socket.h"
 
 namespace vas {
@@ -65,28 +67,18 @@ struct Leg {
   bridge::LegIce ice;
 };
 
-std::vector<std::uint8_t> check_for(const Leg& leg) {
-  std::array<std::uint8_t, ice::StunWriter::kMaxBytes> buffer{};
-  ice::StunWriter writer(buffer, ice::StunClass::kRequest, {7, 7, 7});
-  writer.add(ice::StunAttribute::kUsername, as_bytes(leg.ice.local.ufrag + ":" + leg.ice.remote.ufrag));
-  writer.add(ice::StunAttribute::kIceControlling, std::array<std::uint8_t, 8>{});
-  writer.add(ice::StunAttribute::kUseCandidate, {});
-  const Bytes bytes = writer.sign(leg.ice.local.password);
-  return {bytes.begin(), bytes.end()};
-}
-
 // Checks each leg once in `interval`, evenly spread. Returns how many were answered.
-std::size_t keep_checking(const std::vector<Leg>& legs, std::chrono::seconds interval,
-                          std::chrono::seconds period) {
-  const UdpSocket peer("127.0.0.1:0");
+std::size_t keep_checking(const std::vector<Leg>& legs, const std::deque<UdpSocket>& peers,
+                          std::chrono::seconds interval, std::chrono::seconds period) {
   std::vector<std::vector<std::uint8_t>> checks;
-  for (const Leg& leg : legs) checks.push_back(check_for(leg));
+  for (const Leg& leg : legs) checks.push_back(ice::build_check(leg.ice.local, leg.ice.remote));
   const auto pause = std::chrono::nanoseconds(interval) / legs.size();
   const auto began = Clock::now();
   std::size_t answered = 0;
   for (std::size_t i = 0; Clock::now() - began < period; ++i) {
+    const UdpSocket& peer = peers[i % legs.size()];
+    if (!peer.receive().empty()) ++answered;  // of the time before
     peer.send(legs[i % legs.size()].address, checks[i % legs.size()]);
-    while (!peer.receive().empty()) ++answered;
     std::this_thread::sleep_until(began + pause * (i + 1));
   }
   return answered;
@@ -96,23 +88,26 @@ void measure_lite(std::size_t count, std::chrono::seconds period) {
   auto plane = bridge::MediaPlane::open(
       {.bind_ipv4 = *IpAddress::parse("127.0.0.1"), .first_port = 20000, .last_port = 59999, .workers = 1});
   if (!plane) give_up(plane.error());
+  std::deque<UdpSocket> peers;
+  while (peers.size() < count) peers.emplace_back("127.0.0.1:0");
+  if (!peers.back().local().is_set()) give_up("there are not enough ports or descriptors for the peers");
   const std::size_t before = resident_bytes();
   std::vector<Leg> legs;
   while (legs.size() < count) {
     const bridge::BridgeId bridge = (*plane)->open_bridge();
     for (const auto side : {bridge::LegSide::kA, bridge::LegSide::kB}) {
-      const auto local = (*plane)->open_leg(bridge, side, AddressFamily::kIpv4);
+      const auto local = (*plane)->open_leg(bridge, side, AddressFamily::kIpv4, bridge::PortUse::kShared);
       if (!local) give_up(local.error());
       Leg leg{*local, {.local = ice::random_credentials(), .remote = ice::random_credentials()}};
       (*plane)->configure_leg(bridge, side, {.rtcp_mux = true, .ice = leg.ice});
       legs.push_back(std::move(leg));
     }
   }
-  if (keep_checking(legs, std::chrono::seconds(1), std::chrono::seconds(1)) < count / 2)
+  if (keep_checking(legs, peers, std::chrono::seconds(1), std::chrono::seconds(2)) < count / 2)
     give_up("the legs do not answer");
   const double memory = static_cast<double>(resident_bytes() - before) / static_cast<double>(count);
   const double cpu = cpu_of("vas-media");
-  keep_checking(legs, std::chrono::seconds(5), period);
+  keep_checking(legs, peers, std::chrono::seconds(5), period);
   print(memory,
         (cpu_of("vas-media") - cpu) / static_cast<double>(count * static_cast<std::size_t>(period.count())));
 }

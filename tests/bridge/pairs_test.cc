@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "bridge/bridge.h"
+#include "tests/support/ice_check.h"
 #include "tests/support/rtp_builder.h"
 
 namespace vas::bridge {
@@ -134,13 +135,9 @@ class Party {
     last_ = packet->sequence_number().value;
   }
   void check(Bridge& bridge, Time now) {
-    std::array<std::uint8_t, ice::StunWriter::kMaxBytes> buffer{};
-    ice::StunWriter writer(buffer, ice::StunClass::kRequest, {1});
-    writer.add(ice::StunAttribute::kUsername, as_bytes("our" + round_ + ":them" + round_));
-    writer.add(ice::StunAttribute::kIceControlling, std::array<std::uint8_t, 8>{});
-    writer.add(ice::StunAttribute::kUseCandidate, {});
-    const Bytes bytes = writer.sign("our-password-of-22-chars");
-    ASSERT_EQ(deliver(bridge, now, Packet(bytes.begin(), bytes.end())).size(), 1u);
+    const Packet check = ice::build_check(
+        {.username = "our" + round_ + ":them" + round_, .password = "our-password-of-22-chars"});
+    ASSERT_EQ(deliver(bridge, now, check).size(), 1u);
   }
   std::vector<Packet> deliver(Bridge& bridge, Time now, Packet bytes, const Endpoint* to = nullptr) {
     const std::size_t size = bytes.size();

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "bridge/bridge.h"
+#include "tests/support/ice_check.h"
 #include "tests/support/rtp_builder.h"
 
 namespace vas::bridge {
@@ -75,13 +76,7 @@ class SecureLeg : public testing::Test {
   std::vector<Sent> check(const Endpoint& source, bool chooses = true,
                           const std::string& password = kOurs.password,
                           const std::string& username = "ours:them") {
-    std::array<std::uint8_t, ice::StunWriter::kMaxBytes> buffer{};
-    ice::StunWriter writer(buffer, ice::StunClass::kRequest, {7, 7, 7});
-    writer.add(ice::StunAttribute::kUsername, as_bytes(username));
-    writer.add(ice::StunAttribute::kIceControlling, std::array<std::uint8_t, 8>{});
-    if (chooses) writer.add(ice::StunAttribute::kUseCandidate, {});
-    const Bytes bytes = writer.sign(password);
-    return deliver(LegSide::kA, source, Packet(bytes.begin(), bytes.end()));
+    return deliver(LegSide::kA, source, ice::build_check({username, password, chooses}));
   }
   // The party's handshake over one of the sockets, from `source`. True when both have keys.
   bool shake_hands(DtlsSession& client, const Endpoint& source, Component component = Component::kRtp) {

@@ -74,6 +74,9 @@ std::string to_metrics_text(const Snapshot& snapshot) {
   packets.Add({{"path", "kernel"}}).Increment(static_cast<double>(snapshot.media.kernel_packets));
   counter("vas_media_overrun_total", "Media datagrams lost because they were not read in time",
           snapshot.media.overrun);
+  counter("vas_media_stray_total",
+          "Datagrams at a port that ICE legs share whose sender no leg's party has proved to be",
+          snapshot.media.stray);
   gauge("vas_media_kernel_legs", "Legs whose media the kernel relays now", snapshot.media.fast_legs);
   add_gateway(registry, *snapshot.gateway);
   return prometheus::TextSerializer().Serialize(registry.Collect());

@@ -109,7 +109,7 @@ void Switchboard::open_leg(Entry& entry, const calls::OpenLeg& action, calls::Ca
     const bridge::LegIce& ice = *action.full_ice;
     return parts_.media.gather_leg(*entry.bridge, action.side, action.family, ice.local, ice.role);
   }
-  const auto local = parts_.media.open_leg(*entry.bridge, action.side, action.family);
+  const auto local = parts_.media.open_leg(*entry.bridge, action.side, action.family, action.ports);
   if (!local) log::warn(entry.token, "no media for a leg: {}", local.error());
   entry.call->on(calls::LegOpened{action.side, local ? std::optional(*local) : std::nullopt,
                                   parts_.media.outgoing_ssrc(*entry.bridge, action.side)},

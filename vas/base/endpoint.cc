@@ -101,6 +101,12 @@ std::optional<Endpoint> Endpoint::from_sockaddr(const sockaddr_storage& from) {
   return endpoint;
 }
 
+std::size_t EndpointHash::operator()(const Endpoint& endpoint) const {
+  const auto& bytes = endpoint.address.bytes;
+  const std::string_view address(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return std::hash<std::string_view>()(address) * 31 + endpoint.port;
+}
+
 socklen_t Endpoint::to_sockaddr(sockaddr_storage& out) const {
   out = {};
   if (address.family == AddressFamily::kIpv4) {

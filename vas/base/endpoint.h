@@ -43,6 +43,10 @@ struct Endpoint {
   friend auto operator<=>(const Endpoint&, const Endpoint&) = default;
 };
 
+struct EndpointHash {
+  std::size_t operator()(const Endpoint& endpoint) const;
+};
+
 std::string to_string(const IpAddress& address);
 std::string to_string(const Endpoint& endpoint);
 

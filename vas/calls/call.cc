@@ -71,7 +71,7 @@ void Call::start(Time time, WallTime wall, CallActions& actions) {
                now);
   }
   const auto family = is_offered ? caller.offer->audio.rtp.address.family : caller.source.peer.address.family;
-  actions.emplace_back(leg_for(LegSide::kA, family, caller));
+  open_leg(LegSide::kA, family, now);
 }
 
 void Call::refuse(int status, LocalCause cause, std::string reason, Time time, WallTime wall,
@@ -203,6 +203,7 @@ void Call::on_call_timeout(Now& now) {
 
 void Call::on_leg_opened(const LegOpened& event, Now& now) {
   if (phase_ == Phase::kEnded) return;
+  if (phase_ == Phase::kConnected) return on_own_ports(event, now);
   const bool is_pick_up = event.side == LegSide::kB && kind_ == CallKind::kParked;
   if (is_pick_up && party(LegSide::kB).dialog.value == 0) return;  // it was given up while we gathered
   if (!event.local) {

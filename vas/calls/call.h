@@ -92,6 +92,7 @@ class Call {
     std::optional<signaling::SessionDescription> offer;  // of its INVITE, while that is unanswered
     std::optional<signaling::AudioDescription> audio;    // last agreed from its side
     std::optional<Endpoint> local;
+    bridge::PortUse ports = bridge::PortUse::kOwn;
     media::Ssrc ssrc;                              // of what it is sent
     std::vector<ice::Candidate> local_candidates;  // of full ICE
     signaling::SdpOrigin origin;
@@ -113,6 +114,9 @@ class Call {
     signaling::RequestId request;
     signaling::SessionDescription offer;
     std::optional<signaling::SdesKeys> keys;  // of the party that offers, when it is answered
+    // The other's, while the party that offers waits for ports of its own.
+    std::optional<signaling::AudioDescription> answer;
+    std::optional<signaling::SdesKeys> answer_keys;
   };
   struct Now {
     Time time;
@@ -160,7 +164,9 @@ class Call {
   signaling::SdesOutcome protection_of(const Party& from, const signaling::AudioDescription& offer) const;
   void take_path(Party& from, const signaling::AudioDescription& audio);
   static void take_ice(Party& from, const signaling::AudioDescription& audio);
-  static OpenLeg leg_for(LegSide side, AddressFamily family, const Party& party);
+  static bool has_usable_ice(const Party& from, const signaling::AudioDescription& audio);
+  static bool needs_own_ports(const Party& from, const signaling::AudioDescription& audio);
+  void open_leg(LegSide side, AddressFamily family, Now& now);
   void describe_path(const Party& to, bool is_offer, signaling::AudioDescription& ours) const;
   void configure_media(LegSide side, Now& now);
 
@@ -192,6 +198,9 @@ class Call {
   // call_up.cc: both are connected
   void on_offer(const signaling::OfferReceived& event, LegSide side, Now& now);
   void on_offer_answered(const signaling::OfferAnswered& event, LegSide side, Now& now);
+  void on_own_ports(const LegOpened& event, Now& now);
+  void finish_renegotiation(Now& now);
+  void refuse_renegotiation(int status, Now& now);
   void on_info(const signaling::InfoReceived& event, LegSide side, Now& now);
   void on_info_answered(const signaling::InfoAnswered& event, Now& now);
   void on_ack(const signaling::AckReceived& event, LegSide side, Now& now);

@@ -64,6 +64,7 @@ struct OpenLeg {
   AddressFamily family = AddressFamily::kIpv4;
   std::optional<bridge::LegIce>
       full_ice;  // whose candidates are to be gathered; its peer's part is not looked at
+  bridge::PortUse ports = bridge::PortUse::kOwn;
 };
 struct ConfigureLegMedia {
   LegSide side = LegSide::kA;

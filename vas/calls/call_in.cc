@@ -86,7 +86,7 @@ void Call::on_pick_up(const PickUp& event, Now& now) {
   if (!refusal.empty() || event.invite.has_unknown_body)
     return refuse_pick_up(488, "Not Acceptable Here", refusal, now);
   const auto family = is_offered ? callee.offer->audio.rtp.address.family : callee.source.peer.address.family;
-  now.actions.emplace_back(leg_for(LegSide::kB, family, callee));
+  open_leg(LegSide::kB, family, now);
 }
 
 // The subscriber may present the token again: a 488 does not strand the caller.

@@ -59,13 +59,21 @@ void Call::take_path(Party& from, const signaling::AudioDescription& audio) {
   take_ice(from, audio);
 }
 
-// Two lite sides check nothing: then SDP's address is the party's, as without ICE. New credentials are the
-// first, or a restart (RFC 8445 §9), which has new ones of ours too.
+// Two lite sides check nothing: then SDP's address is the party's, as without ICE.
+bool Call::has_usable_ice(const Party& from, const signaling::AudioDescription& audio) {
+  const bool is_full = from.ice_mode == IceMode::kFull;
+  return from.ice_mode != IceMode::kNone && audio.ice && audio.rtcp_mux && (is_full || !audio.ice->is_lite);
+}
+
+// A leg that shares a port is nothing without ICE there.
+bool Call::needs_own_ports(const Party& from, const signaling::AudioDescription& audio) {
+  return from.ports == bridge::PortUse::kShared && !has_usable_ice(from, audio);
+}
+
+// New credentials are the first, or a restart (RFC 8445 §9), which has new ones of ours too.
 void Call::take_ice(Party& from, const signaling::AudioDescription& audio) {
   const bool is_full = from.ice_mode == IceMode::kFull;
-  const bool is_usable =
-      from.ice_mode != IceMode::kNone && audio.ice && audio.rtcp_mux && (is_full || !audio.ice->is_lite);
-  if (!is_usable) return from.ice.reset();
+  if (!has_usable_ice(from, audio)) return from.ice.reset();
   const ice::IceCredentials remote{audio.ice->ufrag, audio.ice->password};
   if (!from.ice) {
     const bool is_controlling = is_full && audio.ice->is_lite;
@@ -79,8 +87,17 @@ void Call::take_ice(Party& from, const signaling::AudioDescription& audio) {
   if (is_full) from.ice->peers = audio.ice->candidates;
 }
 
-OpenLeg Call::leg_for(LegSide side, AddressFamily family, const Party& party) {
-  return {side, family, party.ice && party.ice->is_full ? party.ice : std::nullopt};
+// Who has offered ICE may share a port; who is only offered it may not take it, and then needs its own.
+void Call::open_leg(LegSide side, AddressFamily family, Now& now) {
+  Party& each = party(side);
+  OpenLeg leg{side, family, {}};
+  if (each.ice && each.ice->is_full) {
+    leg.full_ice = each.ice;
+  } else if (each.ice && each.offer) {
+    leg.ports = bridge::PortUse::kShared;
+  }
+  each.ports = leg.ports;
+  now.actions.emplace_back(std::move(leg));
 }
 
 void Call::describe_path(const Party& to, bool is_offer, signaling::AudioDescription& ours) const {

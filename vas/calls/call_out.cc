@@ -88,7 +88,7 @@ void Call::try_next_route(Now& now) {
       .signaling_address = to_string(route.server),
       .transport = signaling::to_string(route.transport.value_or(signaling::Transport::kUdp)),
       .was_present = true};
-  now.actions.emplace_back(leg_for(LegSide::kB, address ? address->family : AddressFamily::kIpv4, callee));
+  open_leg(LegSide::kB, address ? address->family : AddressFamily::kIpv4, now);
 }
 
 void Call::send_invite(Now& now) {

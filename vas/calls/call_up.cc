@@ -1,4 +1,6 @@
 // Both parties are connected: what changes while they talk, and how it ends.
+#include <utility>
+
 #include "vas/calls/call.h"
 
 namespace vas::calls {
@@ -35,39 +37,64 @@ void Call::on_offer(const signaling::OfferReceived& event, LegSide side, Now& no
 }
 
 void Call::on_offer_answered(const signaling::OfferAnswered& event, LegSide side, Now& now) {
-  if (!renegotiation_ || renegotiation_->from == side) return;
-  const Renegotiation pending = std::move(*renegotiation_);
-  renegotiation_.reset();
-  Party& from = party(pending.from);
-  Party& to = party(side);
-  const auto refuse = [&](int status) {
-    send(signaling::AnswerRequest{from.dialog, pending.request, status,
-                                  status == 491 ? "Request Pending" : "Not Acceptable Here", ""},
-         now);
-  };
-  if (event.status / 100 != 2) return refuse(event.status == 491 ? 491 : 488);
+  if (!renegotiation_ || renegotiation_->from == side || renegotiation_->answer) return;
+  const Party& to = party(side);
+  if (event.status / 100 != 2) return refuse_renegotiation(event.status == 491 ? 491 : 488, now);
 
-  const auto answer = event.sdp ? signaling::SessionDescription::parse(*event.sdp) : std::nullopt;
-  if (!answer || !answer->audio_line) return refuse(488);
+  auto answer = event.sdp ? signaling::SessionDescription::parse(*event.sdp) : std::nullopt;
+  if (!answer || !answer->audio_line) return refuse_renegotiation(488, now);
   auto security = signaling::complete_sdes(to.crypto_offered, answer->audio, rules_of(to));
-  if (!security.refused.empty()) return refuse(488);
-  signaling::AudioDescription ours = signaling::relayed(answer->audio, *from.local);
-  ours.formats = signaling::shared_formats(pending.offer.audio, answer->audio);
-  if (!ours.has_audio_codec()) return refuse(488);
-  ours.direction = signaling::answer_direction(pending.offer.audio.direction, answer->audio.direction);
+  const signaling::AudioDescription agreed{
+      .formats = signaling::shared_formats(renegotiation_->offer.audio, answer->audio)};
+  if (!security.refused.empty() || !agreed.has_audio_codec() || needs_own_ports(to, answer->audio))
+    return refuse_renegotiation(488, now);
 
-  from.audio = pending.offer.audio;
+  const Party& from = party(renegotiation_->from);
+  const bool waits = needs_own_ports(from, renegotiation_->offer.audio);
+  renegotiation_->answer = std::move(answer->audio);
+  renegotiation_->answer_keys = std::move(security.keys);
+  if (!waits) return finish_renegotiation(now);
+  now.actions.emplace_back(OpenLeg{renegotiation_->from, from.local->address.family, {}});
+}
+
+// Of a party that gave up ICE.
+void Call::on_own_ports(const LegOpened& event, Now& now) {
+  if (!renegotiation_ || !renegotiation_->answer) return;
+  if (!event.local) return refuse_renegotiation(503, now);
+  party(event.side).local = event.local;
+  party(event.side).ports = bridge::PortUse::kOwn;
+  finish_renegotiation(now);
+}
+
+void Call::refuse_renegotiation(int status, Now& now) {
+  const Renegotiation pending = *std::exchange(renegotiation_, {});
+  const char* phrase = status == 491   ? "Request Pending"
+                       : status == 503 ? "Service Unavailable"
+                                       : "Not Acceptable Here";
+  send(signaling::AnswerRequest{party(pending.from).dialog, pending.request, status, phrase, ""}, now);
+}
+
+void Call::finish_renegotiation(Now& now) {
+  const Renegotiation done = *std::exchange(renegotiation_, {});
+  const LegSide side = bridge::other(done.from);
+  Party& from = party(done.from);
+  Party& to = party(side);
+  signaling::AudioDescription ours = signaling::relayed(*done.answer, *from.local);
+  ours.formats = signaling::shared_formats(done.offer.audio, *done.answer);
+  ours.direction = signaling::answer_direction(done.offer.audio.direction, done.answer->direction);
+
+  from.audio = done.offer.audio;
   from.audio->formats = ours.formats;
-  from.keys = pending.keys;
-  take_path(from, pending.offer.audio);
-  take_path(to, answer->audio);
-  to.audio = answer->audio;
-  to.keys = std::move(security.keys);
-  configure_media(pending.from, now);
+  from.keys = done.keys;
+  take_path(from, done.offer.audio);
+  take_path(to, *done.answer);
+  to.audio = *done.answer;
+  to.keys = done.answer_keys;
+  configure_media(done.from, now);
   configure_media(side, now);
-  send(signaling::AnswerRequest{from.dialog, pending.request, 200, "OK",
-                                describe_answer(from, pending.offer, ours)},
-       now);
+  send(
+      signaling::AnswerRequest{from.dialog, done.request, 200, "OK", describe_answer(from, done.offer, ours)},
+      now);
 }
 
 // The answer to an offer that our 2xx made (RFC 3261 §13.2.2.4).

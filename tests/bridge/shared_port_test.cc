@@ -1,0 +1,232 @@
+// Many legs with ICE behind one port of their worker, over real sockets.
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <list>
+#include <thread>
+
+#include "bridge/media_plane.h"
+#include "tests/support/ice_check.h"
+#include "tests/support/rtp_builder.h"
+#include "tests/support/udp_socket.h"
+
+namespace vas::bridge {
+namespace {
+
+using std::chrono::milliseconds;
+using Packet = std::vector<std::uint8_t>;
+
+// What comes within a moment; empty: nothing.
+Packet await(const UdpSocket& socket, milliseconds longest = milliseconds(2000)) {
+  pollfd waiting{socket.descriptor(), POLLIN, 0};
+  poll(&waiting, 1, static_cast<int>(longest.count()));
+  return socket.receive();
+}
+
+// A call from a party with ICE to a plain one, or to another with ICE.
+struct IceCall {
+  UdpSocket caller{"127.0.0.1:0"};
+  UdpSocket carrier{"127.0.0.2:0"};
+  BridgeId bridge;
+  Endpoint server;         // where the caller sends to
+  Endpoint carrier_local;  // where the carrier sends to
+  LegIce ice{.local = ice::random_credentials(), .remote = ice::random_credentials()};
+
+  Packet check() const { return ice::build_check(ice.local, ice.remote); }
+};
+
+class SharedPortTest : public testing::TestWithParam<PacketIoKind> {
+ protected:
+  static std::vector<LegFormat> formats() { return {{{0}, media::Codec::kPcmu, 8000}}; }
+
+  void begin(IceCall& call, PortUse use = PortUse::kShared) {
+    call.bridge = plane_->open_bridge();
+    call.server = *plane_->open_leg(call.bridge, LegSide::kA, AddressFamily::kIpv4, use);
+    call.carrier_local = *plane_->open_leg(call.bridge, LegSide::kB, AddressFamily::kIpv4);
+    configure(call);
+    plane_->configure_leg(call.bridge, LegSide::kB,
+                          {.far_rtp = call.carrier.local(), .rtcp_mux = true, .formats = formats()});
+    plane_->start(call.bridge);
+  }
+  void configure(const IceCall& call) {
+    plane_->configure_leg(call.bridge, LegSide::kA,
+                          {.rtcp_mux = true, .formats = formats(), .ice = call.ice});
+  }
+  bool prove(const IceCall& call, const UdpSocket& from) {
+    from.send(call.server, call.check());
+    return !await(from).empty();
+  }
+  // Whether the carrier hears what is sent from there.
+  bool passes(const IceCall& call, const UdpSocket& from) {
+    from.send(call.server, media::build_rtp({.sequence_number = {++number_}}));
+    return !await(call.carrier, milliseconds(300)).empty();
+  }
+  bool passes_back(const IceCall& call) {
+    call.carrier.send(call.carrier_local, media::build_rtp({.sequence_number = {++number_}}));
+    return !await(call.caller, milliseconds(300)).empty();
+  }
+  BridgeClosed close(const IceCall& call) {
+    plane_->close(call.bridge);
+    std::optional<BridgeClosed> closed;
+    while (!closed) {
+      pollfd waiting{plane_->descriptor(), POLLIN, 0};
+      EXPECT_EQ(poll(&waiting, 1, 5000), 1);
+      plane_->drain([&](const MediaEvent& event) {
+        if (const auto* each = std::get_if<BridgeClosed>(&event)) closed = *each;
+      });
+    }
+    return *closed;
+  }
+  bool becomes_stray(std::uint64_t datagrams) const {
+    for (int i = 0; i < 200 && plane_->figures().stray < datagrams; ++i)
+      std::this_thread::sleep_for(milliseconds(10));
+    return plane_->figures().stray == datagrams;
+  }
+
+  std::unique_ptr<MediaPlane> plane_ =
+      std::move(*MediaPlane::open({.bind_ipv4 = *IpAddress::parse("127.0.0.1"),
+                                   .bind_ipv6 = IpAddress::parse("::1"),
+                                   .first_port = 19040,
+                                   .last_port = 19059,
+                                   .io = GetParam()}));
+  std::uint16_t number_ = 0;
+};
+
+TEST_P(SharedPortTest, EachCallGetsItsOwnMediaThroughTheOnePort) {
+  std::list<IceCall> calls(8);
+  for (IceCall& call : calls) begin(call);
+  for (const IceCall& call : calls) {
+    EXPECT_EQ(call.server, calls.front().server);
+    EXPECT_TRUE(prove(call, call.caller));
+  }
+  for (const IceCall& call : calls) {
+    EXPECT_TRUE(passes(call, call.caller));
+    EXPECT_TRUE(passes_back(call));
+  }
+  for (const IceCall& call : calls) {
+    EXPECT_TRUE(await(call.carrier, milliseconds(0)).empty()) << "somebody else's";
+    EXPECT_EQ(close(call).legs[0].received.packets, 1u);
+  }
+}
+
+TEST_P(SharedPortTest, BothSidesOfACallMayShareIt) {
+  IceCall caller, callee;
+  begin(caller);
+  callee.bridge = caller.bridge;
+  const auto local = plane_->open_leg(caller.bridge, LegSide::kB, AddressFamily::kIpv4, PortUse::kShared);
+  ASSERT_TRUE(local);
+  EXPECT_NE(*local, caller.server) << "one that has a port of its own keeps it";
+
+  IceCall both;
+  both.bridge = plane_->open_bridge();
+  both.server = *plane_->open_leg(both.bridge, LegSide::kA, AddressFamily::kIpv4, PortUse::kShared);
+  EXPECT_EQ(*plane_->open_leg(both.bridge, LegSide::kB, AddressFamily::kIpv4, PortUse::kShared), both.server);
+  configure(both);
+  IceCall other_side;
+  other_side.server = both.server;
+  plane_->configure_leg(both.bridge, LegSide::kB,
+                        {.rtcp_mux = true, .formats = formats(), .ice = other_side.ice});
+  plane_->start(both.bridge);
+  ASSERT_TRUE(prove(both, both.caller));
+  ASSERT_TRUE(prove(other_side, other_side.caller));
+  both.caller.send(both.server, media::build_rtp({}));
+  EXPECT_FALSE(await(other_side.caller).empty());
+}
+
+TEST_P(SharedPortTest, WhatNobodyProvedIsStrayAndReachesNoCall) {
+  IceCall call;
+  begin(call);
+  const UdpSocket stranger("127.0.0.66:0");
+  ASSERT_TRUE(prove(call, call.caller));
+  stranger.send(call.server, media::build_rtp({}));
+  stranger.send(call.server, ice::build_check({.username = "nobody:them", .password = "wrong"}));
+  stranger.send(call.server, Packet{22, 254, 253, 0});
+  EXPECT_TRUE(becomes_stray(3));
+  stranger.send(call.server, ice::build_check({.username = call.ice.local.ufrag + ":" + call.ice.remote.ufrag,
+                                               .password = "a-wrong-password-of-22"}));
+  stranger.send(call.server, media::build_rtp({}));
+  EXPECT_TRUE(becomes_stray(4)) << "a check that proves nothing gives no address";
+  EXPECT_TRUE(await(call.carrier, milliseconds(100)).empty());
+  EXPECT_TRUE(await(stranger, milliseconds(0)).empty());
+  EXPECT_TRUE(passes(call, call.caller));
+  EXPECT_EQ(close(call).legs[0].malformed, 1u);
+}
+
+// Somebody with a call of its own who can forge a source address must not get another call's media.
+TEST_P(SharedPortTest, AnAddressInUseIsNotGivenToAnotherCall) {
+  IceCall victim, attacker;
+  begin(victim);
+  begin(attacker);
+  ASSERT_TRUE(prove(victim, victim.caller));
+  ASSERT_TRUE(prove(attacker, attacker.caller));
+  victim.caller.send(victim.server, attacker.check());
+  EXPECT_TRUE(await(victim.caller, milliseconds(100)).empty());
+  EXPECT_TRUE(passes(victim, victim.caller));
+  EXPECT_TRUE(passes(attacker, attacker.caller));
+  EXPECT_EQ(plane_->figures().stray, 1u);
+}
+
+// A phone that calls again from the port that it had before.
+TEST_P(SharedPortTest, AnAddressIsTheNextCallsWhenItsCallIsOver) {
+  IceCall first, second;
+  begin(first);
+  ASSERT_TRUE(prove(first, first.caller));
+  close(first);
+  begin(second);
+  EXPECT_TRUE(prove(second, first.caller));
+  EXPECT_TRUE(passes(second, first.caller));
+}
+
+TEST_P(SharedPortTest, ARestartAndAMoveKeepTheCall) {
+  IceCall call;
+  begin(call);
+  ASSERT_TRUE(prove(call, call.caller));
+  const Packet before = call.check();
+  call.ice.local = ice::random_credentials();
+  call.ice.remote = ice::random_credentials();
+  configure(call);
+  call.caller.send(call.server, before);
+  EXPECT_FALSE(await(call.caller).empty()) << "in force until the first check of the new ones";
+  const UdpSocket mobile("127.0.0.3:0");
+  ASSERT_TRUE(prove(call, mobile));
+  EXPECT_TRUE(passes(call, mobile));
+  EXPECT_FALSE(passes_back(call)) << "it has moved";
+  EXPECT_FALSE(await(mobile).empty());
+}
+
+TEST_P(SharedPortTest, ALegThatGivesUpIceGetsPortsOfItsOwn) {
+  IceCall call, neighbour;
+  begin(call);
+  begin(neighbour);
+  ASSERT_TRUE(prove(call, call.caller));
+  const Endpoint shared = call.server;
+  call.server = *plane_->open_leg(call.bridge, LegSide::kA, AddressFamily::kIpv4);
+  EXPECT_NE(call.server, shared);
+  plane_->configure_leg(call.bridge, LegSide::kA,
+                        {.far_rtp = call.caller.local(), .rtcp_mux = true, .formats = formats()});
+  EXPECT_TRUE(passes(call, call.caller));
+  EXPECT_TRUE(passes_back(call));
+  call.server = shared;
+  EXPECT_FALSE(passes(call, call.caller));
+  ASSERT_TRUE(prove(neighbour, neighbour.caller));
+  EXPECT_TRUE(passes(neighbour, neighbour.caller));
+}
+
+TEST_P(SharedPortTest, TakesOnePortOfTheRangeForEachFamilyAndWorker) {
+  for (int i = 0; i < 30; ++i) {
+    const BridgeId bridge = plane_->open_bridge();
+    ASSERT_TRUE(plane_->open_leg(bridge, LegSide::kA, AddressFamily::kIpv4, PortUse::kShared));
+    ASSERT_TRUE(plane_->open_leg(bridge, LegSide::kB, AddressFamily::kIpv6, PortUse::kShared));
+  }
+  int pairs = 0;
+  while (plane_->open_leg(plane_->open_bridge(), LegSide::kA, AddressFamily::kIpv4)) ++pairs;
+  EXPECT_EQ(pairs, 8) << "of the ten of the range";
+}
+
+INSTANTIATE_TEST_SUITE_P(ByIo, SharedPortTest, testing::Values(PacketIoKind::kEpoll, PacketIoKind::kAuto),
+                         [](const auto& each) {
+                           return each.param == PacketIoKind::kEpoll ? "Epoll" : "Uring";
+                         });
+
+}  // namespace
+}  // namespace vas::bridge

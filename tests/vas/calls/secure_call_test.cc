@@ -1,0 +1,331 @@
+// Encrypted media and ICE, as signaling sees them.
+#include "tests/vas/calls/call_fixture.h"
+
+namespace vas::calls {
+namespace {
+
+constexpr std::string_view kFingerprint =
+    "sha-256 F9:90:B5:1B:0F:AB:2F:F7:05:41:DC:0D:F3:D7:D8:80:0D:C6:B5:2F:61:A6:92:20:2F:51:41:46:51:9D:E0:47";
+
+std::string browser_offer(std::string_view ufrag = "abcd") {
+  return "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n"
+         "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\nc=IN IP4 0.0.0.0\r\na=rtcp-mux\r\na=mid:0\r\n"
+         "a=setup:actpass\r\na=fingerprint:" +
+         std::string(kFingerprint) +
+         "\r\na=ice-pwd:0123456789abcdefghijkl\r\na=ice-ufrag:" + std::string(ufrag) +
+         "\r\na=candidate:1 1 udp 1 192.0.2.7 50000 typ host\r\n";
+}
+
+constexpr std::string_view kPlainAnswer =
+    "v=0\r\no=b 1 1 IN IP4 192.0.2.2\r\nc=IN IP4 192.0.2.2\r\nm=audio 5000 RTP/AVP 0\r\n";
+
+class SecureCallTest : public CallTest {
+ protected:
+  void begin_from_browser(MediaEncryption wanted) {
+    CallSetup setup{.id = 7,
+                    .kind = CallKind::kRouted,
+                    .invite = invite(kCaller, browser_offer()),
+                    .caller_id = "1555",
+                    .from_host = "d.example",
+                    .caller_encryption = wanted,
+                    .fingerprint = media::CertificateFingerprint::parse(kFingerprint)};
+    setup.plan.routes.push_back({.server = *HostPort::parse("198.51.100.1:5060"), .number = "990"});
+    begin(std::move(setup));
+  }
+  const bridge::LegConfig* configured(LegSide side) const {
+    for (const CallAction& action : actions_) {
+      const auto* found = std::get_if<ConfigureLegMedia>(&action);
+      if (found != nullptr && found->side == side) return &found->config;
+    }
+    return nullptr;
+  }
+  static std::string value(const std::string& sdp, std::string_view name) {
+    const auto from = sdp.find(name) + name.size();
+    return sdp.substr(from, sdp.find('\r', from) - from);
+  }
+};
+
+TEST_F(SecureCallTest, ABrowserIsAnsweredAsALitePassiveSideAndThePhoneIsAskedForPlainRtp) {
+  begin_from_browser(MediaEncryption::kOptional);
+  ASSERT_NE(sent<SendInvite>(), nullptr);
+  EXPECT_NE(sent<SendInvite>()->sdp.find("RTP/AVP 0"), std::string::npos);
+  EXPECT_EQ(sent<SendInvite>()->sdp.find("ice-ufrag"), std::string::npos);
+  on(SipEvent(
+      answered("v=0\r\no=b 1 1 IN IP4 192.0.2.2\r\nc=IN IP4 192.0.2.2\r\nm=audio 5000 RTP/AVP 0\r\n")));
+  ASSERT_NE(sent<AnswerInvite>(), nullptr);
+  const std::string& sdp = sent<AnswerInvite>()->sdp;
+  for (const char* line :
+       {"UDP/TLS/RTP/SAVPF 0", "a=ice-lite", "a=setup:passive", "a=rtcp-mux", "a=group:BUNDLE 0"})
+    EXPECT_NE(sdp.find(line), std::string::npos) << line;
+  const bridge::LegConfig* config = configured(LegSide::kA);
+  ASSERT_TRUE(config != nullptr && config->ice && config->dtls);
+  EXPECT_EQ(config->ice->remote.ufrag, "abcd");
+  EXPECT_EQ(config->ice->local.ufrag, value(sdp, "a=ice-ufrag:"));
+  EXPECT_EQ(config->ice->local.password, value(sdp, "a=ice-pwd:"));
+  EXPECT_EQ(config->dtls->role, media::DtlsRole::kServer);
+  EXPECT_FALSE(config->far_rtp.is_set()) << "media goes to what ICE proves, not to what SDP says";
+  EXPECT_TRUE(config->rtcp_mux);
+  EXPECT_FALSE(configured(LegSide::kB)->dtls);
+}
+
+TEST_F(SecureCallTest, AReInviteKeepsCredentialsUnlessThePartyChangesItsOwn) {
+  begin_from_browser(MediaEncryption::kRequired);
+  on(SipEvent(answered(kPlainAnswer)));
+  const bridge::LegIce before = *configured(LegSide::kA)->ice;
+  for (const bool restarts : {false, true}) {
+    on(SipEvent(OfferReceived{kCaller, {5}, browser_offer(restarts ? "efgh" : "abcd")}));
+    ASSERT_NE(sent<SendOffer>(), nullptr);
+    on(SipEvent(OfferAnswered{callee(), 200, std::string(kPlainAnswer)}));
+    ASSERT_NE(configured(LegSide::kA), nullptr);
+    const bridge::LegIce& now = *configured(LegSide::kA)->ice;
+    EXPECT_EQ(now.local == before.local, !restarts) << "a restart has new ones on both sides (RFC 8445 §9)";
+    EXPECT_EQ(now.remote.ufrag, restarts ? "efgh" : "abcd");
+  }
+}
+
+// As a phone that is put through to one without ICE would offer.
+std::string without_ice(std::string offer) {
+  const auto from = offer.find("a=ice-pwd");
+  return offer.erase(from, offer.find("a=candidate") - from);
+}
+
+TEST_F(SecureCallTest, WhoHasOfferedIceSharesAPortAndGetsItsOwnWhenItGivesIceUp) {
+  begin_from_browser(MediaEncryption::kRequired);
+  on(SipEvent(answered(kPlainAnswer)));
+  EXPECT_NE(sent<AnswerInvite>()->sdp.find("m=audio 30000"), std::string::npos) << sent<AnswerInvite>()->sdp;
+  EXPECT_NE(sent<AnswerInvite>()->sdp.find("203.0.113.1 30000 typ host"), std::string::npos);
+
+  on(SipEvent(OfferReceived{kCaller, {5}, without_ice(browser_offer())}));
+  EXPECT_NE(sent<SendOffer>()->sdp.find("m=audio 20002"), std::string::npos);
+  on(SipEvent(OfferAnswered{callee(), 200, std::string(kPlainAnswer)}));
+  ASSERT_NE(sent<AnswerRequest>(), nullptr);
+  EXPECT_EQ(sent<AnswerRequest>()->status, 200);
+  EXPECT_NE(sent<AnswerRequest>()->sdp.find("m=audio 20000"), std::string::npos);
+  ASSERT_NE(configured(LegSide::kA), nullptr);
+  EXPECT_FALSE(configured(LegSide::kA)->ice);
+  EXPECT_TRUE(configured(LegSide::kA)->dtls);
+
+  on(SipEvent(OfferReceived{kCaller, {6}, browser_offer("back")}));
+  on(SipEvent(OfferAnswered{callee(), 200, std::string(kPlainAnswer)}));
+  EXPECT_NE(sent<AnswerRequest>()->sdp.find("m=audio 20000"), std::string::npos) << "which it keeps";
+  EXPECT_TRUE(configured(LegSide::kA)->ice);
+}
+
+TEST_F(SecureCallTest, WithNoPortLeftWhoGivesUpIceIsRefusedAndTheCallGoesOn) {
+  begin_from_browser(MediaEncryption::kRequired);
+  on(SipEvent(answered(kPlainAnswer)));
+  has_ports_ = false;
+  on(SipEvent(OfferReceived{kCaller, {5}, without_ice(browser_offer())}));
+  on(SipEvent(OfferAnswered{callee(), 200, std::string(kPlainAnswer)}));
+  ASSERT_NE(sent<AnswerRequest>(), nullptr);
+  EXPECT_EQ(sent<AnswerRequest>()->status, 503);
+  EXPECT_EQ(configured(LegSide::kA), nullptr) << "its media stays as it was";
+  EXPECT_FALSE(call_->is_ended());
+  on(SipEvent(OfferReceived{kCaller, {6}, browser_offer()}));
+  EXPECT_NE(sent<SendOffer>(), nullptr);
+}
+
+TEST_F(SecureCallTest, AnAnswerThatGivesUpIceOnASharedPortIsNotTaken) {
+  begin_from_browser(MediaEncryption::kRequired);
+  on(SipEvent(answered(kPlainAnswer)));
+  on(SipEvent(OfferReceived{callee(), {5}, std::string(kPlainAnswer)}));
+  ASSERT_NE(sent<SendOffer>(), nullptr);
+  on(SipEvent(OfferAnswered{kCaller, 200, without_ice(browser_offer())}));
+  EXPECT_EQ(sent<AnswerRequest>()->status, 488);
+}
+
+TEST_F(SecureCallTest, CandidatesThatComeLaterAreTakenNoteOfHere) {
+  begin_from_browser(MediaEncryption::kOptional);
+  on(SipEvent(answered(kPlainAnswer)));
+  on(SipEvent(InfoReceived{kCaller, {5}, "application/trickle-ice-sdpfrag", "a=end-of-candidates\r\n"}));
+  EXPECT_EQ(sent<SendInfo>(), nullptr) << "the phone has no use for them";
+  ASSERT_NE(sent<AnswerRequest>(), nullptr);
+  EXPECT_EQ(sent<AnswerRequest>()->status, 200);
+}
+
+TEST_F(SecureCallTest, WhereMediaMustBePlainABrowserGets488) {
+  begin_from_browser(MediaEncryption::kNone);
+  ASSERT_NE(sent<AnswerInvite>(), nullptr);
+  EXPECT_EQ(sent<AnswerInvite>()->status, 488);
+}
+
+class FullIceTest : public SecureCallTest {
+ protected:
+  static std::string offer_with(std::string_view session_line) {
+    std::string offer = browser_offer();
+    return offer.insert(offer.find("m=audio"), session_line);
+  }
+  void begin_full(const std::string& offer, CallKind kind = CallKind::kRouted) {
+    CallSetup setup{.id = 7,
+                    .kind = kind,
+                    .invite = invite(kCaller, offer),
+                    .caller_encryption = MediaEncryption::kOptional,
+                    .pick_up_encryption = MediaEncryption::kOptional,
+                    .caller_ice = IceMode::kFull,
+                    .fingerprint = media::CertificateFingerprint::parse(kFingerprint)};
+    setup.ice.by_transport.fill(IceMode::kFull);
+    setup.plan.routes.push_back({.server = *HostPort::parse("198.51.100.1:5060"), .number = "990"});
+    begin(std::move(setup));
+  }
+  void begin_to_trunk(IceMode ice, MediaKeying keying = MediaKeying::kDtls) {
+    CallSetup setup{.id = 7,
+                    .kind = CallKind::kRouted,
+                    .invite = invite(kCaller),
+                    .fingerprint = media::CertificateFingerprint::parse(kFingerprint)};
+    setup.plan.routes.push_back({.server = *HostPort::parse("198.51.100.1:5060"),
+                                 .number = "990",
+                                 .media_encryption = MediaEncryption::kRequired,
+                                 .media_keying = keying,
+                                 .ice = ice});
+    begin(std::move(setup));
+  }
+  std::optional<bridge::LegIce> gathering() const {
+    for (const CallAction& action : actions_) {
+      if (const auto* open = std::get_if<OpenLeg>(&action)) return open->full_ice;
+    }
+    return {};
+  }
+  static LegOpened gathered(LegSide side) {
+    return {side,
+            Endpoint::parse("203.0.113.9:20000"),
+            {4711},
+            {{.address = *Endpoint::parse("10.0.0.2:20000")},
+             {.address = *Endpoint::parse("203.0.113.9:20000"),
+              .type = ice::CandidateType::kServerReflexive,
+              .foundation = "2",
+              .priority = 7,
+              .related = *Endpoint::parse("10.0.0.2:20000")}}};
+  }
+};
+
+TEST_F(FullIceTest, ACallerWaitsForOurCandidatesAndIsToldThem) {
+  begin_full(browser_offer());
+  const auto mine = gathering();
+  ASSERT_TRUE(mine && mine->is_full);
+  EXPECT_EQ(mine->role, ice::IceRole::kControlled) << "the offerer controls (RFC 8445 §6.1.1)";
+  EXPECT_EQ(sent<SendInvite>(), nullptr) << "nothing goes on before";
+  on(gathered(LegSide::kA));
+  ASSERT_NE(sent<SendInvite>(), nullptr);
+  on(SipEvent(answered(kPlainAnswer)));
+  ASSERT_NE(sent<AnswerInvite>(), nullptr);
+  const std::string& sdp = sent<AnswerInvite>()->sdp;
+  EXPECT_EQ(sdp.find("a=ice-lite"), std::string::npos);
+  for (const char* line : {"m=audio 20000 UDP/TLS/RTP/SAVPF", "c=IN IP4 203.0.113.9",
+                           "a=candidate:1 1 udp 2130706431 10.0.0.2 20000 typ host\r\n",
+                           "a=candidate:2 1 udp 7 203.0.113.9 20000 typ srflx raddr 10.0.0.2 rport 20000\r\n",
+                           "a=ssrc:4711 cname:vas\r\n"})
+    EXPECT_NE(sdp.find(line), std::string::npos) << line << " of " << sdp;
+  const bridge::LegConfig* config = configured(LegSide::kA);
+  ASSERT_TRUE(config != nullptr && config->ice && config->ice->is_full);
+  EXPECT_EQ(config->ice->local, mine->local);
+  ASSERT_EQ(config->ice->peers.size(), 1u);
+  EXPECT_EQ(config->ice->peers[0].address, *Endpoint::parse("192.0.2.7:50000"));
+}
+
+TEST_F(FullIceTest, ALitePeerIsControlledByUs) {
+  begin_full(offer_with("a=ice-lite\r\n"));
+  ASSERT_TRUE(gathering());
+  EXPECT_EQ(gathering()->role, ice::IceRole::kControlling);
+}
+
+TEST_F(FullIceTest, WhereIceIsSwitchedOffItIsPassedOver) {
+  CallSetup setup{.id = 7,
+                  .kind = CallKind::kRouted,
+                  .invite = invite(kCaller, browser_offer()),
+                  .caller_encryption = MediaEncryption::kOptional,
+                  .fingerprint = media::CertificateFingerprint::parse(kFingerprint)};
+  setup.ice.by_transport[static_cast<std::size_t>(Transport::kUdp)] = IceMode::kNone;
+  setup.plan.routes.push_back({.server = *HostPort::parse("198.51.100.1:5060"), .number = "990"});
+  begin(std::move(setup));
+  on(SipEvent(answered(kPlainAnswer)));
+  ASSERT_NE(sent<AnswerInvite>(), nullptr);
+  EXPECT_EQ(sent<AnswerInvite>()->sdp.find("ice"), std::string::npos);
+  ASSERT_NE(configured(LegSide::kA), nullptr);
+  EXPECT_FALSE(configured(LegSide::kA)->ice);
+}
+
+TEST_F(FullIceTest, WithoutIceInTheOfferNothingIsGathered) {
+  begin_full(std::string(kOffer));
+  EXPECT_FALSE(gathering());
+  EXPECT_NE(sent<SendInvite>(), nullptr);
+}
+
+TEST_F(FullIceTest, WhoHangsUpWhileWeGatherIsForgotten) {
+  begin_full(browser_offer());
+  on(SipEvent(InviteCancelled{kCaller}));
+  on(gathered(LegSide::kA));
+  EXPECT_TRUE(actions_.empty());
+}
+
+TEST_F(FullIceTest, APickUpThatIsGivenUpWhileWeGatherLeavesTheCallerWaiting) {
+  begin_full(std::string(kOffer), CallKind::kParked);
+  on(BackendAnswered{});
+  on(PickUp{invite(kPickUp, browser_offer())});
+  ASSERT_TRUE(gathering());
+  on(SipEvent(InviteCancelled{kPickUp}));
+  on(gathered(LegSide::kB));
+  EXPECT_TRUE(actions_.empty());
+  EXPECT_TRUE(call_->is_waiting_for_pick_up());
+}
+
+TEST_F(FullIceTest, NoAddressAtAllEndsTheCall) {
+  begin_full(browser_offer());
+  on(LegOpened{LegSide::kA, std::nullopt});
+  ASSERT_NE(sent<AnswerInvite>(), nullptr);
+  EXPECT_EQ(sent<AnswerInvite>()->status, 503);
+}
+
+TEST_F(FullIceTest, ATrunkIsOfferedDtlsAndOurCandidates) {
+  begin_to_trunk(IceMode::kFull);
+  const auto mine = gathering();
+  ASSERT_TRUE(mine);
+  EXPECT_EQ(mine->role, ice::IceRole::kControlling);
+  on(gathered(LegSide::kB));
+  ASSERT_NE(sent<SendInvite>(), nullptr);
+  const std::string& sdp = sent<SendInvite>()->sdp;
+  for (const char* line : {"m=audio 20000 UDP/TLS/RTP/SAVP 0", "a=setup:actpass",
+                           "a=fingerprint:sha-256 F9:90", "typ srflx", "a=rtcp-mux"})
+    EXPECT_NE(sdp.find(line), std::string::npos) << line << " of " << sdp;
+  EXPECT_EQ(sdp.find("a=crypto"), std::string::npos);
+
+  std::string answer = browser_offer();
+  answer.replace(answer.find("actpass"), 7, "active");
+  on(SipEvent(answered(answer)));
+  const bridge::LegConfig* config = configured(LegSide::kB);
+  ASSERT_TRUE(config != nullptr && config->ice && config->dtls);
+  EXPECT_EQ(config->dtls->role, media::DtlsRole::kServer);
+  EXPECT_EQ(config->ice->local, mine->local);
+  EXPECT_EQ(config->ice->remote.ufrag, "abcd");
+}
+
+TEST_F(FullIceTest, ALiteOfferIsOneOfItsOwnAddress) {
+  begin_to_trunk(IceMode::kLite);
+  ASSERT_NE(sent<SendInvite>(), nullptr);
+  const std::string& sdp = sent<SendInvite>()->sdp;
+  EXPECT_NE(sdp.find("a=ice-lite"), std::string::npos);
+  EXPECT_NE(sdp.find("203.0.113.1 20002 typ host"), std::string::npos) << sdp;
+}
+
+TEST_F(FullIceTest, ATrunkThatAnswersWithoutIceIsReachedAtItsAddress) {
+  begin_to_trunk(IceMode::kFull);
+  on(gathered(LegSide::kB));
+  std::string answer = browser_offer();
+  answer.replace(answer.find("actpass"), 7, "active");
+  answer.erase(answer.find("a=ice-pwd"), answer.find("a=ice-ufrag") - answer.find("a=ice-pwd"));
+  answer.replace(answer.find("0.0.0.0"), 7, "192.0.2.2");
+  on(SipEvent(answered(answer)));
+  const bridge::LegConfig* config = configured(LegSide::kB);
+  ASSERT_NE(config, nullptr);
+  EXPECT_FALSE(config->ice);
+  EXPECT_EQ(config->far_rtp, *Endpoint::parse("192.0.2.2:9"));
+}
+
+TEST_F(FullIceTest, ATrunkThatMustBeEncryptedAndAnswersPlainIsNotTalkedTo) {
+  begin_to_trunk(IceMode::kNone);
+  on(SipEvent(answered(kPlainAnswer)));
+  ASSERT_NE(sent<AnswerInvite>(), nullptr);
+  EXPECT_EQ(sent<AnswerInvite>()->status, 488);
+}
+
+}  // namespace
+}  // namespace vas::calls
