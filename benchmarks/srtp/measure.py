@@ -123,7 +123,7 @@ def main():
     report = Report()
     if options.quick:
         alone(report, 2, 0.02)
-        idle_legs(report, 1, 300, 2)
+        idle_legs(report, 1, 200, 2)
         relayed(report, ((100, 50_000),), 2, 1)
     else:
         alone(report, 15, 0.05)

@@ -11,6 +11,7 @@ class BrowserPhone(GatewayTest):
     def place_server(cls, vas):
         super().place_server(vas)
         vas.directory["trunks"].append({"id": 9, "domainId": 3, "name": "ourselves", "sources": ["127.0.0.1"]})
+        vas.flags += ["--media-workers", "1"]
 
     @classmethod
     def setUpClass(cls):
@@ -132,6 +133,8 @@ class BrowserPhone(GatewayTest):
         bob.wait_for("up")
         alice.assert_tone(700, 1000)
         bob.assert_tone(1000, 700)
+        ports = {page.run("return /m=audio (\\d+)/.exec(phone.connection.remoteDescription.sdp)[1]") for page in (alice, bob)}
+        self.assertEqual(len(ports), 1, "one of its worker's for all legs with ICE")
         bob.click("hangup")
         alice.wait_for("ended")
         for each in (token, waiting):
