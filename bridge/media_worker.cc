@@ -137,13 +137,20 @@ bool MediaWorker::send_frame(const Entry& entry, const Outgoing& datagram) {
 void MediaWorker::tick() {
   const Time now = monotonic_now();
   const WallTime wall = wall_now();
-  next_tick_ = now + kTick / kSlices;
+  next_tick_ = now;
   for (Entry* entry : slices_[next_slice_]) tick(*entry, now, wall);
-  next_slice_ = (next_slice_ + 1) % kSlices;
-  if (next_slice_ == 0) note_shared_overrun();
+  // Where there is nothing to do it is not woken for.
+  do advance_slice();
+  while (slices_[next_slice_].empty() && next_tick_ - now < kTick);
   fast_path_.keep_alive(now);
   counters_.fast_legs.store(fast_path_.in_kernel(), std::memory_order_relaxed);
   counters_.kernel_packets.store(fast_path_.packets(), std::memory_order_relaxed);
+}
+
+void MediaWorker::advance_slice() {
+  next_tick_ += kTick / kSlices;
+  next_slice_ = (next_slice_ + 1) % kSlices;
+  if (next_slice_ == 0) note_shared_overrun();
 }
 
 void MediaWorker::tick(Entry& entry, Time now, WallTime wall) {

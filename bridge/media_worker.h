@@ -163,6 +163,7 @@ class MediaWorker final : private PacketSink, private RouteListener {
 
   void run();
   void tick();
+  void advance_slice();
   void tick(Entry& entry, Time now, WallTime wall);
   void on_datagram(SocketId id, const Endpoint& source, media::PacketBuffer datagram) override;
   void on_shared_datagram(SharedPort& port, const Endpoint& source, media::PacketBuffer datagram);

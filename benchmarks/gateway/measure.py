@@ -50,6 +50,19 @@ def cpu_per_call(report, rate, seconds, rounds):
     report.row("CPU a message, gateway thread vs the prototype's 15 µs", gateway, 15, "µs", more_is_better=False)
 
 
+def idle(report, seconds, rounds):
+    """What a server takes that nobody calls."""
+    ours, theirs = [], []
+    for _ in range(rounds):
+        with Vas() as vas, Kamailio() as kamailio:
+            time.sleep(2)
+            before = process_seconds(vas.process.pid), kamailio.seconds()
+            time.sleep(seconds)
+            ours.append((process_seconds(vas.process.pid) - before[0]) / seconds * 1e3)
+            theirs.append((kamailio.seconds() - before[1]) / seconds * 1e3)
+    report.row("CPU a second of an idle server vs Kamailio", ours, theirs, "ms", more_is_better=False)
+
+
 def highest(make, port, rates, seconds):
     """The highest rate at which every call is set up with p99 below 500 ms, and the memory behind it."""
     best, memory, p99 = 0, 0, 0
@@ -182,6 +195,7 @@ def main():
     report = Report()
     if (os.cpu_count() or 1) < 2:
         sys.exit("gateway: one core for the load and one for the server are needed")
+    idle(report, *((3, 1) if options.quick else (10, 5)))
     if options.quick:
         cpu_per_call(report, 200, 6, 1)
         junk(report, 8, 12)

@@ -44,12 +44,27 @@ void StackLink::start(const std::vector<Endpoint>& stacks, bool probes, Receive 
   for (const Endpoint& each : stacks) stacks_.emplace_back(each);
   receive_ = std::move(receive);
   reader_.start();
-  if (probes) probe();
+  probes_ = probes;
 }
 
 void StackLink::send(std::size_t stack, std::string_view text) {
+  put(stack, text);
+  has_sent_ = true;
+  if (probes_ && !is_probing_) probe();
+}
+
+void StackLink::put(std::size_t stack, std::string_view text) {
   error_code ignored;
   socket_.send_to(asio::buffer(text), to_asio<udp::endpoint>(stacks_[stack].endpoint), 0, ignored);
+}
+
+// Where nothing is sent nothing waits, once the last probe has come through in no time: what it says stays
+// true, and an idle server sleeps.
+bool StackLink::is_idle(Time now) const {
+  return !has_sent_ && std::all_of(stacks_.begin(), stacks_.end(), [&](const Stack& each) {
+    return age(each, now) < kProbeEvery &&
+           each.answered.load(std::memory_order_acquire) == each.probe % kProbeSpan;
+  });
 }
 
 // Probe k of stack s has the number k * stacks + s, with k modulo kProbeSpan: a CSeq has 31 bits.
@@ -58,15 +73,19 @@ void StackLink::probe() {
     Stack& stack = stacks_[s];
     ++stack.probe;
     stack.sent_at(stack.probe) = monotonic_now();
-    send(s,
-         fmt::format("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKprobe\r\n"
-                     "From: <sip:gateway@localhost>;tag=p\r\nTo: <sip:stack@localhost>;tag=p\r\n"
-                     "Call-ID: {}\r\nCSeq: {} OPTIONS\r\nContent-Length: 0\r\n\r\n",
-                     to_string(stack.endpoint), kProbeCallId, stack.probe % kProbeSpan * stacks_.size() + s));
+    put(s,
+        fmt::format("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKprobe\r\n"
+                    "From: <sip:gateway@localhost>;tag=p\r\nTo: <sip:stack@localhost>;tag=p\r\n"
+                    "Call-ID: {}\r\nCSeq: {} OPTIONS\r\nContent-Length: 0\r\n\r\n",
+                    to_string(stack.endpoint), kProbeCallId, stack.probe % kProbeSpan * stacks_.size() + s));
   }
+  has_sent_ = false;
+  is_probing_ = true;
   timer_.expires_after(kProbeEvery);
   timer_.async_wait([this](error_code failure) {
-    if (!failure) probe();
+    if (failure) return;
+    is_probing_ = !is_idle(monotonic_now());
+    if (is_probing_) probe();
   });
 }
 
@@ -77,8 +96,7 @@ void StackLink::answer_probe(std::uint64_t number) {
   stack.answered.store(number / stacks_.size(), std::memory_order_release);
 }
 
-Duration StackLink::age(std::size_t number, Time now) const {
-  const Stack& stack = stacks_[number];
+Duration StackLink::age(const Stack& stack, Time now) {
   if (stack.probe == 0) return {};
   const std::uint64_t behind = (stack.probe - stack.answered.load(std::memory_order_acquire)) % kProbeSpan;
   if (behind == 0)

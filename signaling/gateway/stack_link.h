@@ -20,7 +20,7 @@ namespace vas::signaling {
 inline constexpr std::string_view kProbeCallId = "vas-probe";
 
 // A probe goes the way of every message: through the stack's socket, its loop, and call control's queue. Its
-// age is what a new call would wait.
+// age is what a new call would wait. There are probes as long as there is anything to wait behind.
 //
 // Threads: the context's; answer_probe from any.
 // Bounds:  the sockets' buffers; what is over is lost, as on any network, and retransmitted.
@@ -40,7 +40,7 @@ class StackLink {
 
   // Of the oldest probe that is under way, or of the last that came through. An answer to one says that those
   // before it are through too, or lost: what is lost makes no queue look long.
-  Duration age(std::size_t stack, Time now) const;
+  Duration age(std::size_t stack, Time now) const { return age(stacks_[stack], now); }
   void answer_probe(std::uint64_t number);
   // How long what the stacks send waits for us at present.
   Duration waited() const { return reader_.waited(); }
@@ -62,7 +62,10 @@ class StackLink {
     Stack(Stack&& other) noexcept : endpoint(other.endpoint) {}
   };
 
+  static Duration age(const Stack& stack, Time now);
+  void put(std::size_t stack, std::string_view text);
   void probe();
+  bool is_idle(Time now) const;
 
   boost::asio::ip::udp::socket socket_;
   Endpoint local_;
@@ -70,6 +73,9 @@ class StackLink {
   Receive receive_;
   DatagramReader reader_;
   boost::asio::steady_timer timer_;
+  bool probes_ = false;
+  bool is_probing_ = false;
+  bool has_sent_ = false;  // since the last probe
 };
 
 }  // namespace vas::signaling

@@ -18,7 +18,8 @@ using asio::ip::udp;
 using boost::system::error_code;
 
 constexpr Duration kSweep = std::chrono::milliseconds(100);  // few at a time: closing thousands takes a while
-constexpr int kSweepsEachReload = 10;
+constexpr Duration kIdleSweep =
+    std::chrono::seconds(1);  // of no connections; and how often certificates are looked at
 constexpr Duration kAcceptRetry = std::chrono::milliseconds(100);
 constexpr int kUdpBuffer = 4 << 20;
 constexpr int kPortTries = 16;
@@ -189,9 +190,13 @@ void Transports::serve(const Acceptor& acceptor, tcp::socket socket) {
 }
 
 void Transports::sweep() {
-  connections_.close_overdue(monotonic_now());
-  if (++sweeps_ % kSweepsEachReload == 0) tls_->reload_if_changed();
-  sweep_timer_.expires_after(kSweep);
+  const Time now = monotonic_now();
+  connections_.close_overdue(now);
+  if (now >= reload_at_) {
+    tls_->reload_if_changed();
+    reload_at_ = now + kIdleSweep;
+  }
+  sweep_timer_.expires_after(connections_.size() == 0 ? kIdleSweep : kSweep);
   sweep_timer_.async_wait([this](error_code failure) {
     if (!failure) sweep();
   });

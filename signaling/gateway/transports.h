@@ -97,7 +97,7 @@ class Transports final : public ConnectionOwner {
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   ConnectionTable connections_;
   boost::asio::steady_timer sweep_timer_;
-  unsigned sweeps_ = 0;
+  Time reload_at_{};  // certificates
 };
 
 }  // namespace vas::signaling
