@@ -146,7 +146,7 @@ BridgeId MediaPlane::open_bridge() {
 Result<Endpoint> MediaPlane::open_leg(BridgeId bridge, LegSide side, AddressFamily family, PortUse use) {
   BridgePlace& place = bridges_.at(bridge);
   LegPlace& leg = place.legs[index_of(side)];
-  close_agent(leg);
+  close_agents(leg);
   const bool is_open = leg.port != 0 || (leg.is_sharing && use == PortUse::kShared);
   if (is_open && leg.family != family)
     return Error{"the leg's media is bound to the other IP version already"};
@@ -238,7 +238,7 @@ bool MediaPlane::may_be_checked(const Endpoint& peer) const {
 
 // The agent's path comes back through control: the worker knows the leg's credentials by then.
 void MediaPlane::direct_agent(LegPlace& leg, const LegConfig& config) {
-  if (config.ice) return agents_->check(*leg.agent, config.ice->local, config.ice->remote, config.ice->peers);
+  if (config.ice) return agents_->check(*leg.agent, config.ice->remote, config.ice->peers);
   agents_->take_plain(*leg.agent, config.far_rtp.address.family);
 }
 
@@ -266,18 +266,24 @@ void MediaPlane::gather_leg(BridgeId bridge, LegSide side, AddressFamily family,
                             const ice::IceCredentials& local, ice::IceRole role) {
   if (!agents_) open_agents();
   LegPlace& leg = bridges_.at(bridge).legs[index_of(side)];
-  close_agent(leg);
+  if (leg.agent != leg.carrier) close_agent(leg.agent);
   leg.agent = ice::AgentId{next_agent_++};
   leg.family = family;
   agent_owners_.emplace(*leg.agent, Owner{bridge, side});
   agents_->gather(*leg.agent, local, role);
 }
 
-void MediaPlane::close_agent(LegPlace& leg) {
-  if (!leg.agent) return;
-  agent_owners_.erase(*leg.agent);
-  agents_->close(*leg.agent);
-  leg.agent.reset();
+void MediaPlane::close_agents(LegPlace& leg) {
+  if (leg.carrier == leg.agent) leg.carrier.reset();
+  close_agent(leg.agent);
+  close_agent(leg.carrier);
+}
+
+void MediaPlane::close_agent(std::optional<ice::AgentId>& agent) {
+  if (!agent) return;
+  agent_owners_.erase(*agent);
+  agents_->close(*agent);
+  agent.reset();
 }
 
 MediaEvent MediaPlane::take(ice::AgentEvent&& event) {
@@ -288,14 +294,19 @@ MediaEvent MediaPlane::take(ice::AgentEvent&& event) {
     return {};
   }
   const Owner leg = owner->second;
+  LegPlace& place = bridges_.at(leg.bridge).legs[index_of(leg.side)];
   if (auto* gathered = std::get_if<ice::Gathered>(&event)) {
-    LegPlace& place = bridges_.at(leg.bridge).legs[index_of(leg.side)];
     const auto local = ice::default_address(gathered->candidates, place.family);
     place.local = local.value_or(Endpoint());
     return LegGathered{leg.bridge, leg.side, local, std::move(gathered->candidates)};
   }
-  if (auto* path = std::get_if<ice::PathFound>(&event)) return take_path(leg, std::move(*path));
-  post(bridges_.at(leg.bridge).worker, LosePath{leg.bridge, leg.side});
+  if (auto* path = std::get_if<ice::PathFound>(&event)) {
+    if (agent == place.agent) return take_path(leg, std::move(*path));
+    ::close(path->socket);  // of the time before a restart
+    return {};
+  }
+  // What a younger agent does not find leaves the path alone.
+  if (agent == place.carrier) post(bridges_.at(leg.bridge).worker, LosePath{leg.bridge, leg.side});
   return {};
 }
 
@@ -304,7 +315,9 @@ MediaEvent MediaPlane::take_path(const Owner& owner, ice::PathFound&& path) {
   const LegPathFound found{owner.bridge, owner.side, path.local_type};
   BridgePlace& place = bridges_.at(owner.bridge);
   LegPlace& leg = place.legs[index_of(owner.side)];
-  if (!path.is_pipe) close_agent(leg);  // its work is done
+  if (leg.carrier != leg.agent) close_agent(leg.carrier);
+  leg.carrier = leg.agent;
+  if (!path.is_pipe) close_agents(leg);  // their work is done
   give_back_port(leg);
   leg.is_sharing = false;
   post(place.worker, AdoptSocket{owner.bridge, owner.side, std::move(path)});
@@ -342,7 +355,7 @@ void MediaPlane::start(BridgeId bridge) { post(bridges_.at(bridge).worker, Start
 
 void MediaPlane::close(BridgeId bridge) {
   BridgePlace& place = bridges_.at(bridge);
-  for (LegPlace& leg : place.legs) close_agent(leg);
+  for (LegPlace& leg : place.legs) close_agents(leg);
   post(place.worker, CloseBridge{bridge});
 }
 

@@ -64,8 +64,8 @@ class MediaPlane {
   // longer to gets its own. Fails when the range is used up or the family is not configured.
   Result<Endpoint> open_leg(BridgeId bridge, LegSide side, AddressFamily family, PortUse use = PortUse::kOwn);
 
-  // Begins to gather the candidates of a leg with full ICE; a LegGathered follows. What the leg gathered
-  // before is given up.
+  // Begins to gather the candidates of a leg with full ICE; a LegGathered follows. Again for an ICE restart,
+  // with new credentials: the path that the leg has stays until the next configure_leg() leads to another.
   void gather_leg(BridgeId bridge, LegSide side, AddressFamily family, const ice::IceCredentials& local,
                   ice::IceRole role);
 
@@ -97,7 +97,10 @@ class MediaPlane {
     AddressFamily family = AddressFamily::kIpv4;
     Endpoint local;  // as SDP says it
     Endpoint far;
-    std::optional<ice::AgentId> agent;  // of full ICE; such a leg has no port of the pool
+    // Of full ICE; such a leg has no port of the pool. The second is the one that a relayed path leads
+    // through, which during a restart is an older one.
+    std::optional<ice::AgentId> agent;
+    std::optional<ice::AgentId> carrier;
   };
   struct BridgePlace {
     std::size_t worker = 0;
@@ -133,7 +136,8 @@ class MediaPlane {
   bool may_be_checked(const Endpoint& peer) const;
   void direct_agent(LegPlace& leg, const LegConfig& config);
   void open_agents();
-  void close_agent(LegPlace& leg);
+  void close_agents(LegPlace& leg);
+  void close_agent(std::optional<ice::AgentId>& agent);
   void give_back_port(LegPlace& leg);
   void forget(BridgeId bridge);
   void post(std::size_t worker, WorkerCommand command);

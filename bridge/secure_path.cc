@@ -81,11 +81,10 @@ void SecurePath::configure_ice(const std::optional<LegIce>& wanted) {
     ice_.reset();
     checks_.reset();
     pipe_ = {};
-  } else if (ice_) {
-    ice_->restart(wanted->local, wanted->remote);
-    if (checks_) checks_->restart(wanted->local, wanted->remote, wanted->peers);
-  } else {
+  } else if (!ice_) {
     ice_.emplace(wanted->local, wanted->remote, wanted->role);
+  } else if (!wanted->is_full) {
+    ice_->restart(wanted->local, wanted->remote);
   }
 }
 
@@ -97,12 +96,14 @@ const Endpoint& SecurePath::destination(Time now) const {
 
 void SecurePath::take_over(Time now, const Endpoint& to, const Endpoint& peer, bool is_pipe) {
   if (!ice_) return;
+  checks_.reset();
   if (is_pipe) {
     pipe_ = to;
     pipe_peer_ = peer;
     return;
   }
   pipe_ = {};
+  ice_.emplace(ice_config_->local, ice_config_->remote, ice_config_->role);
   ice_->on_proved(now, to, true);
   checks_ = std::make_unique<ice::ConsentChecks>(ice_config_->local, ice_config_->remote, ice_config_->role);
 }

@@ -84,7 +84,8 @@ class SecurePath {
   const Endpoint& destination(Time now) const;
   // The party, or the last that was.
   const Endpoint& peer() const { return pipe_.is_set() ? pipe_peer_ : ice_->destination(); }
-  // An agent's pair (ice::PathFound). Through a pipe the agent goes on checking.
+  // The pair (ice::PathFound) of the agent that has the credentials of the last configure(); until there is
+  // one the path before stays. Through a pipe the agent goes on checking.
   void take_over(Time now, const Endpoint& to, const Endpoint& peer, bool is_pipe);
   void lose();  // the pipe leads nowhere any more
   // The answer, borrowed until the next call, or empty where none is due. Nothing: it is not the party's.

@@ -19,20 +19,7 @@ Duration random_interval() {
 ConsentChecks::ConsentChecks(IceCredentials local, IceCredentials remote, IceRole role)
     : local_(std::move(local)), remote_(std::move(remote)), role_(role), tie_breaker_(random_u64()) {}
 
-void ConsentChecks::restart(IceCredentials local, IceCredentials remote,
-                            const std::vector<Candidate>& peers) {
-  local_ = std::move(local);
-  remote_ = std::move(remote);
-  awaited_ = {};
-  peers_.clear();
-  for (const Candidate& each : peers) {
-    if (peers_.size() < kMaxPeers) peers_.push_back(each.address);
-  }
-  asked_ = 0;
-}
-
 std::optional<ConsentChecks::Check> ConsentChecks::on_time(Time now, const Endpoint& destination) {
-  if (asked_ < kRounds * peers_.size()) return check(peers_[asked_++ % peers_.size()]);
   if (!destination.is_set() || now < next_check_) return {};
   next_check_ = now + random_interval();
   return check(destination);
@@ -66,7 +53,6 @@ bool ConsentChecks::on_answer(const Endpoint& source, const StunMessage& answer)
   });
   if (ours == awaited_.end() || !answer.is_signed_with(remote_.password)) return false;
   *ours = {};
-  peers_.clear();
   return true;
 }
 

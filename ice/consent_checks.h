@@ -1,10 +1,9 @@
-// The checks that a full ICE agent goes on making once its pair is nominated. (RFC 7675 §5.1, RFC 8445 §9)
+// The checks that a full ICE agent goes on making once its pair is nominated. (RFC 7675 §5.1)
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 #include "ice/candidate.h"
 #include "ice/ice_lite.h"
@@ -12,16 +11,13 @@
 
 namespace vas::ice {
 
-// One leg's. Checks the address that media goes to every 4 to 6 s, on hold too. After an ICE restart it
-// checks the peer's new candidates, one a call, until one answers or each was asked kRounds times.
+// One path's. Checks the address that media goes to every 4 to 6 s, on hold too.
 //
 // Threads: its bridge's media worker only.
-// Bounds:  kMaxPeers addresses, kMaxAwaited answers.
+// Bounds:  kMaxAwaited answers.
 class ConsentChecks {
  public:
-  static constexpr std::size_t kMaxPeers = 32;
   static constexpr std::size_t kMaxAwaited = 16;
-  static constexpr std::size_t kRounds = 8;
   static constexpr std::size_t kMaxBytes = 640;  // of a check: USERNAME takes 513 at most (RFC 8839 §5.4)
 
   struct Check {
@@ -30,8 +26,6 @@ class ConsentChecks {
   };
 
   ConsentChecks(IceCredentials local, IceCredentials remote, IceRole role);
-
-  void restart(IceCredentials local, IceCredentials remote, const std::vector<Candidate>& peers);
 
   // The check that is due now, if any. `destination`: where media goes.
   std::optional<Check> on_time(Time now, const Endpoint& destination);
@@ -47,12 +41,10 @@ class ConsentChecks {
 
   Check check(const Endpoint& to);
 
-  IceCredentials local_;
-  IceCredentials remote_;
+  const IceCredentials local_;
+  const IceCredentials remote_;
   const IceRole role_;
   const std::uint64_t tie_breaker_;
-  std::vector<Endpoint> peers_;  // after a restart: whom to ask
-  std::size_t asked_ = 0;
   std::array<Awaited, kMaxAwaited> awaited_{};
   std::size_t next_awaited_ = 0;
   Time next_check_{};

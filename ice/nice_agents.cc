@@ -146,7 +146,7 @@ class Agent {
   Agent& operator=(const Agent&) = delete;
 
   void gather();
-  void check(const IceCredentials& local, const IceCredentials& remote, const std::vector<Candidate>& peers);
+  void check(const IceCredentials& remote, const std::vector<Candidate>& peers);
   void take_plain(AddressFamily family);
   // Hands the agent's end to the caller: it is to be closed and then unreferenced.
   NiceAgent* release();
@@ -264,14 +264,8 @@ void Agent::tell_candidates() {
   publish_(std::move(gathered));
 }
 
-void Agent::check(const IceCredentials& local, const IceCredentials& remote,
-                  const std::vector<Candidate>& peers) {
-  if (remote == remote_) return;
-  if (!remote_.ufrag.empty()) {
-    nice_agent_restart_stream(agent_, stream_);
-    nice_agent_set_local_credentials(agent_, stream_, local.ufrag.c_str(), local.password.c_str());
-  }
-  local_ = local;
+void Agent::check(const IceCredentials& remote, const std::vector<Candidate>& peers) {
+  if (!remote_.ufrag.empty()) return;
   remote_ = remote;
   nice_agent_set_remote_credentials(agent_, stream_, remote.ufrag.c_str(), remote.password.c_str());
   GSList* all = nullptr;
@@ -480,10 +474,9 @@ void NiceAgents::gather(AgentId agent, const IceCredentials& local, IceRole role
   loop_->post([this, agent, local, role] { loop_->gather(agent, local, role); });
 }
 
-void NiceAgents::check(AgentId agent, const IceCredentials& local, const IceCredentials& remote,
-                       const std::vector<Candidate>& peers) {
-  loop_->post([this, agent, local, remote, peers] {
-    if (Agent* const found = loop_->find(agent)) found->check(local, remote, peers);
+void NiceAgents::check(AgentId agent, const IceCredentials& remote, const std::vector<Candidate>& peers) {
+  loop_->post([this, agent, remote, peers] {
+    if (Agent* const found = loop_->find(agent)) found->check(remote, peers);
   });
 }
 

@@ -76,9 +76,8 @@ class NiceAgents {
 
   // A Gathered follows, kLongestGathering later at the latest.
   void gather(AgentId agent, const IceCredentials& local, IceRole role);
-  // Begins the checks; with other credentials than before it restarts them. A PathFound or PathLost follows.
-  void check(AgentId agent, const IceCredentials& local, const IceCredentials& remote,
-             const std::vector<Candidate>& peers);
+  // Begins the checks. A PathFound or PathLost follows. Again: changes nothing; a restart is another agent's.
+  void check(AgentId agent, const IceCredentials& remote, const std::vector<Candidate>& peers);
   // The peer knows no ICE: hands over a host candidate's socket of this family, as PathFound with no peer.
   // Again: changes nothing.
   void take_plain(AgentId agent, AddressFamily family);

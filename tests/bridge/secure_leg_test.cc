@@ -303,11 +303,9 @@ TEST_F(SecureLeg, AHandshakeThatIsOneTooManyWaitsForTheNextSecond) {
 class FullIceLeg : public SecureLeg {
  protected:
   LegConfig with_full_ice(const ice::IceCredentials& ours = kOurs,
-                          const ice::IceCredentials& theirs = kTheirs,
-                          std::vector<ice::Candidate> peers = {}) {
+                          const ice::IceCredentials& theirs = kTheirs) {
     LegConfig config = with_ice(ours, theirs);
     config.ice->is_full = true;
-    config.ice->peers = std::move(peers);
     return config;
   }
   void take_over(const Endpoint& to, bool is_pipe = false) {
@@ -363,18 +361,36 @@ TEST_F(FullIceLeg, WithoutAnswersConsentEndsAfterThirtySeconds) {
   EXPECT_FALSE(heard_at().is_set());
 }
 
-TEST_F(FullIceLeg, AfterARestartTheNewCandidatesAreAskedAndTheOneThatAnswersIsChecked) {
+TEST_F(FullIceLeg, AfterARestartTheOldPathServesUntilTheNewAgentHandsItsOwnOver) {
   bridge_.configure(LegSide::kA, with_full_ice(), now_);
   take_over(kBrowser);
   key(kBrowser);
   const ice::IceCredentials ours{"ours2", "our-next-password-22-chars"};
   const ice::IceCredentials theirs{"them2", "their-next-password-22-ch"};
-  bridge_.configure(LegSide::kA, with_full_ice(ours, theirs, {{.address = kMoved}}), now_);
-  EXPECT_EQ(heard_at(), kBrowser) << "the old path is good until the new one is proved";
-  EXPECT_EQ(tick_for(milliseconds(250), true, theirs.password), 1);
-  EXPECT_EQ(last_checked_, kMoved);
-  EXPECT_EQ(check(kMoved, true, ours.password, "ours2:them2").size(), 1u);
+  bridge_.configure(LegSide::kA, with_full_ice(ours, theirs), now_);
+  EXPECT_GE(tick_for(seconds(20), true), 3) << "under the old credentials";
+  EXPECT_EQ(heard_at(), kBrowser);
+  EXPECT_TRUE(check(kMoved, true, ours.password, "ours2:them2").empty()) << "that is for the agent's socket";
+  take_over(kMoved);
   EXPECT_EQ(heard_at(), kMoved);
+  EXPECT_GE(tick_for(seconds(20), true, theirs.password), 3);
+  EXPECT_EQ(last_checked_, kMoved);
+  EXPECT_EQ(heard_at(), kMoved);
+  EXPECT_EQ(check(kMoved, true, ours.password, "ours2:them2").size(), 1u);
+  EXPECT_TRUE(check(kMoved, true, kOurs.password).empty());
+}
+
+TEST_F(FullIceLeg, AfterARestartARelayedPathMayReplaceADirectOne) {
+  const Endpoint pipe = *Endpoint::parse("127.0.0.1:30001");
+  bridge_.configure(LegSide::kA, with_full_ice(), now_);
+  take_over(kBrowser);
+  key(kBrowser);
+  bridge_.configure(LegSide::kA,
+                    with_full_ice({"ours2", "our-next-password-22-chars"}, {"them2", "their-next-password"}),
+                    now_);
+  take_over(pipe, true);
+  EXPECT_EQ(heard_at(), pipe);
+  EXPECT_EQ(tick_for(seconds(60), true), 0) << "its agent checks";
 }
 
 TEST_F(FullIceLeg, ThroughAPipeOnlyThePipeIsHeardAndADirectPairReplacesIt) {

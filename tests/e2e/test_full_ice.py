@@ -100,6 +100,35 @@ class VasBehindNat(NatLab):
         page.assert_tone(440, 1000)
         self.end(carrier, token)
 
+    def restart(self, page):
+        page.run("""
+            return new Promise((done) => phone.session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, done))""")
+
+    @staticmethod
+    def hears(page):
+        try:
+            page.assert_tone(440, 1000)
+        except AssertionError:
+            return False
+        return True
+
+    def test_a_restart_finds_another_path(self):
+        """The direct path is closed while they talk: what a restart finds is the TURN server."""
+        self.translate("masquerade")
+        page, carrier, token = self.call()
+        self.assertFalse(self.sessions("new") - self.sessions("refreshed", "0"))
+        self.forbid_direct_media()
+        self.assertFalse(self.hears(page))
+        self.restart(page)
+        wait_until(lambda: self.hears(page), 20, "media by the TURN server")
+        self.restart(page)  # and once more, relayed as before
+        self.assertTrue(self.hears(page))
+        time.sleep(3)
+        self.assertTrue(self.hears(page))
+        leg = self.end(carrier, token)[0]
+        self.assertRegex(leg["ice_path"], "^relay-(host|prflx)$")
+        wait_until(lambda: self.sessions("new") == self.sessions("refreshed", "0"), 10, "all allocations to be given back")
+
     def test_where_udp_is_forbidden_the_turn_server_relays(self):
         self.translate("masquerade")
         self.forbid_direct_media()
@@ -112,7 +141,7 @@ class VasBehindNat(NatLab):
 class OnlyByTurn(VasBehindNat):
     ICE = (*VasBehindNat.ICE, "--ice-relays-only", "true")
 
-    test_a_nat_is_crossed_directly = test_consent_is_kept_for_as_long_as_the_call = None
+    test_a_nat_is_crossed_directly = test_a_restart_finds_another_path = test_consent_is_kept_for_as_long_as_the_call = None
 
     def test_no_address_of_ours_is_told(self):
         self.translate("masquerade")

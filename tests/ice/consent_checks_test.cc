@@ -15,8 +15,6 @@ const Endpoint kPeer = *Endpoint::parse("203.0.113.5:40000");
 const Endpoint kOther = *Endpoint::parse("198.51.100.9:50000");
 const IceCredentials kOurs{"ours", "our-password-of-22-chars"};
 const IceCredentials kTheirs{"them", "their-password-22-chars"};
-const IceCredentials kNewOurs{"ours2", "our-next-password-22-chars"};
-const IceCredentials kNewTheirs{"them2", "their-next-password-22-ch"};
 
 Packet answer_to(Bytes check, const std::string& password = kTheirs.password,
                  StunClass kind = StunClass::kSuccess) {
@@ -80,33 +78,6 @@ TEST_F(ConsentChecksTest, OnlyTheRightAnswerFromTheRightPlaceProvesAndOnce) {
   EXPECT_FALSE(answer(kPeer, check)) << "a request is no answer";
   EXPECT_TRUE(answer(kPeer, answer_to(check)));
   EXPECT_FALSE(answer(kPeer, answer_to(check))) << "again";
-}
-
-TEST_F(ConsentChecksTest, ARestartAsksEachNewCandidateUntilOneAnswers) {
-  (void)checks_.on_time(now_, kPeer);
-  checks_.restart(kNewOurs, kNewTheirs, {{.address = kPeer}, {.address = kOther}});
-  std::vector<Endpoint> asked;
-  Packet last;
-  for (int i = 0; i < 4; ++i) {
-    const auto check = checks_.on_time(now_, kPeer);
-    ASSERT_TRUE(check);
-    asked.push_back(check->to);
-    last.assign(check->message.begin(), check->message.end());
-  }
-  EXPECT_EQ(asked, (std::vector{kPeer, kOther, kPeer, kOther}));
-  EXPECT_EQ(StunMessage::parse(last)->username(), "them2:ours2");
-  EXPECT_FALSE(answer(kOther, answer_to(last, kTheirs.password))) << "the old password";
-  EXPECT_TRUE(answer(kOther, answer_to(last, kNewTheirs.password)));
-  now_ += seconds(1);
-  EXPECT_FALSE(checks_.on_time(now_, kOther)) << "it was asked a moment ago";
-}
-
-TEST_F(ConsentChecksTest, SilentCandidatesAreNotAskedForEver) {
-  (void)checks_.on_time(now_, kPeer);
-  checks_.restart(kNewOurs, kNewTheirs, {{.address = kOther}});
-  std::size_t asked = 0;
-  while (checks_.on_time(now_, {})) ++asked;
-  EXPECT_EQ(asked, ConsentChecks::kRounds);
 }
 
 TEST_F(ConsentChecksTest, TheLongestNamesFit) {

@@ -73,8 +73,8 @@ TEST(NiceAgentsTest, TwoFindEachOtherAndHandTheirSocketsOver) {
   ASSERT_TRUE(my_candidates && their_candidates);
   ASSERT_EQ(my_candidates->candidates.size(), 1u);
   EXPECT_EQ(my_candidates->candidates[0].type, CandidateType::kHost);
-  one.agents.check(kAgent, mine, theirs, their_candidates->candidates);
-  two.agents.check(kAgent, theirs, mine, my_candidates->candidates);
+  one.agents.check(kAgent, theirs, their_candidates->candidates);
+  two.agents.check(kAgent, mine, my_candidates->candidates);
 
   const auto my_path = one.next<PathFound>(), their_path = two.next<PathFound>();
   ASSERT_TRUE(my_path && their_path);
@@ -129,7 +129,7 @@ TEST(NiceAgentsTest, APeerThatNeverAnswersIsLost) {
   const IceCredentials mine = random_credentials();
   side.agents.gather(kAgent, mine, IceRole::kControlling);
   ASSERT_TRUE(side.next<Gathered>());
-  side.agents.check(kAgent, mine, random_credentials(), {{.address = silent.local()}});
+  side.agents.check(kAgent, random_credentials(), {{.address = silent.local()}});
   EXPECT_TRUE(side.next<PathLost>());
 }
 

@@ -203,7 +203,7 @@ void Call::on_call_timeout(Now& now) {
 
 void Call::on_leg_opened(const LegOpened& event, Now& now) {
   if (phase_ == Phase::kEnded) return;
-  if (phase_ == Phase::kConnected) return on_own_ports(event, now);
+  if (phase_ == Phase::kConnected) return on_leg_moved(event, now);
   const bool is_pick_up = event.side == LegSide::kB && kind_ == CallKind::kParked;
   if (is_pick_up && party(LegSide::kB).dialog.value == 0) return;  // it was given up while we gathered
   if (!event.local) {

@@ -114,7 +114,8 @@ class Call {
     signaling::RequestId request;
     signaling::SessionDescription offer;
     std::optional<signaling::SdesKeys> keys;  // of the party that offers, when it is answered
-    // The other's, while the party that offers waits for ports of its own.
+    std::optional<bridge::LegIce> ice;
+    // The other's, while the party that offers waits for other ports.
     std::optional<signaling::AudioDescription> answer;
     std::optional<signaling::SdesKeys> answer_keys;
   };
@@ -162,8 +163,9 @@ class Call {
   std::string describe_offer(Party& to, const signaling::AudioDescription& audio);
   signaling::SdesRules rules_of(const Party& party) const;
   signaling::SdesOutcome protection_of(const Party& from, const signaling::AudioDescription& offer) const;
-  void take_path(Party& from, const signaling::AudioDescription& audio);
-  static void take_ice(Party& from, const signaling::AudioDescription& audio);
+  static void take_certificate(Party& from, const signaling::AudioDescription& audio);
+  static std::optional<bridge::LegIce> ice_with(const Party& from, const signaling::AudioDescription& audio,
+                                                bool is_offer);
   static bool has_usable_ice(const Party& from, const signaling::AudioDescription& audio);
   static bool needs_own_ports(const Party& from, const signaling::AudioDescription& audio);
   void open_leg(LegSide side, AddressFamily family, Now& now);
@@ -198,7 +200,7 @@ class Call {
   // call_up.cc: both are connected
   void on_offer(const signaling::OfferReceived& event, LegSide side, Now& now);
   void on_offer_answered(const signaling::OfferAnswered& event, LegSide side, Now& now);
-  void on_own_ports(const LegOpened& event, Now& now);
+  void on_leg_moved(const LegOpened& event, Now& now);
   void finish_renegotiation(Now& now);
   void refuse_renegotiation(int status, Now& now);
   void on_info(const signaling::InfoReceived& event, LegSide side, Now& now);

@@ -31,7 +31,8 @@ bool Call::take_offer(Party& from, const std::optional<std::string>& sdp, std::s
   refusal = std::move(outcome.refused);
   if (!refusal.empty()) return false;
   from.keys = std::move(outcome.keys);
-  take_path(from, description->audio);
+  take_certificate(from, description->audio);
+  from.ice = ice_with(from, description->audio, true);
   from.offer = std::move(description);
   return true;
 }
@@ -47,16 +48,13 @@ signaling::SdesOutcome Call::protection_of(const Party& from,
   return {};
 }
 
-// What the party says of its certificate and of ICE. A peer that is lite too checks nothing: then SDP's
-// address is its own, as without ICE.
-void Call::take_path(Party& from, const signaling::AudioDescription& audio) {
+void Call::take_certificate(Party& from, const signaling::AudioDescription& audio) {
   from.protocol = audio.protocol;
   from.dtls.reset();
   if (signaling::is_dtls(audio.protocol) && audio.dtls) {
     const bool is_client = audio.dtls->setup == signaling::DtlsSetup::kPassive;
     from.dtls = {is_client ? media::DtlsRole::kClient : media::DtlsRole::kServer, audio.dtls->fingerprint};
   }
-  take_ice(from, audio);
 }
 
 // Two lite sides check nothing: then SDP's address is the party's, as without ICE.
@@ -70,21 +68,26 @@ bool Call::needs_own_ports(const Party& from, const signaling::AudioDescription&
   return from.ports == bridge::PortUse::kShared && !has_usable_ice(from, audio);
 }
 
-// New credentials are the first, or a restart (RFC 8445 §9), which has new ones of ours too.
-void Call::take_ice(Party& from, const signaling::AudioDescription& audio) {
-  const bool is_full = from.ice_mode == IceMode::kFull;
-  if (!has_usable_ice(from, audio)) return from.ice.reset();
+// What ICE with the party is, once this offer or answer of its is in force. New credentials in an offer are
+// the first, or a restart (RFC 8445 §9): ours are new then too, and the roles drawn anew. In an answer ours
+// are those that we offered.
+std::optional<bridge::LegIce> Call::ice_with(const Party& from, const signaling::AudioDescription& audio,
+                                             bool is_offer) {
+  if (!has_usable_ice(from, audio) || (!is_offer && !from.ice)) return {};
   const ice::IceCredentials remote{audio.ice->ufrag, audio.ice->password};
-  if (!from.ice) {
+  const bool is_full = from.ice_mode == IceMode::kFull;
+  bridge::LegIce ice;
+  if (is_offer && (!from.ice || from.ice->remote != remote)) {
     const bool is_controlling = is_full && audio.ice->is_lite;
-    from.ice = {.local = ice::random_credentials(),
-                .is_full = is_full,
-                .role = is_controlling ? ice::IceRole::kControlling : ice::IceRole::kControlled};
-  } else if (!from.ice->remote.ufrag.empty() && from.ice->remote != remote) {
-    from.ice->local = ice::random_credentials();
+    ice = {.local = ice::random_credentials(),
+           .is_full = is_full,
+           .role = is_controlling ? ice::IceRole::kControlling : ice::IceRole::kControlled};
+  } else {
+    ice = *from.ice;
   }
-  from.ice->remote = remote;
-  if (is_full) from.ice->peers = audio.ice->candidates;
+  ice.remote = remote;
+  if (is_full) ice.peers = audio.ice->candidates;
+  return ice;
 }
 
 // Who has offered ICE may share a port; who is only offered it may not take it, and then needs its own.
@@ -120,7 +123,8 @@ bool Call::take_answer(Party& from, const std::optional<std::string>& sdp, std::
   refusal = std::move(outcome.refused);
   if (!refusal.empty()) return false;
   from.keys = std::move(outcome.keys);
-  take_path(from, description->audio);
+  take_certificate(from, description->audio);
+  from.ice = ice_with(from, description->audio, false);
   from.audio = std::move(description->audio);
   return true;
 }

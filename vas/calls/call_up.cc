@@ -49,20 +49,24 @@ void Call::on_offer_answered(const signaling::OfferAnswered& event, LegSide side
   if (!security.refused.empty() || !agreed.has_audio_codec() || needs_own_ports(to, answer->audio))
     return refuse_renegotiation(488, now);
 
-  const Party& from = party(renegotiation_->from);
-  const bool waits = needs_own_ports(from, renegotiation_->offer.audio);
   renegotiation_->answer = std::move(answer->audio);
   renegotiation_->answer_keys = std::move(security.keys);
-  if (!waits) return finish_renegotiation(now);
-  now.actions.emplace_back(OpenLeg{renegotiation_->from, from.local->address.family, {}});
+  const Party& from = party(renegotiation_->from);
+  const auto& ice = renegotiation_->ice = ice_with(from, renegotiation_->offer.audio, true);
+  const bool gathers = ice && ice->is_full && (!from.ice || from.ice->local != ice->local);
+  if (!gathers && !needs_own_ports(from, renegotiation_->offer.audio)) return finish_renegotiation(now);
+  now.actions.emplace_back(
+      OpenLeg{renegotiation_->from, from.local->address.family, gathers ? ice : std::nullopt});
 }
 
-// Of a party that gave up ICE.
-void Call::on_own_ports(const LegOpened& event, Now& now) {
-  if (!renegotiation_ || !renegotiation_->answer) return;
+// Of a party that gave up ICE, or restarts it with our full side.
+void Call::on_leg_moved(const LegOpened& event, Now& now) {
+  if (!renegotiation_ || !renegotiation_->answer || renegotiation_->from != event.side) return;
   if (!event.local) return refuse_renegotiation(503, now);
-  party(event.side).local = event.local;
-  party(event.side).ports = bridge::PortUse::kOwn;
+  Party& moved = party(event.side);
+  moved.local = event.local;
+  moved.local_candidates = event.candidates;
+  moved.ports = bridge::PortUse::kOwn;
   finish_renegotiation(now);
 }
 
@@ -86,8 +90,10 @@ void Call::finish_renegotiation(Now& now) {
   from.audio = done.offer.audio;
   from.audio->formats = ours.formats;
   from.keys = done.keys;
-  take_path(from, done.offer.audio);
-  take_path(to, *done.answer);
+  take_certificate(from, done.offer.audio);
+  from.ice = done.ice;
+  take_certificate(to, *done.answer);
+  to.ice = ice_with(to, *done.answer, false);
   to.audio = *done.answer;
   to.keys = done.answer_keys;
   configure_media(done.from, now);

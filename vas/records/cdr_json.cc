@@ -56,6 +56,12 @@ json::object sent_json(const bridge::LegStats& stats) {
           {"by_kernel", stats.sent_by_kernel}};
 }
 
+std::string ice_path(const LegRecord& leg, const bridge::LegStats& stats) {
+  if (!stats.media_endpoint.is_set()) return "none";
+  const auto theirs = ice::type_of(*leg.ice_candidates, stats.media_endpoint);
+  return fmt::format("{}-{}", ice::to_string(leg.ice_local_type), ice::to_string(theirs));
+}
+
 json::object leg_json(const LegRecord& leg, const bridge::LegStats* stats) {
   json::object object{{"role", leg.role},
                       {"uri", or_null(leg.uri)},
@@ -75,10 +81,7 @@ json::object leg_json(const LegRecord& leg, const bridge::LegStats* stats) {
                       {"mos", nullptr}};
   if (stats == nullptr) return object;
   if (stats->media_endpoint.is_set()) object["media_address"] = vas::to_string(stats->media_endpoint);
-  if (leg.ice_candidates && stats->media_endpoint.is_set()) {
-    const auto theirs = ice::type_of(*leg.ice_candidates, stats->media_endpoint);
-    object["ice_path"] = fmt::format("{}-{}", ice::to_string(leg.ice_local_type), ice::to_string(theirs));
-  }
+  if (leg.ice_candidates) object["ice_path"] = ice_path(leg, *stats);
   if (stats->srtp) object["srtp"] = media::shape_of(*stats->srtp).name;
   if (stats->codec) object["codec"] = media::info_of(*stats->codec).name;
   object["ptime"] = or_null(stats->ptime_ms);

@@ -222,6 +222,61 @@ TEST_F(FullIceTest, ACallerWaitsForOurCandidatesAndIsToldThem) {
   EXPECT_EQ(config->ice->peers[0].address, *Endpoint::parse("192.0.2.7:50000"));
 }
 
+TEST_F(FullIceTest, ARestartGathersAnewAndIsAnsweredWithWhatThatFound) {
+  begin_full(browser_offer());
+  on(gathered(LegSide::kA));
+  on(SipEvent(answered(kPlainAnswer)));
+  const bridge::LegIce before = *configured(LegSide::kA)->ice;
+  on(SipEvent(OfferReceived{kCaller, {5}, browser_offer("abcd")}));
+  on(SipEvent(OfferAnswered{callee(), 200, std::string(kPlainAnswer)}));
+  EXPECT_FALSE(gathering()) << "it is none";
+  ASSERT_NE(configured(LegSide::kA), nullptr);
+  EXPECT_EQ(configured(LegSide::kA)->ice->local, before.local);
+
+  on(SipEvent(OfferReceived{kCaller, {6}, browser_offer("efgh")}));
+  on(SipEvent(OfferAnswered{callee(), 200, std::string(kPlainAnswer)}));
+  const auto anew = gathering();
+  ASSERT_TRUE(anew);
+  EXPECT_NE(anew->local, before.local);
+  EXPECT_EQ(configured(LegSide::kA), nullptr) << "the path stays meanwhile";
+  EXPECT_EQ(sent<AnswerRequest>(), nullptr);
+  LegOpened found = gathered(LegSide::kA);
+  found.local = Endpoint::parse("203.0.113.9:24000");
+  on(found);
+  ASSERT_NE(sent<AnswerRequest>(), nullptr);
+  EXPECT_NE(sent<AnswerRequest>()->sdp.find("m=audio 24000"), std::string::npos);
+  EXPECT_EQ(value(sent<AnswerRequest>()->sdp, "a=ice-ufrag:"), anew->local.ufrag);
+  EXPECT_EQ(configured(LegSide::kA)->ice->local, anew->local);
+  EXPECT_EQ(configured(LegSide::kA)->ice->remote.ufrag, "efgh");
+}
+
+TEST_F(FullIceTest, WhoHangsUpDuringARestartIsAnsweredAndForgotten) {
+  begin_full(browser_offer());
+  on(gathered(LegSide::kA));
+  on(SipEvent(answered(kPlainAnswer)));
+  on(SipEvent(OfferReceived{kCaller, {6}, browser_offer("efgh")}));
+  on(SipEvent(OfferAnswered{callee(), 200, std::string(kPlainAnswer)}));
+  on(SipEvent(ByeReceived{kCaller, ""}));
+  EXPECT_EQ(sent<AnswerRequest>()->status, 487);
+  on(gathered(LegSide::kA));
+  EXPECT_TRUE(actions_.empty());
+}
+
+TEST_F(FullIceTest, AnAnswerWithCredentialsOfAnotherKeepsOurs) {
+  begin_to_trunk(IceMode::kFull);
+  on(gathered(LegSide::kB));
+  std::string answer = browser_offer();
+  answer.replace(answer.find("actpass"), 7, "active");
+  on(SipEvent(answered(answer)));
+  const auto before = configured(LegSide::kB)->ice->local;
+  on(SipEvent(OfferReceived{kCaller, {5}, std::string(kOffer)}));
+  answer.replace(answer.find("ufrag:abcd"), 10, "ufrag:ijkl");
+  on(SipEvent(OfferAnswered{callee(), 200, answer}));
+  ASSERT_NE(configured(LegSide::kB), nullptr);
+  EXPECT_EQ(configured(LegSide::kB)->ice->local, before) << "which the offer named";
+  EXPECT_EQ(configured(LegSide::kB)->ice->remote.ufrag, "ijkl");
+}
+
 TEST_F(FullIceTest, ALitePeerIsControlledByUs) {
   begin_full(offer_with("a=ice-lite\r\n"));
   ASSERT_TRUE(gathering());

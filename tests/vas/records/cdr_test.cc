@@ -30,6 +30,22 @@ TEST(Cdr, WhatIsNotKnownIsNullAndNeverZero) {
     EXPECT_TRUE(leg.at(key).is_null()) << key;
 }
 
+TEST(Cdr, WhetherIceFoundAPathIsTold) {
+  CallRecord record{.id = "r", .direction = "outgoing"};
+  const auto path = [&](std::size_t leg) {
+    const auto json = boost::json::parse(to_json(record)).as_object();
+    return json.at("legs").as_array().at(leg).as_object().at("ice_path");
+  };
+  for (LegRecord& each : record.legs) each.was_present = true;
+  record.media.emplace();
+  EXPECT_TRUE(path(0).is_null()) << "there was no ICE";
+  record.legs[0].ice_candidates.emplace();
+  EXPECT_EQ(path(0), "none");
+  (*record.media)[0].media_endpoint = *Endpoint::parse("192.0.2.7:50000");
+  EXPECT_EQ(path(0), "host-prflx");
+  EXPECT_TRUE(path(1).is_null());
+}
+
 TEST(Cdr, ADraftComesBackAndIsClosedAsNodeFailure) {
   CallRecord record{.id = "r",
                     .session = "s",
