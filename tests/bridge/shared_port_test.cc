@@ -92,7 +92,7 @@ class SharedPortTest : public testing::TestWithParam<PacketIoKind> {
                                         .io = GetParam()}));
   }
 
-  std::unique_ptr<MediaPlane> plane_ = open_plane(19300);
+  std::unique_ptr<MediaPlane> plane_ = open_plane(19600);
   std::uint16_t number_ = 0;
 };
 
@@ -217,7 +217,7 @@ TEST_P(SharedPortTest, ALegThatGivesUpIceGetsPortsOfItsOwn) {
 }
 
 TEST_P(SharedPortTest, TakesOnePortOfTheRangeForEachFamilyAndWorker) {
-  const auto plane = open_plane(GetParam() == PacketIoKind::kEpoll ? 19340 : 19380);
+  const auto plane = open_plane(GetParam() == PacketIoKind::kEpoll ? 19640 : 19680);
   for (int i = 0; i < 30; ++i) {
     const BridgeId bridge = plane->open_bridge();
     ASSERT_TRUE(plane->open_leg(bridge, LegSide::kA, AddressFamily::kIpv4, PortUse::kShared));

@@ -1,5 +1,6 @@
 """Headless Chromium driven over WebDriver, on pages that the test serves itself."""
 import base64
+import fcntl
 import http.server
 import json
 import os
@@ -28,9 +29,12 @@ def bundle():
     sources.append(HERE / "browser/entry.js")
     stamp = b"".join(source.read_bytes() for source in sources)
     marker = BUILD / "stamp"
-    if not marker.exists() or marker.read_bytes() != stamp:
-        make_bundles(sources)
-        marker.write_bytes(stamp)
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with open(BUILD / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run side by side
+        if not marker.exists() or marker.read_bytes() != stamp:
+            make_bundles(sources)
+            marker.write_bytes(stamp)
     if (BUILD / "phone.js").read_bytes() != (PHONE / "phone.js").read_bytes():
         raise AssertionError("web/phone/phone.js is not what its sources make: `npm ci && npm run bundle` there")
     return BUILD / "jssip.js"

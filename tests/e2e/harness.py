@@ -46,6 +46,10 @@ def free_ports(count=2):
     return first
 
 
+def in_uri(address):
+    return f"[{address}]" if ":" in address else address
+
+
 def die_with_parent():
     """Run in each child before its program: a test that is killed leaves no process behind."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
@@ -187,7 +191,7 @@ class Vas:
         self.log = open(self.folder / "vas.log", "ab")
         self.process = subprocess.Popen(
             [*self.wrapper, BIN / "vas", "--data-dir", self.folder / "data", *directory,
-             "--sip-listen", f"{self.address}:{self.sip_port}", "--http-listen", f"{self.address}:{self.http_port}",
+             "--sip-listen", self.sip, "--http-listen", f"{in_uri(self.address)}:{self.http_port}",
              *(("--webhook-allow", "127.0.0.0/8") if self.allows_loopback else ()), *self.flags],
             stdout=self.log, stderr=self.log, preexec_fn=die_with_parent)
 
@@ -256,7 +260,7 @@ class Vas:
 
     @property
     def sip(self):
-        return f"{self.address}:{self.sip_port}"
+        return f"{in_uri(self.address)}:{self.sip_port}"
 
 
 class Poll(threading.Thread):
@@ -321,7 +325,7 @@ class Baresip:
         modules = ["g711", "g722", "opus", "aufile", "aubridge", "sndfile", *([encryption if encryption == "dtls_srtp" else "srtp"] if encryption else []),
                    *([nat] if nat else [])]
         (self.folder / "config").write_text("\n".join([
-            "poll_method epoll", f"sip_listen {address}:{self.port}", "call_local_timeout 60", "call_max_calls 4",
+            "poll_method epoll", f"sip_listen {in_uri(address)}:{self.port}", "call_local_timeout 60", "call_max_calls 4",
             "audio_path /nonexistent", "audio_player aubridge,nil", f"audio_source aufile,{self.folder}/tone.wav",
             "audio_alert aubridge,alert", "audio_txmode thread", "audio_level no", "ausrc_format s16", "auplay_format s16",
             "auenc_format s16", "audec_format s16", f"rtp_ports {media}-{media + 9}", f"rtcp_mux {'yes' if nat == 'ice' else 'no'}", "jitter_buffer_delay 5-10",
@@ -333,7 +337,7 @@ class Baresip:
             "opus_sprop_stereo no", "menu_bell no", "ringback_disabled yes", "statmode_default off"]) + "\n")
         mode = "auto" if answers else "manual"
         (self.folder / "accounts").write_text(
-            f"<sip:{name}@{address}:{self.port}{f';transport={transport}' if transport else ''}>;regint=0;answermode={mode};audio_codecs={codec}"
+            f"<sip:{name}@{in_uri(address)}:{self.port}{f';transport={transport}' if transport else ''}>;regint=0;answermode={mode};audio_codecs={codec}"
             f"{f';mediaenc={encryption}' if encryption else ''}{f';medianat={nat}' if nat else ''}\n")
         (self.folder / "contacts").write_text("")
         self.process = None

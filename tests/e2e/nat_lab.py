@@ -1,6 +1,7 @@
 """Calls of a browser across a NAT."""
 import time
 
+from browser_lab import bundle
 from harness import DOMAIN, Caller, E2eTest, free_ports, write_tone
 from hosts import Hosts
 from phone_page import PhonePage
@@ -14,6 +15,7 @@ class NatLab(E2eTest):
 
     @classmethod
     def setUpClass(cls):
+        bundle()  # while there is a network
         cls.hosts = Hosts(cls.HOSTS)
         cls.addClassCleanup(cls.hosts.close)
         cls.hosts.add_behind("nat", "c")

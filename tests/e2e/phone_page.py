@@ -2,7 +2,7 @@
 import urllib.parse
 
 from browser_lab import Browser, bundle
-from harness import DOMAIN, wait_until
+from harness import DOMAIN, in_uri, wait_until
 
 # The shares of energy that two tones have in what the page hears, over two seconds.
 LISTEN = """
@@ -46,7 +46,7 @@ class PhonePage(Browser):
     def __init__(self, vas, token, speaks, flags=(), **more):
         bundle()
         fragment = urllib.parse.urlencode({"token": token, "domain": DOMAIN, **more})
-        super().__init__(f"http://{vas.address}:{vas.http_port}/phone/#{fragment}", speaks, flags)
+        super().__init__(f"http://{in_uri(vas.address)}:{vas.http_port}/phone/#{fragment}", speaks, flags)
         self.wait_for("ready")
         self.resize(800, 900)
         self.run(RAW)

@@ -25,13 +25,14 @@ function reasonOf(event) {
 }
 
 export class Call extends EventTarget {
+  #server;
   #agent;
   #session;
 
   // Emits `ringing`, `up`, `track` (detail: the far end's MediaStream), `ended`, `failed` (detail: why).
   constructor(server) {
     super();
-    this.#agent = new JsSIP.UA({ sockets: [new JsSIP.WebSocketInterface(server)], uri: OURS, register: false, session_timers: false });
+    this.#server = server;
   }
 
   get session() { return this.#session; }
@@ -39,6 +40,7 @@ export class Call extends EventTarget {
 
   async place({ token, domain }) {
     try {
+      this.#agent = new JsSIP.UA({ sockets: [new JsSIP.WebSocketInterface(this.#server)], uri: OURS, register: false, session_timers: false });
       await this.#connected();
       this.#session = this.#agent.call(`sip:call@${domain}`, {
         mediaConstraints: { audio: true, video: false },
@@ -77,6 +79,6 @@ export class Call extends EventTarget {
 
   #end(name, detail) {
     this.#tell(name, detail);
-    this.#agent.stop();
+    this.#agent?.stop();
   }
 }

@@ -16,5 +16,5 @@ export async function server() {
   const response = await fetch('settings.json');
   if (!response.ok) throw new Error('This node takes no calls from browsers: it listens over no WebSocket.');
   const { server: url } = await response.json();
-  return url.replace('{host}', location.hostname.includes(':') ? `[${location.hostname}]` : location.hostname);
+  return url.replace('{host}', location.hostname);  // IPv6 in brackets already
 }
