@@ -276,10 +276,8 @@ void MediaWorker::adopt(AdoptSocket&& command) {
   }
   Entry& entry = *found->second;
   leave_fast_path(entry);
-  note_overrun(entry);
   unwatch(entry, command.side);
   const std::size_t side = index_of(command.side);
-  entry.seen_overrun[side] = 0;
   entry.directions[side].local = path.local;
   entry.directions[side].socket = path.socket;
   const SocketId rtp = watch({&entry, command.side, Component::kRtp, path.socket});
@@ -314,7 +312,6 @@ void MediaWorker::close(const CloseBridge& command) {
   if (found == bridges_.end()) return;
   Entry& entry = *found->second;
   leave_fast_path(entry);
-  note_overrun(entry);
   for (const LegSide side : {LegSide::kA, LegSide::kB}) unwatch(entry, side);
   BridgeClosed closed{command.bridge, {entry.bridge.stats(LegSide::kA), entry.bridge.stats(LegSide::kB)}};
   std::erase(slices_[command.bridge.value % kSlices], &entry);
@@ -336,6 +333,8 @@ SocketId MediaWorker::watch(const Socket& socket, unsigned at_once) {
 }
 
 void MediaWorker::unwatch(Entry& entry, LegSide side) {
+  note_overrun(entry);
+  entry.seen_overrun[index_of(side)] = 0;  // the next socket's begins there
   if (entry.shares[index_of(side)]) {
     entry.shares[index_of(side)].reset();
     entry.sockets[index_of(side)] = {};
