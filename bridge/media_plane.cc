@@ -148,11 +148,12 @@ Result<Endpoint> MediaPlane::open_leg(BridgeId bridge, LegSide side, AddressFami
   LegPlace& leg = place.legs[index_of(side)];
   close_agents(leg);
   const bool is_open = leg.port != 0 || (leg.is_sharing && use == PortUse::kShared);
-  if (is_open && leg.family != family)
-    return Error{"the leg's media is bound to the other IP version already"};
-  if (is_open) return leg.local;
-  return use == PortUse::kShared ? share_leg(bridge, place, side, family)
-                                 : bind_leg(bridge, place, side, family);
+  if (is_open && leg.family == family) return leg.local;
+  LegPlace before = leg;
+  auto local = use == PortUse::kShared ? share_leg(bridge, place, side, family)
+                                       : bind_leg(bridge, place, side, family);
+  if (local) give_back_port(before);
+  return local;
 }
 
 Result<IpAddress> MediaPlane::bind_address(AddressFamily family) const {

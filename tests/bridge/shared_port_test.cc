@@ -216,6 +216,20 @@ TEST_P(SharedPortTest, ALegThatGivesUpIceGetsPortsOfItsOwn) {
   EXPECT_TRUE(passes(neighbour, neighbour.caller));
 }
 
+TEST_P(SharedPortTest, ALegThatMovesToTheOtherIpVersionGivesItsPortsBack) {
+  const auto plane = open_plane(GetParam() == PacketIoKind::kEpoll ? 19720 : 19760);
+  const BridgeId bridge = plane->open_bridge();
+  const auto first = plane->open_leg(bridge, LegSide::kA, AddressFamily::kIpv4);
+  const auto second = plane->open_leg(bridge, LegSide::kA, AddressFamily::kIpv6);
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(second->address.family, AddressFamily::kIpv6);
+  EXPECT_EQ(*plane->open_leg(bridge, LegSide::kA, AddressFamily::kIpv6), *second);
+  std::this_thread::sleep_for(PortPool::kRest + milliseconds(100));
+  int pairs = 0;
+  while (plane->open_leg(plane->open_bridge(), LegSide::kA, AddressFamily::kIpv4)) ++pairs;
+  EXPECT_EQ(pairs, 19) << "of the twenty of the range";
+}
+
 TEST_P(SharedPortTest, TakesOnePortOfTheRangeForEachFamilyAndWorker) {
   const auto plane = open_plane(GetParam() == PacketIoKind::kEpoll ? 19640 : 19680);
   for (int i = 0; i < 30; ++i) {

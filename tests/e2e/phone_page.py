@@ -60,6 +60,13 @@ class PhonePage(Browser):
     def click(self, name):
         self.run("document.getElementById(arguments[0]).click()", name)
 
+    def hears(self, own, strange):
+        try:
+            self.assert_tone(own, strange)
+        except AssertionError:
+            return False
+        return True
+
     def assert_tone(self, own, strange, seconds=2):
         heard = self.run(LISTEN, seconds, own, strange)
-        assert heard["shares"][0] > 0.9 and heard["shares"][1] < 0.01, heard
+        assert heard["level"] and heard["shares"][0] > 0.9 and heard["shares"][1] < 0.01, heard

@@ -104,27 +104,19 @@ class VasBehindNat(NatLab):
         page.run("""
             return new Promise((done) => phone.session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, done))""")
 
-    @staticmethod
-    def hears(page):
-        try:
-            page.assert_tone(440, 1000)
-        except AssertionError:
-            return False
-        return True
-
     def test_a_restart_finds_another_path(self):
         """The direct path is closed while they talk: what a restart finds is the TURN server."""
         self.translate("masquerade")
         page, carrier, token = self.call()
         self.assertFalse(self.sessions("new") - self.sessions("refreshed", "0"))
         self.forbid_direct_media()
-        self.assertFalse(self.hears(page))
+        self.assertFalse(page.hears(440, 1000))
         self.restart(page)
-        wait_until(lambda: self.hears(page), 20, "media by the TURN server")
+        wait_until(lambda: page.hears(440, 1000), 20, "media by the TURN server")
         self.restart(page)  # and once more, relayed as before
-        self.assertTrue(self.hears(page))
+        self.assertTrue(page.hears(440, 1000))
         time.sleep(3)
-        self.assertTrue(self.hears(page))
+        self.assertTrue(page.hears(440, 1000))
         leg = self.end(carrier, token)[0]
         self.assertRegex(leg["ice_path"], "^relay-(host|prflx)$")
         wait_until(lambda: self.sessions("new") == self.sessions("refreshed", "0"), 10, "all allocations to be given back")

@@ -69,16 +69,35 @@ class IpVersions(E2eTest):
                 self.assert_heard(carrier.heard(), 1000, 440)
                 self.compare(record, [None, suite], False)
 
-    def test_a_browser(self):
+    def page(self, token):
         origin = f"http://{in_uri(SERVER)}:{self.vas.http_port}"
+        page = PhonePage(self.vas, token, self.folder / "tone.wav", [f"--unsafely-treat-insecure-origin-as-secure={origin}"])
+        self.addCleanup(page.stop)
+        page.click("call")
+        page.wait_for("up")
+        page.assert_tone(440, 1000)
+        return page
+
+    def test_a_browser_that_loses_ipv4(self):
+        """A phone that goes from a network with both versions to one with IPv6 alone."""
+        with_ipv4 = ("ip address add 10.78.1.1/24 dev if-a", "ip route add 10.78.0.0/16 via 10.78.1.2")
+        for command in with_ipv4:
+            self.hosts.run("a", *command.split())
+        lose = ("ip", "-4", "address", "flush", "dev", "if-a")
+        self.addCleanup(self.hosts.run, "a", *lose)
+        carrier, token = self.answer("71")
+        page = self.page(token)
+        self.hosts.run("a", *lose)
+        wait_until(lambda: page.hears(440, 1000), 30, "media by IPv6")
+        self.assertEqual(self.vas.request("DELETE", f"/calls/{DOMAIN}/sessions/{token}")[0], 204)
+        leg = self.vas.record_of(token)["legs"][0]
+        self.assertTrue(leg["media_address"].startswith(f"[{CALLER}]:"), leg["media_address"])
+
+    def test_a_browser(self):
         for prefix, (version, _, _, suite) in KINDS.items():
             with self.subTest(carrier=version, suite=suite):
                 carrier, token = self.answer(prefix)
-                page = PhonePage(self.vas, token, self.folder / "tone.wav", [f"--unsafely-treat-insecure-origin-as-secure={origin}"])
-                self.addCleanup(page.stop)
-                page.click("call")
-                page.wait_for("up")
-                page.assert_tone(440, 1000)
+                page = self.page(token)
                 self.assertEqual(self.vas.request("DELETE", f"/calls/{DOMAIN}/sessions/{token}")[0], 204)
                 record = self.vas.record_of(token)
                 page.stop()

@@ -70,7 +70,7 @@ void Call::start(Time time, WallTime wall, CallActions& actions) {
                 .warning = std::move(refusal)},
                now);
   }
-  const auto family = is_offered ? caller.offer->audio.rtp.address.family : caller.source.peer.address.family;
+  const auto family = is_offered ? family_of(caller.offer->audio, {}) : caller.source.peer.address.family;
   open_leg(LegSide::kA, family, now);
 }
 

@@ -115,7 +115,7 @@ class Call {
     signaling::SessionDescription offer;
     std::optional<signaling::SdesKeys> keys;  // of the party that offers, when it is answered
     std::optional<bridge::LegIce> ice;
-    // The other's, while the party that offers waits for other ports.
+    // The other's, while the party that offers waits for another leg.
     std::optional<signaling::AudioDescription> answer;
     std::optional<signaling::SdesKeys> answer_keys;
   };
@@ -168,6 +168,8 @@ class Call {
                                                 bool is_offer);
   static bool has_usable_ice(const Party& from, const signaling::AudioDescription& audio);
   static bool needs_own_ports(const Party& from, const signaling::AudioDescription& audio);
+  static AddressFamily family_of(const signaling::AudioDescription& offer,
+                                 const std::optional<Endpoint>& so_far);
   void open_leg(LegSide side, AddressFamily family, Now& now);
   void describe_path(const Party& to, bool is_offer, signaling::AudioDescription& ours) const;
   void configure_media(LegSide side, Now& now);
@@ -200,6 +202,7 @@ class Call {
   // call_up.cc: both are connected
   void on_offer(const signaling::OfferReceived& event, LegSide side, Now& now);
   void on_offer_answered(const signaling::OfferAnswered& event, LegSide side, Now& now);
+  static std::optional<OpenLeg> move_for(const Party& from, Renegotiation& renegotiation);
   void on_leg_moved(const LegOpened& event, Now& now);
   void finish_renegotiation(Now& now);
   void refuse_renegotiation(int status, Now& now);

@@ -85,7 +85,7 @@ void Call::on_pick_up(const PickUp& event, Now& now) {
   const bool is_offered = take_offer(callee, event.invite.sdp, refusal);
   if (!refusal.empty() || event.invite.has_unknown_body)
     return refuse_pick_up(488, "Not Acceptable Here", refusal, now);
-  const auto family = is_offered ? callee.offer->audio.rtp.address.family : callee.source.peer.address.family;
+  const auto family = is_offered ? family_of(callee.offer->audio, {}) : callee.source.peer.address.family;
   open_leg(LegSide::kB, family, now);
 }
 

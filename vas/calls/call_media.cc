@@ -1,4 +1,6 @@
 // What each party says of its media and is told of ours, and what the media plane is to do about it.
+#include <algorithm>
+
 #include "vas/calls/call.h"
 
 namespace vas::calls {
@@ -88,6 +90,21 @@ std::optional<bridge::LegIce> Call::ice_with(const Party& from, const signaling:
   ice.remote = remote;
   if (is_full) ice.peers = audio.ice->candidates;
   return ice;
+}
+
+// By which IP version an offer wants its media. An unspecified address (a hold of old, or candidates that are
+// still to come) says nothing of it: then that of the leg so far, or of its candidates.
+AddressFamily Call::family_of(const signaling::AudioDescription& offer,
+                              const std::optional<Endpoint>& so_far) {
+  const IpAddress& address = offer.rtp.address;
+  if (!address.is_unspecified()) return address.family;
+  const AddressFamily likely = so_far ? so_far->address.family : address.family;
+  if (!offer.ice || offer.ice->candidates.empty()) return likely;
+  const auto& candidates = offer.ice->candidates;
+  const bool is_there = std::any_of(candidates.begin(), candidates.end(), [&](const ice::Candidate& each) {
+    return each.address.address.family == likely;
+  });
+  return is_there ? likely : candidates.front().address.address.family;
 }
 
 // Who has offered ICE may share a port; who is only offered it may not take it, and then needs its own.

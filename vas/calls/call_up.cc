@@ -25,8 +25,8 @@ void Call::on_offer(const signaling::OfferReceived& event, LegSide side, Now& no
   auto offer = event.sdp ? signaling::SessionDescription::parse(*event.sdp) : std::nullopt;
   const Party& from = party(side);
   Party& to = party(bridge::other(side));
-  const bool is_usable = offer && offer->audio_line && offer->audio.has_audio_codec() && from.local &&
-                         to.local && offer->audio.rtp.address.family == from.local->address.family;
+  const bool is_usable =
+      offer && offer->audio_line && offer->audio.has_audio_codec() && from.local && to.local;
   if (!is_usable) return refuse(488, "Not Acceptable Here");
   auto security = protection_of(from, offer->audio);
   if (!security.refused.empty()) return refuse(488, "Not Acceptable Here");
@@ -51,30 +51,39 @@ void Call::on_offer_answered(const signaling::OfferAnswered& event, LegSide side
 
   renegotiation_->answer = std::move(answer->audio);
   renegotiation_->answer_keys = std::move(security.keys);
-  const Party& from = party(renegotiation_->from);
-  const auto& ice = renegotiation_->ice = ice_with(from, renegotiation_->offer.audio, true);
-  const bool gathers = ice && ice->is_full && (!from.ice || from.ice->local != ice->local);
-  if (!gathers && !needs_own_ports(from, renegotiation_->offer.audio)) return finish_renegotiation(now);
-  now.actions.emplace_back(
-      OpenLeg{renegotiation_->from, from.local->address.family, gathers ? ice : std::nullopt});
+  auto move = move_for(party(renegotiation_->from), *renegotiation_);
+  if (!move) return finish_renegotiation(now);
+  now.actions.emplace_back(std::move(*move));
 }
 
-// Of a party that gave up ICE, or restarts it with our full side.
+// Whether what a party offers needs another leg than it has: it restarts ICE with our full side, gave ICE up
+// on a port that is nothing without, or came into a network of the other IP version.
+std::optional<OpenLeg> Call::move_for(const Party& from, Renegotiation& renegotiation) {
+  const signaling::AudioDescription& offer = renegotiation.offer.audio;
+  const auto& ice = renegotiation.ice = ice_with(from, offer, true);
+  const AddressFamily family = family_of(offer, from.local);
+  if (ice && ice->is_full) {
+    if (from.ice && from.ice->local == ice->local) return {};
+    return OpenLeg{renegotiation.from, family, ice};
+  }
+  const bool moves = needs_own_ports(from, offer) || family != from.local->address.family;
+  if (!moves) return {};
+  return OpenLeg{renegotiation.from, family, {}, ice ? from.ports : bridge::PortUse::kOwn};
+}
+
 void Call::on_leg_moved(const LegOpened& event, Now& now) {
   if (!renegotiation_ || !renegotiation_->answer || renegotiation_->from != event.side) return;
-  if (!event.local) return refuse_renegotiation(503, now);
+  if (!event.local) return refuse_renegotiation(488, now);
   Party& moved = party(event.side);
   moved.local = event.local;
   moved.local_candidates = event.candidates;
-  moved.ports = bridge::PortUse::kOwn;
+  if (!renegotiation_->ice || renegotiation_->ice->is_full) moved.ports = bridge::PortUse::kOwn;
   finish_renegotiation(now);
 }
 
 void Call::refuse_renegotiation(int status, Now& now) {
   const Renegotiation pending = *std::exchange(renegotiation_, {});
-  const char* phrase = status == 491   ? "Request Pending"
-                       : status == 503 ? "Service Unavailable"
-                                       : "Not Acceptable Here";
+  const char* phrase = status == 491 ? "Request Pending" : "Not Acceptable Here";
   send(signaling::AnswerRequest{party(pending.from).dialog, pending.request, status, phrase, ""}, now);
 }
 

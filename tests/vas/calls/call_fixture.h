@@ -97,6 +97,9 @@ class CallTest : public testing::Test {
   }
 
   static Endpoint port_for(const OpenLeg& leg) {
+    if (leg.family == AddressFamily::kIpv6)
+      return *Endpoint::parse(leg.ports == bridge::PortUse::kShared ? "[2001:db8::1]:30000"
+                                                                    : "[2001:db8::1]:20000");
     if (leg.ports == bridge::PortUse::kShared) return *Endpoint::parse("203.0.113.1:30000");
     return *Endpoint::parse(leg.side == LegSide::kA ? "203.0.113.1:20000" : "203.0.113.1:20002");
   }

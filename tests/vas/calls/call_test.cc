@@ -267,6 +267,32 @@ TEST_F(CallTest, HoldPassesEndToEndAndReachesTheMedia) {
   EXPECT_FALSE(done<ConfigureLegMedia>()->config.receives);
 }
 
+TEST_F(CallTest, WhoComesIntoANetworkOfTheOtherIpVersionGetsALegThere) {
+  connect();
+  std::string moved(kOffer);
+  for (auto at = moved.find("IP4 192.0.2.1"); at != std::string::npos; at = moved.find("IP4 192.0.2.1"))
+    moved.replace(at, 13, "IP6 2001:db8::7");
+  on(SipEvent(OfferReceived{kCaller, {1}, moved}));
+  EXPECT_NE(sent<SendOffer>()->sdp.find("IP4 203.0.113.1"), std::string::npos) << "of the other's leg";
+  on(SipEvent(OfferAnswered{callee(), 200, std::string(kAnswer)}));
+  ASSERT_NE(sent<AnswerRequest>(), nullptr);
+  EXPECT_NE(sent<AnswerRequest>()->sdp.find("c=IN IP6 2001:db8::1"), std::string::npos)
+      << sent<AnswerRequest>()->sdp;
+  ASSERT_NE(done<ConfigureLegMedia>(), nullptr);
+  EXPECT_EQ(done<ConfigureLegMedia>()->config.far_rtp, *Endpoint::parse("[2001:db8::7]:4000"));
+}
+
+TEST_F(CallTest, AHoldOfOldSaysNothingOfTheIpVersion) {
+  begin_routed();
+  on(SipEvent(answered()));
+  std::string held(kOffer);
+  held.replace(held.find("c=IN IP4 192.0.2.1"), 18, "c=IN IP6 ::");
+  on(SipEvent(OfferReceived{kCaller, {1}, held}));
+  on(SipEvent(OfferAnswered{callee(), 200, std::string(kAnswer)}));
+  ASSERT_NE(sent<AnswerRequest>(), nullptr);
+  EXPECT_NE(sent<AnswerRequest>()->sdp.find("IP4 203.0.113.1"), std::string::npos);
+}
+
 TEST_F(CallTest, AnOfferDuringAnotherGets491AndARefusedOneItsCode) {
   connect();
   on(SipEvent(OfferReceived{kCaller, {1}, std::string(kHold)}));

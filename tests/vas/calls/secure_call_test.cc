@@ -111,6 +111,26 @@ TEST_F(SecureCallTest, WhoHasOfferedIceSharesAPortAndGetsItsOwnWhenItGivesIceUp)
   EXPECT_TRUE(configured(LegSide::kA)->ice);
 }
 
+TEST_F(SecureCallTest, ABrowserWithNothingButIpv6GetsALegThereBeforeAndAfterAMove) {
+  std::string offer = browser_offer();
+  offer.replace(offer.find("192.0.2.7"), 9, "2001:db8::7");
+  CallSetup setup{.id = 7,
+                  .kind = CallKind::kRouted,
+                  .invite = invite(kCaller, offer),
+                  .caller_encryption = MediaEncryption::kRequired,
+                  .fingerprint = media::CertificateFingerprint::parse(kFingerprint)};
+  setup.plan.routes.push_back({.server = *HostPort::parse("198.51.100.1:5060"), .number = "990"});
+  begin(std::move(setup));
+  on(SipEvent(answered(kPlainAnswer)));
+  EXPECT_NE(sent<AnswerInvite>()->sdp.find("2001:db8::1 30000 typ host"), std::string::npos)
+      << "its address is not known yet, its candidates are";
+
+  on(SipEvent(OfferReceived{kCaller, {5}, browser_offer("efgh")}));
+  on(SipEvent(OfferAnswered{callee(), 200, std::string(kPlainAnswer)}));
+  ASSERT_NE(sent<AnswerRequest>(), nullptr);
+  EXPECT_NE(sent<AnswerRequest>()->sdp.find("203.0.113.1 30000 typ host"), std::string::npos);
+}
+
 TEST_F(SecureCallTest, WithNoPortLeftWhoGivesUpIceIsRefusedAndTheCallGoesOn) {
   begin_from_browser(MediaEncryption::kRequired);
   on(SipEvent(answered(kPlainAnswer)));
@@ -118,7 +138,7 @@ TEST_F(SecureCallTest, WithNoPortLeftWhoGivesUpIceIsRefusedAndTheCallGoesOn) {
   on(SipEvent(OfferReceived{kCaller, {5}, without_ice(browser_offer())}));
   on(SipEvent(OfferAnswered{callee(), 200, std::string(kPlainAnswer)}));
   ASSERT_NE(sent<AnswerRequest>(), nullptr);
-  EXPECT_EQ(sent<AnswerRequest>()->status, 503);
+  EXPECT_EQ(sent<AnswerRequest>()->status, 488);
   EXPECT_EQ(configured(LegSide::kA), nullptr) << "its media stays as it was";
   EXPECT_FALSE(call_->is_ended());
   on(SipEvent(OfferReceived{kCaller, {6}, browser_offer()}));

@@ -3,6 +3,7 @@ import JsSIP from 'jssip';
 
 const OURS = 'sip:browser@phone.invalid';
 const CONNECT_TIMEOUT_MS = 10_000;
+const GATHERING_MS = 500; // after a candidate; there is no server to ask for more
 
 // What a refusal means to the person at this phone.
 const REASONS = {
@@ -47,6 +48,8 @@ export class Call extends EventTarget {
         pcConfig: { iceServers: [] },
         extraHeaders: [`X-Cloudonix-Session: ${token}`, `X-Cloudonix-Domain: ${domain}`],
         eventHandlers: {
+          // An interface that just went away would be waited for without end.
+          icecandidate: ({ ready }) => setTimeout(ready, GATHERING_MS),
           progress: () => this.#tell('ringing'),
           confirmed: () => this.#tell('up'),
           ended: () => this.#end('ended'),
@@ -54,6 +57,7 @@ export class Call extends EventTarget {
         },
       });
       this.connection.addEventListener('track', ({ track, streams }) => this.#tell('track', streams[0] ?? new MediaStream([track])));
+      this.connection.addEventListener('iceconnectionstatechange', () => this.#findPath());
     } catch (fault) {
       this.#end('failed', fault.message);
     }
@@ -65,6 +69,14 @@ export class Call extends EventTarget {
 
   hangUp() {
     if (this.#session && !this.#session.isEnded()) this.#session.terminate();
+  }
+
+  // In another network the path is looked for anew, as soon as the server is to be reached from there.
+  #findPath() {
+    const isLost = ['disconnected', 'failed'].includes(this.connection.iceConnectionState);
+    if (!isLost || !this.#session.isEstablished()) return;
+    if (!this.#agent.isConnected()) return void this.#agent.once('connected', () => this.#findPath());
+    this.#session.renegotiate({ rtcOfferConstraints: { iceRestart: true } });
   }
 
   #connected() {
