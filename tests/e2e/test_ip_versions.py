@@ -75,7 +75,8 @@ class IpVersions(E2eTest):
         self.addCleanup(page.stop)
         page.click("call")
         page.wait_for("up")
-        page.assert_tone(440, 1000)
+        # Keys by DTLS come after the answer, and what was missed before them is a jump in the tone.
+        wait_until(lambda: page.hears(440, 1000), 15, "the carrier's tone")
         return page
 
     def test_a_browser_that_loses_ipv4(self):
