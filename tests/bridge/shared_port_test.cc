@@ -52,14 +52,25 @@ class SharedPortTest : public testing::TestWithParam<PacketIoKind> {
     plane_->configure_leg(call.bridge, LegSide::kA,
                           {.rtcp_mux = true, .formats = formats(), .ice = call.ice});
   }
+  // Checks until it is answered, as parties do: the first may come before the worker knows the leg.
   bool prove(const IceCall& call, const UdpSocket& from) {
-    from.send(call.server, call.check());
-    return !await(from).empty();
+    for (int i = 0; i < 20; ++i) {
+      from.send(call.server, call.check());
+      if (!await(from, milliseconds(300)).empty()) return true;
+    }
+    return false;
   }
   // Whether the carrier hears what is sent from there.
   bool passes(const IceCall& call, const UdpSocket& from) {
     from.send(call.server, media::build_rtp({.sequence_number = {++number_}}));
     return !await(call.carrier, milliseconds(300)).empty();
+  }
+  // The same for what the worker is about to learn.
+  bool will_pass(const IceCall& call, const UdpSocket& from) {
+    for (int i = 0; i < 20; ++i) {
+      if (passes(call, from)) return true;
+    }
+    return false;
   }
   bool passes_back(const IceCall& call) {
     call.carrier.send(call.carrier_local, media::build_rtp({.sequence_number = {++number_}}));
@@ -142,14 +153,15 @@ TEST_P(SharedPortTest, WhatNobodyProvedIsStrayAndReachesNoCall) {
   begin(call);
   const UdpSocket stranger("127.0.0.66:0");
   ASSERT_TRUE(prove(call, call.caller));
+  const std::uint64_t before = plane_->figures().stray;
   stranger.send(call.server, media::build_rtp({}));
   stranger.send(call.server, ice::build_check({.username = "nobody:them", .password = "wrong"}));
   stranger.send(call.server, Packet{22, 254, 253, 0});
-  EXPECT_TRUE(becomes_stray(3));
+  EXPECT_TRUE(becomes_stray(before + 3));
   stranger.send(call.server, ice::build_check({.username = call.ice.local.ufrag + ":" + call.ice.remote.ufrag,
                                                .password = "a-wrong-password-of-22"}));
   stranger.send(call.server, media::build_rtp({}));
-  EXPECT_TRUE(becomes_stray(4)) << "a check that proves nothing gives no address";
+  EXPECT_TRUE(becomes_stray(before + 4)) << "a check that proves nothing gives no address";
   EXPECT_TRUE(await(call.carrier, milliseconds(100)).empty());
   EXPECT_TRUE(await(stranger, milliseconds(0)).empty());
   EXPECT_TRUE(passes(call, call.caller));
@@ -163,11 +175,12 @@ TEST_P(SharedPortTest, AnAddressInUseIsNotGivenToAnotherCall) {
   begin(attacker);
   ASSERT_TRUE(prove(victim, victim.caller));
   ASSERT_TRUE(prove(attacker, attacker.caller));
+  const std::uint64_t before = plane_->figures().stray;
   victim.caller.send(victim.server, attacker.check());
   EXPECT_TRUE(await(victim.caller, milliseconds(100)).empty());
   EXPECT_TRUE(passes(victim, victim.caller));
   EXPECT_TRUE(passes(attacker, attacker.caller));
-  EXPECT_EQ(plane_->figures().stray, 1u);
+  EXPECT_EQ(plane_->figures().stray, before + 1);
 }
 
 // A phone that calls again from the port that it had before.
@@ -208,7 +221,7 @@ TEST_P(SharedPortTest, ALegThatGivesUpIceGetsPortsOfItsOwn) {
   EXPECT_NE(call.server, shared);
   plane_->configure_leg(call.bridge, LegSide::kA,
                         {.far_rtp = call.caller.local(), .rtcp_mux = true, .formats = formats()});
-  EXPECT_TRUE(passes(call, call.caller));
+  EXPECT_TRUE(will_pass(call, call.caller));
   EXPECT_TRUE(passes_back(call));
   call.server = shared;
   EXPECT_FALSE(passes(call, call.caller));
