@@ -31,6 +31,33 @@ class IceDemux {
 
     const Leg& leg() const { return leg_; }
 
+    // `ufrag` is the member's from now on, beside the one that it had last: after a restart both are in use
+    // (RFC 8445 §9). One that another member has stays that member's; they are random and long enough.
+    void name(const std::string& ufrag) {
+      if (!demux_.by_ufrag_.emplace(ufrag, this).second) return;
+      if (ufrags_.size() == 2) {
+        demux_.by_ufrag_.erase(ufrags_.front());
+        ufrags_.erase(ufrags_.begin());
+      }
+      ufrags_.push_back(ufrag);
+    }
+
+    // What comes from `source` is the member's from now on, whosever it was. Addresses of its own that are
+    // not `still_proved` are given up.
+    template <typename Predicate>
+    void hold(const Endpoint& source, Predicate&& still_proved) {
+      Member*& holder = demux_.by_address_[source];
+      if (holder == this) return;
+      if (holder != nullptr) std::erase(holder->addresses_, source);
+      holder = this;
+      std::erase_if(addresses_, [&](const Endpoint& each) {
+        if (still_proved(each)) return false;
+        demux_.by_address_.erase(each);
+        return true;
+      });
+      addresses_.push_back(source);
+    }
+
    private:
     friend class IceDemux;
     IceDemux& demux_;
@@ -40,34 +67,6 @@ class IceDemux {
   };
 
   std::unique_ptr<Member> join(Leg leg) { return std::make_unique<Member>(*this, std::move(leg)); }
-
-  // `ufrag` is the member's from now on, beside the one that it had last: after a restart both are in use
-  // (RFC 8445 §9). One that another member has stays that member's; they are random and long enough.
-  void name(Member& member, const std::string& ufrag) {
-    auto& ufrags = member.ufrags_;
-    if (!by_ufrag_.emplace(ufrag, &member).second) return;
-    if (ufrags.size() == 2) {
-      by_ufrag_.erase(ufrags.front());
-      ufrags.erase(ufrags.begin());
-    }
-    ufrags.push_back(ufrag);
-  }
-
-  // What comes from `source` is the member's from now on, whosever it was. Addresses of the member's that are
-  // not `still_proved` are given up.
-  template <typename Predicate>
-  void hold(Member& member, const Endpoint& source, Predicate&& still_proved) {
-    Member*& holder = by_address_[source];
-    if (holder == &member) return;
-    if (holder != nullptr) std::erase(holder->addresses_, source);
-    holder = &member;
-    std::erase_if(member.addresses_, [&](const Endpoint& each) {
-      if (still_proved(each)) return false;
-      by_address_.erase(each);
-      return true;
-    });
-    member.addresses_.push_back(source);
-  }
 
   Member* named(std::string_view ufrag) const {
     const auto found = by_ufrag_.find(ufrag);

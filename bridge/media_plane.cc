@@ -146,13 +146,15 @@ BridgeId MediaPlane::open_bridge() {
 Result<Endpoint> MediaPlane::open_leg(BridgeId bridge, LegSide side, AddressFamily family, PortUse use) {
   BridgePlace& place = bridges_.at(bridge);
   LegPlace& leg = place.legs[index_of(side)];
-  close_agents(leg);
-  const bool is_open = leg.port != 0 || (leg.is_sharing && use == PortUse::kShared);
-  if (is_open && leg.family == family) return leg.local;
+  const bool has_ports = leg.port != 0 || (leg.is_sharing && use == PortUse::kShared);
+  // What an agent gathered for has the agent's address, not that of its ports.
+  if (has_ports && !leg.agent && leg.family == family) return leg.local;
   LegPlace before = leg;
   auto local = use == PortUse::kShared ? share_leg(bridge, place, side, family)
                                        : bind_leg(bridge, place, side, family);
-  if (local) give_back_port(before);
+  if (!local) return local;
+  close_agents(before);
+  give_back_port(before);
   return local;
 }
 

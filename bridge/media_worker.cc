@@ -89,7 +89,7 @@ void MediaWorker::on_shared_datagram(SharedPort& port, const Endpoint& source, m
   const auto is_proved = [&](const Endpoint& each) {
     return place.entry->bridge.is_proved(place.side, each, now);
   };
-  if (is_stun && holder != member && is_proved(source)) port.demux.hold(*member, source, is_proved);
+  if (is_stun && holder != member && is_proved(source)) member->hold(source, is_proved);
 }
 
 void MediaWorker::relay(const Place& place, Component component, const Endpoint& source,
@@ -297,9 +297,7 @@ void MediaWorker::configure(const ConfigureLeg& command) {
   leave_fast_path(*entry->second);
   entry->second->bridge.configure(command.side, command.config, monotonic_now());
   const auto& member = entry->second->shares[index_of(command.side)];
-  if (!member || !command.config.ice) return;
-  SharedPort& port = *sockets_[*entry->second->sockets[index_of(command.side)][0]].shared;
-  port.demux.name(*member, command.config.ice->local.ufrag);
+  if (member && command.config.ice) member->name(command.config.ice->local.ufrag);
 }
 
 void MediaWorker::start(const StartBridge& command) {

@@ -111,7 +111,7 @@ class MediaWorker final : private PacketSink, private RouteListener {
  public:
   static constexpr std::size_t kInboxCapacity = 16384;
   static constexpr int kReceiveBufferBytes = 16 * 1024;          // of a leg's own socket
-  static constexpr int kSharedReceiveBufferBytes = 1024 * 1024;  // 10 ms of 100,000 packets a second
+  static constexpr int kSharedReceiveBufferBytes = 1024 * 1024;  // 2,500 packets of 20 ms of G.711
   static constexpr unsigned kSharedAtOnce = 256;                 // datagrams of a shared port in a turn
   static constexpr int kMaxHandshakesPerSecond =
       500;  // of DTLS: a quarter of a core; more wait for their turn

@@ -58,13 +58,11 @@ void StackLink::put(std::size_t stack, std::string_view text) {
   socket_.send_to(asio::buffer(text), to_asio<udp::endpoint>(stacks_[stack].endpoint), 0, ignored);
 }
 
-// Where nothing is sent nothing waits, once the last probe has come through in no time: what it says stays
-// true, and an idle server sleeps.
+// Where nothing is sent nothing waits, once the last probe has come through in no time (one that has not is
+// older by now): what it says stays true, and an idle server sleeps.
 bool StackLink::is_idle(Time now) const {
-  return !has_sent_ && std::all_of(stacks_.begin(), stacks_.end(), [&](const Stack& each) {
-    return age(each, now) < kProbeEvery &&
-           each.answered.load(std::memory_order_acquire) == each.probe % kProbeSpan;
-  });
+  return !has_sent_ && std::all_of(stacks_.begin(), stacks_.end(),
+                                   [&](const Stack& each) { return age(each, now) < kProbeEvery; });
 }
 
 // Probe k of stack s has the number k * stacks + s, with k modulo kProbeSpan: a CSeq has 31 bits.

@@ -18,8 +18,8 @@ using asio::ip::udp;
 using boost::system::error_code;
 
 constexpr Duration kSweep = std::chrono::milliseconds(100);  // few at a time: closing thousands takes a while
-constexpr Duration kIdleSweep =
-    std::chrono::seconds(1);  // of no connections; and how often certificates are looked at
+constexpr Duration kIdleSweep = std::chrono::seconds(1);     // of no connections
+constexpr Duration kReload = std::chrono::seconds(1);        // how often certificates are looked at
 constexpr Duration kAcceptRetry = std::chrono::milliseconds(100);
 constexpr int kUdpBuffer = 4 << 20;
 constexpr int kPortTries = 16;
@@ -194,7 +194,7 @@ void Transports::sweep() {
   connections_.close_overdue(now);
   if (now >= reload_at_) {
     tls_->reload_if_changed();
-    reload_at_ = now + kIdleSweep;
+    reload_at_ = now + kReload;
   }
   sweep_timer_.expires_after(connections_.size() == 0 ? kIdleSweep : kSweep);
   sweep_timer_.async_wait([this](error_code failure) {

@@ -25,10 +25,10 @@ class IceDemuxTest : public testing::Test {
 
 TEST_F(IceDemuxTest, ALegIsKnownByItsUfragsAndByWhatItProvedUntilItLeaves) {
   auto one = demux_.join(1), two = demux_.join(2);
-  demux_.name(*one, "aaaa");
-  demux_.name(*two, "bbbb");
-  demux_.hold(*one, kHome, always);
-  demux_.hold(*two, kMobile, always);
+  one->name("aaaa");
+  two->name("bbbb");
+  one->hold(kHome, always);
+  two->hold(kMobile, always);
   EXPECT_EQ(named("aaaa"), 1);
   EXPECT_EQ(named("bbbb"), 2);
   EXPECT_EQ(named("aaa"), 0);
@@ -43,9 +43,9 @@ TEST_F(IceDemuxTest, ALegIsKnownByItsUfragsAndByWhatItProvedUntilItLeaves) {
 
 TEST_F(IceDemuxTest, AfterARestartBothUfragsCountAndAfterAnotherTheOldestNoMore) {
   const auto leg = demux_.join(1);
-  for (const char* ufrag : {"aaaa", "aaaa", "bbbb"}) demux_.name(*leg, ufrag);
+  for (const char* ufrag : {"aaaa", "aaaa", "bbbb"}) leg->name(ufrag);
   EXPECT_EQ(named("aaaa"), 1);
-  demux_.name(*leg, "cccc");
+  leg->name("cccc");
   EXPECT_EQ(named("aaaa"), 0);
   EXPECT_EQ(named("bbbb"), 1);
   EXPECT_EQ(named("cccc"), 1);
@@ -54,8 +54,8 @@ TEST_F(IceDemuxTest, AfterARestartBothUfragsCountAndAfterAnotherTheOldestNoMore)
 TEST_F(IceDemuxTest, AUfragThatAnotherLegHasStaysThatLegs) {
   const auto one = demux_.join(1);
   auto two = demux_.join(2);
-  demux_.name(*one, "aaaa");
-  demux_.name(*two, "aaaa");
+  one->name("aaaa");
+  two->name("aaaa");
   EXPECT_EQ(named("aaaa"), 1);
   two.reset();
   EXPECT_EQ(named("aaaa"), 1);
@@ -64,8 +64,8 @@ TEST_F(IceDemuxTest, AUfragThatAnotherLegHasStaysThatLegs) {
 TEST_F(IceDemuxTest, AnAddressGoesOverAndItsFormerHolderTakesNothingAlong) {
   auto one = demux_.join(1);
   const auto two = demux_.join(2);
-  demux_.hold(*one, kHome, always);
-  demux_.hold(*two, kHome, always);
+  one->hold(kHome, always);
+  two->hold(kHome, always);
   EXPECT_EQ(at(kHome), 2);
   one.reset();
   EXPECT_EQ(at(kHome), 2);
@@ -74,7 +74,7 @@ TEST_F(IceDemuxTest, AnAddressGoesOverAndItsFormerHolderTakesNothingAlong) {
 TEST_F(IceDemuxTest, AddressesThatAreProvedNoLongerAreGivenUp) {
   const auto leg = demux_.join(1);
   for (std::uint16_t port = 1000; port < 2000; ++port) {
-    demux_.hold(*leg, {kHome.address, port}, [&](const Endpoint& each) { return port - each.port < 8; });
+    leg->hold({kHome.address, port}, [&](const Endpoint& each) { return port - each.port < 8; });
   }
   int held = 0;
   for (std::uint16_t port = 1000; port < 2000; ++port) held += at({kHome.address, port}) != 0;

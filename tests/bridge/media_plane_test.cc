@@ -142,6 +142,25 @@ TEST_P(MediaPlaneTest, AFarEndThatIsOneOfOurPortsIsRefusedUnlessItIsTrulyBetween
   EXPECT_FALSE(plane_.configure_leg(one, LegSide::kA, to(at(two, LegSide::kB)))) << "that too";
 }
 
+TEST_P(MediaPlaneTest, ALegThatNeedsItsAgentNoMoreSaysAPortOfItsOwn) {
+  const BridgeId bridge = plane_.open_bridge();
+  ASSERT_TRUE(plane_.open_leg(bridge, LegSide::kA, AddressFamily::kIpv4));
+  plane_.gather_leg(bridge, LegSide::kA, AddressFamily::kIpv4, ice::random_credentials(),
+                    ice::IceRole::kControlled);
+  std::optional<LegGathered> gathered;
+  while (!gathered) {
+    pollfd waiting{plane_.descriptor(), POLLIN, 0};
+    ASSERT_EQ(poll(&waiting, 1, 5000), 1);
+    plane_.drain([&](MediaEvent&& event) {
+      if (auto* each = std::get_if<LegGathered>(&event)) gathered = std::move(*each);
+    });
+  }
+  ASSERT_TRUE(gathered->local);
+  const auto again = plane_.open_leg(bridge, LegSide::kA, AddressFamily::kIpv4);
+  ASSERT_TRUE(again);
+  EXPECT_NE(*again, *gathered->local);
+}
+
 TEST_P(MediaPlaneTest, RefusesIpv6WhereNoneIsConfigured) {
   EXPECT_FALSE(plane_.open_leg(plane_.open_bridge(), LegSide::kA, AddressFamily::kIpv6));
 }

@@ -65,6 +65,16 @@ TEST_F(IceLiteTest, AnswersWhoKnowsThePasswordAndSendsThere) {
   EXPECT_EQ(ice_.destination(), kMobile);
 }
 
+TEST_F(IceLiteTest, AnAddressThatIsCheckedFromNoMoreIsFreeLongBeforeItsProofEnds) {
+  EXPECT_FALSE(ice_.is_in_use(now_, kHome));
+  send(kHome, {});
+  now_ += IceLite::kAbandoned - milliseconds(1);
+  EXPECT_TRUE(ice_.is_in_use(now_, kHome));
+  now_ += milliseconds(1);
+  EXPECT_FALSE(ice_.is_in_use(now_, kHome));
+  EXPECT_TRUE(ice_.is_proved(now_, kHome));
+}
+
 TEST_F(IceLiteTest, WhoDoesNotGetsNoAnswerAndChangesNothing) {
   for (const Check& each :
        {Check{.password = "wrong"}, Check{.username = "ours:other"}, Check{.username = "ours"},

@@ -3,6 +3,7 @@ import JsSIP from 'jssip';
 
 const OURS = 'sip:browser@phone.invalid';
 const CONNECT_TIMEOUT_MS = 10_000;
+const RETRY_MS = 1_000;
 const GATHERING_MS = 500; // after a candidate; there is no server to ask for more
 
 // What a refusal means to the person at this phone.
@@ -73,10 +74,10 @@ export class Call extends EventTarget {
 
   // In another network the path is looked for anew, as soon as the server is to be reached from there.
   #findPath() {
-    const isLost = ['disconnected', 'failed'].includes(this.connection.iceConnectionState);
-    if (!isLost || !this.#session.isEstablished()) return;
+    if (!this.#session.isEstablished() || !['disconnected', 'failed'].includes(this.connection.iceConnectionState)) return;
     if (!this.#agent.isConnected()) return void this.#agent.once('connected', () => this.#findPath());
-    this.#session.renegotiate({ rtcOfferConstraints: { iceRestart: true } });
+    const isAsked = this.#session.renegotiate({ rtcOfferConstraints: { iceRestart: true } });
+    if (!isAsked) setTimeout(() => this.#findPath(), RETRY_MS); // another change is being agreed on
   }
 
   #connected() {
