@@ -1,9 +1,12 @@
 """The server under measure, its peer, and SIPp on both sides of them."""
 import asyncio
 import csv
+import ctypes
+import dataclasses
 import json
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import subprocess
@@ -14,14 +17,36 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
 HTTP, SIP, PEER, CARRIER, CARRIER_PORT = 18490, 15460, 15461, "127.0.0.9", 15490
 DOMAIN, MSISDN, KEY = "bench.example", "15550001", "XIbench"
-DIRECTORY = {
-    "tenants": [{"id": 1, "name": "bench"}],
-    "domains": [{"id": 3, "tenantId": 1, "name": DOMAIN, "profile": {"api-requests-per-second": 1000000, "session-ttl": 3600}}],
-    "subscribers": [{"id": 11, "domainId": 3, "msisdn": MSISDN}],
-    "trunks": [{"id": 1, "domainId": 3, "name": "carrier", "sources": [CARRIER], "targets": [f"{CARRIER}:{CARRIER_PORT}"]}],
-    "apiKeys": [{"id": 1, "key": KEY, "scope": "system"}],
-}
 LOAD_CORE, SERVER_CORE = 0, 1
+
+
+@dataclasses.dataclass
+class Place:
+    """Where the server and its load are: on loopback, or on hosts of their own (`..._within` starts a program there)."""
+    address: str = "127.0.0.1"
+    carrier: str = CARRIER
+    server_within: list = dataclasses.field(default_factory=list)
+    load_within: list = dataclasses.field(default_factory=list)
+    keys: list = dataclasses.field(default_factory=list)  # beside the system's
+
+    def directory(self):
+        return {
+            "tenants": [{"id": 1, "name": "bench"}],
+            "domains": [{"id": 3, "tenantId": 1, "name": DOMAIN, "profile": {"api-requests-per-second": 1000000, "session-ttl": 3600}}],
+            "subscribers": [{"id": 11, "domainId": 3, "msisdn": MSISDN}],
+            "trunks": [{"id": 1, "domainId": 3, "name": "carrier", "sources": [self.carrier], "targets": [f"{self.carrier}:{CARRIER_PORT}"]}],
+            "apiKeys": [{"id": 1, "key": KEY, "scope": "system"}, *self.keys],
+        }
+
+
+def setns(descriptor):
+    if ctypes.CDLL(None, use_errno=True).setns(descriptor, 0x40000000) != 0:  # CLONE_NEWNET
+        raise OSError(ctypes.get_errno(), "setns")
+
+
+def allow_many_descriptors():
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def process_seconds(pid):
@@ -46,17 +71,17 @@ def resident_kb(pid):
 class Vas:
     """On a core of its own, or on both."""
 
-    def __init__(self, *flags, cores=str(SERVER_CORE)):
-        self.flags, self.cores = flags, cores
+    def __init__(self, *flags, cores=str(SERVER_CORE), place=Place()):
+        self.flags, self.cores, self.place = flags, cores, place
 
     def __enter__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="vas-bench-", dir=ROOT / "build"))
-        (self.folder / "directory.json").write_text(json.dumps(DIRECTORY))
+        (self.folder / "directory.json").write_text(json.dumps(self.place.directory()))
         self.log = open(self.folder / "log", "wb")
         self.process = subprocess.Popen(
-            ["taskset", "-c", self.cores, ROOT / "build/release/bin/vas", "--data-dir", self.folder / "data", "--directory",
-             self.folder / "directory.json", "--log-level", "error", "--http-listen", f"127.0.0.1:{HTTP}", "--sip-listen", f"127.0.0.1:{SIP}",
-             "--sip-requests-per-second", "0", "--media-kernel", "off", "--media-workers", "1", "--media-port-max", "60000", *self.flags],
+            ["taskset", "-c", self.cores, *self.place.server_within, ROOT / "build/release/bin/vas", "--data-dir", self.folder / "data", "--directory",
+             self.folder / "directory.json", "--log-level", "error", "--http-listen", f"{self.place.address}:{HTTP}", "--sip-listen",
+             f"{self.place.address}:{SIP}", "--media-bind", self.place.address, "--sip-requests-per-second", "0", "--media-kernel", "off", "--media-workers", "1", "--media-port-max", "60000", *self.flags],
             stdout=self.log, stderr=self.log)
         time.sleep(1.5)
         assert self.process.poll() is None, (self.folder / "log").read_text()
@@ -69,11 +94,11 @@ class Vas:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def tokens(self, count):
-        return asyncio.run(make_tokens(count))
+        return asyncio.run(make_tokens(self.place.address, count))
 
     def metric(self, name):
         async def get():
-            reader, writer = await asyncio.open_connection("127.0.0.1", HTTP)
+            reader, writer = await asyncio.open_connection(self.place.address, HTTP)
             text = await ask(reader, writer, "GET", "/metrics")
             writer.close()
             return text
@@ -89,11 +114,11 @@ async def ask(reader, writer, method, path, body=None):
     return (await reader.readexactly(length)).decode()
 
 
-async def make_tokens(count):
+async def make_tokens(address, count):
     tokens, numbers = [], iter(range(count))
 
     async def worker():
-        reader, writer = await asyncio.open_connection("127.0.0.1", HTTP)
+        reader, writer = await asyncio.open_connection(address, HTTP)
         for _ in numbers:
             tokens.append(json.loads(await ask(reader, writer, "POST", f"/calls/{DOMAIN}/outgoing/{MSISDN}", {"destination": "999"}))["token"])
         writer.close()
@@ -126,8 +151,12 @@ class Kamailio:
 class Carrier:
     """SIPp answering at once."""
 
+    def __init__(self, place=Place()):
+        self.place = place
+
     def __enter__(self):
-        self.process = subprocess.Popen(["taskset", "-c", str(LOAD_CORE), "sipp", "-sf", HERE / "uas.xml", "-i", CARRIER, "-p", str(CARRIER_PORT), "-nostdin", "-bg"],
+        self.process = subprocess.Popen(["taskset", "-c", str(LOAD_CORE), *self.place.load_within, "sipp", "-sf", HERE / "uas.xml", "-i", self.place.carrier,
+                                         "-p", str(CARRIER_PORT), "-nostdin", "-bg"],
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.pid = int(self.process.communicate()[0].split("[")[1].split("]")[0])
         return self
@@ -162,15 +191,15 @@ class Result:
         return len(self.setup_ms)
 
 
-def call(port, rate, seconds, tokens, address="127.0.0.2", source_port=15480):
+def call(port, rate, seconds, tokens, address="127.0.0.2", source_port=15480, server="127.0.0.1", within=()):
     """`rate` calls a second, each with a token of its own."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="vas-bench-", dir=ROOT / "build"))
     count = int(rate * seconds)
     (folder / "tokens.csv").write_text("SEQUENTIAL\n" + "\n".join(tokens[:count]) + "\n")
     shutil.copy(HERE / "uac.xml", folder / "uac.xml")
     begun = time.monotonic()
-    subprocess.run(["taskset", "-c", str(LOAD_CORE), "sipp", f"127.0.0.1:{port}", "-sf", "uac.xml", "-inf", "tokens.csv", "-i", address, "-p",
-                    str(source_port), "-r", str(rate), "-m", str(count), "-d", "0", "-nostdin", "-trace_stat", "-fd", "1", "-trace_rtt", "-rtt_freq", "200",
+    subprocess.run(["taskset", "-c", str(LOAD_CORE), *within, "sipp", f"{server}:{port}", "-sf", "uac.xml", "-inf", "tokens.csv", "-i", address, "-p",
+                    str(source_port), "-r", str(rate), "-m", str(count), "-d", "0", "-nostdin", "-trace_stat", "-fd", "1", "-trace_rtt", "-rtt_freq", "200" if rate > 100 else "1",
                     "-recv_timeout", "8000", "-timeout", str(int(seconds) + 20), "-l", "100000", "-default_behaviors", "all,-bye"],
                    cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     result = Result(folder, time.monotonic() - begun)
