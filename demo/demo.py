@@ -73,7 +73,7 @@ def main():
         "trunks": [{"id": 1, "domainId": 1, "name": "loopback", "sources": [TRUNK], "targets": [f"{TRUNK}:{trunk}"]}],
         "apiKeys": [{"id": 1, "key": KEY, "scope": "system"}]}))
     log = open(folder / "vas.log", "w")
-    server = subprocess.Popen([BIN / "vas", "--webhook-allow", "127.0.0.0/8", "--data-dir", folder / "data", "--directory", folder / "directory.json", "--sip-listen", f"127.0.0.1:{sip}",
+    server = subprocess.Popen([BIN / "vas", "--webhook-allow", "127.0.0.0/8", "--peer-allow", "127.0.0.0/8", "--data-dir", folder / "data", "--directory", folder / "directory.json", "--sip-listen", f"127.0.0.1:{sip}",
                                "--http-listen", f"127.0.0.1:{http_port}"], stdout=log, stderr=log)
     try:
         for _ in range(100):

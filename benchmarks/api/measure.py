@@ -43,7 +43,7 @@ class Vas:
         self.log = open(self.folder / "log", "wb")
         self.process = subprocess.Popen(
             [ROOT / "build/release/bin/vas", "--data-dir", self.folder / "data", "--directory", self.folder / "directory.json", "--log-level", "warn",
-             "--http-listen", f"127.0.0.1:{HTTP}", "--sip-listen", f"127.0.0.1:{SIP}", "--webhook-allow", "127.0.0.0/8"], stdout=self.log, stderr=self.log)
+             "--http-listen", f"127.0.0.1:{HTTP}", "--sip-listen", f"127.0.0.1:{SIP}", "--webhook-allow", "127.0.0.0/8", "--peer-allow", "127.0.0.0/8"], stdout=self.log, stderr=self.log)
         time.sleep(1)
         return self
 

@@ -81,7 +81,7 @@ class Vas:
         self.process = subprocess.Popen(
             ["taskset", "-c", self.cores, *self.place.server_within, ROOT / "build/release/bin/vas", "--data-dir", self.folder / "data", "--directory",
              self.folder / "directory.json", "--log-level", "error", "--http-listen", f"{self.place.address}:{HTTP}", "--sip-listen",
-             f"{self.place.address}:{SIP}", "--media-bind", self.place.address, "--sip-requests-per-second", "0", "--media-kernel", "off", "--media-workers", "1", "--media-port-max", "60000", *self.flags],
+             f"{self.place.address}:{SIP}", "--media-bind", self.place.address, "--sip-requests-per-second", "0", "--peer-allow", f"{self.place.address}/8", "--media-kernel", "off", "--media-workers", "1", "--media-port-max", "60000", *self.flags],
             stdout=self.log, stderr=self.log)
         time.sleep(1.5)
         assert self.process.poll() is None, (self.folder / "log").read_text()

@@ -93,7 +93,7 @@ class Vas(Relay):
         }))
         self.process = lab.start(
             lab.RELAY, lab.RELAY_CPU, ROOT / "build/release/bin/vas", "--data-dir", self.folder / "data", "--directory", self.folder / "directory.json",
-            "--log-level", "warn", "--sip-requests-per-second", 0, "--http-listen", f"{lab.RELAY_IP}:{self.http}", "--sip-listen", f"{lab.RELAY_IP}:{sip}",
+            "--log-level", "warn", "--sip-requests-per-second", 0, "--peer-allow", f"{lab.LOAD_IP}/24", "--http-listen", f"{lab.RELAY_IP}:{self.http}", "--sip-listen", f"{lab.RELAY_IP}:{sip}",
             "--media-bind", lab.RELAY_IP, "--media-port-min", self.first_port, "--media-port-max", self.first_port + PORTS_EACH - 1,
             "--media-workers", 1, "--media-timeout", 86400, *self.FLAGS[means], *flags, log=self.log)
         self.wait()

@@ -34,6 +34,8 @@ DOMAIN = "e2e.example"
 TRUNK = "127.0.0.9"  # a trusted source
 # Another one, whose media may come from elsewhere: baresip sends RTP from 127.0.0.1 whatever address its SIP has.
 LOOSE_TRUNK = "127.0.0.10"
+# Loopback, and the hosts of hosts.py. What is behind a NAT there is not.
+PEER_ALLOW = ("127.0.0.0/8", "::1", "10.78.0.0/16", "fd00:78::/32")
 ALICE, BOB, IDLE = "15550001", "15550002", "15550003"
 
 _next_port = [int(os.environ.get("VAS_E2E_PORTS", "30000"))]
@@ -162,6 +164,7 @@ class Vas:
         self.trunk_port = trunk_port or free_ports()
         self.flags = list(flags)
         self.allows_loopback = True  # for callbacks: the tests' backends are there
+        self.peer_allow = PEER_ALLOW  # for SIP and media: the tests' phones are there
         self.directory = {
             "tenants": [{"id": 1, "name": "e2e"}],
             "domains": [{"id": 3, "tenantId": 1, "name": DOMAIN, "profile": {
@@ -192,7 +195,8 @@ class Vas:
         self.process = subprocess.Popen(
             [*self.wrapper, BIN / "vas", "--data-dir", self.folder / "data", *directory,
              "--sip-listen", self.sip, "--http-listen", f"{in_uri(self.address)}:{self.http_port}",
-             *(("--webhook-allow", "127.0.0.0/8") if self.allows_loopback else ()), *self.flags],
+             *(("--webhook-allow", "127.0.0.0/8") if self.allows_loopback else ()),
+             *(flag for block in self.peer_allow for flag in ("--peer-allow", block)), *self.flags],
             stdout=self.log, stderr=self.log, preexec_fn=die_with_parent)
 
     def is_ready(self):

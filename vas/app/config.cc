@@ -19,6 +19,7 @@ struct Raw {
   std::string config_file;
   std::vector<std::string> sip_listen = {"127.0.0.1:5060"};
   std::vector<std::string> webhook_allow;
+  std::vector<std::string> peer_allow;
   std::vector<std::string> tls_listen;
   std::vector<std::string> ws_listen;
   std::vector<std::string> wss_listen;
@@ -179,6 +180,11 @@ void add_options(CLI::App& app, Raw& raw) {
          "Block of loopback, private or otherwise reserved addresses that callbacks may reach; may be given "
          "more than once")
       ->check(validator(is_network, "ADDRESS/BITS"));
+  option(
+      "peer-allow", raw.peer_allow,
+      "Block of loopback, private or otherwise reserved addresses that SIP and media may be sent to; may be "
+      "given more than once")
+      ->check(validator(is_network, "ADDRESS/BITS"));
   option("media-bind", raw.media_bind, "IPv4 address of the media sockets")->check(address);
   option("media-bind6", raw.media_bind6, "IPv6 address of the media sockets; none: no IPv6 media")
       ->check(address);
@@ -317,6 +323,7 @@ Result<Config> meaning_of(const Raw& raw) {
   config.sip.trace_bytes = static_cast<std::size_t>(raw.trace_mib) << 20;
   config.sip.sheds_load = true;
   for (const std::string& each : raw.webhook_allow) config.webhook_allow.push_back(*Network::parse(each));
+  for (const std::string& each : raw.peer_allow) config.peer_allow.push_back(*Network::parse(each));
   if (raw.port_max <= raw.port_min) return Error{"`media-port-max` must be above `media-port-min`"};
   config.media.bind_ipv4 = *IpAddress::parse(raw.media_bind);
   if (config.media.bind_ipv4.family != AddressFamily::kIpv4)

@@ -28,6 +28,7 @@ struct Config {
   bool trusts_plain_signaling = false;  // with SRTP's keys
   calls::IceModes ice;
   std::vector<Network> webhook_allow;  // of the platform's own network: what customers' URLs may reach
+  std::vector<Network> peer_allow;     // and what SIP and media may
 };
 
 struct CommandLine {

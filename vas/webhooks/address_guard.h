@@ -1,24 +1,27 @@
 // Keeps requests that customers ask for out of the platform's own network (server-side request forgery).
 #pragma once
 
+#include <memory>
+#include <utility>
 #include <vector>
 
-#include "vas/base/endpoint.h"
+#include "vas/base/address_policy.h"
 
 namespace vas::webhooks {
 
-// Refuses loopback, private, link-local (cloud metadata among it), shared, multicast, reserved and
-// documentation addresses, in IPv6's wrappings of IPv4 too; what the operator allows is let through.
+// Lets through what AddressPolicy does at this door: public addresses, and what the operator allows.
 //
-// Threads: any, immutable.
+// Threads: any.
 class AddressGuard {
  public:
-  explicit AddressGuard(std::vector<Network> allowed) : allowed_(std::move(allowed)) {}
+  explicit AddressGuard(std::vector<Network> allowed, std::shared_ptr<const OwnAddresses> own = nullptr)
+      : policy_(std::make_shared<AddressPolicy>(AddressPolicy::Door::kWebhook, std::move(allowed),
+                                                std::move(own))) {}
 
-  bool lets_through(const IpAddress& address) const;
+  bool lets_through(const IpAddress& address) const { return !policy_->refusal_of(address); }
 
  private:
-  std::vector<Network> allowed_;
+  std::shared_ptr<const AddressPolicy> policy_;
 };
 
 }  // namespace vas::webhooks
