@@ -226,6 +226,12 @@ bool GatewayImpl::receive_request(const SipMessage& request, std::string_view te
     ++counters_.banned;
     return false;
   }
+  // The source pays before its message is looked into: what is well-formed may be costly all the same.
+  const bool is_metered = is_new && !is_exempt && request.method() != "ACK";
+  if (is_metered && !ledger_.takes_request(source.peer.address, now)) {
+    ++counters_.limited;
+    return false;
+  }
   if (const auto refused = check_request(request, text.size())) {
     if (refused->status != 405 && refused->status != 483) offend(source, Offence::kMalformed);
     refuse(request, source, *refused, text.size());
@@ -237,9 +243,6 @@ bool GatewayImpl::receive_request(const SipMessage& request, std::string_view te
   } else if (!is_exempt && is_scanner(request)) {
     offend(source, Offence::kScanner);
     ++counters_.dropped;
-    return false;
-  } else if (!is_exempt && request.method() != "ACK" && !ledger_.takes_request(source.peer.address, now)) {
-    ++counters_.limited;
     return false;
   } else if (request.method() == "INVITE" && !admits(request, text, source)) {
     return false;
