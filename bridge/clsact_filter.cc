@@ -2,7 +2,7 @@
 
 #include <bpf/libbpf.h>
 #include <fcntl.h>
-#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,7 +12,7 @@
 #include <cstring>
 #include <vector>
 
-extern char** environ;
+#include "vas/base/capabilities.h"
 
 namespace vas::bridge {
 namespace {
@@ -31,26 +31,44 @@ bpf_tc_opts no_options() {
   return options;
 }
 
+// The guardian's own life: reads what is attached until the pipe ends.
+[[noreturn]] void guard(int pipe) {
+  setsid();  // a signal to our terminal is not for it
+  dup2(pipe, STDIN_FILENO);
+  close_range(STDERR_FILENO + 1, ~0U, 0);  // sockets, the other end of the pipe
+  prctl(PR_SET_NAME, "vas-guardian");
+  keep_capabilities(Capabilities().with(CAP_NET_ADMIN));
+  libbpf_set_print(nullptr);
+  struct Filter {
+    unsigned ifindex = 0;
+    unsigned handle = 0;
+    unsigned priority = 0;
+  };
+  std::vector<Filter> filters;
+  Filter next;
+  while (std::scanf("%u %u %u", &next.ifindex, &next.handle, &next.priority) == 3) filters.push_back(next);
+  for (const Filter& filter : filters) {
+    const bpf_tc_hook hook = ingress_of(filter.ifindex);
+    bpf_tc_opts options = no_options();
+    options.handle = filter.handle;
+    options.priority = filter.priority;
+    bpf_tc_detach(&hook, &options);  // an interface that is gone has taken its filters along
+  }
+  _exit(0);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<ClsactGuardian>> ClsactGuardian::start() {
   std::array<int, 2> pipe{};
   if (pipe2(pipe.data(), O_CLOEXEC) != 0) return Error{std::string("no pipe: ") + std::strerror(errno)};
-  posix_spawn_file_actions_t files;
-  posix_spawn_file_actions_init(&files);
-  posix_spawn_file_actions_adddup2(&files, pipe[0], STDIN_FILENO);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);  // a signal to our terminal is not for it
-  std::array<char*, 3> arguments{const_cast<char*>("vas"), const_cast<char*>(kArgument), nullptr};
-  pid_t process = -1;
-  const int error = posix_spawn(&process, "/proc/self/exe", &files, &attributes, arguments.data(), environ);
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&files);
+  const pid_t process = fork();
+  if (process == 0) guard(pipe[0]);
+  const int reason = errno;
   close(pipe[0]);
-  if (error == 0) return std::unique_ptr<ClsactGuardian>(new ClsactGuardian(process, pipe[1]));
+  if (process > 0) return std::unique_ptr<ClsactGuardian>(new ClsactGuardian(process, pipe[1]));
   close(pipe[1]);
-  return Error{std::string("no guardian of the filters: ") + std::strerror(error)};
+  return Error{std::string("no guardian of the filters: ") + std::strerror(reason)};
 }
 
 ClsactGuardian::~ClsactGuardian() {
@@ -69,26 +87,6 @@ int ClsactGuardian::attach(std::uint32_t ifindex, int program) {
   const int bytes =
       std::snprintf(line.data(), line.size(), "%u %u %u\n", ifindex, options.handle, options.priority);
   return write(pipe_, line.data(), static_cast<std::size_t>(bytes)) == bytes ? 0 : errno;
-}
-
-int ClsactGuardian::run() {
-  libbpf_set_print(nullptr);
-  struct Filter {
-    unsigned ifindex = 0;
-    unsigned handle = 0;
-    unsigned priority = 0;
-  };
-  std::vector<Filter> filters;
-  Filter next;
-  while (std::scanf("%u %u %u", &next.ifindex, &next.handle, &next.priority) == 3) filters.push_back(next);
-  for (const Filter& filter : filters) {
-    const bpf_tc_hook hook = ingress_of(filter.ifindex);
-    bpf_tc_opts options = no_options();
-    options.handle = filter.handle;
-    options.priority = filter.priority;
-    bpf_tc_detach(&hook, &options);  // an interface that is gone has taken its filters along
-  }
-  return 0;
 }
 
 }  // namespace vas::bridge

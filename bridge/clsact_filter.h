@@ -12,17 +12,15 @@
 
 namespace vas::bridge {
 
-// The kernel keeps a filter when the process that made it is gone. So a guardian, this same program started
-// anew, waits at the other end of a pipe and takes the filters off when the pipe closes, for whatever reason.
-// Where the guardian is killed too, the filter stays, and does nothing: its program relays only while the
-// process shows that it is alive (KernelRelay::keep_alive).
+// The kernel keeps a filter when the process that made it is gone. So a guardian, a child that starts no
+// program and keeps CAP_NET_ADMIN alone, waits at the other end of a pipe and takes the filters off when the
+// pipe closes, for whatever reason. Where the guardian is killed too, the filter stays, and does nothing: its
+// program relays only while the process shows that it is alive (KernelRelay::keep_alive).
 //
 // Threads: one at a time.
 class ClsactGuardian {
  public:
-  // The argument by which main() becomes the guardian.
-  static constexpr const char* kArgument = "--clsact-guardian";
-
+  // Before there are threads: the child has none of them, nor the locks that they may hold.
   static Result<std::unique_ptr<ClsactGuardian>> start();
   ~ClsactGuardian();  // the filters are gone when it returns
   ClsactGuardian(const ClsactGuardian&) = delete;
@@ -30,9 +28,6 @@ class ClsactGuardian {
 
   // Attaches a program to what comes in by `ifindex`. 0, or an errno.
   int attach(std::uint32_t ifindex, int program);
-
-  // The guardian's own life: reads what is attached from standard input until it ends. For main().
-  static int run();
 
  private:
   ClsactGuardian(pid_t process, int pipe) : process_(process), pipe_(pipe) {}

@@ -32,7 +32,7 @@ std::uint64_t load(const __u64& word) {
 
 Error refused(const char* what, int error) {
   std::string text = std::string(what) + ": " + std::strerror(error);
-  if (error == EPERM || error == EACCES) text += " (it needs CAP_BPF and CAP_NET_ADMIN)";
+  if (error == EPERM || error == EACCES) text += " (it needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)";
   return Error{std::move(text)};
 }
 

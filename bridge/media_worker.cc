@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "media/packet_kind.h"
+#include "vas/base/capabilities.h"
 #include "vas/base/clock.h"
 #include "vas/base/log.h"
 
@@ -22,8 +23,10 @@ MediaWorker::MediaWorker(const Config& config, Inbox<MediaEvent>& events)
   if (config.sends_frames) {
     if (auto frames = FrameSender::open()) frames_ = std::move(*frames);
   }
-  thread_ = std::thread([this] { run(); });
+  std::promise<void> has_io;
+  thread_ = std::thread([this, &has_io] { run(has_io); });
   pthread_setname_np(thread_.native_handle(), "vas-media");
+  has_io.get_future().wait();
 }
 
 MediaWorker::~MediaWorker() {
@@ -35,7 +38,8 @@ MediaWorker::~MediaWorker() {
   }
 }
 
-void MediaWorker::run() {
+void MediaWorker::run(std::promise<void>& has_io) {
+  keep_capabilities({});  // its sockets are made for it
   std::string why_not;
   auto io = make_packet_io(io_kind_, inbox_.descriptor(), why_not);
   // The media plane has tried the same kind before; what is left is a limit that this worker is the one to
@@ -45,6 +49,7 @@ void MediaWorker::run() {
     io = make_packet_io(PacketIoKind::kEpoll, inbox_.descriptor(), why_not);
   }
   io_ = std::move(*io);
+  has_io.set_value();
   while (!is_stopping_) {
     const Duration left = std::clamp(next_tick_ - monotonic_now(), Duration::zero(), kTick);
     if (io_->turn(left, *this))

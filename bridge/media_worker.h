@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <future>
 #include <memory>
 #include <thread>
 #include <unordered_map>
@@ -161,7 +162,7 @@ class MediaWorker final : private PacketSink, private RouteListener {
   };
   static constexpr std::size_t kSlices = 8;  // of the bridges: a tick at a time for each eighth
 
-  void run();
+  void run(std::promise<void>& has_io);
   void tick();
   void advance_slice();
   void tick(Entry& entry, Time now, WallTime wall);

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <optional>
 
+#include "vas/base/capabilities.h"
 #include "vas/base/clock.h"
 
 namespace vas::bridge {
@@ -200,6 +201,7 @@ bool RouteKeeper::ask(const IpAddress& to, RouteListener& listener) {
 }
 
 void RouteKeeper::run() {
+  keep_capabilities(Capabilities().with(CAP_NET_ADMIN));  // attaches the fast path to interfaces that come
   Time next_refresh = monotonic_now() + kRefresh;
   while (!is_stopping_) {
     std::array<pollfd, 2> waiting{

@@ -57,6 +57,13 @@ def die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
+def server_folder():
+    """A new one, which a server that root started can pass when it has become another user."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="vas-e2e-"))
+    folder.chmod(0o711)
+    return folder
+
+
 def wait_until(condition, seconds=10, what="condition"):
     deadline = time.monotonic() + seconds * SLOW
     while time.monotonic() < deadline:
@@ -583,7 +590,7 @@ class E2eTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="vas-e2e-"))
+        cls.folder = server_folder()
         cls.backend = Backend(cls.backend_address)
         cls.vas = Vas(cls.folder, cls.backend.url, cls.profile, flags=cls.flags)
         cls.place_server(cls.vas)

@@ -1,13 +1,11 @@
 """Two nodes on one PostgreSQL: a call parked on one is picked up, polled for and deleted through the other; and the database goes away."""
 import os
-import pathlib
 import re
 import shutil
-import tempfile
 import time
 import unittest
 
-from harness import BOB, DOMAIN, KEY, SLOW, TRUNK, Backend, Phone, Poll, StreamPhone, Vas, free_ports, wait_until
+from harness import BOB, DOMAIN, KEY, SLOW, TRUNK, Backend, Phone, Poll, StreamPhone, Vas, free_ports, server_folder, wait_until
 from postgres_lab import Postgres
 
 
@@ -20,7 +18,7 @@ class Node(Vas):
 class Cluster(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="vas-e2e-"))
+        cls.folder = server_folder()
         cls.database = Postgres()
         cls.backend = Backend()
         cls.nodes = []

@@ -2,14 +2,12 @@
 import http.client
 import json
 import os
-import pathlib
 import re
 import shutil
 import subprocess
-import tempfile
 import unittest
 
-from harness import ALICE, BOB, DOMAIN, HERE, KEY, TRUNK, E2eTest, Poll, Vas, dialling, die_with_parent, free_ports, wait_until
+from harness import ALICE, BOB, DOMAIN, HERE, KEY, TRUNK, E2eTest, Poll, Vas, dialling, die_with_parent, free_ports, server_folder, wait_until
 
 
 class ExampleBackend(E2eTest):
@@ -79,7 +77,7 @@ class Walkthrough(unittest.TestCase):
     """The curl commands of docs/api.md, in their order, on a node that nobody has set up."""
 
     def test_each_command_does_what_the_page_says(self):
-        folder = pathlib.Path(tempfile.mkdtemp(prefix="vas-e2e-"))
+        folder = server_folder()
         vas = Vas(folder)
         vas.directory = None
         vas.start()

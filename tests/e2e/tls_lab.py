@@ -24,4 +24,5 @@ class Authority:
             "-keyout", key, "-out", request)
         run("openssl", "x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.key, "-CAcreateserial", "-days", 2,
             "-extfile", extensions, "-out", certificate)
+        key.chmod(0o644)  # for the user that a server becomes which root started
         return certificate, key

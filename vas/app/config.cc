@@ -28,6 +28,7 @@ struct Raw {
   std::string dns_server;
   int trace_mib = 32;
   std::string http_listen = "127.0.0.1:8080";
+  std::string seccomp = "on";
   std::string media_bind = "127.0.0.1";
   std::string media_advertised;
   std::string media_bind6;
@@ -124,6 +125,14 @@ void add_options(CLI::App& app, Raw& raw) {
   option("node", raw.config.node, "Name of this node in sessions and records");
   option("log-level", raw.config.log_level, "Least severe line that is logged")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+  option("user", raw.config.user,
+         "Name or number of the user that vas becomes when root starts it (default: `vas`, where there is "
+         "one, or "
+         "a number that nobody else has)");
+  option("seccomp", raw.seccomp,
+         "What happens at system calls that vas has no use for: they fail (on), they end it (strict), or "
+         "nothing (off)")
+      ->check(CLI::IsMember({"on", "strict", "off"}));
   option("public-url", raw.config.public_url,
          "URL of the API that backends are told (default: of http-listen)");
   option("http-listen", raw.http_listen, "Where the API listens")->check(endpoint);
@@ -316,6 +325,8 @@ std::string default_phone_server(const signaling::TransportsConfig& transports) 
 Result<Config> meaning_of(const Raw& raw) {
   Config config = raw.config;
   config.http_listen = *Endpoint::parse(raw.http_listen);
+  if (raw.seccomp == "strict") config.system_calls = SystemCallFilter::kStrict;
+  if (raw.seccomp == "off") config.system_calls = SystemCallFilter::kOff;
   if (auto fault = fill_transports(raw, config.sip.transports); !fault.empty()) return Error{fault};
   if (config.phone_server.empty()) config.phone_server = default_phone_server(config.sip.transports);
   if (!raw.hep_collector.empty()) config.sip.hep_collector = Endpoint::parse(raw.hep_collector);

@@ -6,6 +6,7 @@
 
 #include "bridge/media_plane.h"
 #include "signaling/gateway/gateway.h"
+#include "vas/app/seccomp_filter.h"
 #include "vas/base/result.h"
 #include "vas/calls/call.h"
 
@@ -17,6 +18,8 @@ struct Config {
   std::string directory_file;
   std::string node = "vas-1";
   std::string log_level = "info";
+  std::string user;  // that root becomes; empty: `vas`, or none in particular
+  SystemCallFilter system_calls = SystemCallFilter::kOn;
   std::string public_url;  // empty: made of http_listen
   Endpoint http_listen;
   std::string

@@ -3,15 +3,11 @@
 
 #include <csignal>
 #include <cstdio>
-#include <string_view>
 
-#include "bridge/clsact_filter.h"
 #include "vas/app/config.h"
 #include "vas/app/server.h"
 
 int main(int argc, char** argv) {
-  if (argc == 2 && std::string_view(argv[1]) == vas::bridge::ClsactGuardian::kArgument)
-    return vas::bridge::ClsactGuardian::run();
   const auto command = vas::app::read_command_line(argc, argv);
   if (!command) {
     std::fprintf(stderr, "vas: %s\n", command.error().c_str());
@@ -25,6 +21,6 @@ int main(int argc, char** argv) {
   spdlog::set_level(spdlog::level::from_str(command->config.log_level));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
   std::signal(SIGPIPE, SIG_IGN);
-  umask(0027);  // the store holds live tokens
+  umask(0077);  // calls, numbers, tokens: nobody else's
   return vas::app::run_server(command->config);
 }

@@ -24,6 +24,7 @@
 #include "vas/app/front_door.h"
 #include "vas/app/gateway_desk.h"
 #include "vas/app/platform_desk.h"
+#include "vas/app/privileges.h"
 #include "vas/app/session_desk.h"
 #include "vas/app/switchboard.h"
 #include "vas/base/clock.h"
@@ -64,12 +65,19 @@ class InboxReader {
   std::function<void()> drain_;
 };
 
-Result<directory::Change> load_directory(const std::string& path) {
+// While we are still root, if we are: it holds passwords, and may be root's alone.
+Result<std::string> read_directory_file(const std::string& path) {
+  if (path.empty()) return std::string();
   std::ifstream in(path);
   if (!in) return Error{"cannot read the directory file " + path};
   std::stringstream text;
   text << in.rdbuf();
-  auto entries = directory::parse_directory(text.str());
+  return text.str();
+}
+
+Result<directory::Change> parse_directory_file(const std::string& path, const Result<std::string>& text) {
+  if (!text) return Error{text.error()};
+  auto entries = directory::parse_directory(*text);
   if (!entries) return Error{path + ": " + entries.error()};
   return entries;
 }
@@ -105,8 +113,12 @@ std::size_t raise_descriptor_limit() {
 // Parts in the order in which they are made; destroyed the other way round.
 class Server {
  public:
-  explicit Server(const Config& config)
-      : config_(config), front_door_(config.node), signals_(context_), shutdown_timer_(context_) {}
+  Server(const Config& config, Result<std::string> directory_text)
+      : config_(config),
+        directory_text_(std::move(directory_text)),
+        front_door_(config.node),
+        signals_(context_),
+        shutdown_timer_(context_) {}
   Result<bool> start();
   void run() {
     context_.restart();  // start() may have run it until nothing was left to do
@@ -120,12 +132,15 @@ class Server {
   Result<bool> open_directory(store::Store::Contents& contents);
   Result<bool> join_cluster();
   Result<bool> open_edges();
+  Result<bool> open_media();
   IdSpace ids() const;
   void take(signaling::SipEvent event);
   PlatformDesk::Addresses addresses() const;
   Snapshot snapshot() const;
 
   const Config& config_;
+  const Result<std::string>
+      directory_text_;  // of the directory file; it is looked at where the store is empty
   asio::io_context context_{1};
   Inbox<signaling::SipEvent> sip_events_{65536};
   std::unique_ptr<store::Store> store_;
@@ -155,7 +170,7 @@ Result<bool> Server::open_storage() {
   std::error_code failure;
   std::filesystem::create_directories(config_.data_dir, failure);
   if (failure) return Error{"cannot make the folder " + config_.data_dir + ": " + failure.message()};
-  ::chmod(config_.data_dir.c_str(), 0750);
+  ::chmod(config_.data_dir.c_str(), 0700);
 
   const auto post = [this](std::function<void()> work) { asio::post(context_, std::move(work)); };
   const std::string location = config_.store.empty() ? config_.data_dir + "/vas.sqlite" : config_.store;
@@ -178,8 +193,9 @@ Result<bool> Server::open_storage() {
 Result<bool> Server::open_directory(store::Store::Contents& contents) {
   directory_ = std::make_unique<DirectoryDesk>(*store_, webhooks::AddressGuard(config_.webhook_allow));
   if (contents.directory.empty()) {
-    auto first =
-        config_.directory_file.empty() ? first_key(config_.data_dir) : load_directory(config_.directory_file);
+    auto first = config_.directory_file.empty()
+                     ? first_key(config_.data_dir)
+                     : parse_directory_file(config_.directory_file, directory_text_);
     if (!first) return Error{first.error()};
     std::optional<bool> stored;
     const auto stays = asio::make_work_guard(context_);  // the loop has nothing else to wait for yet
@@ -225,14 +241,22 @@ Result<bool> Server::open_edges() {
                                        *gateway_, sip_events_);
   if (!sip) return Error{sip.error()};
   sip_ = std::move(*sip);
+  return true;
+}
+
+// Before all others: it loads programs into the kernel, and may start a process of its own. Threads made
+// later have no capability for that any more.
+Result<bool> Server::open_media() {
   auto media = bridge::MediaPlane::open(config_.media);
   if (!media) return Error{media.error()};
   media_ = std::move(*media);
   log::info("", "media: {}", media_->description());
+  finish_start_privileges(config_);
   return true;
 }
 
 Result<bool> Server::start() {
+  if (auto opened = open_media(); !opened) return opened;
   if (auto opened = open_storage(); !opened) return opened;
   if (auto joined = join_cluster(); !joined) return joined;
   if (auto opened = open_edges(); !opened) return opened;
@@ -282,6 +306,7 @@ Result<bool> Server::start() {
         to_string(gateway_->listeners().all().front().advertised));
     sessions_->set_peers(*cluster_);
   }
+  if (auto filtered = install_system_call_filter(config_.system_calls); !filtered) return filtered;
   gateway_->start(sip_->loopbacks());
   for (const signaling::Listener& listener : gateway_->listeners().all())
     log::info("", "SIP over {} at {}", signaling::via_name(listener.transport), to_string(listener.local));
@@ -342,12 +367,15 @@ void Server::wait_for_calls(Time give_up_at) {
 }  // namespace
 
 int run_server(const Config& config) {
-  Server server(config);
-  const auto started = server.start();
-  if (!started) {
-    log::error("", "{}", started.error());
+  const auto fail = [](const std::string& why) {
+    log::error("", "{}", why);
     return 1;
-  }
+  };
+  auto directory_text = read_directory_file(config.directory_file);
+  if (auto dropped = drop_privileges(config); !dropped) return fail(dropped.error());
+  Server server(config, std::move(directory_text));
+  const auto started = server.start();
+  if (!started) return fail(started.error());
   server.run();
   log::info("", "stopped");
   return 0;
