@@ -66,6 +66,9 @@ std::string to_metrics_text(const Snapshot& snapshot) {
           snapshot.callback_tries_failed);
   counter("vas_callbacks_buried_total", "Status callbacks given up, now dead letters",
           snapshot.callbacks_buried);
+  counter("vas_store_rows_refused_total",
+          "Rows that the database refused; what was promised of them is in rejected-rows.jsonl",
+          snapshot.rows_refused);
   auto& packets = prometheus::BuildCounter()
                       .Name("vas_media_packets_total")
                       .Help("RTP and RTCP packets relayed, in user space or by the kernel's fast path")

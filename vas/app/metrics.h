@@ -21,6 +21,7 @@ struct Snapshot {
   std::uint64_t callbacks_delivered = 0;
   std::uint64_t callback_tries_failed = 0;
   std::uint64_t callbacks_buried = 0;
+  std::uint64_t rows_refused = 0;
   bridge::MediaFigures media;
   const signaling::GatewayCounters* gateway = nullptr;
 };

@@ -174,7 +174,7 @@ Result<bool> Server::open_storage() {
 
   const auto post = [this](std::function<void()> work) { asio::post(context_, std::move(work)); };
   const std::string location = config_.store.empty() ? config_.data_dir + "/vas.sqlite" : config_.store;
-  auto store = store::Store::open(location, config_.node, post);
+  auto store = store::Store::open(location, config_.node, post, config_.data_dir + "/rejected-rows.jsonl");
   if (!store) return Error{store.error()};
   store_ = std::move(*store);
   auto journal = records::CdrJournal::open(config_.data_dir);
@@ -343,6 +343,7 @@ Snapshot Server::snapshot() const {
           .callbacks_delivered = callbacks_->counters().delivered,
           .callback_tries_failed = callbacks_->counters().failed_tries,
           .callbacks_buried = callbacks_->counters().buried,
+          .rows_refused = store_->rows_refused(),
           .media = media_->figures(),
           .gateway = &gateway_->counters()};
 }

@@ -24,6 +24,7 @@ using directory::Kind;
 
 constexpr auto kHeartbeat = std::chrono::seconds(2);
 constexpr auto kReconnectPause = std::chrono::milliseconds(500);
+constexpr auto kLongestQuery = std::chrono::seconds(2);
 constexpr int kNodes = 16;
 constexpr const char* kAliveSeconds = "10";
 
@@ -36,12 +37,30 @@ struct ClearResult {
 using Connection = std::unique_ptr<PGconn, CloseConnection>;
 using Rows = std::unique_ptr<PGresult, ClearResult>;
 
-// The rows of a statement; null when it failed.
+// The answer to what was sent; null when there is none in time. A server that is stopped, but whose kernel
+// still acknowledges, would never give one.
+Rows answer_of(PGconn* connection) {
+  const Time give_up_at = monotonic_now() + kLongestQuery;
+  while (PQisBusy(connection) == 1) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(give_up_at - monotonic_now());
+    pollfd ready{PQsocket(connection), POLLIN, 0};
+    if (left.count() <= 0 || poll(&ready, 1, static_cast<int>(left.count())) < 0) return nullptr;
+    if (PQconsumeInput(connection) == 0) return nullptr;
+  }
+  return Rows(PQgetResult(connection));
+}
+
+// The rows of a statement; null when it failed, and then the connection is of no more use.
 Rows query(PGconn* connection, const char* statement, const std::vector<std::string>& values = {}) {
   std::vector<const char*> texts;
   for (const std::string& value : values) texts.push_back(value.c_str());
-  Rows rows(PQexecParams(connection, statement, static_cast<int>(texts.size()), nullptr, texts.data(),
-                         nullptr, nullptr, 0));
+  if (PQsendQueryParams(connection, statement, static_cast<int>(texts.size()), nullptr, texts.data(), nullptr,
+                        nullptr, 0) == 0)
+    return nullptr;
+  Rows rows = answer_of(connection);
+  if (rows == nullptr) return nullptr;
+  while (answer_of(connection) != nullptr) {  // none is left: the statement is over
+  }
   const auto status = PQresultStatus(rows.get());
   if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) return nullptr;
   return rows;
@@ -93,6 +112,11 @@ class PostgresFeed final : public ChangeFeed {
     wake();
     return true;
   }
+  void ask(Time now) override {
+    pulse_.ask(now);
+    wake();
+  }
+  const Pulse& pulse() const override { return pulse_; }
 
  private:
   void wake() const {
@@ -107,14 +131,17 @@ class PostgresFeed final : public ChangeFeed {
       if (is_up) {
         if (was_lost_) log::info("", "the shared database is back: other nodes are heard again");
         was_lost_ = false;
+        pulse_.succeed();
         follow(connection.get());
       }
       if (is_stopping_) return;
+      pulse_.fail(monotonic_now());
       if (!std::exchange(was_lost_, true))
         log::warn("", "the shared database is away: other nodes are not heard until it is back");
       pollfd stop{wakeup_, POLLIN, 0};
       poll(&stop, 1, static_cast<int>(kReconnectPause / std::chrono::milliseconds(1)));
       drain_wakeup();
+      pulse_.answer();
     }
   }
 
@@ -146,6 +173,7 @@ class PostgresFeed final : public ChangeFeed {
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_heartbeat - monotonic_now());
       poll(ready, 2, static_cast<int>(std::max<std::int64_t>(0, left.count())));
       drain_wakeup();
+      pulse_.answer();
       if (!send_outgoing(connection)) return;
       if (PQconsumeInput(connection) == 0) return;
       while (const auto notice =
@@ -240,6 +268,7 @@ class PostgresFeed final : public ChangeFeed {
   const int wakeup_;
   std::atomic<bool> is_stopping_{false};
   bool was_lost_ = false;  // the thread's
+  Pulse pulse_;
   std::mutex mutex_;
   std::deque<std::string> outgoing_;
   std::thread thread_;

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "vas/base/pulse.h"
 #include "vas/base/result.h"
 #include "vas/directory/directory.h"
 #include "vas/sessions/session.h"
@@ -67,6 +68,9 @@ class ChangeFeed {
   virtual ~ChangeFeed() = default;
 
   virtual bool send(const std::string& to_node, std::string text) = 0;
+
+  virtual void ask(Time now) = 0;  // see pulse.h
+  virtual const Pulse& pulse() const = 0;
 };
 
 // What the writer says with each change: "s:<node>:<id>", "r:<node>:<id>", "d:<node>:<kind>:<id>"; and a

@@ -9,13 +9,16 @@ namespace {
 
 // TCP_USER_TIMEOUT: a server that vanished without a word is given up as fast as one that is slow.
 constexpr const char* kDeadlines =
-    "connect_timeout=3&tcp_user_timeout=5000&application_name=vas&"
+    "connect_timeout=2&tcp_user_timeout=5000&application_name=vas&"
     "options=-c%20statement_timeout%3D10000%20-c%20client_min_messages%3Dwarning";
+
+// How long another process may hold the file, in seconds.
+constexpr const char* kLongestLock = "2";
 
 std::unique_ptr<soci::session> open(const std::string& location) {
   if (dialect_of(location) == Dialect::kPostgresql)
     return std::make_unique<soci::session>(soci::postgresql, with_deadlines(location));
-  return std::make_unique<soci::session>(soci::sqlite3, "db=" + location + " timeout=10");
+  return std::make_unique<soci::session>(soci::sqlite3, "db=" + location + " timeout=" + kLongestLock);
 }
 
 }  // namespace

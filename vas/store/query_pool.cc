@@ -12,6 +12,7 @@
 #include "vas/sessions/session.h"
 #include "vas/store/database.h"
 #include "vas/store/event_row.h"
+#include "vas/store/refusal.h"
 
 namespace vas::store {
 namespace {
@@ -142,23 +143,26 @@ std::optional<webhooks::Event> read_dead_event(soci::session& database, std::int
 
 }  // namespace
 
-Result<std::unique_ptr<QueryPool>> QueryPool::open(const std::string& location, Post post) {
-  std::unique_ptr<QueryPool> pool(new QueryPool(std::move(post)));
+Result<std::unique_ptr<QueryPool>> QueryPool::open(const std::string& location, Post post, CallGuard* guard) {
+  std::unique_ptr<QueryPool> pool(new QueryPool(std::move(post), guard));
   try {
     for (int i = 0; i < kThreads; ++i) {
       pool->databases_.push_back(connect_to_read(location));
+      pool->lines_.emplace_back(guard).watch(*pool->databases_.back());
+      pool->pulses_.emplace_back();
     }
   } catch (const soci::soci_error& failure) {
     return Error{"cannot read the store " + shown(location) + ": " + failure.what()};
   }
-  for (const auto& database : pool->databases_) {
-    pool->threads_.emplace_back([raw = pool.get(), database = database.get()] { raw->run(*database); });
+  for (std::size_t i = 0; i < pool->databases_.size(); ++i) {
+    pool->threads_.emplace_back(
+        [raw = pool.get(), i] { raw->run(*raw->databases_[i], raw->lines_[i], raw->pulses_[i]); });
     pthread_setname_np(pool->threads_.back().native_handle(), "vas-query");
   }
   return pool;
 }
 
-QueryPool::QueryPool(Post post) : post_(std::move(post)) {}
+QueryPool::QueryPool(Post post, CallGuard* guard) : post_(std::move(post)), guard_(guard) {}
 
 QueryPool::~QueryPool() {
   {
@@ -214,36 +218,53 @@ void QueryPool::find_dead_event(std::int64_t domain_id, const std::string& id,
   enqueue([=](soci::session& database) { return read_dead_event(database, domain_id, id); }, std::move(done));
 }
 
-void QueryPool::run(soci::session& database) {
-  for (;;) {
-    Queued next;
-    {
-      std::unique_lock lock(mutex_);
-      wakeup_.wait(lock, [this] { return is_stopping_ || !queue_.empty(); });
-      if (is_stopping_) return;
-      next = std::move(queue_.front());
-      queue_.pop_front();
-    }
+void QueryPool::ask(Time now) {
+  {
+    const std::lock_guard lock(mutex_);
+    for (Pulse& pulse : pulses_) pulse.ask(now);
+  }
+  wakeup_.notify_all();
+}
+
+// Nothing in `next` when only an answer was asked for. False at the end.
+bool QueryPool::wait_for_query(Pulse& pulse, std::optional<Queued>& next) {
+  std::unique_lock lock(mutex_);
+  wakeup_.wait(lock, [&] { return is_stopping_ || !queue_.empty() || pulse.is_asked(); });
+  if (is_stopping_) return false;
+  if (queue_.empty()) return true;
+  next = std::move(queue_.front());
+  queue_.pop_front();
+  return true;
+}
+
+void QueryPool::run(soci::session& database, CallGuard::Line& line, Pulse& pulse) {
+  for (std::optional<Queued> next; wait_for_query(pulse, next); next.reset()) {
+    pulse.answer();
+    if (!next) continue;
+    line.begin();
     try {
-      post_(next.work(database));
+      post_(next->work(database));
+      pulse.succeed();
     } catch (const std::exception& failure) {  // soci's own, or a column of another type
-      const auto* of_soci = dynamic_cast<const soci::soci_error*>(&failure);
-      // what() of soci's would show what was asked for, and so tokens.
-      log::error("", "the store could not be read: {}",
-                 of_soci != nullptr ? of_soci->get_error_message() : failure.what());
-      post_(std::move(next.failed));
-      reconnect(database);
+      log::error("", "the store could not be read: {}", reason_of(failure));
+      post_(std::move(next->failed));
+      reconnect(database, line) ? pulse.succeed() : pulse.fail(monotonic_now());
     }
+    line.end();
   }
 }
 
 // A server that is away is tried again by the next query.
-void QueryPool::reconnect(soci::session& database) {
+bool QueryPool::reconnect(soci::session& database, CallGuard::Line& line) {
   try {
-    if (database.is_connected() && database.get_backend_name() != "postgresql") return;
+    if (database.is_connected() && database.get_backend_name() != "postgresql") return true;
     database.reconnect();
+    line.watch(database);
+    line.step();
     database << "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
+    return true;
   } catch (const soci::soci_error&) {
+    return false;
   }
 }
 

@@ -14,9 +14,11 @@
 #include <vector>
 
 #include "vas/base/page.h"
+#include "vas/base/pulse.h"
 #include "vas/base/result.h"
 #include "vas/directory/directory.h"
 #include "vas/sessions/session.h"
+#include "vas/store/call_guard.h"
 #include "vas/webhooks/event.h"
 
 namespace soci {
@@ -34,7 +36,9 @@ class QueryPool {
   using Done = std::function<void(std::optional<Page>)>;
   using Post = std::function<void(std::function<void()>)>;
 
-  static Result<std::unique_ptr<QueryPool>> open(const std::string& location, Post post);
+  // `guard` outlives the pool; none where the database needs none.
+  static Result<std::unique_ptr<QueryPool>> open(const std::string& location, Post post,
+                                                 CallGuard* guard = nullptr);
   ~QueryPool();  // drops what waits
 
   void list_sessions(const sessions::SessionFilter& filter, const PageRequest& page, Done done);
@@ -46,6 +50,9 @@ class QueryPool {
   void find_dead_event(std::int64_t domain_id, const std::string& id,
                        std::function<void(std::optional<webhooks::Event>)> done);
 
+  void ask(Time now);  // every thread: see pulse.h
+  const std::deque<Pulse>& pulses() const { return pulses_; }
+
  private:
   // `work` reads and returns what is posted; `failed` is posted instead when it cannot.
   struct Queued {
@@ -53,18 +60,22 @@ class QueryPool {
     std::function<void()> failed;
   };
 
-  explicit QueryPool(Post post);
+  QueryPool(Post post, CallGuard* guard);
   template <typename Read, typename Finish>
   void enqueue(Read read, Finish done);
-  void run(soci::session& database);
-  static void reconnect(soci::session& database);
+  bool wait_for_query(Pulse& pulse, std::optional<Queued>& next);
+  void run(soci::session& database, CallGuard::Line& line, Pulse& pulse);
+  static bool reconnect(soci::session& database, CallGuard::Line& line);
 
   const Post post_;
+  CallGuard* const guard_;
   std::mutex mutex_;
   std::condition_variable wakeup_;
   std::deque<Queued> queue_;
   bool is_stopping_ = false;
-  std::vector<std::unique_ptr<soci::session>> databases_;  // one a thread
+  std::vector<std::unique_ptr<soci::session>> databases_;  // one a thread, as these two
+  std::deque<CallGuard::Line> lines_;
+  std::deque<Pulse> pulses_;
   std::vector<std::thread> threads_;
 };
 

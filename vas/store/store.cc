@@ -6,15 +6,54 @@
 #include <algorithm>
 #include <utility>
 
+#include "vas/base/clock.h"
 #include "vas/base/log.h"
 #include "vas/store/database.h"
 #include "vas/store/event_row.h"
+#include "vas/store/refusal.h"
 #include "vas/store/schema.h"
 
 namespace vas::store {
 namespace {
 
 constexpr auto kRetryPause = std::chrono::milliseconds(200);
+constexpr const char* kProbe = "probe";  // the counter that says when a failing database took a write again
+
+// The table and the key of a row, as they may stand in a log.
+std::string name_of(const Transaction::Row& row) {
+  struct Namer {
+    std::string operator()(const sessions::Session& session) {
+      return "sessions " + std::to_string(session.id);
+    }
+    std::string operator()(const Transaction::RemoveSession& each) {
+      return "sessions " + std::to_string(each.id);
+    }
+    std::string operator()(const webhooks::Event& event) {
+      return "events " + log::token_hint(event.token) + "-" + std::to_string(event.number);
+    }
+    std::string operator()(const Transaction::RemoveEvent& each) {
+      return "events " + log::token_hint(each.id);
+    }
+    std::string operator()(const Transaction::BuryEvent& burial) { return (*this)(burial.event); }
+    std::string operator()(const Transaction::ForgetDeadEvents&) { return "events that are dead"; }
+    std::string operator()(const directory::Entry& entry) {
+      return "directory " + std::string(to_string(kind_of(entry))) + " " + std::to_string(id_of(entry));
+    }
+    std::string operator()(const directory::Removal& each) {
+      return "directory " + std::string(to_string(each.kind)) + " " + std::to_string(each.id);
+    }
+    std::string operator()(const Transaction::SetCounter& counter) { return "counters " + counter.name; }
+  };
+  return std::visit(Namer{}, row);
+}
+
+std::string bytes_of(const Transaction::Row& row) {
+  if (const auto* session = std::get_if<sessions::Session>(&row)) return to_store_json(*session);
+  if (const auto* entry = std::get_if<directory::Entry>(&row)) return to_store_json(*entry);
+  const auto* event = std::get_if<webhooks::Event>(&row);
+  if (const auto* burial = std::get_if<Transaction::BuryEvent>(&row)) event = &burial->event;
+  return event == nullptr ? std::string() : event->id + " " + event->url + " " + event->body;
+}
 
 }  // namespace
 
@@ -140,25 +179,40 @@ Transaction& Transaction::apply(const directory::Change& change) {
   return *this;
 }
 
-Result<std::unique_ptr<Store>> Store::open(const std::string& location, const std::string& node, Post post) {
+struct Store::Parts {
+  std::unique_ptr<CallGuard> guard;
+  std::unique_ptr<soci::session> database;
+  std::unique_ptr<QueryPool> queries;
+  std::string node;
+  Post post;
+  std::string set_aside;
+};
+
+Result<std::unique_ptr<Store>> Store::open(const std::string& location, const std::string& node, Post post,
+                                           const std::string& set_aside) {
   try {
     auto database = connect(location);
     migrate(*database, dialect_of(location));
-    auto queries = QueryPool::open(location, post);
+    auto guard = dialect_of(location) == Dialect::kPostgresql ? std::make_unique<CallGuard>() : nullptr;
+    auto queries = QueryPool::open(location, post, guard.get());
     if (!queries) return Error{queries.error()};
-    return std::unique_ptr<Store>(new Store(std::move(database), std::move(*queries), node, std::move(post)));
+    return std::unique_ptr<Store>(new Store(
+        {std::move(guard), std::move(database), std::move(*queries), node, std::move(post), set_aside}));
   } catch (const soci::soci_error& failure) {
     return Error{"cannot open the store " + shown(location) + ": " + failure.what()};
   }
 }
 
-Store::Store(std::unique_ptr<soci::session> database, std::unique_ptr<QueryPool> queries, std::string node,
-             Post post)
-    : database_(std::move(database)),
-      queries_(std::move(queries)),
-      node_(std::move(node)),
+Store::Store(Parts parts)
+    : guard_(std::move(parts.guard)),
+      database_(std::move(parts.database)),
+      queries_(std::move(parts.queries)),
+      node_(std::move(parts.node)),
       is_shared_(database_->get_backend_name() == "postgresql"),
-      post_(std::move(post)) {
+      post_(std::move(parts.post)),
+      set_aside_(std::move(parts.set_aside)),
+      line_(guard_.get()) {
+  line_.watch(*database_);
   thread_ = std::thread([this] { run(); });
   pthread_setname_np(thread_.native_handle(), "vas-store");
 }
@@ -185,36 +239,69 @@ void Store::commit(Transaction transaction, Urgency urgency, Done done) {
   post_([done = std::move(done)] { done(false); });
 }
 
-std::vector<Store::Queued> Store::next_batch() {
-  std::vector<Queued> batch;
+void Store::ask(Time now) {
+  {
+    const std::lock_guard lock(mutex_);
+    pulse_.ask(now);
+  }
+  wakeup_.notify_one();
+}
+
+// An empty batch when only an answer was asked for. False at the end.
+bool Store::next_batch(std::vector<Queued>& batch) {
+  batch.clear();
   std::unique_lock lock(mutex_);
-  wakeup_.wait(lock, [this] { return is_stopping_ || !queue_.empty(); });
+  wakeup_.wait(lock, [this] { return is_stopping_ || !queue_.empty() || pulse_.is_asked(); });
+  if (queue_.empty()) return !is_stopping_;
   wakeup_.wait_for(lock, kLinger,
                    [this] { return is_stopping_ || awaited_ != 0 || queue_.size() >= kMaxBatch; });
   const auto count = static_cast<std::ptrdiff_t>(std::min(queue_.size(), kMaxBatch));
   batch.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(queue_.begin() + count));
   queue_.erase(queue_.begin(), queue_.begin() + count);
   for (const Queued& each : batch) awaited_ -= each.done ? 1 : 0;
-  return batch;
+  return true;
 }
 
 void Store::run() {
-  for (;;) {
-    std::vector<Queued> batch = next_batch();
-    if (batch.empty()) return;
-    const bool committed = write(batch);
-    if (!committed) {
-      keep_what_must_last(batch);
-      std::unique_lock lock(mutex_);
-      if (is_stopping_) {
-        log::error("", "{} writes could not be stored before the end", queue_.size());
-        queue_.clear();
-      } else {
-        wakeup_.wait_for(lock, kRetryPause, [this] { return is_stopping_; });
-      }
+  for (std::vector<Queued> batch; next_batch(batch);) {
+    if (batch.empty()) {
+      probe();
+      continue;
     }
+    const bool committed = write(batch);
+    if (!committed) keep_what_must_last(batch);
     complete(std::move(batch), committed);
+    if (!committed) pause();
   }
+}
+
+void Store::pause() {
+  std::unique_lock lock(mutex_);
+  if (is_stopping_ && !queue_.empty()) {
+    log::error("", "{} writes could not be stored before the end", queue_.size());
+    queue_.clear();
+  }
+  wakeup_.wait_for(lock, kRetryPause, [this] { return is_stopping_; });
+}
+
+// Would it take a commit? While all is well it is enough that it answers; after a failure it has to write.
+void Store::probe() {
+  line_.begin();
+  try {
+    prepare();
+    soci::transaction transaction(*database_);
+    if (pulse_.is_failing()) {
+      statements_->write(Transaction::SetCounter{kProbe, monotonic_now().time_since_epoch().count()});
+      transaction.commit();
+    } else if (is_shared_) {
+      *database_ << "SELECT 1";
+    }
+    note_success();
+  } catch (const std::exception& failure) {
+    note_failure(failure);
+  }
+  line_.end();
+  pulse_.answer();
 }
 
 // Of each session the row that counts: a state that the same commit replaces, or removes, is not written.
@@ -230,38 +317,117 @@ std::unordered_map<std::int64_t, const Transaction::Row*> Store::last_states(
   return last;
 }
 
-bool Store::write(const std::vector<Queued>& batch) {
+bool Store::write(std::vector<Queued>& batch) {
+  line_.begin();
+  Written written = write_together(batch);
+  if (written == Written::kRowRefused) written = write_one_by_one(batch) ? Written::kAll : Written::kNothing;
+  line_.end();
+  pulse_.answer();
+  return written == Written::kAll;
+}
+
+Store::Written Store::write_together(const std::vector<Queued>& batch) {
   try {
+    prepare();
     soci::transaction transaction(*database_);
-    if (statements_ == nullptr) statements_ = std::make_unique<Statements>(*database_, node_);
     const auto last = last_states(batch);
     for (const Queued& each : batch) {
       for (const Transaction::Row& row : each.transaction.rows()) {
         const auto* session = std::get_if<sessions::Session>(&row);
-        if (session == nullptr || last.at(session->id) == &row) statements_->write(row);
+        if (session == nullptr || last.at(session->id) == &row) write_row(row);
       }
     }
     transaction.commit();
-    if (std::exchange(is_failing_, false)) log::info("", "the store commits again");
+    note_success();
+    return Written::kAll;
+  } catch (const std::exception& failure) {
+    if (is_of_the_row(failure)) return Written::kRowRefused;
+    note_failure(failure);
+    return Written::kNothing;
+  }
+}
+
+// Again, after a row was refused: still one commit, but each has a savepoint of its own. Every state of a
+// session is written, since the last one may be what is refused.
+bool Store::write_one_by_one(std::vector<Queued>& batch) {
+  try {
+    prepare();
+    soci::transaction transaction(*database_);
+    for (Queued& each : batch)
+      each.urgency == Urgency::kMayFail ? write_whole(each) : write_what_is_taken(each);
+    transaction.commit();
+    note_success();
     return true;
-  } catch (const soci::soci_error& failure) {
-    // Said once: what must last is tried again five times a second. what() would show the rows, live tokens
-    // among them.
-    if (!std::exchange(is_failing_, true))
-      log::error("", "the store could not commit {} writes: {}", batch.size(), failure.get_error_message());
-    statements_.reset();
-    reconnect();
+  } catch (const std::exception& failure) {
+    note_failure(failure);
     return false;
   }
 }
 
-// Of a server: its connection may be what failed. Without it the next write fails, and comes here again.
-void Store::reconnect() {
-  if (!is_shared_) return;
-  try {
-    database_->reconnect();
-  } catch (const soci::soci_error&) {
+void Store::write_whole(Queued& queued) {
+  const auto& rows = queued.transaction.rows();
+  const auto why = refusal_of([&] {
+    for (const Transaction::Row& row : rows) write_row(row);
+  });
+  queued.is_refused = why.has_value();
+  if (why) set_aside_.count_told(name_of(rows.front()), *why);
+}
+
+// A row goes out of the transaction as soon as it is kept elsewhere: should the commit fail, it is not kept
+// twice.
+void Store::write_what_is_taken(Queued& queued) {
+  for (std::size_t i = 0; i < queued.transaction.rows().size();) {
+    const Transaction::Row& row = queued.transaction.rows()[i];
+    const auto why = refusal_of([&] { write_row(row); });
+    if (!why) {
+      ++i;
+      continue;
+    }
+    set_aside_.keep(name_of(row), bytes_of(row), *why);
+    queued.transaction.take_out(i);
   }
+}
+
+std::optional<std::string> Store::refusal_of(const std::function<void()>& write) {
+  *database_ << "SAVEPOINT one";
+  std::optional<std::string> why;
+  try {
+    write();
+  } catch (const std::exception& failure) {
+    if (!is_of_the_row(failure)) throw;
+    why = reason_of(failure);
+  }
+  if (why) *database_ << "ROLLBACK TO SAVEPOINT one";
+  *database_ << "RELEASE SAVEPOINT one";
+  return why;
+}
+
+void Store::write_row(const Transaction::Row& row) {
+  line_.step();
+  pulse_.answer();
+  statements_->write(row);
+}
+
+// A server's connection may be what failed last.
+void Store::prepare() {
+  if (pulse_.is_failing() && is_shared_) {
+    database_->reconnect();
+    line_.watch(*database_);
+    line_.step();
+  }
+  if (statements_ == nullptr) statements_ = std::make_unique<Statements>(*database_, node_);
+}
+
+void Store::note_success() {
+  if (pulse_.is_failing()) log::info("", "the store commits again");
+  pulse_.succeed();
+}
+
+// Said once: what must last is tried again five times a second.
+void Store::note_failure(const std::exception& failure) {
+  if (!pulse_.is_failing()) log::error("", "the store does not commit: {}", reason_of(failure));
+  pulse_.fail(monotonic_now());
+  statements_.reset();
 }
 
 // Back to the front of the queue, in their order; `batch` keeps those that are told of the failure.
@@ -277,7 +443,7 @@ void Store::keep_what_must_last(std::vector<Queued>& batch) {
 void Store::complete(std::vector<Queued> batch, bool committed) {
   post_([batch = std::move(batch), committed] {
     for (const Queued& each : batch) {
-      if (each.done) each.done(committed);
+      if (each.done) each.done(committed && !each.is_refused);
     }
   });
 }

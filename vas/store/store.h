@@ -15,10 +15,13 @@
 #include <variant>
 #include <vector>
 
+#include "vas/base/pulse.h"
 #include "vas/base/result.h"
 #include "vas/directory/directory.h"
 #include "vas/sessions/session.h"
+#include "vas/store/call_guard.h"
 #include "vas/store/query_pool.h"
+#include "vas/store/set_aside.h"
 #include "vas/webhooks/event.h"
 
 namespace soci {
@@ -60,6 +63,7 @@ class Transaction {
     return add(SetCounter{name, value});
   }
   const std::vector<Row>& rows() const { return rows_; }
+  void take_out(std::size_t index) { rows_.erase(rows_.begin() + static_cast<std::ptrdiff_t>(index)); }
 
  private:
   Transaction& add(Row row) {
@@ -69,10 +73,12 @@ class Transaction {
   std::vector<Row> rows_;
 };
 
-// What happens to a transaction when the database fails, or too many wait.
+// What happens to a transaction when the database fails, or too many wait; and to a row of it that the
+// database refuses for what is in it.
 enum class Urgency {
   kMayFail,   // `done(false)`: whoever asked is told, and nothing changed
-  kMustLast,  // of what was acknowledged before: it stays queued until the database takes it
+  kMustLast,  // of what was acknowledged before: it stays queued until the database takes it. A row that it
+              // will never take is set aside (set_aside.h), and the others are written
 };
 
 // Threads: control only; completions are posted through the function given to open(), in the order of commit.
@@ -89,12 +95,18 @@ class Store {
   using Post = std::function<void(std::function<void()>)>;  // runs its argument on control's thread
 
   // `location`: see database.h; made, and migrated, when needed. `node`: whose sessions and callbacks are
-  // ours, where several share a database.
-  static Result<std::unique_ptr<Store>> open(const std::string& location, const std::string& node, Post post);
+  // ours, where several share a database. `set_aside`: the file of refused rows.
+  static Result<std::unique_ptr<Store>> open(const std::string& location, const std::string& node, Post post,
+                                             const std::string& set_aside = {});
   ~Store();  // commits what is queued
 
   void commit(Transaction transaction, Urgency urgency, Done done = {});
   QueryPool& queries() { return *queries_; }
+
+  // The writer's pulse. Whoever asks it makes the writer try whether the database would take a commit.
+  void ask(Time now);
+  const Pulse& pulse() const { return pulse_; }
+  std::uint64_t rows_refused() const { return set_aside_.count(); }
 
   // Before anything is queued: what an earlier process left.
   struct Contents {
@@ -110,34 +122,49 @@ class Store {
     Transaction transaction;
     Urgency urgency = Urgency::kMayFail;
     Done done;
+    bool is_refused = false;
   };
+  enum class Written { kAll, kRowRefused, kNothing };
 
-  Store(std::unique_ptr<soci::session> database, std::unique_ptr<QueryPool> queries, std::string node,
-        Post post);
+  struct Parts;
+  explicit Store(Parts parts);
   class Statements;
 
   void run();
-  std::vector<Queued> next_batch();
-  bool write(const std::vector<Queued>& batch);
+  bool next_batch(std::vector<Queued>& batch);
+  void probe();
+  bool write(std::vector<Queued>& batch);
+  Written write_together(const std::vector<Queued>& batch);
+  bool write_one_by_one(std::vector<Queued>& batch);
+  void write_whole(Queued& queued);
+  void write_what_is_taken(Queued& queued);
+  std::optional<std::string> refusal_of(const std::function<void()>& write);
+  void write_row(const Transaction::Row& row);
+  void pause();
   static std::unordered_map<std::int64_t, const Transaction::Row*> last_states(
       const std::vector<Queued>& batch);
   void complete(std::vector<Queued> batch, bool committed);
   void keep_what_must_last(std::vector<Queued>& batch);
 
-  void reconnect();
+  void prepare();
+  void note_success();
+  void note_failure(const std::exception& failure);
 
+  std::unique_ptr<CallGuard> guard_;  // of a server's connections; a file has none
   std::unique_ptr<soci::session> database_;
   std::unique_ptr<QueryPool> queries_;
   const std::string node_;
   const bool is_shared_;  // with other nodes, on a server
   const Post post_;
+  SetAside set_aside_;
+  CallGuard::Line line_;
+  Pulse pulse_;
   std::mutex mutex_;
   std::condition_variable wakeup_;
   std::vector<Queued> queue_;
   std::size_t awaited_ = 0;  // of the queue: somebody waits for their commit
   bool is_stopping_ = false;
   std::unique_ptr<Statements> statements_;  // the writer's, prepared when first needed
-  bool is_failing_ = false;                 // the writer's: the last commit did not succeed
   std::thread thread_;
 };
 

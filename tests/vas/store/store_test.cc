@@ -6,12 +6,15 @@
 #include <soci/sqlite3/soci-sqlite3.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <future>
 #include <mutex>
 #include <thread>
 
+#include "vas/base/clock.h"
 #include "vas/store/change_feed.h"
 #include "vas/store/schema.h"
 
@@ -52,7 +55,8 @@ class StoreTest : public testing::TestWithParam<Dialect> {
   static const char* server() { return std::getenv("VAS_TEST_POSTGRESQL"); }
   std::string path() const { return GetParam() == Dialect::kSqlite ? folder_ + "/s.sqlite" : server(); }
   std::unique_ptr<Store> open(const std::string& node = kNode) {
-    auto store = Store::open(path(), node, [](std::function<void()> work) { work(); });
+    auto store = Store::open(
+        path(), node, [](std::function<void()> work) { work(); }, set_aside());
     EXPECT_TRUE(store) << (store ? "" : store.error());
     return std::move(*store);
   }
@@ -60,6 +64,27 @@ class StoreTest : public testing::TestWithParam<Dialect> {
     std::promise<bool> committed;
     store.commit(std::move(transaction), Urgency::kMayFail, [&](bool good) { committed.set_value(good); });
     return committed.get_future().get();
+  }
+  std::string set_aside() const { return folder_ + "/rejected.jsonl"; }
+  // One statement of an operator's.
+  void run(const std::string& statement) const {
+    soci::session database = GetParam() == Dialect::kSqlite
+                                 ? soci::session(soci::sqlite3, "db=" + path())
+                                 : soci::session(soci::postgresql, with_deadlines(server()));
+    database << statement;
+  }
+  // From now on no session of this token is taken.
+  void refuse_sessions_of(const std::string& token) const {
+    if (GetParam() == Dialect::kSqlite)
+      return run("CREATE TRIGGER refuse BEFORE INSERT ON sessions WHEN NEW.token = '" + token +
+                 "' BEGIN SELECT RAISE(ABORT, 'not this one'); END");
+    run("ALTER TABLE sessions ADD CONSTRAINT not_this_one CHECK (token <> '" + token + "')");
+  }
+  std::vector<std::string> rejected() const {
+    std::ifstream in(set_aside());
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(in, line);) lines.push_back(line);
+    return lines;
   }
   template <typename Ask>
   static Page page_of(Ask ask) {
@@ -145,6 +170,81 @@ TEST_P(StoreTest, ADeadLetterIsListedFoundAndForgotten) {
   EXPECT_EQ(list(), "[]");
 }
 
+// What must last and stands in the same commit is stored; the row that the database will never take is kept
+// aside.
+TEST_P(StoreTest, ARowThatIsRefusedIsSetAsideAlone) {
+  {
+    const auto store = open();
+    commit(*store, Transaction().save(session(1, "a")));
+    refuse_sessions_of("bad");
+    store->commit(Transaction().save(session(2, "b")), Urgency::kMustLast);
+    store->commit(Transaction().save(session(3, "bad")).save(event("e-1", 1, "bad")), Urgency::kMustLast);
+    store->commit(Transaction().remove(session(1, "a")), Urgency::kMustLast);
+    EXPECT_TRUE(commit(*store, Transaction().save(session(4, "d"))));
+    EXPECT_EQ(store->rows_refused(), 1u);
+    EXPECT_EQ(store->pulse().read(monotonic_now(), std::chrono::hours(1)).state, Pulse::State::kWell);
+  }
+  const auto contents = *open()->load();
+  ASSERT_EQ(contents.sessions.size(), 2u);
+  EXPECT_EQ(contents.sessions[0].token, "b");
+  EXPECT_EQ(contents.sessions[1].token, "d");
+  ASSERT_EQ(contents.events.size(), 1u) << "the other row of its transaction";
+  ASSERT_EQ(rejected().size(), 1u);
+  EXPECT_NE(rejected()[0].find("\\\"token\\\":\\\"bad\\\""), std::string::npos) << rejected()[0];
+}
+
+// A later state that is refused takes an earlier one, which was acknowledged, not with it.
+TEST_P(StoreTest, AStateThatIsRefusedLeavesTheOneBefore) {
+  const auto store = open();
+  auto bad = session(2, "bad");
+  refuse_sessions_of("bad");
+  store->commit(Transaction().save(session(1, "x")), Urgency::kMustLast);  // the commit that both wait behind
+  store->commit(Transaction().save(session(2, "good")), Urgency::kMayFail, [](bool) {});
+  store->commit(Transaction().save(bad), Urgency::kMustLast);
+  EXPECT_TRUE(commit(*store, Transaction()));
+  EXPECT_EQ(open()->load()->sessions.size(), 2u);
+}
+
+TEST_P(StoreTest, WhoeverAskedForWhatIsRefusedIsToldAndNothingOfItIsWritten) {
+  const auto store = open();
+  refuse_sessions_of("bad");
+  EXPECT_FALSE(commit(*store, Transaction().save(event("e-1", 1)).save(session(3, "bad"))));
+  EXPECT_TRUE(commit(*store, Transaction().save(session(4, "d"))));
+  EXPECT_TRUE(open()->load()->events.empty());
+  EXPECT_TRUE(rejected().empty()) << "nobody was promised it";
+  EXPECT_EQ(store->rows_refused(), 1u);
+}
+
+TEST_P(StoreTest, ManyRefusedRowsCostAboutAsMuchAsTheyAre) {
+  const auto store = open();
+  refuse_sessions_of("bad");
+  for (std::int64_t id = 1; id <= 300; ++id)
+    store->commit(Transaction().save(session(id, id % 2 == 0 ? "bad" : "t" + std::to_string(id))),
+                  Urgency::kMustLast);
+  EXPECT_TRUE(commit(*store, Transaction().save(session(1000, "d"))));
+  EXPECT_EQ(store->rows_refused(), 150u);
+  EXPECT_EQ(open()->load()->sessions.size(), 151u);
+}
+
+// Asked for its pulse, the writer tries the database, and says when it would take no commit.
+TEST_P(StoreTest, ItsPulseTellsADatabaseThatTakesNothing) {
+  const auto store = open();
+  const auto is = [&](Pulse::State state) {
+    for (int i = 0; i < 600; ++i) {
+      store->ask(monotonic_now());
+      if (store->pulse().read(monotonic_now(), std::chrono::hours(1)).state == state) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+  };
+  EXPECT_TRUE(is(Pulse::State::kWell));
+  run("ALTER TABLE counters RENAME TO gone");
+  EXPECT_FALSE(commit(*store, Transaction().set_counter("c", 1)));
+  EXPECT_TRUE(is(Pulse::State::kFailing));
+  run("ALTER TABLE gone RENAME TO counters");
+  EXPECT_TRUE(is(Pulse::State::kWell)) << "nobody writes, and it is found out all the same";
+}
+
 // A database as each earlier version of the program left it becomes one of today, with what it holds.
 class SqliteStoreTest : public StoreTest {};
 
@@ -205,6 +305,20 @@ TEST_P(SqliteStoreTest, WhatMustLastOutlivesADatabaseThatFails) {
   EXPECT_EQ(open()->load()->events.size(), 2u);
 }
 
+// The asker is told within a few seconds; what must last is there when the lock is gone.
+TEST_P(SqliteStoreTest, ADatabaseThatIsLockedHoldsNobodyUpForLong) {
+  const auto store = open();
+  soci::session other(soci::sqlite3, "db=" + path());
+  other << "BEGIN EXCLUSIVE";
+  const Time began = monotonic_now();
+  store->commit(Transaction().save(session(1, "a")), Urgency::kMustLast);
+  EXPECT_FALSE(commit(*store, Transaction().save(session(2, "b"))));
+  EXPECT_LT(monotonic_now() - began, std::chrono::seconds(5));
+  other << "ROLLBACK";
+  EXPECT_TRUE(commit(*store, Transaction().save(session(3, "c"))));
+  EXPECT_EQ(open()->load()->sessions.size(), 2u);
+}
+
 TEST_P(SqliteStoreTest, SaysWhyItCannotBeOpened) {
   const auto store = Store::open("/nonexistent/x.sqlite", kNode, [](std::function<void()>) {});
   ASSERT_FALSE(store);
@@ -225,6 +339,64 @@ TEST_P(PostgresStoreTest, WhatMustLastOutlivesAConnectionThatBreaks) {
                 commit(*store, Transaction().save(event("a-2", 2, "a"))));
   }
   EXPECT_EQ(open()->load()->events.size(), 2u);
+}
+
+// Every process of the server stopped: its kernel acknowledges, and nothing answers.
+class FrozenServer {
+ public:
+  explicit FrozenServer(const char* url) {
+    soci::session database(soci::postgresql, with_deadlines(url));
+    soci::rowset<int> all =
+        (database.prepare << "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client "
+                             "backend' AND pid <> pg_backend_pid()");
+    for (const int pid : all) processes_.push_back(pid);
+    std::string file;
+    database << "SELECT pg_read_file('postmaster.pid')", soci::into(file);
+    processes_.insert(processes_.begin(), std::atoi(file.c_str()));
+    for (const int each : processes_) ::kill(each, SIGSTOP);
+  }
+  ~FrozenServer() {
+    for (const int each : processes_) ::kill(each, SIGCONT);
+  }
+
+ private:
+  std::vector<int> processes_;
+};
+
+TEST_P(PostgresStoreTest, AServerThatIsFrozenHoldsNobodyUpForLong) {
+  const auto store = open();
+  commit(*store, Transaction().save(session(1, "a")));
+  {
+    const FrozenServer frozen(server());
+    const Time began = monotonic_now();
+    store->commit(Transaction().save(session(2, "b")), Urgency::kMustLast);
+    std::promise<std::optional<Page>> page;
+    store->queries().list_sessions({.domain_id = 3}, {},
+                                   [&](auto found) { page.set_value(std::move(found)); });
+    EXPECT_FALSE(commit(*store, Transaction().save(session(3, "c"))));
+    EXPECT_LT(monotonic_now() - began, std::chrono::seconds(5));
+    EXPECT_FALSE(commit(*store, Transaction().save(session(4, "d")))) << "and once more, while it connects";
+    EXPECT_LT(monotonic_now() - began, std::chrono::seconds(9));
+    EXPECT_FALSE(page.get_future().get());
+    EXPECT_TRUE(store->pulse().is_failing());
+  }
+  EXPECT_TRUE(commit(*store, Transaction().save(session(5, "e"))) ||
+              commit(*store, Transaction().save(session(5, "e"))));
+  EXPECT_EQ(open()->load()->sessions.size(), 3u);
+}
+
+// What the network may bring into a row: bytes that are no UTF-8.
+TEST_P(PostgresStoreTest, BytesThatAreNoTextStopNobody) {
+  {
+    const auto store = open();
+    auto bad = session(1, "a");
+    bad.remote = "\xff\xfe";
+    store->commit(Transaction().save(bad), Urgency::kMustLast);
+    EXPECT_TRUE(commit(*store, Transaction().save(session(2, "b"))));
+  }
+  EXPECT_EQ(open()->load()->sessions.size(), 1u);
+  ASSERT_EQ(rejected().size(), 1u);
+  EXPECT_NE(rejected()[0].find("\\u00ff\\u00fe"), std::string::npos) << rejected()[0];
 }
 
 TEST_P(PostgresStoreTest, ANodeLoadsWhatIsItsOwn) {
