@@ -13,6 +13,7 @@
 #include "vas/base/check.h"
 #include "vas/base/random.h"
 #include "vas/base/text.h"
+#include "vas/base/tls_groups.h"
 
 namespace vas::media {
 namespace {
@@ -117,6 +118,7 @@ Result<std::unique_ptr<DtlsContext>> DtlsContext::make() {
   const bool is_made = certificate != nullptr && context != nullptr &&
                        SSL_CTX_set_min_proto_version(context, DTLS1_2_VERSION) == 1 &&
                        SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!eNULL") == 1 &&
+                       SSL_CTX_set1_groups_list(context, kTlsGroups) == 1 &&
                        SSL_CTX_use_certificate(context, certificate.get()) == 1 &&
                        SSL_CTX_use_PrivateKey(context, key.get()) == 1 &&
                        SSL_CTX_set_tlsext_use_srtp(context, profiles().c_str()) == 0;  // 0 is success here

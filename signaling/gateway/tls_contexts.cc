@@ -1,8 +1,13 @@
 #include "signaling/gateway/tls_contexts.h"
 
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
+#include <algorithm>
+
+#include "vas/base/endpoint.h"
 #include "vas/base/log.h"
+#include "vas/base/tls_groups.h"
 
 namespace vas::signaling {
 namespace {
@@ -18,8 +23,15 @@ TlsContext make_context() {
   SSL_CTX* native = context->native_handle();
   SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION);
   SSL_CTX_set_cipher_list(native, kCiphers);
-  SSL_CTX_set_options(native,
-                      SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+  SSL_CTX_set1_groups_list(native, kTlsGroups);
+  SSL_CTX_set_options(native, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                  SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_TICKET);
+  // No resumption: its keys would outlive connections, its cache would be filled by whoever comes. SIP's
+  // connections are few and long.
+  SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_num_tickets(native, 0);
+  SSL_CTX_set_max_early_data(native, 0);
+  SSL_CTX_set_mode(native, SSL_MODE_RELEASE_BUFFERS);  // of the thousands that are idle
   return context;
 }
 
@@ -49,6 +61,19 @@ Result<TlsContext> make_client(const TlsConfig& config) {
   return context;
 }
 
+std::string_view text_of(const ASN1_STRING* string) {
+  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(string)),
+          static_cast<std::size_t>(ASN1_STRING_length(string))};
+}
+
+std::string address_of(std::string_view bytes) {
+  IpAddress address;
+  if (bytes.size() != 4 && bytes.size() != 16) return {};
+  address.family = bytes.size() == 4 ? AddressFamily::kIpv4 : AddressFamily::kIpv6;
+  std::copy(bytes.begin(), bytes.end(), address.bytes.begin());
+  return to_string(address);
+}
+
 }  // namespace
 
 Result<TlsContexts> TlsContexts::open(const TlsConfig& config) {
@@ -74,15 +99,35 @@ TlsContexts::FileTime TlsContexts::newest() const {
   return newest;
 }
 
-void TlsContexts::reload_if_changed() {
-  if (server_ == nullptr) return;
+std::vector<std::string> TlsContexts::names() const {
+  std::vector<std::string> names;
+  X509* certificate = server_ == nullptr ? nullptr : SSL_CTX_get0_certificate(server_->native_handle());
+  if (certificate == nullptr) return names;
+  auto* subjects =
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
+  for (int i = 0; i < sk_GENERAL_NAME_num(subjects); ++i) {
+    const GENERAL_NAME* each = sk_GENERAL_NAME_value(subjects, i);
+    if (each->type != GEN_DNS && each->type != GEN_IPADD) continue;
+    const std::string_view text = text_of(each->type == GEN_DNS ? each->d.dNSName : each->d.iPAddress);
+    names.push_back(each->type == GEN_DNS ? std::string(text) : address_of(text));
+  }
+  GENERAL_NAMES_free(subjects);
+  return names;
+}
+
+bool TlsContexts::reload_if_changed() {
+  if (server_ == nullptr) return false;
   const FileTime written = newest();
-  if (written == loaded_at_) return;
+  if (written == loaded_at_) return false;
   loaded_at_ = written;
   auto server = make_server(config_);
-  if (!server) return log::error("", "the certificate in use stays: {}", server.error());
+  if (!server) {
+    log::error("", "the certificate in use stays: {}", server.error());
+    return false;
+  }
   server_ = *server;
   log::info("", "the certificate {} was read again", config_.certificate_file);
+  return true;
 }
 
 }  // namespace vas::signaling

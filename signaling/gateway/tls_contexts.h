@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "signaling/gateway/connection.h"
 #include "vas/base/result.h"
@@ -15,9 +16,10 @@ struct TlsConfig {
   std::string ca_file;  // who signs trunks' certificates; empty: those that the system trusts
 };
 
-// TLS 1.2 and 1.3 with forward secrecy and authenticated ciphers alone; no renegotiation, no compression.
+// TLS 1.2 and 1.3 with forward secrecy, authenticated ciphers and cheap groups (tls_groups.h) alone; no
+// renegotiation, compression, resumption or early data.
 //
-// Threads: the gateway's, after open().
+// Threads: the streams', after open().
 class TlsContexts {
  public:
   // The error names the file and what OpenSSL minds about it.
@@ -26,8 +28,12 @@ class TlsContexts {
   const TlsContext& server() const { return server_; }  // null without a certificate
   const TlsContext& client() const { return client_; }
 
-  // Connections that are up keep what they have. A pair that cannot be read is logged and not taken.
-  void reload_if_changed();
+  // Whom the certificate is of: its DNS names, wildcards among them, and its addresses.
+  std::vector<std::string> names() const;
+
+  // Connections that are up keep what they have. A pair that cannot be read is logged and not taken. True
+  // when a new one was.
+  bool reload_if_changed();
 
  private:
   using FileTime = std::filesystem::file_time_type;

@@ -17,6 +17,7 @@
 #include <set>
 #include <sstream>
 
+#include "media/libssl_version.h"
 #include "vas/api/api.h"
 #include "vas/app/callback_desk.h"
 #include "vas/app/cluster_desk.h"
@@ -368,6 +369,7 @@ void Server::wait_for_calls(Time give_up_at) {
 }  // namespace
 
 int run_server(const Config& config) {
+  if (const auto fault = media::fault_of_libssl()) log::error("", "{}", *fault);
   const auto fail = [](const std::string& why) {
     log::error("", "{}", why);
     return 1;

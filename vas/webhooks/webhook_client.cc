@@ -13,6 +13,7 @@
 
 #include "vas/base/check.h"
 #include "vas/base/clock.h"
+#include "vas/base/tls_groups.h"
 #include "vas/webhooks/outbox.h"
 #include "vas/webhooks/signature.h"
 
@@ -228,6 +229,8 @@ void WebhookClient::begin(std::unique_ptr<Transfer> transfer) {
   curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_PROXY, "");
+  curl_easy_setopt(easy, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
+  curl_easy_setopt(easy, CURLOPT_SSL_EC_CURVES, kTlsGroups);  // the server is a customer's
   curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request.body.c_str());
   curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body.size()));
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
