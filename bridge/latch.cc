@@ -15,7 +15,7 @@ void Latch::configure(const LegConfig& config) {
 
   signaling_address_ = config.signaling_address;
   latches_to_anyone_ = config.latches_to_anyone;
-  destination_ = sdp_rtp_.address.is_unspecified() ? Endpoint{} : sdp_rtp_;
+  destination_ = sdp_rtp_.address.is_unspecified() || config.must_show ? Endpoint{} : sdp_rtp_;
   opened_at_.reset();
   packets_in_window_ = 0;
   is_closed_ = false;

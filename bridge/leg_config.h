@@ -78,6 +78,7 @@ struct LegConfig {
   // Who else may take the latch: the address that the leg's SIP comes from; anybody, by configuration only.
   std::optional<IpAddress> signaling_address;
   bool latches_to_anyone = false;
+  bool must_show = false;  // SDP's address is sent nothing until media came from it: a private one
 
   bool sends = true;     // the party's direction lets it send media
   bool receives = true;  // the party's direction lets us send media to it

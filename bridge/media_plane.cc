@@ -233,8 +233,11 @@ bool MediaPlane::configure_leg(BridgeId bridge, LegSide side, const LegConfig& c
 }
 
 // Full ICE sends checks wherever a party says (RFC 8445 §19.5.1): not to a group, and not to this machine
-// unless media is there.
+// unless media is there; never to one of our own media ports.
 bool MediaPlane::may_be_checked(const Endpoint& peer) const {
+  if (is_own_address(peer.address) && is_in_range(peer.port)) return false;
+  // Who is near was settled by who knows where its SIP comes from.
+  if (config_.peers) return !config_.peers->refusal_of(peer.address, AddressPolicy::PrivateRanges::kOpen);
   const bool is_local = peer.address.is_loopback() && !config_.bind_ipv4.is_loopback();
   return !is_local && !peer.address.is_multicast();
 }
@@ -304,7 +307,10 @@ MediaEvent MediaPlane::take(ice::AgentEvent&& event) {
     return LegGathered{leg.bridge, leg.side, local, std::move(gathered->candidates)};
   }
   if (auto* path = std::get_if<ice::PathFound>(&event)) {
-    if (agent == place.agent) return take_path(leg, std::move(*path));
+    // A pair that the peer's own check made, from an address that nobody named (RFC 8445 §7.3.1.3).
+    const bool is_plain = !path->peer.is_set();
+    if (agent == place.agent && (path->is_pipe || is_plain || may_be_checked(path->peer)))
+      return take_path(leg, std::move(*path));
     ::close(path->socket);  // of the time before a restart
     return {};
   }
@@ -327,7 +333,11 @@ MediaEvent MediaPlane::take_path(const Owner& owner, ice::PathFound&& path) {
   return found;
 }
 
-bool MediaPlane::is_own_address(const IpAddress& address) const {
+bool MediaPlane::is_own_address(const IpAddress& named) const {
+  const IpAddress address = wrapped_ipv4(named).value_or(named);
+  if (config_.peers && config_.peers->is_own(address)) return true;
+  if (std::find(config_.also_ours.begin(), config_.also_ours.end(), address) != config_.also_ours.end())
+    return true;
   return address == config_.bind_ipv4 || address == config_.advertised_ipv4 || address == config_.bind_ipv6 ||
          (config_.bind_ipv4.is_unspecified() && address.is_loopback());
 }
@@ -342,14 +352,15 @@ std::optional<MediaPlane::Owner> MediaPlane::owner_of(const Endpoint& endpoint) 
 // A far end that is a port of ours is a call between two of our calls: fine while each bridge has one such
 // leg at most, for a loop would need two in every bridge that it goes through.
 bool MediaPlane::is_safe_far_end(const BridgePlace& place, LegSide side, const Endpoint& far) const {
-  if (!is_own_address(far.address) || far.port < config_.first_port || far.port > config_.last_port)
-    return true;
+  if (!is_in_range(far.port) || !is_own_address(far.address)) return true;
   const auto owner = owner_of(far);
   if (!owner) return false;  // a port of the range that no call holds will be another call's next
   const BridgePlace& far_place = bridges_.at(owner->bridge);
   if (&far_place == &place) return false;
   const LegPlace& far_leg = far_place.legs[index_of(owner->side)];
-  const bool is_mutual = !far_leg.far.is_set() || far_leg.far == place.legs[index_of(side)].local;
+  const LegPlace& leg = place.legs[index_of(side)];
+  const bool is_mutual =
+      !far_leg.far.is_set() || (far_leg.far.port == leg.local.port && is_own_address(far_leg.far.address));
   const bool other_leg_is_ours = owner_of(place.legs[index_of(other(side))].far).has_value();
   return is_mutual && !other_leg_is_ours;
 }

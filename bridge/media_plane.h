@@ -9,6 +9,7 @@
 
 #include "bridge/media_worker.h"
 #include "bridge/port_pool.h"
+#include "vas/base/address_policy.h"
 #include "vas/base/result.h"
 
 namespace vas::bridge {
@@ -31,6 +32,9 @@ struct MediaPlaneConfig {
   std::optional<Endpoint> stun_server;
   std::optional<ice::TurnServer> turn_server;
   bool relays_only = false;
+  // Where media may go, and which addresses are this host's; none: anywhere, and those that it is bound to.
+  std::shared_ptr<const AddressPolicy> peers;
+  std::vector<IpAddress> also_ours;  // what SIP tells peers instead of a listener's address (1:1 NAT)
 };
 
 // What all workers did, and how.
@@ -129,6 +133,9 @@ class MediaPlane {
   Result<Endpoint> bind_leg(BridgeId bridge, BridgePlace& place, LegSide side, AddressFamily family);
   Result<Endpoint> share_leg(BridgeId bridge, BridgePlace& place, LegSide side, AddressFamily family);
   bool is_own_address(const IpAddress& address) const;
+  bool is_in_range(std::uint16_t port) const {
+    return port >= config_.first_port && port <= config_.last_port;
+  }
   bool is_safe_far_end(const BridgePlace& place, LegSide side, const Endpoint& far) const;
   std::optional<Owner> owner_of(const Endpoint& endpoint) const;
   // What an agent said, for its leg's owner; nothing of it where the leg has another agent by now.

@@ -153,7 +153,8 @@ struct SendInvite {
   std::string to;
   std::string sdp;
   std::vector<Header> headers;
-  Credentials credentials;  // for the far side's challenge
+  Credentials credentials;       // for the far side's challenge
+  bool reaches_private = false;  // the system has said that this route may lead into a private range
 };
 
 // Ends an INVITE of ours that has no final answer; one that comes all the same is hung up.

@@ -12,6 +12,7 @@
 #include "signaling/gateway/asio_endpoint.h"
 #include "signaling/gateway/guard.h"
 #include "signaling/gateway/hep.h"
+#include "signaling/gateway/hop_check.h"
 #include "signaling/gateway/load_shedder.h"
 #include "signaling/gateway/node_relay.h"
 #include "signaling/gateway/recent_set.h"
@@ -60,6 +61,10 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   std::string flow_route(const Flow& flow) const override {
     return ViaEditor(signer_, link_.local()).flow_route(flow);
   }
+  std::string private_route() const override { return ViaEditor(signer_, link_.local()).private_route(); }
+  bool may_send_to(const Flow& hop, AddressPolicy::PrivateRanges ranges) const override {
+    return !fault_of(hop, ranges);
+  }
   std::optional<Flow> verify_flow(std::string_view token) const override { return signer_.verify(token); }
   const GatewayCounters& counters() const override { return counters_; }
   void answer_probe(std::uint64_t number) override { link_.answer_probe(number); }
@@ -96,6 +101,11 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   void send_resolved(const std::string& text, const ServerName& name, const std::vector<Target>& targets);
   void send_request(const SipMessage& request, const ViaEditor::Hop& hop);
   void answer_no_hop(const SipMessage& request);
+  std::optional<std::string> fault_of(const Flow& hop, AddressPolicy::PrivateRanges ranges) const {
+    if (is_node(hop)) return {};
+    return fault_of_hop(config_.peers.get(), listeners(), hop, ranges);
+  }
+  bool may_go_to(const SipMessage& request, const Flow& hop, AddressPolicy::PrivateRanges ranges);
 
   // Both ways.
   std::size_t stack_of(const SipMessage& message) const;
@@ -117,6 +127,7 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   RecentSet admitted_;                                          // branches of INVITEs that were let in
   RecentSet sent_;                                              // messages that went to connections
   RecentSet asked_;                                             // tokens that the store was asked for
+  RecentSet refused_hops_;                                      // calls whose next hop was refused
   RecentSet attempts_;                                          // branches of requests that went to a name
   std::map<std::string, std::pair<Endpoint, Time>> forwarded_;  // branches of INVITEs that went to a node
   std::set<std::string> looking_up_;                            // tokens
@@ -402,7 +413,10 @@ void GatewayImpl::on_stack_response(const SipMessage& response) {
 
 void GatewayImpl::on_stack_request(const SipMessage& request, std::string_view text) {
   const auto hop = editor_->next_hop(request);
-  if (const auto* numeric = std::get_if<ViaEditor::Hop>(&hop)) return send_request(request, *numeric);
+  if (const auto* numeric = std::get_if<ViaEditor::Hop>(&hop)) {
+    const bool may_go = numeric->is_flow || may_go_to(request, numeric->flow, editor_->ranges_of(request));
+    return may_go ? send_request(request, *numeric) : answer_no_hop(request);
+  }
   if (const auto* name = std::get_if<ServerName>(&hop)) {
     resolver_->resolve(*name, [this, kept = std::string(text), name = *name](const auto& targets) {
       send_resolved(kept, name, targets);
@@ -412,17 +426,34 @@ void GatewayImpl::on_stack_request(const SipMessage& request, std::string_view t
   answer_no_hop(request);
 }
 
+// Judged at the moment of sending, whoever named it. What is refused is told once a call.
+bool GatewayImpl::may_go_to(const SipMessage& request, const Flow& hop, AddressPolicy::PrivateRanges ranges) {
+  const auto fault = fault_of(hop, ranges);
+  if (!fault) return true;
+  ++counters_.refused_hops;
+  const std::string_view call_id = value_of(request, HeaderName::kCallId);
+  if (refused_hops_.note(call_id, monotonic_now()) == 0)
+    log::warn(private_value(request, kCallHeader), "no {} is sent: {}", request.method(), *fault);
+  return false;
+}
+
 // A server that said nothing to two transmissions is passed over for the next that DNS names.
 void GatewayImpl::send_resolved(const std::string& text, const ServerName& name,
                                 const std::vector<Target>& targets) {
   constexpr std::uint32_t kTransmissionsEach = 2;
   const auto request = SipMessage::parse(text);
   if (!request) return;
-  if (targets.empty()) return answer_no_hop(*request);
+  const auto ranges = editor_->ranges_of(*request);
+  std::vector<Target> open;
+  for (const Target& each : targets) {
+    if (may_go_to(*request, {each.transport, each.address, 0}, ranges)) open.push_back(each);
+  }
+  if (open.empty()) return answer_no_hop(*request);
   const auto via = Via::parse(first_element(request->first(HeaderName::kVia)->value));
   const std::uint32_t before = via ? attempts_.note(via->branch, monotonic_now()) : 0;
-  const Target& target = targets[before / kTransmissionsEach % targets.size()];
-  send_request(*request, {{target.transport, target.address, 0}, false, name.host});
+  const Target& target = open[before / kTransmissionsEach % open.size()];
+  const bool is_marked = ranges == AddressPolicy::PrivateRanges::kOpen;
+  send_request(*request, {{target.transport, target.address, 0}, is_marked, false, name.host});
 }
 
 void GatewayImpl::send_request(const SipMessage& request, const ViaEditor::Hop& hop) {

@@ -14,6 +14,7 @@
 #include "signaling/gateway/message_trace.h"
 #include "signaling/gateway/source_ledger.h"
 #include "signaling/gateway/transports.h"
+#include "vas/base/address_policy.h"
 #include "vas/base/endpoint.h"
 #include "vas/base/result.h"
 
@@ -50,6 +51,7 @@ struct GatewayConfig {
   std::string cluster_secret;  // what nodes vouch with for whom they forward; empty: there is one node
   bool sheds_load = false;     // then probes must be answered: answer_probe
   AdmissionCheck* admission = nullptr;  // none: everything that is well-formed may come in; outlives it
+  std::shared_ptr<const AddressPolicy> peers;  // where requests may go; none: anywhere
 };
 
 // Read by any thread, written by the gateway's own.
@@ -63,6 +65,7 @@ struct GatewayCounters {
   std::atomic<std::uint64_t> shed{0};        // new INVITEs answered 503 under overload
   std::atomic<std::uint64_t> forwarded{0};   // to or for another node
   std::atomic<std::uint64_t> no_next_hop{0};
+  std::atomic<std::uint64_t> refused_hops{0};  // of these: to where nobody may have us send
   std::atomic<std::uint64_t> connections{0};   // open now
   std::atomic<std::uint64_t> queue_age_us{0};  // what a new call waits at present, of the slowest stack
 };
@@ -87,6 +90,10 @@ class Gateway {
   virtual Endpoint contact_endpoint(const Flow& flow) const = 0;
   virtual const ListenerTable& listeners() const = 0;
   virtual std::string flow_route(const Flow& flow) const = 0;
+  // What a dialog puts first among its routes where its next hop may be in a private range; and whether, with
+  // it or without, its requests may go there at all.
+  virtual std::string private_route() const = 0;
+  virtual bool may_send_to(const Flow& hop, AddressPolicy::PrivateRanges ranges) const = 0;
   virtual std::optional<Flow> verify_flow(std::string_view token) const = 0;
   virtual const GatewayCounters& counters() const = 0;
 

@@ -13,6 +13,16 @@ namespace {
 constexpr std::string_view kMagicCookie = "z9hG4bK";  // RFC 3261 §8.1.1.7
 constexpr std::uint16_t kDefaultPort = 5060;
 constexpr std::uint16_t kDefaultTlsPort = 5061;
+constexpr std::string_view kPrivateMark = "private ranges";  // what its keyed hash is of
+
+// The Route after the first, in its own header or in one with it; empty: there is none.
+std::string_view second_route(const SipMessage& request, const HeaderField& first) {
+  if (const std::string_view rest = rest_elements(first.value); !rest.empty()) return first_element(rest);
+  for (const HeaderField& header : request.headers) {
+    if (&header > &first && header.name == HeaderName::kRoute) return first_element(header.value);
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -132,15 +142,21 @@ std::optional<std::size_t> ViaEditor::stack_at(const Via& via) const {
 
 std::variant<ViaEditor::Hop, ServerName, NoHop> ViaEditor::next_hop(const SipMessage& request) const {
   const HeaderField* route = request.first(HeaderName::kRoute);
-  const std::string_view text =
-      route != nullptr ? uri_of(first_element(route->value)) : request.request_uri();
-  const auto uri = SipUri::parse(text);
+  std::string_view text = route != nullptr ? uri_of(first_element(route->value)) : request.request_uri();
+  auto uri = SipUri::parse(text);
   if (!uri) return NoHop::kMalformed;
+  const bool is_marked = route != nullptr && is_private_mark(*uri);
+  if (is_marked) {
+    const std::string_view second = second_route(request, *route);
+    text = second.empty() ? request.request_uri() : uri_of(second);
+    uri = SipUri::parse(text);
+    if (!uri) return NoHop::kMalformed;
+  }
   const auto address = IpAddress::parse(uri->host);
-  if (route != nullptr && address && Endpoint{*address, uri->port} == gateway_) {
+  if (route != nullptr && !is_marked && address && Endpoint{*address, uri->port} == gateway_) {
     const auto flow = signer_.verify(uri->user);
     if (!flow) return NoHop::kMalformed;
-    return Hop{*flow, true, {}};
+    return Hop{*flow, true, true, {}};
   }
 
   const bool is_sips = equals_ignoring_case(uri->scheme, "sips");
@@ -155,13 +171,29 @@ std::variant<ViaEditor::Hop, ServerName, NoHop> ViaEditor::next_hop(const SipMes
   const Transport chosen = transport.value_or(Transport::kUdp);
   const std::uint16_t default_port = is_secure(chosen) ? kDefaultTlsPort : kDefaultPort;
   const Endpoint to{*address, uri->port != 0 ? uri->port : default_port};
-  return Hop{{chosen, to, 0}, false, to_string(*address)};
+  return Hop{{chosen, to, 0}, is_marked, false, to_string(*address)};
+}
+
+bool ViaEditor::is_private_mark(const SipUri& uri) const {
+  const auto address = IpAddress::parse(uri.host);
+  return address && Endpoint{*address, uri.port} == gateway_ && uri.user == signer_.keyed_hash(kPrivateMark);
+}
+
+AddressPolicy::PrivateRanges ViaEditor::ranges_of(const SipMessage& request) const {
+  const HeaderField* route = request.first(HeaderName::kRoute);
+  const auto uri = route != nullptr ? SipUri::parse(uri_of(first_element(route->value))) : std::nullopt;
+  return uri && is_private_mark(*uri) ? AddressPolicy::PrivateRanges::kOpen
+                                      : AddressPolicy::PrivateRanges::kClosed;
+}
+
+std::string ViaEditor::private_route() const {
+  return fmt::format("<sip:{}@{};lr>", signer_.keyed_hash(kPrivateMark), to_string(gateway_));
 }
 
 std::string ViaEditor::request_to_peer(const SipMessage& request, const Hop& hop,
                                        const Endpoint& public_endpoint) const {
   const HeaderField* via_header = request.first(HeaderName::kVia);
-  const HeaderField* flow_route_header = hop.names_flow ? request.first(HeaderName::kRoute) : nullptr;
+  const HeaderField* own_route_header = hop.drops_route ? request.first(HeaderName::kRoute) : nullptr;
   const auto top = Via::parse(first_element(via_header->value));
   const std::string branch =
       fmt::format("{}.{}", top ? top->branch : kMagicCookie, top ? stack_at(*top).value_or(0) : 0);
@@ -174,7 +206,7 @@ std::string ViaEditor::request_to_peer(const SipMessage& request, const Hop& hop
     if (header.name == HeaderName::kVasPrivate) continue;
     if (&header == via_header) {
       append_header(out, "Via", rest_elements(header.value));
-    } else if (&header == flow_route_header) {
+    } else if (&header == own_route_header) {
       append_header(out, "Route", rest_elements(header.value));
     } else {
       append_line(out, header.line);

@@ -11,6 +11,7 @@
 #include "signaling/gateway/flow.h"
 #include "signaling/gateway/server_name.h"
 #include "signaling/gateway/sip_message.h"
+#include "vas/base/address_policy.h"
 
 namespace vas::signaling {
 
@@ -50,18 +51,24 @@ class ViaEditor {
   // Stack -> peer: where a request goes next, and its Via replaced by the public one.
   struct Hop {
     Flow flow;
-    bool names_flow = false;  // the first Route names a flow and is to be dropped
-    std::string host;         // as the URI says it: whom TLS must find there
+    bool drops_route = false;  // the first Route is for us alone
+    bool is_flow = false;      // it names a flow
+    std::string host;          // as the URI says it: whom TLS must find there
   };
   std::variant<Hop, ServerName, NoHop> next_hop(const SipMessage& request) const;
   std::string request_to_peer(const SipMessage& request, const Hop& hop,
                               const Endpoint& public_endpoint) const;
+
+  // Whether the request's next hop may be in a private range: its first Route is private_route().
+  AddressPolicy::PrivateRanges ranges_of(const SipMessage& request) const;
+  std::string private_route() const;
 
   // The URI that a dialog puts first among its routes to stay on `flow`.
   std::string flow_route(const Flow& flow) const;
 
  private:
   std::optional<std::size_t> stack_at(const Via& via) const;
+  bool is_private_mark(const SipUri& uri) const;
 
   const FlowSigner& signer_;
   const Endpoint gateway_;

@@ -53,13 +53,29 @@ void Dialog::set_route(nta_leg_t* leg, const sip_t* sip, bool is_server) {
 
   const auto source = source_of(*context_.gateway, sip);
   const std::string first_hop = routes_.empty() ? remote_target_ : std::string(uri_of(routes_.front()));
-  flow_ = source && stays_on_flow(*source, first_hop, !routes_.empty()) ? source : std::nullopt;
+  if (source && ranges_near(source->peer.address) == AddressPolicy::PrivateRanges::kOpen)
+    ranges_ = AddressPolicy::PrivateRanges::kOpen;
+  const bool stays = source && (stays_on_flow(*source, first_hop, !routes_.empty()) || !may_go_to(first_hop));
+  flow_ = stays ? source : std::nullopt;
   apply_route(leg);
+}
+
+// Where the peer may not have us send (its Contact is of a network that we do not reach, or of our own), the
+// way that it came serves.
+bool Dialog::may_go_to(const std::string& first_hop) const {
+  const auto uri = SipUri::parse(first_hop);
+  if (!uri || !IpAddress::parse(uri->host)) return true;  // a name is judged when it is known what it means
+  return context_.gateway->may_send_to(way_to(*uri), ranges_);
 }
 
 void Dialog::apply_route(nta_leg_t* leg) {
   Scratch scratch;
-  std::string list = flow_ ? context_.gateway->flow_route(*flow_) : std::string();
+  std::string list;
+  if (flow_) {
+    list = context_.gateway->flow_route(*flow_);
+  } else if (ranges_ == AddressPolicy::PrivateRanges::kOpen) {
+    list = context_.gateway->private_route();
+  }
   for (const std::string& route : routes_) list += (list.empty() ? "" : ", ") + route;
   sip_record_route_t* route_set = list.empty() ? nullptr : sip_record_route_make(scratch.get(), list.c_str());
   sip_contact_t* target = sip_contact_make(scratch.get(), ("<" + remote_target_ + ">").c_str());
@@ -71,6 +87,10 @@ void Dialog::refresh_target(const sip_t* sip) {
   const std::string target = url_text(sip->sip_contact->m_url);
   if (target == remote_target_) return;
   remote_target_ = target;
+  if (!flow_ && routes_.empty() && !may_go_to(target)) {
+    flow_ = source_of(*context_.gateway, sip);
+    return apply_route(leg_.get());
+  }
   nta_leg_client_reroute(leg_.get(), nullptr, sip->sip_contact, 0);
 }
 
@@ -83,6 +103,7 @@ DialogState Dialog::state() const {
           .remote_target = remote_target_,
           .routes = routes_,
           .flow = flow_,
+          .reaches_private = ranges_ == AddressPolicy::PrivateRanges::kOpen,
           .contact = contact_,
           .local_sdp = local_sdp_,
           .invite_sequence = phase_ == Phase::kEstablished ? invite_sequence_ : 0};
@@ -95,6 +116,7 @@ void Dialog::restore(const DialogState& state) {
   remote_target_ = state.remote_target;
   routes_ = state.routes;
   flow_ = state.flow;
+  if (state.reaches_private) ranges_ = AddressPolicy::PrivateRanges::kOpen;
   contact_ = state.contact;
   local_sdp_ = state.local_sdp;
   leg_ = make_leg(local_, remote_, call_id_, state.local_sequence, state.remote_sequence);

@@ -122,6 +122,7 @@ class Dialog {
                      std::uint32_t local_sequence, std::uint32_t remote_sequence);
   void set_route(nta_leg_t* leg, const sip_t* sip, bool is_server);
   void apply_route(nta_leg_t* leg);
+  bool may_go_to(const std::string& first_hop) const;
   void refresh_target(const sip_t* sip);
   void lose(const std::string& why);
   void finish();
@@ -139,6 +140,7 @@ class Dialog {
   std::string remote_target_;
   std::vector<std::string> routes_;
   std::optional<Flow> flow_;
+  AddressPolicy::PrivateRanges ranges_ = AddressPolicy::PrivateRanges::kClosed;
   std::string contact_;
   LegHandle leg_;
 

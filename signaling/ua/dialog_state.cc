@@ -23,6 +23,7 @@ std::string write(const DialogState& state) {
                       {"remote_sequence", state.remote_sequence},
                       {"remote_target", state.remote_target},
                       {"routes", json::array(state.routes.begin(), state.routes.end())},
+                      {"reaches_private", state.reaches_private},
                       {"contact", state.contact},
                       {"local_sdp", state.local_sdp},
                       {"invite_sequence", state.invite_sequence}};
@@ -48,6 +49,9 @@ std::optional<DialogState> parse_dialog_state(std::string_view text) {
                     .contact = text_field(object, "contact"),
                     .local_sdp = text_field(object, "local_sdp"),
                     .invite_sequence = number_of(object, "invite_sequence")};
+  const json::value* reaches_private = object.if_contains("reaches_private");
+  state.reaches_private =
+      reaches_private != nullptr && reaches_private->is_bool() && reaches_private->as_bool();
   if (const json::value* routes = object.if_contains("routes"); routes != nullptr && routes->is_array()) {
     for (const json::value& route : routes->as_array()) {
       if (route.is_string()) state.routes.emplace_back(route.as_string());

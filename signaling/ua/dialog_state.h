@@ -19,9 +19,10 @@ struct DialogState {
   std::uint32_t remote_sequence = 0;
   std::string remote_target;        // the peer's Contact URI
   std::vector<std::string> routes;  // route set in sending order, each a `<uri>`
-  std::optional<Flow> flow;  // the way that requests stay on; a connection does not outlive its process
-  std::string contact;       // ours
-  std::string local_sdp;     // last agreed, for refreshes
+  std::optional<Flow> flow;      // the way that requests stay on; a connection does not outlive its process
+  bool reaches_private = false;  // its next hop may be in a private range
+  std::string contact;           // ours
+  std::string local_sdp;         // last agreed, for refreshes
   std::uint32_t invite_sequence =
       0;  // CSeq of our INVITE that made it, whose 2xx is to be ACKed again; 0: the peer's
 

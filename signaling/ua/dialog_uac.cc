@@ -60,12 +60,15 @@ void Dialog::create_invite() {
   const std::string expires = std::to_string(std::max(min_se_s_, context_.config->session_expires_s));
   const std::string min_se = std::to_string(min_se_s_);
   const bool has_body = !invite_.sdp.empty();
+  if (invite_.reaches_private) ranges_ = AddressPolicy::PrivateRanges::kOpen;
+  const std::string route = invite_.reaches_private ? context_.gateway->private_route() : "";
   nta_outgoing_t* request = nta_outgoing_tcreate(
       leg_.get(), on_response, reinterpret_cast<nta_outgoing_magic_t*>(this),
       URL_STRING_MAKE(context_.gateway_url.c_str()), SIP_METHOD_INVITE,
-      URL_STRING_MAKE(invite_.request_uri.c_str()), SIPTAG_CONTACT_STR(contact_.c_str()),
-      SIPTAG_ALLOW_STR(kAllow), SIPTAG_SUPPORTED_STR(kSupported), SIPTAG_SESSION_EXPIRES_STR(expires.c_str()),
-      SIPTAG_MIN_SE_STR(min_se.c_str()), SIPTAG_USER_AGENT_STR(context_.config->user_agent.c_str()),
+      URL_STRING_MAKE(invite_.request_uri.c_str()), SIPTAG_ROUTE_STR(route.empty() ? nullptr : route.c_str()),
+      SIPTAG_CONTACT_STR(contact_.c_str()), SIPTAG_ALLOW_STR(kAllow), SIPTAG_SUPPORTED_STR(kSupported),
+      SIPTAG_SESSION_EXPIRES_STR(expires.c_str()), SIPTAG_MIN_SE_STR(min_se.c_str()),
+      SIPTAG_USER_AGENT_STR(context_.config->user_agent.c_str()),
       SIPTAG_CONTENT_TYPE_STR(has_body ? "application/sdp" : nullptr),
       SIPTAG_PAYLOAD_STR(has_body ? invite_.sdp.c_str() : nullptr),
       SIPTAG_HEADER_STR(headers.empty() ? nullptr : headers.c_str()), TAG_END());

@@ -111,7 +111,7 @@ TEST_F(ViaEditorTest, TheNextHopIsTheFlowElseTheRouteElseTheRequestUri) {
   const auto by_flow = std::get<ViaEditor::Hop>(
       hop("Route: " + editor_.flow_route(connection) + ", <sip:p@192.0.2.8;lr>\r\n"));
   EXPECT_EQ(by_flow.flow, connection);
-  EXPECT_TRUE(by_flow.names_flow);
+  EXPECT_TRUE(by_flow.is_flow && by_flow.drops_route);
   EXPECT_EQ(
       to_string(std::get<ViaEditor::Hop>(hop("Route: <sip:192.0.2.8:5080;lr;transport=tcp>\r\n")).flow.peer),
       "192.0.2.8:5080");

@@ -36,6 +36,9 @@ class DirectoryService {
   virtual std::size_t sessions_of(std::int64_t domain_id) const = 0;
   // Why a URL cannot be called back; nothing for a good one.
   virtual std::optional<std::string> fault_of_url(const std::string& url) const = 0;
+  // Why calls cannot be sent to a server ("192.0.2.7:5060"); nothing for a good one. A name is judged when it
+  // is known what it means.
+  virtual std::optional<std::string> fault_of_server(std::string_view server, bool reaches_private) const = 0;
 };
 
 }  // namespace vas::api

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "vas/api/directory_entry.h"
 #include "vas/api/resources.h"
 
@@ -40,10 +42,49 @@ std::optional<Refused> check_sources(const Directory& directory, const Trunk& tr
   return {};
 }
 
-std::optional<Refused> plan(const boost::json::object& fields, const Directory& directory, KeyScope scope,
-                            Entry& entry, Change& change) {
+// Who names the targets says whether they may be in private ranges: the system may, and what others name in
+// its place is theirs again. `before`: the trunk as it stands; none: it is new.
+std::optional<Refused> settle_private(const Trunk* before, bool names_it, KeyScope scope, Trunk& trunk) {
+  const bool was_said = before != nullptr && before->reaches_private;
+  if (scope == KeyScope::kSystem) {
+    const bool names_targets = before == nullptr || trunk.targets != before->targets;
+    if (!names_it && names_targets && names_private_target(trunk)) trunk.reaches_private = true;
+    return {};
+  }
+  if (trunk.reaches_private && !was_said) return Refused{400, "`reachesPrivate` takes a system key."};
+  const bool names_others =
+      before != nullptr && std::any_of(trunk.targets.begin(), trunk.targets.end(), [&](const auto& each) {
+        return std::find(before->targets.begin(), before->targets.end(), each) == before->targets.end();
+      });
+  if (names_others) trunk.reaches_private = false;
+  return {};
+}
+
+std::optional<Refused> check_targets(const DirectoryService& service, const Trunk* before,
+                                     const Trunk& trunk) {
+  const bool is_same = before != nullptr && before->targets == trunk.targets &&
+                       before->reaches_private == trunk.reaches_private;
+  if (is_same) return {};
+  for (const std::string& target : trunk.targets) {
+    if (const auto fault = service.fault_of_server(target, trunk.reaches_private))
+      return Refused{400, "`targets` " + *fault + "."};
+  }
+  return {};
+}
+
+struct Author {
+  const DirectoryService& service;
+  KeyScope scope = KeyScope::kDomain;
+  bool says_private = false;  // its request has the field
+};
+
+std::optional<Refused> plan(const boost::json::object& fields, const Directory& directory,
+                            const Author& author, const Trunk* before, Entry& entry, Change& change) {
   if (auto refused = read_entry(Kind::kTrunk, fields, entry)) return refused;
-  if (auto refused = check_sources(directory, std::get<Trunk>(entry), scope)) return refused;
+  Trunk& trunk = std::get<Trunk>(entry);
+  if (auto refused = check_sources(directory, trunk, author.scope)) return refused;
+  if (auto refused = settle_private(before, author.says_private, author.scope, trunk)) return refused;
+  if (auto refused = check_targets(author.service, before, trunk)) return refused;
   change.emplace_back(entry);
   return {};
 }
@@ -56,7 +97,8 @@ void create(ApiCall& call, DirectoryService& service) {
         if (directory.domain(domain) == nullptr) return Refused{404, "There is no such domain."};
         fields["id"] = service.next_id(Kind::kTrunk);
         fields["domainId"] = domain;
-        return plan(fields, directory, scope, *entry, change);
+        return plan(fields, directory, {service, scope, fields.contains("reachesPrivate")}, nullptr, *entry,
+                    change);
       },
       answer_with(call.responder, 201, entry, "/domains/" + call.domain->name + "/trunks/"));
 }
@@ -69,13 +111,14 @@ const Trunk* find(const Directory& directory, std::int64_t domain, std::optional
 void patch(ApiCall& call, DirectoryService& service) {
   const auto entry = std::make_shared<Entry>();
   service.change(
-      [entry, domain = call.domain->id, id = path_id(call, "trunk"), scope = call.key->scope,
+      [&service, entry, domain = call.domain->id, id = path_id(call, "trunk"), scope = call.key->scope,
        fields = call.body](const Directory& directory, Change& change) -> std::optional<Refused> {
         const Trunk* trunk = find(directory, domain, id);
         if (trunk == nullptr) return kNoTrunk;
         boost::json::object object = stored_object(*trunk);
         merge(object, fields);
-        return plan(object, directory, scope, *entry, change);
+        return plan(object, directory, {service, scope, fields.contains("reachesPrivate")}, trunk, *entry,
+                    change);
       },
       answer_with(call.responder, 200, entry));
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "vas/base/host_port.h"
 #include "vas/base/log.h"
 #include "vas/webhooks/url.h"
 
@@ -26,8 +27,9 @@ bool touches(const directory::Change& change, Kind kind) {
 
 }  // namespace
 
-DirectoryDesk::DirectoryDesk(store::Store& store, webhooks::AddressGuard guard)
-    : store_(store), guard_(std::move(guard)) {}
+DirectoryDesk::DirectoryDesk(store::Store& store, webhooks::AddressGuard guard,
+                             std::shared_ptr<const AddressPolicy> peers)
+    : store_(store), guard_(std::move(guard)), peers_(std::move(peers)) {}
 
 void DirectoryDesk::restore(const directory::Change& entries,
                             const std::vector<std::pair<std::string, std::int64_t>>& counters) {
@@ -104,6 +106,19 @@ std::size_t DirectoryDesk::sessions_of(std::int64_t domain_id) const {
 
 std::optional<std::string> DirectoryDesk::fault_of_url(const std::string& url) const {
   return webhooks::fault_of_url(url, guard_);
+}
+
+std::optional<std::string> DirectoryDesk::fault_of_server(std::string_view server,
+                                                          bool reaches_private) const {
+  const auto parsed = HostPort::parse(server.substr(0, server.find(';')));
+  const auto address = parsed ? IpAddress::parse(parsed->host) : std::nullopt;
+  if (!address) return {};
+  const auto ranges =
+      reaches_private ? AddressPolicy::PrivateRanges::kOpen : AddressPolicy::PrivateRanges::kClosed;
+  const auto kind = peers_->refusal_of(*address, ranges);
+  if (!kind) return {};
+  return "names " + to_string(*address) + ", which is " + to_string(*kind) +
+         "; the operator's `peer-allow` can let it through";
 }
 
 }  // namespace vas::app

@@ -20,7 +20,9 @@ class DirectoryDesk final : public api::DirectoryService {
  public:
   static constexpr std::size_t kMaxWaiting = 10'000;
 
-  DirectoryDesk(store::Store& store, webhooks::AddressGuard guard);
+  // `peers`: where SIP may go.
+  DirectoryDesk(store::Store& store, webhooks::AddressGuard guard,
+                std::shared_ptr<const AddressPolicy> peers);
 
   // What an earlier process left.
   void restore(const directory::Change& entries,
@@ -44,6 +46,7 @@ class DirectoryDesk final : public api::DirectoryService {
             std::function<void(std::optional<Page>)> done) override;
   std::size_t sessions_of(std::int64_t domain_id) const override;
   std::optional<std::string> fault_of_url(const std::string& url) const override;
+  std::optional<std::string> fault_of_server(std::string_view server, bool reaches_private) const override;
 
  private:
   struct Waiting {
@@ -58,6 +61,7 @@ class DirectoryDesk final : public api::DirectoryService {
 
   std::function<void(const directory::Directory&)> observer_;
   const webhooks::AddressGuard guard_;
+  const std::shared_ptr<const AddressPolicy> peers_;
   directory::Directory directory_;
   IdSpace ids_;
   std::array<std::int64_t, 5> last_ids_{};  // by kind

@@ -24,6 +24,7 @@
 #include "vas/app/directory_desk.h"
 #include "vas/app/front_door.h"
 #include "vas/app/gateway_desk.h"
+#include "vas/app/host_addresses.h"
 #include "vas/app/platform_desk.h"
 #include "vas/app/privileges.h"
 #include "vas/app/session_desk.h"
@@ -129,6 +130,7 @@ class Server {
  private:
   void begin_shutdown();
   void wait_for_calls(Time give_up_at);
+  Result<bool> open_policy();
   Result<bool> open_storage();
   Result<bool> open_directory(store::Store::Contents& contents);
   Result<bool> join_cluster();
@@ -143,6 +145,9 @@ class Server {
   const Result<std::string>
       directory_text_;  // of the directory file; it is looked at where the store is empty
   asio::io_context context_{1};
+  const std::shared_ptr<OwnAddresses> own_addresses_ = std::make_shared<OwnAddresses>();
+  std::shared_ptr<const AddressPolicy> peers_;  // where SIP and media may go
+  std::unique_ptr<HostAddresses> host_addresses_;
   Inbox<signaling::SipEvent> sip_events_{65536};
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<records::CdrJournal> journal_;
@@ -186,13 +191,15 @@ Result<bool> Server::open_storage() {
     log::warn(record.session, "call {} was not closed by the process before; its record is written now",
               record.id);
   }
-  webhooks_ = std::make_unique<webhooks::WebhookClient>(webhooks::AddressGuard(config_.webhook_allow), post);
+  webhooks_ = std::make_unique<webhooks::WebhookClient>(
+      webhooks::AddressGuard(config_.webhook_allow, own_addresses_), post);
   return true;
 }
 
 // The directory of the store; an empty store takes the file's, or a first key.
 Result<bool> Server::open_directory(store::Store::Contents& contents) {
-  directory_ = std::make_unique<DirectoryDesk>(*store_, webhooks::AddressGuard(config_.webhook_allow));
+  directory_ = std::make_unique<DirectoryDesk>(
+      *store_, webhooks::AddressGuard(config_.webhook_allow, own_addresses_), peers_);
   if (contents.directory.empty()) {
     auto first = config_.directory_file.empty()
                      ? first_key(config_.data_dir)
@@ -232,6 +239,7 @@ IdSpace Server::ids() const {
 Result<bool> Server::open_edges() {
   signaling::GatewayConfig gateway_config = config_.sip;
   gateway_config.admission = &front_door_;
+  gateway_config.peers = peers_;
   gateway_config.cluster_secret = membership_.secret;
   auto gateway = signaling::Gateway::open(gateway_config);
   if (!gateway) return Error{gateway.error()};
@@ -248,7 +256,10 @@ Result<bool> Server::open_edges() {
 // Before all others: it loads programs into the kernel, and may start a process of its own. Threads made
 // later have no capability for that any more.
 Result<bool> Server::open_media() {
-  auto media = bridge::MediaPlane::open(config_.media);
+  bridge::MediaPlaneConfig media_config = config_.media;
+  media_config.peers = peers_;
+  for (const auto& each : config_.sip.transports.advertised) media_config.also_ours.push_back(each.address);
+  auto media = bridge::MediaPlane::open(media_config);
   if (!media) return Error{media.error()};
   media_ = std::move(*media);
   log::info("", "media: {}", media_->description());
@@ -256,7 +267,17 @@ Result<bool> Server::open_media() {
   return true;
 }
 
+// Before anything may be sent anywhere.
+Result<bool> Server::open_policy() {
+  auto addresses = HostAddresses::open(context_, own_addresses_);
+  if (!addresses) return Error{addresses.error()};
+  host_addresses_ = std::move(*addresses);
+  peers_ = std::make_shared<AddressPolicy>(AddressPolicy::Door::kPeer, config_.peer_allow, own_addresses_);
+  return true;
+}
+
 Result<bool> Server::start() {
+  if (auto opened = open_policy(); !opened) return opened;
   if (auto opened = open_media(); !opened) return opened;
   if (auto opened = open_storage(); !opened) return opened;
   if (auto joined = join_cluster(); !joined) return joined;
@@ -279,7 +300,11 @@ Result<bool> Server::start() {
   directory_->set_observer([this](const directory::Directory& changed) { front_door_.set_trunks(changed); });
   switchboard_ = std::make_unique<Switchboard>(
       Switchboard::Parts{context_, directory, *sessions_, *sip_, *media_, *journal_, *webhooks_},
-      SwitchboardConfig{config_.node, config_.public_url, config_.trusts_plain_signaling, config_.ice});
+      SwitchboardConfig{config_.node,
+                        config_.public_url,
+                        config_.trusts_plain_signaling,
+                        config_.ice,
+                        {peers_, config_.media.first_port, config_.media.last_port}});
   sessions_->set_call_control(*switchboard_);
   gateway_desk_ = std::make_unique<GatewayDesk>(context_, *gateway_);
   platform_ = std::make_unique<PlatformDesk>(*callbacks_, addresses(), [this] { return snapshot(); });

@@ -80,6 +80,11 @@ std::optional<std::string> SessionDesk::create(const api::NewSession& request,
   if (!request.routing_json.empty()) {
     const auto normalized = calls::normalize_routing_plan(request.routing_json);
     if (!normalized) return "`" + normalized.error() + "`.";
+    const auto plan = calls::parse_routing_plan(*normalized);
+    for (std::size_t i = 0; plan && i < plan->routes.size(); ++i) {
+      if (const auto fault = directory_.fault_of_server(to_string(plan->routes[i].server), false))
+        return "`routing.routes[" + std::to_string(i) + "].termination_ip` " + *fault + ".";
+    }
     session.routing_json = *normalized;
   }
   const std::string token = session.token;

@@ -26,6 +26,7 @@ struct SwitchboardConfig {
   std::string public_url;
   bool trusts_plain_signaling = false;  // with SRTP's keys
   calls::IceModes ice;
+  calls::FarEndRules far_ends;
 };
 
 // Threads: control only.

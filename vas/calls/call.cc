@@ -29,6 +29,7 @@ Call::Call(CallSetup setup)
   caller.is_incoming = true;
   caller.source = setup_.invite.source;
   caller.latches_to_anyone = setup_.latches_to_anyone;
+  caller.reaches_private = setup_.reaches_private;
   caller.encryption = setup_.caller_encryption;
   caller.ice_mode = setup_.caller_ice.value_or(setup_.ice.of(setup_.invite.source.transport));
   for (const LegSide side : {LegSide::kA, LegSide::kB})
@@ -60,14 +61,14 @@ void Call::start(Time time, WallTime wall, CallActions& actions) {
   if (phase_ != Phase::kAdmitted) return;  // cancelled while the journal was written
   Party& caller = party(LegSide::kA);
   const bool is_unknown = setup_.invite.has_unknown_body;
-  std::string refusal;
+  Refusal refusal;
   const bool is_offered = take_offer(caller, setup_.invite.sdp, refusal);
-  if (is_unknown || !refusal.empty()) {
-    return end({.reason = "no-common-codec",
-                .cause = LocalCause::kNoCommonCodec,
+  if (is_unknown || refusal.is_set()) {
+    return end({.reason = refusal.reason(),
+                .cause = refusal.cause,
                 .status_for_unanswered = is_unknown ? 415 : 488,
                 .phrase = is_unknown ? "Unsupported Media Type" : "Not Acceptable Here",
-                .warning = std::move(refusal)},
+                .warning = std::move(refusal.why)},
                now);
   }
   const auto family = is_offered ? family_of(caller.offer->audio, {}) : caller.source.peer.address.family;

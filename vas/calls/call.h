@@ -10,6 +10,7 @@
 #include "signaling/sdp.h"
 #include "vas/calls/call_action.h"
 #include "vas/calls/call_timers.h"
+#include "vas/calls/far_end.h"
 #include "vas/calls/routing_plan.h"
 #include "vas/records/cdr.h"
 
@@ -40,6 +41,8 @@ struct CallSetup {
   Duration call_timeout = std::chrono::seconds(60);
   bool has_backend = true;         // of a parked call
   bool latches_to_anyone = false;  // leg A's trunk
+  bool reaches_private = false;    // the same: its media may be in a private range
+  FarEndRules far_ends;
   MediaEncryption caller_encryption = MediaEncryption::kNone;
   MediaEncryption pick_up_encryption = MediaEncryption::kNone;  // of who presents the token
   IceModes ice;
@@ -99,6 +102,7 @@ class Call {
     std::string sdp_sent;
     bool awaits_answer_in_ack = false;  // our 2xx carried the offer
     bool latches_to_anyone = false;
+    bool reaches_private = false;  // the system has said that its media may be in a private range
     MediaEncryption encryption = MediaEncryption::kNone;
     MediaKeying keying = MediaKeying::kSdes;  // of what we offer
     IceMode ice_mode = IceMode::kNone;
@@ -118,6 +122,15 @@ class Call {
     // The other's, while the party that offers waits for another leg.
     std::optional<signaling::AudioDescription> answer;
     std::optional<signaling::SdesKeys> answer_keys;
+  };
+  // Why a party's media cannot be carried, for the party to read.
+  struct Refusal {
+    std::string why;
+    records::LocalCause cause = records::LocalCause::kNoCommonCodec;
+    bool is_set() const { return !why.empty(); }
+    const char* reason() const {
+      return cause == records::LocalCause::kNoCommonCodec ? "no-common-codec" : "unsafe-media-address";
+    }
   };
   struct Now {
     Time time;
@@ -156,16 +169,18 @@ class Call {
   static void send(signaling::SipCommand command, Now& now) { now.actions.emplace_back(std::move(command)); }
 
   // call_media.cc: what each party says of its media, and is told
-  bool take_offer(Party& from, const std::optional<std::string>& sdp, std::string& refusal);
-  bool take_answer(Party& from, const std::optional<std::string>& sdp, std::string& refusal);
+  bool take_offer(Party& from, const std::optional<std::string>& sdp, Refusal& refusal);
+  bool take_answer(Party& from, const std::optional<std::string>& sdp, Refusal& refusal);
+  std::optional<std::string> fault_of_media(const Party& from,
+                                            const signaling::AudioDescription& audio) const;
   std::string describe_answer(Party& to, const signaling::SessionDescription& offer,
                               const signaling::AudioDescription& audio);
   std::string describe_offer(Party& to, const signaling::AudioDescription& audio);
   signaling::SdesRules rules_of(const Party& party) const;
   signaling::SdesOutcome protection_of(const Party& from, const signaling::AudioDescription& offer) const;
   static void take_certificate(Party& from, const signaling::AudioDescription& audio);
-  static std::optional<bridge::LegIce> ice_with(const Party& from, const signaling::AudioDescription& audio,
-                                                bool is_offer);
+  std::optional<bridge::LegIce> ice_with(const Party& from, const signaling::AudioDescription& audio,
+                                         bool is_offer) const;
   static bool has_usable_ice(const Party& from, const signaling::AudioDescription& audio);
   static bool needs_own_ports(const Party& from, const signaling::AudioDescription& audio);
   static AddressFamily family_of(const signaling::AudioDescription& offer,
@@ -202,7 +217,7 @@ class Call {
   // call_up.cc: both are connected
   void on_offer(const signaling::OfferReceived& event, LegSide side, Now& now);
   void on_offer_answered(const signaling::OfferAnswered& event, LegSide side, Now& now);
-  static std::optional<OpenLeg> move_for(const Party& from, Renegotiation& renegotiation);
+  std::optional<OpenLeg> move_for(const Party& from, Renegotiation& renegotiation) const;
   void on_leg_moved(const LegOpened& event, Now& now);
   void finish_renegotiation(Now& now);
   void refuse_renegotiation(int status, Now& now);

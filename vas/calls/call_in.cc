@@ -81,10 +81,10 @@ void Call::on_pick_up(const PickUp& event, Now& now) {
                              .transport = signaling::to_string(event.invite.source.transport),
                              .user_agent = event.invite.user_agent,
                              .was_present = true};
-  std::string refusal;
+  Refusal refusal;
   const bool is_offered = take_offer(callee, event.invite.sdp, refusal);
-  if (!refusal.empty() || event.invite.has_unknown_body)
-    return refuse_pick_up(488, "Not Acceptable Here", refusal, now);
+  if (refusal.is_set() || event.invite.has_unknown_body)
+    return refuse_pick_up(488, "Not Acceptable Here", refusal.why, now);
   const auto family = is_offered ? family_of(callee.offer->audio, {}) : callee.source.peer.address.family;
   open_leg(LegSide::kB, family, now);
 }

@@ -22,21 +22,32 @@ signaling::SdesRules Call::rules_of(const Party& party) const {
 }
 
 // Reads a party's offer. False without a refusal: it made none. With one: why we cannot carry it.
-bool Call::take_offer(Party& from, const std::optional<std::string>& sdp, std::string& refusal) {
+bool Call::take_offer(Party& from, const std::optional<std::string>& sdp, Refusal& refusal) {
   if (!sdp) return false;
   auto description = signaling::SessionDescription::parse(*sdp);
   if (!description || !description->audio_line || !description->audio.has_audio_codec()) {
-    refusal = "No codec of the offer is supported here";
+    refusal.why = "No codec of the offer is supported here";
+    return false;
+  }
+  if (auto fault = fault_of_media(from, description->audio)) {
+    refusal = {std::move(*fault), records::LocalCause::kUnsafeMediaAddress};
     return false;
   }
   auto outcome = protection_of(from, description->audio);
-  refusal = std::move(outcome.refused);
-  if (!refusal.empty()) return false;
+  refusal.why = std::move(outcome.refused);
+  if (refusal.is_set()) return false;
   from.keys = std::move(outcome.keys);
   take_certificate(from, description->audio);
   from.ice = ice_with(from, description->audio, true);
   from.offer = std::move(description);
   return true;
+}
+
+// Where ICE proves the way, SDP's own address means nothing.
+std::optional<std::string> Call::fault_of_media(const Party& from,
+                                                const signaling::AudioDescription& audio) const {
+  if (has_usable_ice(from, audio)) return {};
+  return fault_of_far_end(setup_.far_ends, audio, ranges_of(from.source, from.reaches_private));
 }
 
 // Under which keys an offer's media goes; refused where it may not, or cannot.
@@ -74,7 +85,7 @@ bool Call::needs_own_ports(const Party& from, const signaling::AudioDescription&
 // the first, or a restart (RFC 8445 §9): ours are new then too, and the roles drawn anew. In an answer ours
 // are those that we offered.
 std::optional<bridge::LegIce> Call::ice_with(const Party& from, const signaling::AudioDescription& audio,
-                                             bool is_offer) {
+                                             bool is_offer) const {
   if (!has_usable_ice(from, audio) || (!is_offer && !from.ice)) return {};
   const ice::IceCredentials remote{audio.ice->ufrag, audio.ice->password};
   const bool is_full = from.ice_mode == IceMode::kFull;
@@ -88,7 +99,12 @@ std::optional<bridge::LegIce> Call::ice_with(const Party& from, const signaling:
     ice = *from.ice;
   }
   ice.remote = remote;
-  if (is_full) ice.peers = audio.ice->candidates;
+  if (!is_full) return ice;
+  ice.peers = audio.ice->candidates;
+  const auto ranges = ranges_of(from.source, from.reaches_private);
+  std::erase_if(ice.peers, [&](const ice::Candidate& each) {
+    return setup_.far_ends.verdict_on(each.address, ranges) != FarEndRules::Verdict::kReachable;
+  });
   return ice;
 }
 
@@ -133,12 +149,16 @@ void Call::describe_path(const Party& to, bool is_offer, signaling::AudioDescrip
 }
 
 // Reads a party's answer to our offer. False without a refusal: there is none in it, or none of use.
-bool Call::take_answer(Party& from, const std::optional<std::string>& sdp, std::string& refusal) {
+bool Call::take_answer(Party& from, const std::optional<std::string>& sdp, Refusal& refusal) {
   auto description = sdp ? signaling::SessionDescription::parse(*sdp) : std::nullopt;
   if (!description || !description->audio_line) return false;
+  if (auto fault = fault_of_media(from, description->audio)) {
+    refusal = {std::move(*fault), records::LocalCause::kUnsafeMediaAddress};
+    return false;
+  }
   auto outcome = signaling::complete_sdes(from.crypto_offered, description->audio, rules_of(from));
-  refusal = std::move(outcome.refused);
-  if (!refusal.empty()) return false;
+  refusal.why = std::move(outcome.refused);
+  if (refusal.is_set()) return false;
   from.keys = std::move(outcome.keys);
   take_certificate(from, description->audio);
   from.ice = ice_with(from, description->audio, false);
@@ -196,6 +216,10 @@ void Call::configure_media(LegSide side, Now& now) {
                            .sends = each.audio->direction.sends,
                            .receives = each.audio->direction.receives};
   if (each.source.peer.is_set()) config.signaling_address = each.source.peer.address;
+  const auto ranges = ranges_of(each.source, each.reaches_private);
+  for (const Endpoint& far : {config.far_rtp, config.far_rtcp}) {
+    if (setup_.far_ends.verdict_on(far, ranges) != FarEndRules::Verdict::kReachable) config.must_show = true;
+  }
   config.dtls = each.dtls;
   leg_record(side).ice_candidates.reset();
   if (each.ice && each.audio->ice) {

@@ -75,6 +75,7 @@ void Call::try_next_route(Now& now) {
   callee.source.transport = route.transport.value_or(signaling::Transport::kUdp);
   if (address) callee.source.peer = {*address, kAnyPort};
   callee.latches_to_anyone = route.latches_to_anyone;
+  callee.reaches_private = route.reaches_private;
   ++next_route_;
   has_progress_ = false;
   attempt_started_ = now.time;
@@ -107,7 +108,8 @@ void Call::send_invite(Now& now) {
                                                to_string(route.server)),
                              .sdp = describe_offer(callee, ours),
                              .headers = {},
-                             .credentials = route.credentials},
+                             .credentials = route.credentials,
+                             .reaches_private = route.reaches_private},
        now);
   timers_.set(CallTimer::kRoute, now.time + kRouteAnswerTimeout);
 }
@@ -141,7 +143,7 @@ void Call::on_progress(const signaling::ProgressReceived& event, Now& now) {
   if (!has_progress_) timers_.set(CallTimer::kRing, now.time + kRingTimeout);
   has_progress_ = true;
   timers_.clear(CallTimer::kRoute);
-  std::string refusal;  // is one of the final answer too
+  Refusal refusal;  // is one of the final answer too
   (void)take_answer(party(LegSide::kB), event.sdp, refusal);
   relay_progress(event.status, now);
   ring(now);
@@ -173,19 +175,21 @@ void Call::on_invite_answered(const signaling::InviteAnswered& event, Now& now) 
   record_.call_ids.push_back(event.call_id);
   leg_record(LegSide::kB).user_agent = event.user_agent;
 
-  std::string refusal;
+  Refusal refusal;
   (void)take_answer(callee, event.sdp, refusal);
   signaling::AudioDescription ours;
   if (callee.audio) ours = signaling::relayed(*callee.audio, *caller.local);
   if (callee.audio && caller.offer)
     ours.formats = signaling::shared_formats(caller.offer->audio, *callee.audio);
-  if (!refusal.empty() || !callee.audio || !ours.has_audio_codec()) {
-    return end({.reason = "no-common-codec",
-                .cause = LocalCause::kNoCommonCodec,
+  if (refusal.is_set() || !callee.audio || !ours.has_audio_codec()) {
+    const bool is_unsafe = refusal.cause == LocalCause::kUnsafeMediaAddress;
+    return end({.reason = refusal.reason(),
+                .cause = refusal.cause,
                 .status_for_unanswered = 488,
                 .phrase = "Not Acceptable Here",
-                .reason_header = "SIP;cause=488;text=\"No common codec\"",
-                .warning = std::move(refusal)},
+                .reason_header = is_unsafe ? "SIP;cause=488;text=\"Media address refused\""
+                                           : "SIP;cause=488;text=\"No common codec\"",
+                .warning = std::move(refusal.why)},
                now);
   }
 

@@ -29,7 +29,8 @@ void Call::on_offer(const signaling::OfferReceived& event, LegSide side, Now& no
       offer && offer->audio_line && offer->audio.has_audio_codec() && from.local && to.local;
   if (!is_usable) return refuse(488, "Not Acceptable Here");
   auto security = protection_of(from, offer->audio);
-  if (!security.refused.empty()) return refuse(488, "Not Acceptable Here");
+  if (!security.refused.empty() || fault_of_media(from, offer->audio))
+    return refuse(488, "Not Acceptable Here");
 
   const std::string sdp = describe_offer(to, signaling::relayed(offer->audio, *to.local));
   renegotiation_ = Renegotiation{side, event.request, std::move(*offer), std::move(security.keys)};
@@ -46,7 +47,8 @@ void Call::on_offer_answered(const signaling::OfferAnswered& event, LegSide side
   auto security = signaling::complete_sdes(to.crypto_offered, answer->audio, rules_of(to));
   const signaling::AudioDescription agreed{
       .formats = signaling::shared_formats(renegotiation_->offer.audio, answer->audio)};
-  if (!security.refused.empty() || !agreed.has_audio_codec() || needs_own_ports(to, answer->audio))
+  if (!security.refused.empty() || !agreed.has_audio_codec() || needs_own_ports(to, answer->audio) ||
+      fault_of_media(to, answer->audio))
     return refuse_renegotiation(488, now);
 
   renegotiation_->answer = std::move(answer->audio);
@@ -58,7 +60,7 @@ void Call::on_offer_answered(const signaling::OfferAnswered& event, LegSide side
 
 // Whether what a party offers needs another leg than it has: it restarts ICE with our full side, gave ICE up
 // on a port that is nothing without, or came into a network of the other IP version.
-std::optional<OpenLeg> Call::move_for(const Party& from, Renegotiation& renegotiation) {
+std::optional<OpenLeg> Call::move_for(const Party& from, Renegotiation& renegotiation) const {
   const signaling::AudioDescription& offer = renegotiation.offer.audio;
   const auto& ice = renegotiation.ice = ice_with(from, offer, true);
   const AddressFamily family = family_of(offer, from.local);
@@ -117,11 +119,11 @@ void Call::on_ack(const signaling::AckReceived& event, LegSide side, Now& now) {
   Party& each = party(side);
   if (!each.awaits_answer_in_ack || phase_ != Phase::kConnected) return;
   each.awaits_answer_in_ack = false;
-  std::string refusal;
+  Refusal refusal;
   if (!take_answer(each, event.sdp, refusal) || !each.audio->has_audio_codec()) {
     return end({.disposition = Disposition::kFailed,
-                .reason = "no-common-codec",
-                .cause = LocalCause::kNoCommonCodec,
+                .reason = refusal.reason(),
+                .cause = refusal.cause,
                 .reason_header = "SIP;cause=488;text=\"No usable answer in ACK\""},
                now);
   }

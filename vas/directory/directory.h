@@ -61,7 +61,9 @@ struct Trunk {
   std::string add_prefix;             // then put on
   MediaEncryption media_encryption = MediaEncryption::kNone;
   MediaKeying media_keying = MediaKeying::kSdes;
-  std::optional<IceMode> ice;      // none: as its listener, and not offered by us
+  std::optional<IceMode> ice;  // none: as its listener, and not offered by us
+  bool reaches_private =
+      false;  // its targets and its media may be in private ranges: only the system says so
   bool latches_to_anyone = false;  // its media may come from an address that SIP does not show
   std::string username;            // what its challenges are answered with; empty: not at all
   std::string password;
@@ -93,6 +95,8 @@ using Change = std::vector<std::variant<Entry, Removal>>;
 
 Kind kind_of(const Entry& entry);
 std::int64_t id_of(const Entry& entry);
+// Whether a target is an address in a private range.
+bool names_private_target(const Trunk& trunk);
 // The entry that this one is listed under: a domain's tenant, a subscriber's domain; 0 for none.
 std::int64_t parent_of(const Entry& entry);
 

@@ -197,6 +197,7 @@ Trunk parse_trunk(const json::value& value, const std::string& where) {
       .media_keying =
           one_of<MediaKeying>(fields, "mediaKeying", kMediaKeyingNames).value_or(MediaKeying::kSdes),
       .ice = one_of<IceMode>(fields, "ice", kIceModeNames),
+      .reaches_private = fields.flag("reachesPrivate", false),
       .latches_to_anyone = fields.flag("latchesToAnyone", false),
       .username = fields.text("username"),
       .password = fields.text("password"),
@@ -307,6 +308,7 @@ json::object object_of(const Trunk& trunk) {
           {"mediaEncryption", to_string(trunk.media_encryption)},
           {"mediaKeying", to_string(trunk.media_keying)},
           {"ice", trunk.ice ? to_string(*trunk.ice) : ""},
+          {"reachesPrivate", trunk.reaches_private},
           {"latchesToAnyone", trunk.latches_to_anyone},
           {"username", trunk.username},
           {"realm", trunk.realm}};
@@ -321,6 +323,14 @@ json::object object_of(const ApiKey& key) {
 }
 
 }  // namespace
+
+bool names_private_target(const Trunk& trunk) {
+  return std::any_of(trunk.targets.begin(), trunk.targets.end(), [](const std::string& target) {
+    const auto server = HostPort::parse(std::string_view(target).substr(0, target.find(';')));
+    const auto address = server ? IpAddress::parse(server->host) : std::nullopt;
+    return address && address->is_private();
+  });
+}
 
 std::string_view to_string(KeyScope scope) {
   switch (scope) {
@@ -352,6 +362,9 @@ Result<Change> parse_directory(std::string_view json_text) {
       each_entry(file, list, [&](const json::value& each, const std::string& where) {
         Entry entry = parse_one(kind, each, where);
         if (kind == Kind::kDomain) domains.insert(id_of(entry));
+        // The file is the system's word: what it names may be in a private range.
+        if (auto* trunk = std::get_if<Trunk>(&entry); trunk && !each.as_object().contains("reachesPrivate"))
+          trunk->reaches_private = names_private_target(*trunk);
         const bool is_of_domain = kind == Kind::kSubscriber || kind == Kind::kTrunk;
         if (is_of_domain && !domains.contains(parent_of(entry)))
           throw Wrong(where + ": `domainId` names no domain of this file");

@@ -1,0 +1,45 @@
+// Asks the kernel which addresses are this host's, and hears when they change. (rtnetlink)
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+
+#include "vas/base/own_addresses.h"
+#include "vas/base/result.h"
+
+struct mnl_socket;
+
+namespace vas::app {
+
+// What the kernel's local table says: an interface's addresses, whole blocks that are routed to this host
+// (loopback's, and such as `ip route add local` makes), and the broadcast addresses of its networks.
+//
+// Threads: control only; `told` may be asked from any.
+class HostAddresses {
+ public:
+  // `told` knows them when it returns, and follows. Fails where the kernel does not answer.
+  static Result<std::unique_ptr<HostAddresses>> open(boost::asio::io_context& context,
+                                                     std::shared_ptr<OwnAddresses> told);
+  ~HostAddresses();
+  HostAddresses(const HostAddresses&) = delete;
+  HostAddresses& operator=(const HostAddresses&) = delete;
+
+ private:
+  HostAddresses(boost::asio::io_context& context, std::shared_ptr<OwnAddresses> told, mnl_socket* questions,
+                mnl_socket* events);
+  bool read();
+  bool read_family(unsigned char family, OwnAddresses::Lists& lists);
+  void wait();
+  void read_after(std::chrono::milliseconds delay);
+
+  const std::shared_ptr<OwnAddresses> told_;
+  mnl_socket* const questions_;
+  mnl_socket* const events_;
+  boost::asio::posix::stream_descriptor readable_;
+  boost::asio::steady_timer timer_;
+  unsigned sequence_ = 0;
+};
+
+}  // namespace vas::app
