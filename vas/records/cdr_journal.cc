@@ -93,7 +93,7 @@ void Recovered::take(const JournalEntry& entry) {
 
 // Its other entries, where there are some, say more.
 void Recovered::take_damaged(const Salvaged& call) {
-  sessions.insert(call.session);
+  if (!call.session.empty() && !sessions.insert(call.session).second) return;  // one call has one token
   const bool is_ended =
       std::any_of(ended.begin(), ended.end(), [&](const auto& each) { return each.first == call.id; });
   if (!is_ended) open.emplace(call.id, unreadable(call));

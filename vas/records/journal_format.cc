@@ -83,7 +83,7 @@ std::string value_at(std::string_view text, std::size_t at) {
   const auto end = text.find('"', at);
   if (end == std::string_view::npos || end - at > kMaxId) return {};
   const std::string_view value = text.substr(at, end - at);
-  const bool is_plain = std::ranges::all_of(value, [](char c) { return c > ' ' && c < 0x7f && c != '\\'; });
+  const bool is_plain = std::ranges::all_of(value, [](char c) { return c >= ' ' && c < 0x7f && c != '\\'; });
   return is_plain ? std::string(value) : std::string();
 }
 
