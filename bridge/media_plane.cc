@@ -129,6 +129,21 @@ MediaFigures MediaPlane::figures() const {
   return sum;
 }
 
+std::vector<MediaPlane::ThreadPulse> MediaPlane::pulses() {
+  std::vector<ThreadPulse> all;
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    MediaWorker& worker = *workers_[i];
+    all.push_back({"media-" + std::to_string(i), &worker.pulse(), [&worker](Time now) { worker.ask(now); }});
+  }
+  if (routes_) all.push_back({"routes", &routes_->pulse(), [this](Time now) { routes_->ask(now); }});
+  all.push_back({"ice", &agents_pulse_, {}});
+  return all;
+}
+
+void MediaPlane::ask_agents(Time now) {
+  if (agents_) agents_->ask(agents_pulse_, now);
+}
+
 std::size_t MediaPlane::least_loaded_worker() const {
   return static_cast<std::size_t>(std::min_element(load_.begin(), load_.end()) - load_.begin());
 }

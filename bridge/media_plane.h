@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -56,6 +57,16 @@ class MediaPlane {
   // For people: by what means media is relayed here, and why not by better ones.
   const std::string& description() const { return description_; }
   MediaFigures figures() const;
+
+  // Its threads' pulses (pulse.h). The agents' thread is asked by control, for it may come to be at any time;
+  // it is well while there is none.
+  struct ThreadPulse {
+    std::string name;
+    const Pulse* pulse;
+    std::function<void(Time)> ask;  // from any thread; none: by ask_agents()
+  };
+  std::vector<ThreadPulse> pulses();
+  void ask_agents(Time now);
 
   // Of the certificate that all DTLS legs have.
   const media::CertificateFingerprint& fingerprint() const { return dtls_->fingerprint(); }
@@ -169,6 +180,7 @@ class MediaPlane {
   std::map<BridgeId, BridgePlace> bridges_;
   std::map<std::uint16_t, Owner> owners_;  // by RTP port
   std::uint64_t next_id_ = 1;
+  Pulse agents_pulse_;
   std::atomic<bool> is_stopping_{false};
 };
 

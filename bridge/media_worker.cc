@@ -52,8 +52,10 @@ void MediaWorker::run(std::promise<void>& has_io) {
   has_io.set_value();
   while (!is_stopping_) {
     const Duration left = std::clamp(next_tick_ - monotonic_now(), Duration::zero(), kTick);
-    if (io_->turn(left, *this))
+    if (io_->turn(left, *this)) {
       inbox_.drain([this](WorkerCommand&& command) { handle(std::move(command)); }, 256);
+      pulse_.answer();
+    }
     if (frames_) frames_->flush();
     if (monotonic_now() < next_tick_) continue;
     io_->flush();  // a direction that goes into the kernel now overtakes nothing

@@ -18,6 +18,7 @@
 #include "bridge/packet_io.h"
 #include "ice/nice_agents.h"
 #include "vas/base/inbox.h"
+#include "vas/base/pulse.h"
 
 namespace vas::bridge {
 
@@ -131,6 +132,12 @@ class MediaWorker final : private PacketSink, private RouteListener {
 
   const WorkerCounters& counters() const { return counters_; }
 
+  void ask(Time now) {  // from any thread: see pulse.h
+    pulse_.ask(now);
+    inbox_.push(WorkerCommand{});
+  }
+  const Pulse& pulse() const { return pulse_; }
+
  private:
   struct Entry;
   struct Place {
@@ -214,6 +221,7 @@ class MediaWorker final : private PacketSink, private RouteListener {
   Time next_tick_{};
   std::size_t next_slice_ = 0;
   WorkerCounters counters_;
+  Pulse pulse_;
   std::atomic<bool> is_stopping_{false};
   std::thread thread_;
 };

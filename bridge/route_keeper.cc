@@ -200,6 +200,11 @@ bool RouteKeeper::ask(const IpAddress& to, RouteListener& listener) {
   return inbox_.push(Question{to, &listener});
 }
 
+void RouteKeeper::ask(Time now) {
+  pulse_.ask(now);
+  inbox_.push(Question{});
+}
+
 void RouteKeeper::run() {
   keep_capabilities(Capabilities().with(CAP_NET_ADMIN));  // attaches the fast path to interfaces that come
   Time next_refresh = monotonic_now() + kRefresh;
@@ -209,6 +214,7 @@ void RouteKeeper::run() {
     const Duration left = std::clamp(next_refresh - monotonic_now(), Duration::zero(), kRefresh);
     poll(waiting.data(), waiting.size(), static_cast<int>(left.count() / 1000 + 1));
     inbox_.drain([this](Question&& question) { on_question(question); });
+    pulse_.answer();
     // A change takes effect within 20 ms; a storm of them costs no more than that.
     constexpr Duration kSoon = std::chrono::milliseconds(20);
     if (drain_events()) next_refresh = std::min(next_refresh, monotonic_now() + kSoon);

@@ -11,6 +11,7 @@
 #include "bridge/kernel_relay.h"
 #include "vas/base/endpoint.h"
 #include "vas/base/inbox.h"
+#include "vas/base/pulse.h"
 #include "vas/base/result.h"
 #include "vas/base/time.h"
 
@@ -65,6 +66,9 @@ class RouteKeeper {
   // once.
   bool ask(const IpAddress& to, RouteListener& listener);
 
+  void ask(Time now);  // from any thread: see pulse.h
+  const Pulse& pulse() const { return pulse_; }
+
  private:
   struct Question {
     IpAddress to;
@@ -94,6 +98,7 @@ class RouteKeeper {
 
   // State.
   unsigned sequence_ = 0;
+  Pulse pulse_;
   std::atomic<bool> is_stopping_{false};
   std::thread thread_;
 };

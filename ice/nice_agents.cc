@@ -404,6 +404,12 @@ class NiceAgents::Loop {
     while (!inbox_.push(std::move(task))) std::this_thread::yield();
   }
 
+  // Not asked where the inbox is full: then the question that stands gets older.
+  void ask(Pulse& pulse, Time now) {
+    pulse.ask(now);
+    inbox_.push([&pulse] { pulse.answer(); });
+  }
+
   void gather(AgentId id, const IceCredentials& local, IceRole role) {
     const auto [place, is_new] =
         agents_.emplace(id, std::make_unique<Agent>(id, config_, publish_, context_, local, role));
@@ -489,5 +495,7 @@ void NiceAgents::take_plain(AgentId agent, AddressFamily family) {
 void NiceAgents::close(AgentId agent) {
   loop_->post([this, agent] { loop_->close(agent); });
 }
+
+void NiceAgents::ask(Pulse& pulse, Time now) { loop_->ask(pulse, now); }
 
 }  // namespace vas::ice

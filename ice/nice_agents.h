@@ -12,6 +12,7 @@
 #include "ice/candidate.h"
 #include "ice/ice_lite.h"
 #include "vas/base/endpoint.h"
+#include "vas/base/pulse.h"
 
 namespace vas::ice {
 
@@ -82,6 +83,8 @@ class NiceAgents {
   // Again: changes nothing.
   void take_plain(AgentId agent, AddressFamily family);
   void close(AgentId agent);
+
+  void ask(Pulse& pulse, Time now);  // which outlives the agents: see pulse.h
 
  private:
   class Loop;

@@ -68,6 +68,11 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   std::optional<Flow> verify_flow(std::string_view token) const override { return signer_.verify(token); }
   const GatewayCounters& counters() const override { return counters_; }
   void answer_probe(std::uint64_t number) override { link_.answer_probe(number); }
+  void ask(Time now) override {
+    pulse_.ask(now);
+    asio::post(context_, [this] { pulse_.answer(); });
+  }
+  const Pulse& pulse() const override { return pulse_; }
   void list_bans(std::function<void(const std::vector<Ban>&, Time)> done) override;
   void lift_ban(const IpAddress& source, std::function<void(bool)> done) override;
   void trace(const std::string& token, std::function<void(const std::vector<TracedMessage>&)> done) override;
@@ -115,6 +120,7 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
 
   const GatewayConfig config_;
   FlowSigner signer_;
+  Pulse pulse_;
   GatewayCounters counters_;
   asio::io_context context_{1};
   StackLink link_;

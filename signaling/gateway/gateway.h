@@ -16,6 +16,7 @@
 #include "signaling/gateway/transports.h"
 #include "vas/base/address_policy.h"
 #include "vas/base/endpoint.h"
+#include "vas/base/pulse.h"
 #include "vas/base/result.h"
 
 namespace vas::signaling {
@@ -99,6 +100,9 @@ class Gateway {
 
   // Call control, when a probe has come through to it (stack_link.h).
   virtual void answer_probe(std::uint64_t number) = 0;
+
+  virtual void ask(Time now) = 0;  // see pulse.h
+  virtual const Pulse& pulse() const = 0;
 
   virtual void list_bans(std::function<void(const std::vector<Ban>&, Time now)> done) = 0;
   virtual void lift_ban(const IpAddress& source, std::function<void(bool was_banned)> done) = 0;

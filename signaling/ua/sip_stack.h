@@ -8,6 +8,7 @@
 #include "signaling/gateway/gateway.h"
 #include "signaling/sip_event.h"
 #include "vas/base/inbox.h"
+#include "vas/base/pulse.h"
 #include "vas/base/result.h"
 
 namespace vas::signaling {
@@ -34,6 +35,10 @@ class SipStack {
 
   virtual const std::vector<Endpoint>& loopbacks() const = 0;  // one a thread: what the gateway sends to
   virtual bool send(SipCommand&& command) = 0;
+
+  // Of every thread: see pulse.h. One pulse a thread.
+  virtual void ask(Time now) = 0;
+  virtual std::vector<const Pulse*> pulses() const = 0;
 };
 
 }  // namespace vas::signaling

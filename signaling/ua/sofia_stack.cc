@@ -73,6 +73,11 @@ class SofiaStack {
 
   Result<Endpoint> start();
   bool send(SipCommand&& command) { return commands_.push(std::move(command)); }
+  void ask(Time now) {
+    pulse_.ask(now);
+    commands_.push(SipCommand{});
+  }
+  const Pulse& pulse() const { return pulse_; }
 
  private:
   static int on_request(nta_leg_magic_t* stack, nta_leg_t*, nta_incoming_t* request, const sip_t* sip);
@@ -98,6 +103,7 @@ class SofiaStack {
   Gateway& gateway_;
   Inbox<SipEvent>& events_;
   Inbox<SipCommand> commands_{kInboxCapacity};
+  Pulse pulse_;
   std::atomic<bool> is_stopping_{false};
 
   // The stack's thread only.
@@ -258,6 +264,7 @@ Dialog* SofiaStack::find(DialogId id) {
 int SofiaStack::on_commands(su_root_magic_t*, su_wait_t*, su_wakeup_arg_t* stack) {
   auto& self = *reinterpret_cast<SofiaStack*>(stack);
   self.commands_.drain([&](SipCommand&& command) { self.handle(std::move(command)); }, kCommandsAtOnce);
+  self.pulse_.answer();
   return 0;
 }
 
@@ -312,6 +319,14 @@ class SofiaStacks final : public SipStack {
   const std::vector<Endpoint>& loopbacks() const override { return loopbacks_; }
   bool send(SipCommand&& command) override {
     return stacks_[dialog_of(command).value % stacks_.size()]->send(std::move(command));
+  }
+  void ask(Time now) override {
+    for (const auto& stack : stacks_) stack->ask(now);
+  }
+  std::vector<const Pulse*> pulses() const override {
+    std::vector<const Pulse*> all;
+    for (const auto& stack : stacks_) all.push_back(&stack->pulse());
+    return all;
   }
 
  private:

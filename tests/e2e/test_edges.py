@@ -351,7 +351,11 @@ class Endings(E2eTest):
         record = vas.record_of(token)
         self.assertEqual((record["termination_reason"], record["local_cause"], record["ended_by"]), ("node-failure", 914, "system"))
         self.assertIsNotNone(record["answer"])
-        self.assertIsNone(record["end"])
+        # As of the last sign of life, within five seconds of the kill.
+        self.assertEqual(record["recovery"], "last-known")
+        self.assertGreaterEqual(record["end"], record["answer"])
+        self.assertGreaterEqual(record["duration"], 0)
+        self.assertEqual([leg["role"] for leg in record["legs"]], ["caller", "callee"])
         self.assertEqual(vas.session(token)[0], 404)
         self.assertEqual(vas.session(unused)[0], 200)
         vas.stop(signal.SIGKILL)

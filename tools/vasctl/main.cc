@@ -8,6 +8,7 @@
 
 #include "tools/vasctl/api_client.h"
 #include "tools/vasctl/ladder.h"
+#include "vas/base/rotated_files.h"
 
 namespace {
 
@@ -30,18 +31,29 @@ std::string summary(const std::string& line) {
          text("ended_by") + ")  " + text("codec") + "  " + text("id");
 }
 
-int print_records(const std::string& data_dir, std::size_t last, bool as_json) {
-  const std::string path = data_dir + "/records.jsonl";
-  std::ifstream in(path);
-  if (!in) {
-    std::fprintf(stderr, "vasctl: cannot read %s; is --data-dir the one that vas runs with?\n", path.c_str());
-    return 1;
-  }
+std::deque<std::string> last_lines(std::istream& in, std::size_t count) {
   std::deque<std::string> lines;
   for (std::string line; std::getline(in, line);) {
     if (line.empty()) continue;
     lines.push_back(std::move(line));
-    if (lines.size() > last) lines.pop_front();
+    if (lines.size() > count) lines.pop_front();
+  }
+  return lines;
+}
+
+int print_records(const std::string& data_dir, std::size_t last, bool as_json) {
+  const auto paths = vas::rotated_files(data_dir, "records");
+  std::deque<std::string> lines;
+  for (auto path = paths.rbegin(); path != paths.rend() && lines.size() < last; ++path) {
+    std::ifstream in(*path);
+    if (!in) {
+      std::fprintf(stderr, "vasctl: cannot read %s; is --data-dir the one that vas runs with?\n",
+                   path->c_str());
+      return 1;
+    }
+    std::deque<std::string> of_file = last_lines(in, last - lines.size());
+    lines.insert(lines.begin(), std::make_move_iterator(of_file.begin()),
+                 std::make_move_iterator(of_file.end()));
   }
   for (const std::string& line : lines) std::puts(as_json ? line.c_str() : summary(line).c_str());
   return 0;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "vas/base/page.h"
+#include "vas/base/time.h"
 #include "vas/webhooks/event.h"
 
 namespace vas::api {
@@ -16,11 +17,20 @@ struct MediaResource {
   std::vector<std::string> addresses;
 };
 
+// A thread of this node, or what it works on.
+struct PartHealth {
+  std::string name;
+  std::string state;              // "well", "failing", "stuck"
+  std::optional<WallTime> since;  // none: well
+  bool needs_restart = false;     // only that gives back what it carries
+};
+
 // Threads: control only.
 class PlatformService {
  public:
   virtual ~PlatformService() = default;
   virtual bool is_draining() const = 0;
+  virtual std::vector<PartHealth> health() const = 0;
   virtual std::string metrics() = 0;  // Prometheus' text format
   virtual std::vector<MediaResource> media_servers() const = 0;
   virtual std::vector<MediaResource> session_border_controllers() const = 0;

@@ -31,6 +31,9 @@ class ClusterDesk final : public Peers {
   };
   ClusterDesk(const Parts& parts, const std::string& url, const std::string& sip);
 
+  const store::ChangeFeed& feed() const { return *feed_; }
+  void ask_feed(Time now) { feed_->ask(now); }  // from any thread: see pulse.h
+
   void ask(const std::string& node, const PeerRequest& request, std::function<void()> done) override;
 
  private:

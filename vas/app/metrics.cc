@@ -81,6 +81,12 @@ std::string to_metrics_text(const Snapshot& snapshot) {
           "Datagrams at a port that ICE legs share whose sender no leg's party has proved to be",
           snapshot.media.stray);
   gauge("vas_media_kernel_legs", "Legs whose media the kernel relays now", snapshot.media.fast_legs);
+  auto& well = prometheus::BuildGauge()
+                   .Name("vas_part_well")
+                   .Help("1 while a part of the server works; 0 while it is stuck or fails")
+                   .Register(registry);
+  for (const Watchdog::Seen& part : snapshot.parts)
+    well.Add({{"part", part.name}}).Set(part.reading.state == Pulse::State::kWell ? 1 : 0);
   add_gateway(registry, *snapshot.gateway);
   return prometheus::TextSerializer().Serialize(registry.Collect());
 }

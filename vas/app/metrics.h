@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "bridge/media_plane.h"
 #include "signaling/gateway/gateway.h"
+#include "vas/base/watchdog.h"
 
 namespace vas::app {
 
@@ -23,6 +25,7 @@ struct Snapshot {
   std::uint64_t callbacks_buried = 0;
   std::uint64_t rows_refused = 0;
   bridge::MediaFigures media;
+  std::vector<Watchdog::Seen> parts;
   const signaling::GatewayCounters* gateway = nullptr;
 };
 

@@ -8,6 +8,7 @@
 #include "vas/api/platform_service.h"
 #include "vas/app/callback_desk.h"
 #include "vas/app/metrics.h"
+#include "vas/base/watchdog.h"
 
 namespace vas::app {
 
@@ -22,10 +23,12 @@ class PlatformDesk final : public api::PlatformService {
   };
   PlatformDesk(CallbackDesk& callbacks, Addresses addresses, std::function<Snapshot()> snapshot)
       : callbacks_(callbacks), addresses_(std::move(addresses)), snapshot_(std::move(snapshot)) {}
+  void set_watchdog(const Watchdog& watchdog) { watchdog_ = &watchdog; }  // which outlives its last call
 
   void drain() { is_draining_ = true; }
 
   bool is_draining() const override { return is_draining_; }
+  std::vector<api::PartHealth> health() const override;
   std::string metrics() override { return to_metrics_text(snapshot_()); }
   std::vector<api::MediaResource> media_servers() const override {
     return {{addresses_.node, addresses_.media}};
@@ -51,6 +54,7 @@ class PlatformDesk final : public api::PlatformService {
   CallbackDesk& callbacks_;
   const Addresses addresses_;
   const std::function<Snapshot()> snapshot_;
+  const Watchdog* watchdog_ = nullptr;
   bool is_draining_ = false;
 };
 

@@ -16,6 +16,7 @@
 #include <optional>
 #include <set>
 #include <sstream>
+#include <utility>
 
 #include "media/libssl_version.h"
 #include "vas/api/api.h"
@@ -32,6 +33,7 @@
 #include "vas/base/clock.h"
 #include "vas/base/log.h"
 #include "vas/base/random.h"
+#include "vas/base/watchdog.h"
 #include "vas/store/database.h"
 
 namespace vas::app {
@@ -140,6 +142,8 @@ class Server {
   void take(signaling::SipEvent event);
   PlatformDesk::Addresses addresses() const;
   Snapshot snapshot() const;
+  std::vector<Watchdog::Part> parts();
+  void ask_control(Time now);
 
   const Config& config_;
   const Result<std::string>
@@ -170,6 +174,8 @@ class Server {
   std::unique_ptr<api::HttpServer> http_;
   asio::signal_set signals_;
   asio::steady_timer shutdown_timer_;
+  Pulse pulse_;
+  std::unique_ptr<Watchdog> watchdog_;  // last: it asks the others
 };
 
 Result<bool> Server::open_storage() {
@@ -333,10 +339,13 @@ Result<bool> Server::start() {
     sessions_->set_peers(*cluster_);
   }
   if (auto filtered = install_system_call_filter(config_.system_calls); !filtered) return filtered;
+  watchdog_ = std::make_unique<Watchdog>(parts());
+  platform_->set_watchdog(*watchdog_);
   gateway_->start(sip_->loopbacks());
   for (const signaling::Listener& listener : gateway_->listeners().all())
     log::info("", "SIP over {} at {}", signaling::via_name(listener.transport), to_string(listener.local));
   log::info("", "API at http://{}", to_string(http_->listening()));
+  watchdog_->start();
   log::info("", "ready");
   return true;
 }
@@ -345,6 +354,36 @@ void Server::take(signaling::SipEvent event) {
   if (const auto* probe = std::get_if<signaling::ProbeReceived>(&event))
     return gateway_->answer_probe(probe->number);
   switchboard_->on_sip(std::move(event));
+}
+
+// From the watchdog's thread: the question goes the way that every piece of work comes.
+void Server::ask_control(Time now) {
+  pulse_.ask(now);
+  asio::post(context_, [this, now] {
+    pulse_.answer();
+    media_->ask_agents(now);
+  });
+}
+
+std::vector<Watchdog::Part> Server::parts() {
+  std::vector<Watchdog::Part> all{
+      {"control", &pulse_, [this](Time now) { ask_control(now); }, true},
+      {"gateway", &gateway_->pulse(), [this](Time now) { gateway_->ask(now); }, true},
+      {"store", &store_->pulse(), [this](Time now) { store_->ask(now); }},
+      {"journal", &journal_->pulse(), [this](Time now) { journal_->ask(now); }},
+      {"webhooks", &webhooks_->pulse(), [this](Time now) { webhooks_->ask(now); }}};
+  // Those of one room are asked together, with its first.
+  std::function<void(Time)> ask = [this](Time now) { sip_->ask(now); };
+  for (std::size_t i = 0; const Pulse* pulse : sip_->pulses())
+    all.push_back({"sip-" + std::to_string(i++), pulse, std::exchange(ask, nullptr), true});
+  for (auto& each : media_->pulses())
+    all.push_back({each.name, each.pulse, std::move(each.ask), each.name.starts_with("media-")});
+  ask = [this](Time now) { store_->queries().ask(now); };
+  for (std::size_t i = 0; const Pulse& pulse : store_->queries().pulses())
+    all.push_back({"query-" + std::to_string(i++), &pulse, std::exchange(ask, nullptr)});
+  if (cluster_)
+    all.push_back({"cluster", &cluster_->feed().pulse(), [this](Time now) { cluster_->ask_feed(now); }});
+  return all;
 }
 
 PlatformDesk::Addresses Server::addresses() const {
@@ -371,6 +410,7 @@ Snapshot Server::snapshot() const {
           .callbacks_buried = callbacks_->counters().buried,
           .rows_refused = store_->rows_refused(),
           .media = media_->figures(),
+          .parts = watchdog_->seen(monotonic_now()),
           .gateway = &gateway_->counters()};
 }
 

@@ -80,6 +80,14 @@ struct Price {
 // The minimum is always paid once answered, then whole increments.
 double cost(const Price& price, std::int64_t billed_seconds);
 
+// Why a record knows less than it should, or knows it otherwise (docs/cdr.md).
+enum class Recovery {
+  kNone,
+  kLastKnown,   // the process died: times and figures are those of its last sign of life
+  kUnreadable,  // and what it had written of the call could not be read
+};
+std::string_view to_string(Recovery recovery);  // "last-known"
+
 struct CallRecord {
   std::string id;
   std::string session;  // token
@@ -107,6 +115,7 @@ struct CallRecord {
   EndedBy ended_by = EndedBy::kSystem;
   std::optional<int> last_sip_code;  // of the far side; 0: asked and nothing came back; absent: never asked
   LocalCause local_cause = LocalCause::kNone;
+  Recovery recovery = Recovery::kNone;
   std::vector<RouteAttempt> route;
   std::optional<Price> sell_price;
   std::optional<Price> buy_price;
@@ -121,7 +130,16 @@ std::string to_json(const CallRecord& record);
 std::string to_draft_json(const CallRecord& record);
 std::optional<CallRecord> parse_draft_json(std::string_view text);
 
-// Closes what a dead process left open: reason node-failure, at the last moment that is known of it.
-void close_after_node_failure(CallRecord& record);
+// When the process lived for certain, and with it each call that was open.
+struct LastSign {
+  WallTime wall{};
+  Time monotonic{};
+};
+std::string to_json(const LastSign& sign);
+std::optional<LastSign> parse_last_sign(std::string_view text);
+
+// Closes what a dead process left open: reason node-failure, at the last moment that is known of it. `sign`
+// is of that process.
+void close_after_node_failure(CallRecord& record, const std::optional<LastSign>& sign);
 
 }  // namespace vas::records

@@ -5,42 +5,24 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <boost/crc.hpp>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <set>
-#include <sstream>
 #include <utility>
 
-#include "vas/base/bytes.h"
-#include "vas/base/json.h"
+#include "vas/base/clock.h"
 #include "vas/base/log.h"
 
 namespace vas::records {
 namespace {
 
-constexpr std::size_t kHeaderBytes = 9;
-constexpr std::size_t kMaxEntryBytes = 1 << 20;
 constexpr int kJournalFlags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC;
 constexpr auto kRetryPause = std::chrono::milliseconds(200);
-
-std::uint32_t checksum(std::string_view kind_and_payload) {
-  boost::crc_32_type crc;
-  crc.process_bytes(kind_and_payload.data(), kind_and_payload.size());
-  return crc.checksum();
-}
-
-std::string field_of(std::string_view json_text, std::string_view field) {
-  const auto object = parse_object(json_text);
-  return object ? text_field(*object, field) : std::string();
-}
-
-std::string id_of(std::string_view json_text) { return field_of(json_text, "id"); }
 
 bool write_all(int descriptor, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -53,119 +35,140 @@ bool write_all(int descriptor, std::string_view bytes) {
 }
 
 std::string read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
+  std::ifstream in(path, std::ios::binary | std::ios::ate);
+  if (!in) return {};
+  std::string text(static_cast<std::size_t>(std::max<std::streamoff>(0, in.tellg())), '\0');
+  in.seekg(0);
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(std::max<std::streamsize>(0, in.gcount())));
+  return text;
 }
 
-// Ids of the records in the file, less a last line that a crash cut short: that is cut off.
-std::set<std::string> ids_in_lines(const std::string& path) {
-  std::set<std::string> ids;
-  std::string text = read_file(path);
-  const auto last_end = text.rfind('\n');
-  const std::size_t whole = last_end == std::string::npos ? 0 : last_end + 1;
-  if (whole != text.size()) {
-    std::error_code ignored;
-    std::filesystem::resize_file(path, whole, ignored);
-    text.resize(whole);
-  }
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) ids.insert(id_of(line));
-  return ids;
+CallRecord unreadable(const Salvaged& salvaged) {
+  CallRecord record{.id = salvaged.id, .session = salvaged.session};
+  record.recovery = Recovery::kUnreadable;
+  return record;
 }
 
 struct Recovered {
   std::map<std::string, CallRecord> open;                  // started, never ended
   std::vector<std::pair<std::string, std::string>> ended;  // id and JSON
   std::set<std::string> sessions;                          // of both
-  std::uint64_t valid_bytes = 0;                           // of whole entries
+  std::optional<LastSign> sign;
+  std::size_t damaged = 0;        // pieces
+  std::uint64_t valid_bytes = 0;  // less what was torn
+  std::uint64_t bytes = 0;
+
+  std::set<std::string> ids() const;
+  void take(const JournalEntry& entry);
+  void take_damaged(const Salvaged& call);
 };
+
+std::set<std::string> Recovered::ids() const {
+  std::set<std::string> all;
+  for (const auto& [id, draft] : open) all.insert(id);
+  for (const auto& [id, json] : ended) all.insert(id);
+  return all;
+}
+
+void Recovered::take(const JournalEntry& entry) {
+  if (entry.kind == EntryKind::kAlive) {
+    if (const auto told = parse_last_sign(entry.payload)) sign = told;
+    return;
+  }
+  const auto salvaged = salvage(entry.payload);
+  if (salvaged.empty()) return;
+  sessions.insert(salvaged.front().session);
+  const std::string& id = salvaged.front().id;
+  if (entry.kind == EntryKind::kEnded) {
+    open.erase(id);
+    ended.emplace_back(id, entry.payload);
+    return;
+  }
+  auto draft = parse_draft_json(entry.payload);
+  if (draft) sessions.insert(draft->session);
+  draft ? (void)open.insert_or_assign(draft->id, std::move(*draft))
+        : (void)open.emplace(id, unreadable(salvaged.front()));
+}
+
+// Its other entries, where there are some, say more.
+void Recovered::take_damaged(const Salvaged& call) {
+  if (!call.session.empty() && !sessions.insert(call.session).second) return;  // one call has one token
+  const bool is_ended =
+      std::any_of(ended.begin(), ended.end(), [&](const auto& each) { return each.first == call.id; });
+  if (!is_ended) open.emplace(call.id, unreadable(call));
+}
 
 Recovered replay(const std::string& path) {
   Recovered recovered;
-  std::size_t valid_bytes = 0;
   const std::string file = read_file(path);
-  for (const JournalEntry& entry : decode(file, valid_bytes)) {
-    if (entry.kind == EntryKind::kEnded) {
-      const std::string id = id_of(entry.payload);
-      recovered.open.erase(id);
-      recovered.ended.emplace_back(id, entry.payload);
-      recovered.sessions.insert(field_of(entry.payload, "session"));
-    } else if (auto draft = parse_draft_json(entry.payload)) {
-      recovered.sessions.insert(draft->session);
-      recovered.open.insert_or_assign(draft->id, std::move(*draft));
-    }
+  const DecodedJournal decoded = decode(file);
+  for (const JournalEntry& entry : decoded.entries) recovered.take(entry);
+  for (const std::string_view piece : decoded.damaged) {
+    for (const Salvaged& call : salvage(piece)) recovered.take_damaged(call);
   }
-  recovered.valid_bytes = valid_bytes;
-  if (valid_bytes != file.size()) {
-    log::warn("", "the call journal ended in {} torn bytes; they are dropped", file.size() - valid_bytes);
-  }
+  recovered.sessions.erase("");
+  recovered.damaged = decoded.damaged.size();
+  recovered.valid_bytes = decoded.valid_bytes;
+  recovered.bytes = file.size();
   return recovered;
 }
 
+void tell_damage(const std::string& path, const Recovered& recovered) {
+  if (recovered.valid_bytes != recovered.bytes)
+    log::warn("", "the call journal ended in {} torn bytes; they are dropped",
+              recovered.bytes - recovered.valid_bytes);
+  if (recovered.damaged == 0) return;
+  const std::string kept = path + ".damaged";
+  std::error_code failure;
+  std::filesystem::copy_file(path, kept, std::filesystem::copy_options::overwrite_existing, failure);
+  log::error("",
+             "the call journal is damaged in {} places: calls named there have records with `recovery: "
+             "unreadable` where "
+             "nothing else is known of them; everything else was read. {}. Look at the disk (docs/health.md)",
+             recovered.damaged,
+             failure ? "It could not be copied: " + failure.message() : "A copy is in " + kept);
+}
+
+// The journal's own endings have their lines, if they have them, among the last that were written since it
+// began: each of them stands in it, as a draft at the least, which is more than a quarter of its line.
+std::uint64_t bytes_of_lines_since(const Recovered& recovered) { return 4 * recovered.bytes + (1 << 20); }
+
 }  // namespace
 
-std::string encode(const JournalEntry& entry) {
-  std::string bytes(kHeaderBytes, '\0');
-  const std::string body = std::string(1, static_cast<char>(entry.kind)) + entry.payload;
-  MutableBytes header(reinterpret_cast<std::uint8_t*>(bytes.data()), kHeaderBytes);
-  store_u32(header, 0, static_cast<std::uint32_t>(entry.payload.size()));
-  store_u32(header, 4, checksum(body));
-  bytes.resize(kHeaderBytes - 1);
-  return bytes + body;
-}
-
-std::vector<JournalEntry> decode(std::string_view file, std::size_t& valid_bytes) {
-  std::vector<JournalEntry> entries;
-  valid_bytes = 0;
-  while (file.size() - valid_bytes >= kHeaderBytes) {
-    const std::string_view rest = file.substr(valid_bytes);
-    const std::size_t length = load_u32(as_bytes(rest), 0);
-    if (length > kMaxEntryBytes || rest.size() < kHeaderBytes + length) break;
-    const std::string_view body = rest.substr(kHeaderBytes - 1, 1 + length);
-    const auto kind = static_cast<std::uint8_t>(body[0]);
-    if (checksum(body) != load_u32(as_bytes(rest), 4) || kind < 1 || kind > 3) break;
-    entries.push_back({static_cast<EntryKind>(kind), std::string(body.substr(1))});
-    valid_bytes += kHeaderBytes + length;
-  }
-  return entries;
-}
-
-Result<CdrJournal::Opened> CdrJournal::open(const std::string& folder, std::uint64_t renew_at) {
+Result<CdrJournal::Opened> CdrJournal::open(const std::string& folder, std::uint64_t renew_at,
+                                            std::uint64_t rotate_at) {
   const std::string journal_path = folder + "/calls.journal";
-  const std::string lines_path = folder + "/records.jsonl";
   const Recovered recovered = replay(journal_path);
-  const auto known = ids_in_lines(lines_path);
+  tell_damage(journal_path, recovered);
+  auto lines = RecordFiles::open(folder, rotate_at);
+  if (!lines) return Error{lines.error()};
+  const auto known = recovered.bytes == 0
+                         ? std::set<std::string>()
+                         : lines->ids_in_last(bytes_of_lines_since(recovered), recovered.ids());
 
-  const int lines = ::open(lines_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-  if (lines < 0) return Error{"cannot write " + lines_path + ": " + std::strerror(errno)};
   Opened opened{.sessions = recovered.sessions};
   bool all_written = true;
   const auto add = [&](const std::string& id, const std::string& json) {
-    if (!known.contains(id)) all_written = all_written && write_all(lines, json + "\n");
+    if (!known.contains(id)) all_written = all_written && lines->append(json + "\n");
   };
   for (const auto& [id, json] : recovered.ended) add(id, json);
   for (const auto& [id, draft] : recovered.open) {
     CallRecord record = draft;
-    close_after_node_failure(record);
+    close_after_node_failure(record, recovered.sign);
     add(id, to_json(record));
     if (!known.contains(id)) opened.closed.push_back(std::move(record));
   }
-  if (!all_written || fdatasync(lines) != 0) {
-    ::close(lines);
-    return Error{"cannot write " + lines_path + ": " + std::strerror(errno)};
-  }
+  if (!all_written || !lines->sync())
+    return Error{"cannot write " + folder + "/records.jsonl: " + std::strerror(errno)};
 
   const int journal = ::open(journal_path.c_str(), kJournalFlags, 0640);
   if (journal < 0 || ::ftruncate(journal, static_cast<off_t>(recovered.valid_bytes)) != 0) {
     const Error error{"cannot write " + journal_path + ": " + std::strerror(errno)};
     if (journal >= 0) ::close(journal);
-    ::close(lines);
     return error;
   }
-  const auto lines_bytes = static_cast<std::uint64_t>(::lseek(lines, 0, SEEK_END));
-  opened.journal.reset(new CdrJournal(folder, renew_at, journal, lines, lines_bytes));
+  opened.journal.reset(new CdrJournal(folder, renew_at, journal, std::move(*lines)));
   opened.journal->journal_bytes_ = recovered.valid_bytes;
   opened.journal->thread_ = std::thread([raw = opened.journal.get()] { raw->run(); });
   pthread_setname_np(opened.journal->thread_.native_handle(), "vas-journal");
@@ -180,7 +183,6 @@ CdrJournal::~CdrJournal() {
   wakeup_.notify_one();
   thread_.join();
   ::close(journal_);
-  ::close(lines_);
 }
 
 void CdrJournal::start(const CallRecord& record, Done done) {
@@ -217,42 +219,98 @@ void CdrJournal::enqueue(Queued queued) {
   if (awaited_ != 0 || queue_.size() == 1) wakeup_.notify_one();
 }
 
-void CdrJournal::run() {
-  for (;;) {
-    std::vector<Queued> batch;
-    bool forgets = false;
-    {
-      std::unique_lock lock(mutex_);
-      wakeup_.wait(lock, [this] { return is_stopping_ || !queue_.empty() || forgets_past_; });
-      forgets = std::exchange(forgets_past_, false);
-      if (queue_.empty() && !forgets) return;
-      wakeup_.wait_for(lock, kLinger, [&] { return is_stopping_ || awaited_ != 0 || forgets; });
-      batch.swap(queue_);
-      awaited_ = 0;
-    }
-    const bool written = write_journal(batch);
-    if (written) {
-      write_lines(batch);
-      if (forgets || journal_bytes_ > renew_at_) renew();
-    } else {
-      keep_endings(batch);
-    }
-    for (const Queued& each : batch) {
-      if (each.done) each.done(written);
-    }
+void CdrJournal::ask(Time now) {
+  {
+    const std::lock_guard lock(mutex_);
+    pulse_.ask(now);
   }
+  wakeup_.notify_one();
+}
+
+// Nothing in `batch` when a sign of life is due, or an answer. False at the end.
+bool CdrJournal::wait_for_work(std::vector<Queued>& batch, bool& forgets) {
+  batch.clear();
+  std::unique_lock lock(mutex_);
+  const auto has_work = [this] {
+    return is_stopping_ || !queue_.empty() || forgets_past_ || pulse_.is_asked();
+  };
+  if (gives_signs_ && !open_.empty()) {
+    wakeup_.wait_for(lock, std::max(Duration::zero(), next_sign_ - monotonic_now()), has_work);
+  } else {
+    wakeup_.wait(lock, has_work);
+  }
+  forgets = std::exchange(forgets_past_, false);
+  if (queue_.empty()) return !is_stopping_ || forgets;
+  wakeup_.wait_for(lock, kLinger, [&] { return is_stopping_ || awaited_ != 0 || forgets; });
+  batch.swap(queue_);
+  awaited_ = 0;
+  return true;
+}
+
+void CdrJournal::run() {
+  std::vector<Queued> batch;
+  for (bool forgets = false; wait_for_work(batch, forgets);) {
+    if (!batch.empty() || forgets) work(batch, forgets);
+    if (pulse_.is_asked()) probe();
+    if (gives_signs_ && !open_.empty() && monotonic_now() >= next_sign_) give_sign();
+  }
+}
+
+void CdrJournal::work(std::vector<Queued>& batch, bool forgets) {
+  const bool written = write_journal(batch);
+  if (written) {
+    write_lines(batch);
+    if (forgets || journal_bytes_ > renew_at_) renew();
+  } else {
+    keep_endings(batch);
+  }
+  gives_signs_ = gives_signs_ || forgets;
+  for (const Queued& each : batch) {
+    if (each.done) each.done(written);
+  }
+}
+
+// While all is well it is enough that the disk has room; after a failure something has to be written.
+void CdrJournal::probe() {
+  std::error_code failure;
+  const auto space = std::filesystem::space(folder_, failure);
+  const bool is_full = failure || space.available < kLeastFree;
+  if (is_full && !std::exchange(is_full_, true))
+    log::error("", "the disk of {} is full: less than {} KiB are left (docs/health.md)", folder_,
+               kLeastFree / 1024);
+  is_full_ = is_full;
+  if (is_full_) {
+    pulse_.fail(monotonic_now());
+  } else if (pulse_.is_failing() && give_sign()) {
+    write_lines({});
+    if (!pulse_.is_failing()) log::info("", "the call journal is written again");
+  }
+  pulse_.answer();
+}
+
+bool CdrJournal::give_sign() {
+  const Time now = monotonic_now();
+  next_sign_ = now + kSignEach;
+  return append(encode({EntryKind::kAlive, to_json(LastSign{wall_now(), now})}));
+}
+
+bool CdrJournal::append(const std::string& entries) {
+  if (write_all(journal_, entries) && fdatasync(journal_) == 0) {
+    journal_bytes_ += entries.size();
+    if (lines_that_wait_.empty() && !is_full_) pulse_.succeed();
+    return true;
+  }
+  if (!pulse_.is_failing()) log::error("", "the call journal could not be written: {}", std::strerror(errno));
+  pulse_.fail(monotonic_now());
+  // Nothing is to come after a torn entry.
+  (void)!::ftruncate(journal_, static_cast<off_t>(journal_bytes_));
+  return false;
 }
 
 bool CdrJournal::write_journal(const std::vector<Queued>& batch) {
   std::string entries;
   for (const Queued& each : batch) entries += encode(each.entry);
-  if (!write_all(journal_, entries) || fdatasync(journal_) != 0) {
-    log::error("", "the call journal could not be written: {}", std::strerror(errno));
-    // What came after a torn entry would be lost with it.
-    (void)!::ftruncate(journal_, static_cast<off_t>(journal_bytes_));
-    return false;
-  }
-  journal_bytes_ += entries.size();
+  if (!append(entries)) return false;
   for (const Queued& each : batch) {
     if (each.entry.kind == EntryKind::kEnded) {
       open_.erase(each.call);
@@ -268,13 +326,14 @@ void CdrJournal::write_lines(const std::vector<Queued>& batch) {
   for (const Queued& each : batch) {
     if (each.entry.kind == EntryKind::kEnded) lines_that_wait_ += each.entry.payload + "\n";
   }
-  if (!write_all(lines_, lines_that_wait_)) {
-    log::error("", "records.jsonl could not be written: {}; its lines wait", std::strerror(errno));
-    (void)!::ftruncate(lines_, static_cast<off_t>(lines_bytes_));
+  if (!lines_.append(lines_that_wait_)) {
+    if (!pulse_.is_failing())
+      log::error("", "records.jsonl could not be written: {}; its lines wait", std::strerror(errno));
+    pulse_.fail(monotonic_now());
     return;
   }
-  lines_bytes_ += lines_that_wait_.size();
   lines_that_wait_.clear();
+  if (!is_full_) pulse_.succeed();
 }
 
 // The disk refused: new calls are told so, a draft is as good as the one before, but an ending is never given
@@ -293,7 +352,7 @@ void CdrJournal::keep_endings(std::vector<Queued>& batch) {
 // A new journal with the open calls alone takes the old one's place. Only when all lines are out: until then
 // the old one is what they would be recovered from.
 void CdrJournal::renew() {
-  if (!lines_that_wait_.empty() || fdatasync(lines_) != 0) return;
+  if (!lines_that_wait_.empty() || !lines_.sync()) return;
   const std::string path = folder_ + "/calls.journal";
   const std::string fresh_path = path + ".new";
   std::string entries;

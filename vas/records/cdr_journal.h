@@ -12,30 +12,21 @@
 #include <thread>
 #include <vector>
 
+#include "vas/base/pulse.h"
 #include "vas/base/result.h"
 #include "vas/records/cdr.h"
+#include "vas/records/journal_format.h"
+#include "vas/records/record_files.h"
 
 namespace vas::records {
-
-// One entry of the file: [length u32][crc32 u32][kind u8][payload]. A torn tail is cut off at start.
-enum class EntryKind : std::uint8_t { kStarted = 1, kUpdated = 2, kEnded = 3 };
-
-struct JournalEntry {
-  EntryKind kind = EntryKind::kStarted;
-  std::string
-      payload;  // kStarted, kUpdated: draft JSON; kEnded: the record's JSON, whose "id" names the call
-};
-
-std::string encode(const JournalEntry& entry);
-// Whole entries from the front of `file`; `valid_bytes` is where the first broken one begins.
-std::vector<JournalEntry> decode(std::string_view file, std::size_t& valid_bytes);
 
 // Append-only, with a writer thread of its own that commits whatever is queued as soon as the previous commit
 // ends.
 //
 // `journal` holds the entries, `records.jsonl` beside it every finished record, one JSON a line, each once:
 // at start the lines that a crash kept from it are added, and calls left open are closed as node-failure.
-// forget_past() then lets the journal begin anew.
+// forget_past() then lets the journal begin anew. From then on an entry each kSignEach says that the process
+// lives, while calls are open: what a crash cuts short lasted until then at least.
 //
 // Threads: start(), update(), end() from control; callbacks run on the writer's thread.
 // Bounds:  the queue holds kMaxQueued entries. Beyond it start() refuses, so that no call is admitted without
@@ -48,12 +39,16 @@ class CdrJournal {
   // What nobody waits for may wait for company: one sync of the disk for many entries.
   static constexpr auto kLinger = std::chrono::milliseconds(5);
   static constexpr std::uint64_t kRenewAt = 64 << 20;  // bytes
+  static constexpr auto kSignEach = std::chrono::seconds(5);
+  static constexpr std::uint64_t kLeastFree =
+      1 << 20;  // bytes of the disk, below which the journal is not well
   using Done = std::function<void(bool written)>;
 
   struct Opened;
   // Opens or makes both files in `folder`, and recovers what a dead process left open. Beyond `renew_at`
   // bytes the journal is replaced by one that holds the open calls only.
-  static Result<Opened> open(const std::string& folder, std::uint64_t renew_at = kRenewAt);
+  static Result<Opened> open(const std::string& folder, std::uint64_t renew_at = kRenewAt,
+                             std::uint64_t rotate_at = RecordFiles::kRotateAt);
   ~CdrJournal();  // writes what is queued
 
   void start(const CallRecord& record, Done done);
@@ -63,6 +58,10 @@ class CdrJournal {
   // them again.
   void forget_past();
 
+  // The writer's pulse. Whoever asks it makes the writer look whether the disk would take an entry.
+  void ask(Time now);
+  const Pulse& pulse() const { return pulse_; }
+
  private:
   struct Queued {
     std::string call;  // its id
@@ -70,14 +69,15 @@ class CdrJournal {
     Done done;
   };
 
-  CdrJournal(std::string folder, std::uint64_t renew_at, int journal, int lines, std::uint64_t lines_bytes)
-      : folder_(std::move(folder)),
-        renew_at_(renew_at),
-        journal_(journal),
-        lines_(lines),
-        lines_bytes_(lines_bytes) {}
+  CdrJournal(std::string folder, std::uint64_t renew_at, int journal, RecordFiles lines)
+      : folder_(std::move(folder)), renew_at_(renew_at), journal_(journal), lines_(std::move(lines)) {}
   void enqueue(Queued queued);
   void run();
+  bool wait_for_work(std::vector<Queued>& batch, bool& forgets);
+  void work(std::vector<Queued>& batch, bool forgets);
+  void probe();
+  bool append(const std::string& entries);
+  bool give_sign();
   bool write_journal(const std::vector<Queued>& batch);
   void write_lines(const std::vector<Queued>& batch);
   void keep_endings(std::vector<Queued>& batch);
@@ -88,13 +88,16 @@ class CdrJournal {
 
   // The writer's.
   int journal_;
-  const int lines_;
-  std::uint64_t journal_bytes_ = 0;          // of whole entries
-  std::uint64_t lines_bytes_;                // of whole lines
+  RecordFiles lines_;
+  std::uint64_t journal_bytes_ = 0;  // of whole entries
+  bool gives_signs_ = false;         // none is written behind what another process left
+  Time next_sign_{};
+  bool is_full_ = false;                     // its disk
   std::string lines_that_wait_;              // the file could not take them yet
   std::map<std::string, std::string> open_;  // calls that have not ended, by id: their last draft
 
   // Shared.
+  Pulse pulse_;
   std::mutex mutex_;
   std::condition_variable wakeup_;
   std::vector<Queued> queue_;

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cmath>
 
@@ -160,7 +161,7 @@ std::string to_json(const CallRecord& record) {
       {"to", record.to},
       {"caller_id", or_null(record.caller_id)},
       {"call_ids", json::array(record.call_ids.begin(), record.call_ids.end())},
-      {"start", to_rfc3339(record.start)},
+      {"start", record.start == WallTime{} ? json::value(nullptr) : json::value(to_rfc3339(record.start))},
       {"ring", time_or_null(record.ring)},
       {"answer", time_or_null(record.answer)},
       {"end", time_or_null(record.end)},
@@ -173,6 +174,7 @@ std::string to_json(const CallRecord& record) {
       {"local_cause", record.local_cause == LocalCause::kNone
                           ? json::value(nullptr)
                           : json::value(static_cast<int>(record.local_cause))},
+      {"recovery", or_null(std::string(to_string(record.recovery)))},
       {"route", route_json(record)},
       {"codec", codec_of(record).empty() ? json::value(nullptr) : json::value(codec_of(record))},
       {"sell_cost", cost_json(record, record.sell_price)},
@@ -180,6 +182,64 @@ std::string to_json(const CallRecord& record) {
       {"legs", std::move(legs)}};
   return to_text(object);
 }
+
+namespace {
+
+// Of a clock that begins with the machine: of use to whoever reads it against others of the same process.
+json::value microseconds_or_null(Time time) {
+  return time == Time{} ? json::value(nullptr) : json::value(time.time_since_epoch().count());
+}
+
+json::value price_json(const std::optional<Price>& price) {
+  if (!price) return nullptr;
+  return json::array{price->rate_per_minute, price->minimum_s, price->increment_s};
+}
+
+json::array draft_legs(const CallRecord& record) {
+  json::array legs;
+  for (const LegRecord& leg : record.legs) {
+    legs.push_back({{"role", leg.role},
+                    {"uri", leg.uri},
+                    {"signaling_address", leg.signaling_address},
+                    {"transport", leg.transport},
+                    {"user_agent", leg.user_agent},
+                    {"was_present", leg.was_present}});
+  }
+  return legs;
+}
+
+std::optional<Time> monotonic_field(const json::object& object, std::string_view key) {
+  const auto microseconds = integer_field(object, key);
+  if (!microseconds) return {};
+  return Time(Duration(*microseconds));
+}
+
+std::optional<Price> price_field(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  if (value == nullptr || !value->is_array() || value->as_array().size() != 3) return {};
+  const json::array& parts = value->as_array();
+  if (!parts[0].is_number() || !parts[1].is_int64() || !parts[2].is_int64()) return {};
+  return Price{parts[0].to_number<double>(), parts[1].as_int64(), parts[2].as_int64()};
+}
+
+void read_legs(const json::object& object, CallRecord& record) {
+  const json::value* legs = object.if_contains("legs");
+  if (legs == nullptr || !legs->is_array()) return;
+  for (std::size_t side = 0; side < std::min(record.legs.size(), legs->as_array().size()); ++side) {
+    const json::value& each = legs->as_array()[side];
+    if (!each.is_object()) continue;
+    LegRecord& leg = record.legs[side];
+    leg.role = text_field(each.as_object(), "role");
+    leg.uri = text_field(each.as_object(), "uri");
+    leg.signaling_address = text_field(each.as_object(), "signaling_address");
+    leg.transport = text_field(each.as_object(), "transport");
+    leg.user_agent = text_field(each.as_object(), "user_agent");
+    const json::value* was_present = each.as_object().if_contains("was_present");
+    leg.was_present = was_present != nullptr && was_present->is_bool() && was_present->as_bool();
+  }
+}
+
+}  // namespace
 
 std::string to_draft_json(const CallRecord& record) {
   return json::serialize(
@@ -197,7 +257,26 @@ std::string to_draft_json(const CallRecord& record) {
                    {"call_ids", json::array(record.call_ids.begin(), record.call_ids.end())},
                    {"start", or_null(record.start)},
                    {"ring", or_null(record.ring)},
-                   {"answer", or_null(record.answer)}});
+                   {"answer", or_null(record.answer)},
+                   {"started_at", microseconds_or_null(record.started_at)},
+                   {"answered_at", microseconds_or_null(record.answered_at.value_or(Time{}))},
+                   {"sell", price_json(record.sell_price)},
+                   {"buy", price_json(record.buy_price)},
+                   {"legs", draft_legs(record)}});
+}
+
+std::string to_json(const LastSign& sign) {
+  return json::serialize(json::object{{"wall", sign.wall.time_since_epoch().count()},
+                                      {"monotonic", sign.monotonic.time_since_epoch().count()}});
+}
+
+std::optional<LastSign> parse_last_sign(std::string_view text) {
+  const auto object = parse_object(text);
+  if (!object) return {};
+  const auto wall = time_field(*object, "wall");
+  const auto monotonic = integer_field(*object, "monotonic");
+  if (!wall || !monotonic) return {};
+  return LastSign{*wall, Time(Duration(*monotonic))};
 }
 
 std::optional<CallRecord> parse_draft_json(std::string_view text) {
@@ -224,6 +303,11 @@ std::optional<CallRecord> parse_draft_json(std::string_view text) {
   record.start = time_field(object, "start").value_or(WallTime{});
   record.ring = time_field(object, "ring");
   record.answer = time_field(object, "answer");
+  record.started_at = monotonic_field(object, "started_at").value_or(Time{});
+  record.answered_at = monotonic_field(object, "answered_at");
+  record.sell_price = price_field(object, "sell");
+  record.buy_price = price_field(object, "buy");
+  read_legs(object, record);
   if (record.id.empty()) return {};
   return record;
 }

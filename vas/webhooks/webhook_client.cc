@@ -195,8 +195,14 @@ void WebhookClient::post(WebhookRequest request, Done done) {
   post_([done = std::move(done)] { done({.error = "too many requests to this endpoint are under way"}); });
 }
 
+void WebhookClient::ask(Time now) {
+  pulse_.ask(now);
+  loop_->wake();
+}
+
 void WebhookClient::run() {
   for (;;) {
+    pulse_.answer();
     std::vector<std::unique_ptr<Transfer>> fresh;
     {
       const std::lock_guard lock(mutex_);

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "vas/base/pulse.h"
 #include "vas/base/time.h"
 #include "vas/webhooks/address_guard.h"
 #include "vas/webhooks/answer.h"
@@ -44,6 +45,9 @@ class WebhookClient {
 
   void post(WebhookRequest request, Done done);
 
+  void ask(Time now);  // from any thread: see pulse.h
+  const Pulse& pulse() const { return pulse_; }
+
  private:
   struct Transfer;
   class Loop;
@@ -61,6 +65,7 @@ class WebhookClient {
   std::size_t under_way_ = 0;                                  // waiting and running, under mutex_
   std::unordered_map<std::string, std::size_t> per_endpoint_;  // of these, under mutex_
   bool is_stopping_ = false;
+  Pulse pulse_;
   std::unordered_map<void*, std::unique_ptr<Transfer>> running_;  // by easy handle
   std::thread thread_;
 };

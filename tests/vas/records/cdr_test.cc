@@ -58,11 +58,12 @@ TEST(Cdr, ADraftComesBackAndIsClosedAsNodeFailure) {
   auto restored = parse_draft_json(to_draft_json(record));
   ASSERT_TRUE(restored);
   EXPECT_EQ(to_draft_json(*restored), to_draft_json(record));
-  close_after_node_failure(*restored);
+  close_after_node_failure(*restored, {});
   const auto json = boost::json::parse(to_json(*restored)).as_object();
   EXPECT_EQ(json.at("termination_reason"), "node-failure");
   EXPECT_EQ(json.at("disposition"), "ANSWERED");
   EXPECT_TRUE(json.at("duration").is_null());
+  EXPECT_EQ(json.at("recovery"), "last-known");
 }
 
 }  // namespace
