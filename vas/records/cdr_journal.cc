@@ -27,6 +27,7 @@ namespace {
 constexpr std::size_t kHeaderBytes = 9;
 constexpr std::size_t kMaxEntryBytes = 1 << 20;
 constexpr int kJournalFlags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC;
+constexpr std::string_view kDraft = "draft";  // where a sealed text belongs
 constexpr auto kRetryPause = std::chrono::milliseconds(200);
 
 std::uint32_t checksum(std::string_view kind_and_payload) {
@@ -82,7 +83,14 @@ struct Recovered {
   std::uint64_t valid_bytes = 0;                           // of whole entries
 };
 
-Recovered replay(const std::string& path) {
+// Of this version, or of one that sealed nothing.
+std::optional<CallRecord> read_draft(const std::string& payload, const secrets::Sealer* sealer) {
+  if (!secrets::Sealer::is_sealed(payload)) return parse_draft_json(payload);
+  const auto text = sealer != nullptr ? sealer->open(payload, kDraft) : std::nullopt;
+  return text ? parse_draft_json(*text) : std::nullopt;
+}
+
+Recovered replay(const std::string& path, const secrets::Sealer* sealer) {
   Recovered recovered;
   std::size_t valid_bytes = 0;
   const std::string file = read_file(path);
@@ -92,7 +100,7 @@ Recovered replay(const std::string& path) {
       recovered.open.erase(id);
       recovered.ended.emplace_back(id, entry.payload);
       recovered.sessions.insert(field_of(entry.payload, "session"));
-    } else if (auto draft = parse_draft_json(entry.payload)) {
+    } else if (auto draft = read_draft(entry.payload, sealer)) {
       recovered.sessions.insert(draft->session);
       recovered.open.insert_or_assign(draft->id, std::move(*draft));
     }
@@ -132,13 +140,14 @@ std::vector<JournalEntry> decode(std::string_view file, std::size_t& valid_bytes
   return entries;
 }
 
-Result<CdrJournal::Opened> CdrJournal::open(const std::string& folder, std::uint64_t renew_at) {
+Result<CdrJournal::Opened> CdrJournal::open(const std::string& folder, std::uint64_t renew_at,
+                                            const secrets::Sealer* sealer) {
   const std::string journal_path = folder + "/calls.journal";
   const std::string lines_path = folder + "/records.jsonl";
-  const Recovered recovered = replay(journal_path);
+  const Recovered recovered = replay(journal_path, sealer);
   const auto known = ids_in_lines(lines_path);
 
-  const int lines = ::open(lines_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+  const int lines = ::open(lines_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (lines < 0) return Error{"cannot write " + lines_path + ": " + std::strerror(errno)};
   Opened opened{.sessions = recovered.sessions};
   bool all_written = true;
@@ -157,7 +166,7 @@ Result<CdrJournal::Opened> CdrJournal::open(const std::string& folder, std::uint
     return Error{"cannot write " + lines_path + ": " + std::strerror(errno)};
   }
 
-  const int journal = ::open(journal_path.c_str(), kJournalFlags, 0640);
+  const int journal = ::open(journal_path.c_str(), kJournalFlags, 0600);
   if (journal < 0 || ::ftruncate(journal, static_cast<off_t>(recovered.valid_bytes)) != 0) {
     const Error error{"cannot write " + journal_path + ": " + std::strerror(errno)};
     if (journal >= 0) ::close(journal);
@@ -165,7 +174,7 @@ Result<CdrJournal::Opened> CdrJournal::open(const std::string& folder, std::uint
     return error;
   }
   const auto lines_bytes = static_cast<std::uint64_t>(::lseek(lines, 0, SEEK_END));
-  opened.journal.reset(new CdrJournal(folder, renew_at, journal, lines, lines_bytes));
+  opened.journal.reset(new CdrJournal(folder, renew_at, sealer, journal, lines, lines_bytes));
   opened.journal->journal_bytes_ = recovered.valid_bytes;
   opened.journal->thread_ = std::thread([raw = opened.journal.get()] { raw->run(); });
   pthread_setname_np(opened.journal->thread_.native_handle(), "vas-journal");
@@ -183,8 +192,12 @@ CdrJournal::~CdrJournal() {
   ::close(lines_);
 }
 
+std::string CdrJournal::draft_of(const CallRecord& record) const {
+  return sealer_ != nullptr ? sealer_->seal(to_draft_json(record), kDraft) : to_draft_json(record);
+}
+
 void CdrJournal::start(const CallRecord& record, Done done) {
-  Queued queued{record.id, {EntryKind::kStarted, to_draft_json(record)}, std::move(done)};
+  Queued queued{record.id, {EntryKind::kStarted, draft_of(record)}, std::move(done)};
   {
     const std::lock_guard lock(mutex_);
     if (queue_.size() < kMaxQueued) {
@@ -197,7 +210,7 @@ void CdrJournal::start(const CallRecord& record, Done done) {
 }
 
 void CdrJournal::update(const CallRecord& record) {
-  enqueue({record.id, {EntryKind::kUpdated, to_draft_json(record)}, {}});
+  enqueue({record.id, {EntryKind::kUpdated, draft_of(record)}, {}});
 }
 
 void CdrJournal::end(const CallRecord& record, Done done) {
@@ -298,7 +311,7 @@ void CdrJournal::renew() {
   const std::string fresh_path = path + ".new";
   std::string entries;
   for (const auto& [call, draft] : open_) entries += encode({EntryKind::kStarted, draft});
-  const int fresh = ::open(fresh_path.c_str(), kJournalFlags | O_TRUNC, 0640);
+  const int fresh = ::open(fresh_path.c_str(), kJournalFlags | O_TRUNC, 0600);
   const bool is_good = fresh >= 0 && write_all(fresh, entries) && fdatasync(fresh) == 0 &&
                        std::rename(fresh_path.c_str(), path.c_str()) == 0;
   if (!is_good) {

@@ -14,6 +14,7 @@
 
 #include "vas/base/result.h"
 #include "vas/records/cdr.h"
+#include "vas/secrets/sealer.h"
 
 namespace vas::records {
 
@@ -22,8 +23,8 @@ enum class EntryKind : std::uint8_t { kStarted = 1, kUpdated = 2, kEnded = 3 };
 
 struct JournalEntry {
   EntryKind kind = EntryKind::kStarted;
-  std::string
-      payload;  // kStarted, kUpdated: draft JSON; kEnded: the record's JSON, whose "id" names the call
+  std::string payload;  // kStarted, kUpdated: draft JSON, sealed where there is a key; kEnded: the record's
+                        // JSON, whose "id" names the call
 };
 
 std::string encode(const JournalEntry& entry);
@@ -52,8 +53,10 @@ class CdrJournal {
 
   struct Opened;
   // Opens or makes both files in `folder`, and recovers what a dead process left open. Beyond `renew_at`
-  // bytes the journal is replaced by one that holds the open calls only.
-  static Result<Opened> open(const std::string& folder, std::uint64_t renew_at = kRenewAt);
+  // bytes the journal is replaced by one that holds the open calls only. Drafts, which hold live tokens, are
+  // sealed with `sealer`, where there is one; it outlives the journal.
+  static Result<Opened> open(const std::string& folder, std::uint64_t renew_at = kRenewAt,
+                             const secrets::Sealer* sealer = nullptr);
   ~CdrJournal();  // writes what is queued
 
   void start(const CallRecord& record, Done done);
@@ -70,12 +73,15 @@ class CdrJournal {
     Done done;
   };
 
-  CdrJournal(std::string folder, std::uint64_t renew_at, int journal, int lines, std::uint64_t lines_bytes)
+  CdrJournal(std::string folder, std::uint64_t renew_at, const secrets::Sealer* sealer, int journal,
+             int lines, std::uint64_t lines_bytes)
       : folder_(std::move(folder)),
         renew_at_(renew_at),
+        sealer_(sealer),
         journal_(journal),
         lines_(lines),
         lines_bytes_(lines_bytes) {}
+  std::string draft_of(const CallRecord& record) const;
   void enqueue(Queued queued);
   void run();
   bool write_journal(const std::vector<Queued>& batch);
@@ -85,6 +91,7 @@ class CdrJournal {
 
   const std::string folder_;
   const std::uint64_t renew_at_;
+  const secrets::Sealer* const sealer_;
 
   // The writer's.
   int journal_;
