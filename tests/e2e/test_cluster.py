@@ -25,6 +25,9 @@ class Cluster(unittest.TestCase):
         trunk_port = free_ports()
         for name in ("one", "two"):
             (cls.folder / name).mkdir()
+            if cls.nodes:  # the key that the first has made
+                (cls.folder / name / "data").mkdir()
+                shutil.copy(cls.folder / "one/data/store.key", cls.folder / name / "data")
             cls.nodes.append(Node(cls.folder / name, name, cls.backend.url, cls.database.url, trunk_port).start())
         cls.one, cls.two = cls.nodes
 

@@ -1,8 +1,9 @@
 """What vas may do: as root it becomes another and gives up what it can; without root it needs nothing; with the documented capabilities the
 kernel relays for an ordinary user. Its threads are filtered, its files closed, its program hardened."""
+import json
 import os
 import pathlib
-import re
+import signal
 import stat
 import subprocess
 import unittest
@@ -175,6 +176,59 @@ class WithoutAnyRight(E2eTest):
         self.assertRegex(self.vas.log_text(), r"no kernel fast path: .*CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN")
         self.assertIn("keeps of capabilities: none to start, then none", self.vas.log_text())
         self.assertEqual(self.vas.request("GET", "/readyz")[0], 200)
+
+
+class SecretsAtRest(E2eTest):
+    """What lies on the disk says nothing without the key file."""
+
+    profile = {"webhook-secret": "canary0webhook0secret"}
+
+    @classmethod
+    def edit_directory(cls, directory):
+        directory["trunks"][0].update(username="vas", password="canary0trunk0password")
+
+    def at_rest(self):
+        return b"".join(file.read_bytes() for file in (self.folder / "data").iterdir())
+
+    def start_again(self):
+        self.vas.stop(signal.SIGKILL)
+        self.vas.start()
+
+    def test_tokens_and_secrets_are_sealed_and_come_back(self):
+        waiting = self.vas.make_outgoing()["token"]
+        far, calling = self.far_phone()
+        near = self.scripted()
+        near.invite(calling)
+        far.receive()  # a call that is under way: its draft is in the journal
+        for secret in (waiting, calling, "canary0webhook0secret", "canary0trunk0password"):
+            self.assertNotIn(secret.encode(), self.at_rest())
+        self.start_again()
+        status, session = self.vas.session(waiting)
+        self.assertEqual((status, session["token"]), (200, waiting))
+        self.assertEqual(self.vas.record_of(calling)["termination_reason"], "node-failure")
+
+    def test_secrets_are_taken_and_not_told(self):
+        for path in ("/domains/3", "/tenants/1/domains/3", "/tenants/1/domains", "/domains/3/trunks"):
+            answer = json.dumps(self.vas.request("GET", path))
+            self.assertNotIn("canary0", answer)
+        self.assertEqual(self.vas.request("PATCH", "/tenants/1/domains/3", {"profile": {"call-timeout": 21}})[0], 200)
+        self.assertNotIn("webhook-secret", json.dumps(self.vas.request("GET", "/tenants/1/domains/3")))
+
+    def test_a_lost_key_stops_the_start_and_costs_nothing(self):
+        token = self.vas.make_outgoing()["token"]
+        key = self.folder / "data/store.key"
+        self.vas.stop()
+        text = key.read_text()
+        key.unlink()
+        self.vas.launch()
+        self.assertEqual(self.vas.process.wait(20 * SLOW), 1)
+        self.assertIn("there is no key file", self.vas.log_text())
+        self.assertFalse(key.exists())
+        key.write_text(text)
+        key.chmod(0o600)
+        self.vas.stop()
+        self.vas.start()
+        self.assertEqual(self.vas.session(token)[0], 200)
 
 
 class Hardening(unittest.TestCase):

@@ -58,9 +58,10 @@ ClusterDesk::ClusterDesk(const Parts& parts, const std::string& url, const std::
     boost::asio::post(parts_.context,
                       [this, token = std::move(token), done = std::move(done)] { look_up(token, done); });
   });
-  feed_ = store::ChangeFeed::start(url, parts_.sessions.node(), sip, [this](store::FeedEvent event) {
+  const auto sink = [this](store::FeedEvent event) {
     boost::asio::post(parts_.context, [this, event = std::move(event)]() mutable { take(std::move(event)); });
-  });
+  };
+  feed_ = store::ChangeFeed::start(url, parts_.sessions.node(), sip, parts_.store.sealer(), sink);
 }
 
 void ClusterDesk::take(store::FeedEvent event) {

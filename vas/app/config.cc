@@ -120,6 +120,10 @@ void add_options(CLI::App& app, Raw& raw) {
   option("store", raw.config.store,
          "postgresql:// URL of a database that several nodes share (default: SQLite in data-dir)")
       ->check(validator(is_store, "URL"));
+  option("key-file", raw.config.key_file,
+         "File with the key that tokens and secrets in the store are sealed with; made at the first start "
+         "(default: "
+         "store.key in data-dir)");
   option("directory", raw.config.directory_file,
          "JSON file with tenants, domains, subscribers, trunks and API keys, read into an empty store");
   option("node", raw.config.node, "Name of this node in sessions and records");

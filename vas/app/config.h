@@ -14,7 +14,8 @@ namespace vas::app {
 
 struct Config {
   std::string data_dir = "vas-data";
-  std::string store;  // empty: a SQLite file in data_dir; else a PostgreSQL URL
+  std::string store;     // empty: a SQLite file in data_dir; else a PostgreSQL URL
+  std::string key_file;  // that secrets in the store are sealed with; empty: store.key in data_dir
   std::string directory_file;
   std::string node = "vas-1";
   std::string log_level = "info";

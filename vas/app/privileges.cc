@@ -32,6 +32,7 @@ bool has_low_port(const Config& config) {
 std::vector<std::string> files_for_life(const Config& config) {
   const signaling::TlsConfig& certificates = config.sip.transports.certificates;
   std::vector<std::string> files;
+  if (!config.key_file.empty()) files.push_back(config.key_file);
   for (const std::string* each :
        {&certificates.certificate_file, &certificates.key_file, &certificates.ca_file}) {
     if (!each->empty()) files.push_back(*each);

@@ -86,6 +86,10 @@ Result<directory::Change> parse_directory_file(const std::string& path, const Re
   return entries;
 }
 
+std::string key_file_of(const Config& config) {
+  return config.key_file.empty() ? config.data_dir + "/store.key" : config.key_file;
+}
+
 // Makes the first key of a node that has none, and leaves it where only its operator reads it.
 Result<directory::Change> first_key(const std::string& data_dir) {
   const std::string path = data_dir + "/system.key";
@@ -186,10 +190,12 @@ Result<bool> Server::open_storage() {
 
   const auto post = [this](std::function<void()> work) { asio::post(context_, std::move(work)); };
   const std::string location = config_.store.empty() ? config_.data_dir + "/vas.sqlite" : config_.store;
-  auto store = store::Store::open(location, config_.node, post, config_.data_dir + "/rejected-rows.jsonl");
+  auto store = store::Store::open(location, config_.node, post, key_file_of(config_),
+                                  config_.data_dir + "/rejected-rows.jsonl");
   if (!store) return Error{store.error()};
   store_ = std::move(*store);
-  auto journal = records::CdrJournal::open(config_.data_dir);
+  auto journal = records::CdrJournal::open(config_.data_dir, records::CdrJournal::kRenewAt,
+                                           records::RecordFiles::kRotateAt, &store_->sealer());
   if (!journal) return Error{journal.error()};
   journal_ = std::move(journal->journal);
   tokens_of_calls_ = std::move(journal->sessions);
@@ -230,8 +236,8 @@ Result<bool> Server::open_directory(store::Store::Contents& contents) {
 // Before anything draws an id.
 Result<bool> Server::join_cluster() {
   if (config_.store.empty()) return true;
-  auto membership =
-      store::ChangeFeed::join(config_.store, config_.node, to_string(config_.sip.transports.sip.front()));
+  auto membership = store::ChangeFeed::join(config_.store, config_.node,
+                                            to_string(config_.sip.transports.sip.front()), store_->sealer());
   if (!membership) return Error{membership.error()};
   membership_ = std::move(*membership);
   log::info("", "node {} of {}, number {}", config_.node, store::shown(config_.store), membership_.number);

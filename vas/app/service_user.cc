@@ -23,8 +23,8 @@ namespace {
 
 constexpr const char* kDefaultName = "vas";
 // What the names of our files begin with (store, journal, records, keys).
-constexpr std::string_view kOurFiles[] = {"vas.sqlite", "calls.journal", "records", "system.key",
-                                          "store.key"};
+constexpr std::string_view kOurFiles[] = {"vas.sqlite",    "calls.journal", "records",
+                                          "rejected-rows", "system.key",    "store.key"};
 
 struct CloseFolder {
   void operator()(DIR* folder) const { ::closedir(folder); }

@@ -22,6 +22,7 @@ namespace vas::records {
 namespace {
 
 constexpr int kJournalFlags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC;
+constexpr std::string_view kDraft = "draft";  // where a sealed token belongs
 constexpr auto kRetryPause = std::chrono::milliseconds(200);
 
 bool write_all(int descriptor, std::string_view bytes) {
@@ -58,10 +59,12 @@ struct Recovered {
   std::size_t damaged = 0;        // pieces
   std::uint64_t valid_bytes = 0;  // less what was torn
   std::uint64_t bytes = 0;
+  const secrets::Sealer* sealer = nullptr;
 
   std::set<std::string> ids() const;
+  std::string open_token(const std::string& session) const;
   void take(const JournalEntry& entry);
-  void take_damaged(const Salvaged& call);
+  void take_damaged(Salvaged call);
 };
 
 std::set<std::string> Recovered::ids() const {
@@ -71,13 +74,21 @@ std::set<std::string> Recovered::ids() const {
   return all;
 }
 
+// Of this version, or of one that sealed nothing. Empty where it cannot be opened.
+std::string Recovered::open_token(const std::string& session) const {
+  if (!secrets::Sealer::is_sealed(session)) return session;
+  const auto opened = sealer != nullptr ? sealer->open(session, kDraft) : std::nullopt;
+  return opened.value_or(std::string());
+}
+
 void Recovered::take(const JournalEntry& entry) {
   if (entry.kind == EntryKind::kAlive) {
     if (const auto told = parse_last_sign(entry.payload)) sign = told;
     return;
   }
-  const auto salvaged = salvage(entry.payload);
+  auto salvaged = salvage(entry.payload);
   if (salvaged.empty()) return;
+  salvaged.front().session = open_token(salvaged.front().session);
   sessions.insert(salvaged.front().session);
   const std::string& id = salvaged.front().id;
   if (entry.kind == EntryKind::kEnded) {
@@ -86,21 +97,22 @@ void Recovered::take(const JournalEntry& entry) {
     return;
   }
   auto draft = parse_draft_json(entry.payload);
-  if (draft) sessions.insert(draft->session);
+  if (draft) sessions.insert(draft->session = open_token(draft->session));
   draft ? (void)open.insert_or_assign(draft->id, std::move(*draft))
         : (void)open.emplace(id, unreadable(salvaged.front()));
 }
 
 // Its other entries, where there are some, say more.
-void Recovered::take_damaged(const Salvaged& call) {
+void Recovered::take_damaged(Salvaged call) {
+  call.session = open_token(call.session);
   if (!call.session.empty() && !sessions.insert(call.session).second) return;  // one call has one token
   const bool is_ended =
       std::any_of(ended.begin(), ended.end(), [&](const auto& each) { return each.first == call.id; });
   if (!is_ended) open.emplace(call.id, unreadable(call));
 }
 
-Recovered replay(const std::string& path) {
-  Recovered recovered;
+Recovered replay(const std::string& path, const secrets::Sealer* sealer) {
+  Recovered recovered{.sealer = sealer};
   const std::string file = read_file(path);
   const DecodedJournal decoded = decode(file);
   for (const JournalEntry& entry : decoded.entries) recovered.take(entry);
@@ -137,9 +149,9 @@ std::uint64_t bytes_of_lines_since(const Recovered& recovered) { return 4 * reco
 }  // namespace
 
 Result<CdrJournal::Opened> CdrJournal::open(const std::string& folder, std::uint64_t renew_at,
-                                            std::uint64_t rotate_at) {
+                                            std::uint64_t rotate_at, const secrets::Sealer* sealer) {
   const std::string journal_path = folder + "/calls.journal";
-  const Recovered recovered = replay(journal_path);
+  const Recovered recovered = replay(journal_path, sealer);
   tell_damage(journal_path, recovered);
   auto lines = RecordFiles::open(folder, rotate_at);
   if (!lines) return Error{lines.error()};
@@ -162,13 +174,13 @@ Result<CdrJournal::Opened> CdrJournal::open(const std::string& folder, std::uint
   if (!all_written || !lines->sync())
     return Error{"cannot write " + folder + "/records.jsonl: " + std::strerror(errno)};
 
-  const int journal = ::open(journal_path.c_str(), kJournalFlags, 0640);
+  const int journal = ::open(journal_path.c_str(), kJournalFlags, 0600);
   if (journal < 0 || ::ftruncate(journal, static_cast<off_t>(recovered.valid_bytes)) != 0) {
     const Error error{"cannot write " + journal_path + ": " + std::strerror(errno)};
     if (journal >= 0) ::close(journal);
     return error;
   }
-  opened.journal.reset(new CdrJournal(folder, renew_at, journal, std::move(*lines)));
+  opened.journal.reset(new CdrJournal(folder, renew_at, sealer, journal, std::move(*lines)));
   opened.journal->journal_bytes_ = recovered.valid_bytes;
   opened.journal->thread_ = std::thread([raw = opened.journal.get()] { raw->run(); });
   pthread_setname_np(opened.journal->thread_.native_handle(), "vas-journal");
@@ -185,8 +197,16 @@ CdrJournal::~CdrJournal() {
   ::close(journal_);
 }
 
+// The id stays readable: of a damaged draft it is what a record can still name.
+std::string CdrJournal::draft_of(const CallRecord& record) const {
+  if (sealer_ == nullptr || record.session.empty()) return to_draft_json(record);
+  CallRecord draft = record;
+  draft.session = sealer_->seal(record.session, kDraft);
+  return to_draft_json(draft);
+}
+
 void CdrJournal::start(const CallRecord& record, Done done) {
-  Queued queued{record.id, {EntryKind::kStarted, to_draft_json(record)}, std::move(done)};
+  Queued queued{record.id, {EntryKind::kStarted, draft_of(record)}, std::move(done)};
   {
     const std::lock_guard lock(mutex_);
     if (queue_.size() < kMaxQueued) {
@@ -199,7 +219,7 @@ void CdrJournal::start(const CallRecord& record, Done done) {
 }
 
 void CdrJournal::update(const CallRecord& record) {
-  enqueue({record.id, {EntryKind::kUpdated, to_draft_json(record)}, {}});
+  enqueue({record.id, {EntryKind::kUpdated, draft_of(record)}, {}});
 }
 
 void CdrJournal::end(const CallRecord& record, Done done) {
@@ -357,7 +377,7 @@ void CdrJournal::renew() {
   const std::string fresh_path = path + ".new";
   std::string entries;
   for (const auto& [call, draft] : open_) entries += encode({EntryKind::kStarted, draft});
-  const int fresh = ::open(fresh_path.c_str(), kJournalFlags | O_TRUNC, 0640);
+  const int fresh = ::open(fresh_path.c_str(), kJournalFlags | O_TRUNC, 0600);
   const bool is_good = fresh >= 0 && write_all(fresh, entries) && fdatasync(fresh) == 0 &&
                        std::rename(fresh_path.c_str(), path.c_str()) == 0;
   if (!is_good) {

@@ -17,6 +17,7 @@
 #include "vas/records/cdr.h"
 #include "vas/records/journal_format.h"
 #include "vas/records/record_files.h"
+#include "vas/secrets/sealer.h"
 
 namespace vas::records {
 
@@ -46,9 +47,11 @@ class CdrJournal {
 
   struct Opened;
   // Opens or makes both files in `folder`, and recovers what a dead process left open. Beyond `renew_at`
-  // bytes the journal is replaced by one that holds the open calls only.
+  // bytes the journal is replaced by one that holds the open calls only. The tokens in drafts, which live,
+  // are sealed with `sealer`, where there is one; it outlives the journal.
   static Result<Opened> open(const std::string& folder, std::uint64_t renew_at = kRenewAt,
-                             std::uint64_t rotate_at = RecordFiles::kRotateAt);
+                             std::uint64_t rotate_at = RecordFiles::kRotateAt,
+                             const secrets::Sealer* sealer = nullptr);
   ~CdrJournal();  // writes what is queued
 
   void start(const CallRecord& record, Done done);
@@ -69,8 +72,14 @@ class CdrJournal {
     Done done;
   };
 
-  CdrJournal(std::string folder, std::uint64_t renew_at, int journal, RecordFiles lines)
-      : folder_(std::move(folder)), renew_at_(renew_at), journal_(journal), lines_(std::move(lines)) {}
+  CdrJournal(std::string folder, std::uint64_t renew_at, const secrets::Sealer* sealer, int journal,
+             RecordFiles lines)
+      : folder_(std::move(folder)),
+        renew_at_(renew_at),
+        sealer_(sealer),
+        journal_(journal),
+        lines_(std::move(lines)) {}
+  std::string draft_of(const CallRecord& record) const;
   void enqueue(Queued queued);
   void run();
   bool wait_for_work(std::vector<Queued>& batch, bool& forgets);
@@ -85,6 +94,7 @@ class CdrJournal {
 
   const std::string folder_;
   const std::uint64_t renew_at_;
+  const secrets::Sealer* const sealer_;
 
   // The writer's.
   int journal_;

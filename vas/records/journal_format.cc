@@ -16,7 +16,7 @@ constexpr std::size_t kOldHeaderBytes = 9;
 constexpr std::size_t kHeaderBytes = kMagic.size() + kOldHeaderBytes;
 constexpr std::string_view kIdBegins = "{\"id\":\"";
 constexpr std::string_view kSessionBegins = "\"session\":\"";
-constexpr std::size_t kMaxId = 64;
+constexpr std::size_t kMaxId = 256;           // of a call, or its token, which may be sealed
 constexpr std::size_t kMaxSalvaged = 10'000;  // calls in one damaged piece
 
 std::uint32_t checksum(std::string_view bytes) {

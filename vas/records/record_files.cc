@@ -20,7 +20,7 @@ namespace {
 constexpr const char* kName = "records";
 
 int open_to_append(const std::string& path) {
-  return ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+  return ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
 bool write_all(int file, std::string_view bytes) {

@@ -16,6 +16,7 @@
 #include "vas/base/random.h"
 #include "vas/base/text.h"
 #include "vas/store/database.h"
+#include "vas/store/sealed_rows.h"
 
 namespace vas::store {
 namespace {
@@ -26,6 +27,7 @@ constexpr auto kHeartbeat = std::chrono::seconds(2);
 constexpr auto kReconnectPause = std::chrono::milliseconds(500);
 constexpr auto kLongestQuery = std::chrono::seconds(2);
 constexpr int kNodes = 16;
+constexpr const char* kClusterSecret = "cluster-secret";
 constexpr const char* kAliveSeconds = "10";
 
 struct CloseConnection {
@@ -68,10 +70,11 @@ Rows query(PGconn* connection, const char* statement, const std::vector<std::str
 
 std::string cell(const Rows& rows, int row, int column) { return PQgetvalue(rows.get(), row, column); }
 
-std::optional<directory::Entry> entry_of(const std::string& kind_name, const std::string& body) {
+std::optional<directory::Entry> entry_of(const SealedRows& rows, const std::string& kind_name,
+                                         const std::string& body) {
   for (const Kind kind : {Kind::kTenant, Kind::kDomain, Kind::kSubscriber, Kind::kTrunk, Kind::kApiKey}) {
     if (kind_name != to_string(kind)) continue;
-    auto entry = directory::parse_entry(kind, body);
+    auto entry = rows.entry(kind, body);
     if (entry) return std::move(*entry);
   }
   return {};
@@ -86,8 +89,9 @@ std::optional<Kind> kind_by_name(std::string_view name) {
 
 class PostgresFeed final : public ChangeFeed {
  public:
-  PostgresFeed(std::string url, std::string node, std::string sip, Sink sink)
-      : url_(std::move(url)),
+  PostgresFeed(std::string url, std::string node, std::string sip, const secrets::Sealer& sealer, Sink sink)
+      : rows_(sealer),
+        url_(std::move(url)),
         node_(std::move(node)),
         sip_(std::move(sip)),
         sink_(std::move(sink)),
@@ -153,11 +157,11 @@ class PostgresFeed final : public ChangeFeed {
     const Rows directory = query(connection, "SELECT kind, body FROM directory");
     if (!sessions || !directory) return false;
     for (int i = 0; i < PQntuples(sessions.get()); ++i) {
-      auto session = sessions::parse_store_json(cell(sessions, i, 0));
+      auto session = rows_.session(cell(sessions, i, 0));
       if (session && session->node != node_) all.sessions.push_back(std::move(*session));
     }
     for (int i = 0; i < PQntuples(directory.get()); ++i) {
-      if (auto entry = entry_of(cell(directory, i, 0), cell(directory, i, 1)))
+      if (auto entry = entry_of(rows_, cell(directory, i, 0), cell(directory, i, 1)))
         all.directory.emplace_back(std::move(*entry));
     }
     sink_(std::move(all));
@@ -223,8 +227,7 @@ class PostgresFeed final : public ChangeFeed {
           query(connection, "SELECT body FROM sessions WHERE id = $1::bigint", {std::string(parts[2])});
       if (!rows) return false;
       if (PQntuples(rows.get()) == 0) return true;  // its removal is on the way
-      if (auto session = sessions::parse_store_json(cell(rows, 0, 0)))
-        sink_(SessionChanged{std::move(*session)});
+      if (auto session = rows_.session(cell(rows, 0, 0))) sink_(SessionChanged{std::move(*session)});
       return true;
     }
     return parts[0] != "d" || parts.size() < 4 || take_entry(connection, parts[2], parts[3]);
@@ -240,7 +243,7 @@ class PostgresFeed final : public ChangeFeed {
     directory::Change change;
     if (PQntuples(rows.get()) == 0) {
       change.emplace_back(directory::Removal{*kind, *id});
-    } else if (auto entry = entry_of(std::string(kind_name), cell(rows, 0, 0))) {
+    } else if (auto entry = entry_of(rows_, std::string(kind_name), cell(rows, 0, 0))) {
       change.emplace_back(std::move(*entry));
     }
     if (!change.empty()) sink_(DirectoryChanged{std::move(change)});
@@ -263,6 +266,7 @@ class PostgresFeed final : public ChangeFeed {
     return true;
   }
 
+  const SealedRows rows_;
   const std::string url_, node_, sip_;
   const Sink sink_;
   const int wakeup_;
@@ -277,7 +281,8 @@ class PostgresFeed final : public ChangeFeed {
 }  // namespace
 
 Result<ChangeFeed::Membership> ChangeFeed::join(const std::string& url, const std::string& node,
-                                                const std::string& sip) {
+                                                const std::string& sip, const secrets::Sealer& sealer) {
+  const SealedRows rows(sealer);
   const Connection connection(PQconnectdb(with_deadlines(url).c_str()));
   PGconn* raw = connection.get();
   const auto fail = [raw](const std::string& what) { return Error{what + ": " + PQerrorMessage(raw)}; };
@@ -293,7 +298,7 @@ Result<ChangeFeed::Membership> ChangeFeed::join(const std::string& url, const st
             {node, sip}) &&
       query(raw,
             "INSERT INTO settings (name, value) VALUES ('cluster-secret', $1) ON CONFLICT (name) DO NOTHING",
-            {random_hex(32)}) &&
+            {rows.setting(kClusterSecret, random_hex(32))}) &&
       query(raw, "COMMIT");
   if (!is_joined)
     return fail("this node could not be entered among the " + std::to_string(kNodes) + " there may be");
@@ -301,12 +306,15 @@ Result<ChangeFeed::Membership> ChangeFeed::join(const std::string& url, const st
   const Rows secret = query(raw, "SELECT value FROM settings WHERE name = 'cluster-secret'");
   if (!number || !secret || PQntuples(number.get()) == 0 || PQntuples(secret.get()) == 0)
     return fail("this node could not be read back");
-  return Membership{parse_number<int>(cell(number, 0, 0)).value_or(0), cell(secret, 0, 0)};
+  const auto opened = rows.read_setting(kClusterSecret, cell(secret, 0, 0));
+  if (!opened) return Error{"the cluster's secret was changed, or sealed with another key"};
+  return Membership{parse_number<int>(cell(number, 0, 0)).value_or(0), *opened};
 }
 
 std::unique_ptr<ChangeFeed> ChangeFeed::start(const std::string& url, const std::string& node,
-                                              const std::string& sip, Sink sink) {
-  return std::make_unique<PostgresFeed>(url, node, sip, std::move(sink));
+                                              const std::string& sip, const secrets::Sealer& sealer,
+                                              Sink sink) {
+  return std::make_unique<PostgresFeed>(url, node, sip, sealer, std::move(sink));
 }
 
 }  // namespace vas::store

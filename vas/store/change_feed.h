@@ -12,6 +12,7 @@
 #include "vas/base/pulse.h"
 #include "vas/base/result.h"
 #include "vas/directory/directory.h"
+#include "vas/secrets/sealer.h"
 #include "vas/sessions/session.h"
 
 namespace vas::store {
@@ -61,10 +62,12 @@ class ChangeFeed {
     int number = 0;
     std::string secret;
   };
-  static Result<Membership> join(const std::string& url, const std::string& node, const std::string& sip);
+  static Result<Membership> join(const std::string& url, const std::string& node, const std::string& sip,
+                                 const secrets::Sealer& sealer);
 
+  // `sealer`: of the store; it outlives the feed.
   static std::unique_ptr<ChangeFeed> start(const std::string& url, const std::string& node,
-                                           const std::string& sip, Sink sink);
+                                           const std::string& sip, const secrets::Sealer& sealer, Sink sink);
   virtual ~ChangeFeed() = default;
 
   virtual bool send(const std::string& to_node, std::string text) = 0;

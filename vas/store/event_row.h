@@ -3,6 +3,9 @@
 
 #include <soci/soci.h>
 
+#include <optional>
+
+#include "vas/store/sealed_rows.h"
 #include "vas/webhooks/event.h"
 
 namespace vas::store {
@@ -10,7 +13,8 @@ namespace vas::store {
 inline constexpr const char* kEventColumns =
     "id, token, number, domain_id, url, body, created_at, tries, next_try_at, last_error";
 
-inline webhooks::Event event_of(const soci::row& row) {
+// As earlier versions of the schema held it: in the clear.
+inline webhooks::Event plain_event_of(const soci::row& row) {
   const auto wall_time = [&row](std::size_t column) {
     return WallTime(std::chrono::milliseconds(row.get<long long>(column)));
   };
@@ -24,6 +28,13 @@ inline webhooks::Event event_of(const soci::row& row) {
           .tries = row.get<int>(7),
           .next_try_at = wall_time(8),
           .last_error = row.get<std::string>(9)};
+}
+
+// Nothing where its body cannot be opened.
+inline std::optional<webhooks::Event> event_of(const soci::row& row, const SealedRows& rows) {
+  webhooks::Event event = plain_event_of(row);
+  if (!rows.fill(event, std::string(event.body))) return {};
+  return event;
 }
 
 }  // namespace vas::store

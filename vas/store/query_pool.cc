@@ -49,7 +49,7 @@ bool matches(const sessions::SessionFilter& filter, const sessions::Session& ses
          (filter.msisdn.empty() || filter.msisdn == session.msisdn);
 }
 
-Page read_sessions(soci::session& database, const sessions::SessionFilter& filter,
+Page read_sessions(soci::session& database, const SealedRows& sealed, const sessions::SessionFilter& filter,
                    const PageRequest& request) {
   PageWriter page(request.limit);
   std::int64_t after = parse_number<std::int64_t>(request.after).value_or(0);
@@ -61,7 +61,7 @@ Page read_sessions(soci::session& database, const sessions::SessionFilter& filte
        soci::use(filter.domain_id), soci::use(after), soci::into(id), soci::into(body));
   rows.execute();
   while (rows.fetch()) {
-    const auto session = sessions::parse_store_json(body);
+    const auto session = sealed.session(body);
     if (!session || !matches(filter, *session)) continue;
     if (page.is_full()) {
       page.note_more();
@@ -72,14 +72,16 @@ Page read_sessions(soci::session& database, const sessions::SessionFilter& filte
   return page.finish();
 }
 
-std::optional<sessions::Session> read_session(soci::session& database, const std::string& token) {
+std::optional<sessions::Session> read_session(soci::session& database, const SealedRows& sealed,
+                                              const std::string& token) {
+  const std::string look_up = sealed.look_up(token);
   std::string body;
-  database << "SELECT body FROM sessions WHERE token = :token", soci::use(token), soci::into(body);
-  return database.got_data() ? sessions::parse_store_json(body) : std::nullopt;
+  database << "SELECT body FROM sessions WHERE token = :token", soci::use(look_up), soci::into(body);
+  return database.got_data() ? sealed.session(body) : std::nullopt;
 }
 
-Page read_directory(soci::session& database, directory::Kind kind, std::int64_t parent,
-                    const PageRequest& request) {
+Page read_directory(soci::session& database, const SealedRows& sealed, directory::Kind kind,
+                    std::int64_t parent, const PageRequest& request) {
   PageWriter page(request.limit);
   const std::string name(to_string(kind));
   std::int64_t after = parse_number<std::int64_t>(request.after).value_or(0);
@@ -93,7 +95,7 @@ Page read_directory(soci::session& database, directory::Kind kind, std::int64_t 
        soci::into(body));
   rows.execute();
   while (rows.fetch()) {
-    const auto entry = directory::parse_entry(kind, body);
+    const auto entry = sealed.entry(kind, body);
     if (!entry) continue;
     if (page.is_full()) {
       page.note_more();
@@ -104,47 +106,48 @@ Page read_directory(soci::session& database, directory::Kind kind, std::int64_t 
   return page.finish();
 }
 
-Page read_dead_events(soci::session& database, std::int64_t domain_id, const PageRequest& request) {
+// In the order of their keys, which is that of their hashes: steady, and nobody's business.
+Page read_dead_events(soci::session& database, const SealedRows& sealed, std::int64_t domain_id,
+                      const PageRequest& request) {
   PageWriter page(request.limit);
   std::size_t count = page.rows_to_ask_for();
-  std::string id, token, url, last_error;
-  std::int64_t created_at = 0;
-  int tries = 0;
-  soci::statement rows =
+  soci::rowset<soci::row> rows =
       (database.prepare
-           << "SELECT id, token, url, created_at, tries, last_error FROM events WHERE is_dead = 1 "
-              "AND domain_id = :domain AND id > :after ORDER BY id LIMIT :count",
-       soci::use(domain_id), soci::use(request.after), soci::use(count), soci::into(id), soci::into(token),
-       soci::into(url), soci::into(created_at), soci::into(tries), soci::into(last_error));
-  rows.execute();
-  while (rows.fetch()) {
+           << "SELECT " << kEventColumns
+           << " FROM events WHERE is_dead = 1 AND domain_id = :domain AND id > :after ORDER BY id "
+              "LIMIT :count",
+       soci::use(domain_id), soci::use(request.after), soci::use(count));
+  for (const soci::row& row : rows) {
+    const auto event = event_of(row, sealed);
+    if (!event) continue;
     if (page.is_full()) {
       page.note_more();
       break;
     }
-    const boost::json::object element{
-        {"id", id},       {"token", token},
-        {"url", url},     {"createdAt", to_rfc3339(WallTime(std::chrono::milliseconds(created_at)))},
-        {"tries", tries}, {"lastError", or_null(last_error)}};
-    page.add(boost::json::serialize(element), id);
+    const boost::json::object element{{"id", event->id},       {"token", event->token},
+                                      {"url", event->url},     {"createdAt", to_rfc3339(event->created_at)},
+                                      {"tries", event->tries}, {"lastError", or_null(event->last_error)}};
+    page.add(boost::json::serialize(element), row.get<std::string>(0));
   }
   return page.finish();
 }
 
-std::optional<webhooks::Event> read_dead_event(soci::session& database, std::int64_t domain_id,
-                                               const std::string& id) {
+std::optional<webhooks::Event> read_dead_event(soci::session& database, const SealedRows& sealed,
+                                               std::int64_t domain_id, const std::string& id) {
+  const std::string key = sealed.look_up(id);
   soci::rowset<soci::row> rows =
       (database.prepare << "SELECT " << kEventColumns
                         << " FROM events WHERE is_dead = 1 AND domain_id = :domain AND id = :id",
-       soci::use(domain_id), soci::use(id));
-  for (const soci::row& row : rows) return event_of(row);
+       soci::use(domain_id), soci::use(key));
+  for (const soci::row& row : rows) return event_of(row, sealed);
   return {};
 }
 
 }  // namespace
 
-Result<std::unique_ptr<QueryPool>> QueryPool::open(const std::string& location, Post post, CallGuard* guard) {
-  std::unique_ptr<QueryPool> pool(new QueryPool(std::move(post), guard));
+Result<std::unique_ptr<QueryPool>> QueryPool::open(const std::string& location, Post post,
+                                                   const secrets::Sealer& sealer, CallGuard* guard) {
+  std::unique_ptr<QueryPool> pool(new QueryPool(std::move(post), sealer, guard));
   try {
     for (int i = 0; i < kThreads; ++i) {
       pool->databases_.push_back(connect_to_read(location));
@@ -162,7 +165,8 @@ Result<std::unique_ptr<QueryPool>> QueryPool::open(const std::string& location, 
   return pool;
 }
 
-QueryPool::QueryPool(Post post, CallGuard* guard) : post_(std::move(post)), guard_(guard) {}
+QueryPool::QueryPool(Post post, const secrets::Sealer& sealer, CallGuard* guard)
+    : post_(std::move(post)), rows_(sealer), guard_(guard) {}
 
 QueryPool::~QueryPool() {
   {
@@ -193,29 +197,32 @@ void QueryPool::enqueue(Read read, Finish done) {
 }
 
 void QueryPool::list_sessions(const sessions::SessionFilter& filter, const PageRequest& page, Done done) {
-  enqueue([filter, page](soci::session& database) { return read_sessions(database, filter, page); },
-          std::move(done));
+  enqueue(
+      [this, filter, page](soci::session& database) { return read_sessions(database, rows_, filter, page); },
+      std::move(done));
 }
 
 void QueryPool::find_session(const std::string& token,
                              std::function<void(std::optional<sessions::Session>)> done) {
-  enqueue([token](soci::session& database) { return read_session(database, token); }, std::move(done));
+  enqueue([this, token](soci::session& database) { return read_session(database, rows_, token); },
+          std::move(done));
 }
 
 void QueryPool::list_directory(directory::Kind kind, std::int64_t parent, const PageRequest& page,
                                Done done) {
-  enqueue([=](soci::session& database) { return read_directory(database, kind, parent, page); },
+  enqueue([=, this](soci::session& database) { return read_directory(database, rows_, kind, parent, page); },
           std::move(done));
 }
 
 void QueryPool::list_dead_events(std::int64_t domain_id, const PageRequest& page, Done done) {
-  enqueue([=](soci::session& database) { return read_dead_events(database, domain_id, page); },
+  enqueue([=, this](soci::session& database) { return read_dead_events(database, rows_, domain_id, page); },
           std::move(done));
 }
 
 void QueryPool::find_dead_event(std::int64_t domain_id, const std::string& id,
                                 std::function<void(std::optional<webhooks::Event>)> done) {
-  enqueue([=](soci::session& database) { return read_dead_event(database, domain_id, id); }, std::move(done));
+  enqueue([=, this](soci::session& database) { return read_dead_event(database, rows_, domain_id, id); },
+          std::move(done));
 }
 
 void QueryPool::ask(Time now) {

@@ -19,6 +19,7 @@
 #include "vas/directory/directory.h"
 #include "vas/sessions/session.h"
 #include "vas/store/call_guard.h"
+#include "vas/store/sealed_rows.h"
 #include "vas/webhooks/event.h"
 
 namespace soci {
@@ -36,9 +37,9 @@ class QueryPool {
   using Done = std::function<void(std::optional<Page>)>;
   using Post = std::function<void(std::function<void()>)>;
 
-  // `guard` outlives the pool; none where the database needs none.
+  // `sealer`, and `guard` where the database needs one, outlive the pool.
   static Result<std::unique_ptr<QueryPool>> open(const std::string& location, Post post,
-                                                 CallGuard* guard = nullptr);
+                                                 const secrets::Sealer& sealer, CallGuard* guard = nullptr);
   ~QueryPool();  // drops what waits
 
   void list_sessions(const sessions::SessionFilter& filter, const PageRequest& page, Done done);
@@ -60,7 +61,7 @@ class QueryPool {
     std::function<void()> failed;
   };
 
-  QueryPool(Post post, CallGuard* guard);
+  QueryPool(Post post, const secrets::Sealer& sealer, CallGuard* guard);
   template <typename Read, typename Finish>
   void enqueue(Read read, Finish done);
   bool wait_for_query(Pulse& pulse, std::optional<Queued>& next);
@@ -68,6 +69,7 @@ class QueryPool {
   static bool reconnect(soci::session& database, CallGuard::Line& line);
 
   const Post post_;
+  const SealedRows rows_;
   CallGuard* const guard_;
   std::mutex mutex_;
   std::condition_variable wakeup_;

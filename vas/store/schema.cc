@@ -2,14 +2,23 @@
 
 #include <soci/soci.h>
 
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "vas/store/sealing_step.h"
+
 namespace vas::store {
 namespace {
 
-using Step = std::vector<const char*>;
+// Statements, and whether they are followed by the sealing of what the tables hold (sealing_step.h).
+struct Step {
+  Step(std::initializer_list<const char*> all) : statements(all) {}
+  Step(std::initializer_list<const char*> all, bool is_sealing) : statements(all), seals(is_sealing) {}
+  std::vector<const char*> statements;
+  bool seals = false;
+};
 
 // Each step brings the schema from its index to the next version. A step that was released is never edited.
 const std::vector<Step>& sqlite_steps() {
@@ -35,6 +44,9 @@ const std::vector<Step>& sqlite_steps() {
        "CREATE INDEX dead_events_of_domain ON events (domain_id, created_at, id) WHERE is_dead = 1"},
       // Which node delivers it: several may share a database.
       {"ALTER TABLE events ADD COLUMN node TEXT NOT NULL DEFAULT ''"},
+      // Tokens and secrets are sealed.
+      Step({"CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL)"},
+           true),
   };
   return all;
 }
@@ -57,6 +69,7 @@ const std::vector<Step>& postgresql_steps() {
        "CREATE TABLE nodes (name TEXT PRIMARY KEY, number INTEGER UNIQUE NOT NULL, sip TEXT NOT NULL, "
        "seen_at TIMESTAMPTZ NOT NULL)",
        "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)"},
+      Step({}, true),
   };
   return all;
 }
@@ -88,8 +101,11 @@ void set_version(soci::session& database, Dialect dialect, std::size_t version) 
 
 std::size_t latest_schema_version(Dialect dialect) { return steps_of(dialect).size(); }
 
-void migrate(soci::session& database, Dialect dialect, std::optional<std::size_t> to) {
+void migrate(soci::session& database, Dialect dialect, const secrets::Sealer& sealer,
+             std::optional<std::size_t> to) {
   const std::vector<Step>& steps = steps_of(dialect);
+  // What is written over must not stay in the file's free places.
+  if (dialect == Dialect::kSqlite) database << "PRAGMA secure_delete = 1";
   soci::transaction transaction(database);
   // Nodes that start together wait here for the first of them.
   if (dialect == Dialect::kPostgresql) database << "SELECT pg_advisory_xact_lock(7685)";
@@ -100,10 +116,12 @@ void migrate(soci::session& database, Dialect dialect, std::optional<std::size_t
                            ": it was written by a newer vas");
   }
   for (std::size_t step = version; step < to.value_or(steps.size()); ++step) {
-    for (const char* statement : steps[step]) database << statement;
+    for (const char* statement : steps[step].statements) database << statement;
+    if (steps[step].seals) seal_rows(database, sealer);
     set_version(database, dialect, step + 1);
   }
   transaction.commit();
+  if (dialect == Dialect::kSqlite && version < steps.size()) database << "PRAGMA wal_checkpoint(TRUNCATE)";
 }
 
 }  // namespace vas::store

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <optional>
 
+#include "vas/secrets/sealer.h"
 #include "vas/store/database.h"
 
 namespace soci {
@@ -17,7 +18,9 @@ namespace vas::store {
 std::size_t latest_schema_version(Dialect dialect = Dialect::kSqlite);
 
 // Brings a database of any earlier version to `to` (none: the latest), all steps in one transaction. Throws
-// soci::soci_error; a database that is newer than the program is refused that way too.
-void migrate(soci::session& database, Dialect dialect = Dialect::kSqlite, std::optional<std::size_t> to = {});
+// soci::soci_error; a database that is newer than the program is refused that way too. `sealer`: what the
+// step uses that seals earlier versions' rows.
+void migrate(soci::session& database, Dialect dialect, const secrets::Sealer& sealer,
+             std::optional<std::size_t> to = {});
 
 }  // namespace vas::store

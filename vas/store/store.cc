@@ -12,6 +12,7 @@
 #include "vas/store/event_row.h"
 #include "vas/store/refusal.h"
 #include "vas/store/schema.h"
+#include "vas/store/sealing_step.h"
 
 namespace vas::store {
 namespace {
@@ -47,12 +48,26 @@ std::string name_of(const Transaction::Row& row) {
   return std::visit(Namer{}, row);
 }
 
-std::string bytes_of(const Transaction::Row& row) {
-  if (const auto* session = std::get_if<sessions::Session>(&row)) return to_store_json(*session);
-  if (const auto* entry = std::get_if<directory::Entry>(&row)) return to_store_json(*entry);
+// As it would have stood in the table: tokens are sealed wherever they rest.
+std::string bytes_of(const Transaction::Row& row, const SealedRows& rows) {
+  if (const auto* session = std::get_if<sessions::Session>(&row)) return rows.body_of(*session);
+  if (const auto* entry = std::get_if<directory::Entry>(&row)) return rows.body_of(*entry);
   const auto* event = std::get_if<webhooks::Event>(&row);
   if (const auto* burial = std::get_if<Transaction::BuryEvent>(&row)) event = &burial->event;
-  return event == nullptr ? std::string() : event->id + " " + event->url + " " + event->body;
+  return event == nullptr ? std::string() : rows.body_of(*event);
+}
+
+// The database at its latest schema, and what opens its rows. The nodes of a cluster may come here together:
+// whoever was first has sealed it with their key.
+Result<std::unique_ptr<secrets::Sealer>> open_sealed(soci::session& database, Dialect dialect,
+                                                     const std::string& key_file) {
+  const auto key = key_for(database, dialect, key_file);
+  if (!key) return Error{key.error()};
+  auto sealer = std::make_unique<secrets::Sealer>(*key);
+  migrate(database, dialect, *sealer);
+  const auto still = key_for(database, dialect, key_file);
+  if (!still) return Error{still.error()};
+  return sealer;
 }
 
 }  // namespace
@@ -60,8 +75,9 @@ std::string bytes_of(const Transaction::Row& row) {
 // The statements of the writer, prepared once, and the variables that they are bound to.
 class Store::Statements {
  public:
-  Statements(soci::session& database, const std::string& node)
+  Statements(soci::session& database, const SealedRows& rows, const std::string& node)
       : database_(database),
+        rows_(rows),
         node_(node),
         tells_others_(database.get_backend_name() == "postgresql"),
         save_session_((database.prepare
@@ -73,12 +89,12 @@ class Store::Statements {
             (database.prepare
                  << "INSERT INTO events (id, token, number, domain_id, url, body, created_at, "
                     "tries, next_try_at, last_error, is_dead, node) VALUES "
-                    "(:id, :t, :n, :d, :u, :b, :c, :r, :x, :e, :dead, :node) ON CONFLICT (id) DO UPDATE SET "
+                    "(:id, :t, :n, :d, '', :b, :c, :r, :x, :e, :dead, :node) ON CONFLICT (id) DO UPDATE SET "
                     "tries = excluded.tries, next_try_at = excluded.next_try_at, "
                     "last_error = excluded.last_error, is_dead = excluded.is_dead",
-             soci::use(text_), soci::use(token_), soci::use(id_), soci::use(parent_), soci::use(url_),
-             soci::use(body_), soci::use(created_at_), soci::use(tries_), soci::use(next_try_at_),
-             soci::use(error_), soci::use(is_dead_), soci::use(node_))),
+             soci::use(text_), soci::use(token_), soci::use(id_), soci::use(parent_), soci::use(body_),
+             soci::use(created_at_), soci::use(tries_), soci::use(next_try_at_), soci::use(error_),
+             soci::use(is_dead_), soci::use(node_))),
         remove_event_((database.prepare << "DELETE FROM events WHERE id = :id", soci::use(text_))),
         forget_dead_events_(
             (database.prepare << "DELETE FROM events WHERE is_dead = 1 AND created_at < :before",
@@ -103,8 +119,8 @@ class Store::Statements {
   void write_one(const sessions::Session& session) {
     id_ = session.id;
     parent_ = session.domain_id;
-    text_ = session.token;
-    body_ = to_store_json(session);
+    text_ = rows_.look_up(session.token);
+    body_ = rows_.body_of(session);
     save_session_.execute(true);
     tell("s", std::to_string(id_));
   }
@@ -116,7 +132,7 @@ class Store::Statements {
   void write_one(const webhooks::Event& event) { write_event(event, 0); }
   void write_one(const Transaction::BuryEvent& burial) { write_event(burial.event, 1); }
   void write_one(const Transaction::RemoveEvent& removal) {
-    text_ = removal.id;
+    text_ = rows_.look_up(removal.id);
     remove_event_.execute(true);
   }
   void write_one(const Transaction::ForgetDeadEvents& all) {
@@ -127,7 +143,7 @@ class Store::Statements {
     text_ = to_string(kind_of(entry));
     id_ = id_of(entry);
     parent_ = parent_of(entry);
-    body_ = to_store_json(entry);
+    body_ = rows_.body_of(entry);
     save_entry_.execute(true);
     tell("d", text_ + ":" + std::to_string(id_));
   }
@@ -143,12 +159,11 @@ class Store::Statements {
     set_counter_.execute(true);
   }
   void write_event(const webhooks::Event& event, int is_dead) {
-    text_ = event.id;
-    token_ = event.token;
+    text_ = rows_.look_up(event.id);
+    token_ = rows_.look_up(event.token);
     id_ = event.number;
     parent_ = event.domain_id;
-    url_ = event.url;
-    body_ = event.body;
+    body_ = rows_.body_of(event);
     created_at_ = event.created_at.time_since_epoch().count();
     tries_ = event.tries;
     next_try_at_ = event.next_try_at.time_since_epoch().count();
@@ -165,11 +180,12 @@ class Store::Statements {
   }
 
   soci::session& database_;
+  const SealedRows& rows_;
   const std::string node_;
   const bool tells_others_;
   std::int64_t id_ = 0, parent_ = 0, created_at_ = 0, next_try_at_ = 0;
   int tries_ = 0, is_dead_ = 0;
-  std::string text_, token_, url_, body_, error_;
+  std::string text_, token_, body_, error_;
   soci::statement save_session_, remove_session_, save_event_, remove_event_, forget_dead_events_,
       save_entry_, remove_entry_, set_counter_;
 };
@@ -180,6 +196,7 @@ Transaction& Transaction::apply(const directory::Change& change) {
 }
 
 struct Store::Parts {
+  std::unique_ptr<secrets::Sealer> sealer;
   std::unique_ptr<CallGuard> guard;
   std::unique_ptr<soci::session> database;
   std::unique_ptr<QueryPool> queries;
@@ -189,22 +206,24 @@ struct Store::Parts {
 };
 
 Result<std::unique_ptr<Store>> Store::open(const std::string& location, const std::string& node, Post post,
-                                           const std::string& set_aside) {
+                                           const std::string& key_file, const std::string& set_aside) {
   try {
     auto database = connect(location);
-    migrate(*database, dialect_of(location));
+    auto sealer = open_sealed(*database, dialect_of(location), key_file);
+    if (!sealer) return Error{"cannot open the store " + shown(location) + ": " + sealer.error()};
     auto guard = dialect_of(location) == Dialect::kPostgresql ? std::make_unique<CallGuard>() : nullptr;
-    auto queries = QueryPool::open(location, post, guard.get());
+    auto queries = QueryPool::open(location, post, **sealer, guard.get());
     if (!queries) return Error{queries.error()};
-    return std::unique_ptr<Store>(new Store(
-        {std::move(guard), std::move(database), std::move(*queries), node, std::move(post), set_aside}));
+    return std::unique_ptr<Store>(new Store({std::move(*sealer), std::move(guard), std::move(database),
+                                             std::move(*queries), node, std::move(post), set_aside}));
   } catch (const soci::soci_error& failure) {
     return Error{"cannot open the store " + shown(location) + ": " + failure.what()};
   }
 }
 
 Store::Store(Parts parts)
-    : guard_(std::move(parts.guard)),
+    : sealer_(std::move(parts.sealer)),
+      guard_(std::move(parts.guard)),
       database_(std::move(parts.database)),
       queries_(std::move(parts.queries)),
       node_(std::move(parts.node)),
@@ -383,7 +402,7 @@ void Store::write_what_is_taken(Queued& queued) {
       ++i;
       continue;
     }
-    set_aside_.keep(name_of(row), bytes_of(row), *why);
+    set_aside_.keep(name_of(row), bytes_of(row, rows_), *why);
     queued.transaction.take_out(i);
   }
 }
@@ -415,7 +434,7 @@ void Store::prepare() {
     line_.watch(*database_);
     line_.step();
   }
-  if (statements_ == nullptr) statements_ = std::make_unique<Statements>(*database_, node_);
+  if (statements_ == nullptr) statements_ = std::make_unique<Statements>(*database_, rows_, node_);
 }
 
 void Store::note_success() {
@@ -456,7 +475,7 @@ Result<Store::Contents> Store::load() {
     };
     soci::rowset<std::string> sessions = (database_->prepare << "SELECT body FROM sessions ORDER BY id");
     for (const std::string& body : sessions) {
-      auto session = sessions::parse_store_json(body);
+      auto session = rows_.session(body);
       if (session && is_ours(*session)) contents.sessions.push_back(std::move(*session));
     }
     soci::rowset<soci::row> events =
@@ -464,14 +483,16 @@ Result<Store::Contents> Store::load() {
              << "SELECT " << kEventColumns
              << " FROM events WHERE is_dead = 0 AND node IN (:node, '') ORDER BY token, number",
          soci::use(node_));
-    for (const soci::row& row : events) contents.events.push_back(event_of(row));
+    for (const soci::row& row : events) {
+      if (auto event = event_of(row, rows_)) contents.events.push_back(std::move(*event));
+    }
     soci::rowset<soci::row> entries = (database_->prepare << "SELECT kind, body FROM directory");
     for (const soci::row& row : entries) {
       using directory::Kind;
       const auto name = row.get<std::string>(0);
       for (const Kind kind : {Kind::kTenant, Kind::kDomain, Kind::kSubscriber, Kind::kTrunk, Kind::kApiKey}) {
         if (name != to_string(kind)) continue;
-        auto entry = directory::parse_entry(kind, row.get<std::string>(1));
+        auto entry = rows_.entry(kind, row.get<std::string>(1));
         if (!entry) return Error{"the store holds a " + name + " that cannot be read: " + entry.error()};
         contents.directory.emplace_back(std::move(*entry));
       }

@@ -21,6 +21,7 @@
 #include "vas/sessions/session.h"
 #include "vas/store/call_guard.h"
 #include "vas/store/query_pool.h"
+#include "vas/store/sealed_rows.h"
 #include "vas/store/set_aside.h"
 #include "vas/webhooks/event.h"
 
@@ -95,13 +96,15 @@ class Store {
   using Post = std::function<void(std::function<void()>)>;  // runs its argument on control's thread
 
   // `location`: see database.h; made, and migrated, when needed. `node`: whose sessions and callbacks are
-  // ours, where several share a database. `set_aside`: the file of refused rows.
+  // ours, where several share a database. `key_file`: what its secrets are sealed with; made with the
+  // database. `set_aside`: the file of refused rows.
   static Result<std::unique_ptr<Store>> open(const std::string& location, const std::string& node, Post post,
-                                             const std::string& set_aside = {});
+                                             const std::string& key_file, const std::string& set_aside = {});
   ~Store();  // commits what is queued
 
   void commit(Transaction transaction, Urgency urgency, Done done = {});
   QueryPool& queries() { return *queries_; }
+  const secrets::Sealer& sealer() const { return *sealer_; }
 
   // The writer's pulse. Whoever asks it makes the writer try whether the database would take a commit.
   void ask(Time now);
@@ -150,6 +153,8 @@ class Store {
   void note_success();
   void note_failure(const std::exception& failure);
 
+  std::unique_ptr<secrets::Sealer> sealer_;
+  const SealedRows rows_{*sealer_};
   std::unique_ptr<CallGuard> guard_;  // of a server's connections; a file has none
   std::unique_ptr<soci::session> database_;
   std::unique_ptr<QueryPool> queries_;

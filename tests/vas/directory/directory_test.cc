@@ -83,6 +83,18 @@ TEST(Directory, EveryEntrySurvivesTheStore) {
   }
 }
 
+TEST(Directory, SecretsAreKeptAndNotTold) {
+  const auto entries = parse_directory(
+      R"({"domains":[{"id":3,"tenantId":1,"name":"d.example","profile":{"webhook-secret":"canary","call-timeout":9}}],
+          "trunks":[{"id":7,"domainId":3,"username":"u","password":"canary"}]})");
+  ASSERT_TRUE(entries) << entries.error();
+  for (const auto& each : *entries) {
+    const Entry& entry = std::get<Entry>(each);
+    EXPECT_EQ(to_json(entry).find("canary"), std::string::npos) << to_json(entry);
+    EXPECT_NE(to_store_json(entry).find("canary"), std::string::npos);
+  }
+}
+
 TEST(Directory, ComplaintsNameTheEntryAndTheField) {
   const auto error = [](std::string_view text) { return parse_directory(text).error(); };
   EXPECT_NE(error(R"({"domains":[{"id":3,"tenantId":1}]})").find("domains[0]: `name`"), std::string::npos);
