@@ -23,9 +23,10 @@ struct StreamSeed {
   media::RtpTimestamp timestamp;
 };
 
-enum class Admitted { kYes, kRefusedSource, kUnknownPayloadType };
+enum class Admitted { kYes, kRefusedSource, kUnknownPayloadType, kOverLimit };
 
 // Threads: its bridge's media worker only.
+// Bounds:  kRelayMostPackets of RTP a second, of what is the party's.
 class Leg {
  public:
   Leg(const StreamSeed& seed, const SecureSetup& setup)
@@ -41,6 +42,9 @@ class Leg {
     return !path_.is_encrypted() || note_unprotected(path_.unprotect(packet));
   }
   bool unprotect_rtcp(media::PacketBuffer& compound);
+  // What costs least comes first: whether RTP or RTCP from there can be the party's at all.
+  bool takes_rtp_from(Time now, const Endpoint& source);
+  bool takes_rtcp_from(Time now, const Endpoint& source) const;
   // False when it cannot be sent: its index was used already, or there is no room behind it.
   bool protect(media::PacketBuffer& packet) { return path_.protect(packet) == media::SrtpResult::kOk; }
   bool protect_rtcp(media::PacketBuffer& compound) {
@@ -49,7 +53,7 @@ class Leg {
 
   // Near side. Checks, counts and measures one RTP packet that came from the party.
   Admitted admit(Time now, const media::RtpPacket& packet, std::size_t bytes, const Endpoint& source);
-  bool admit_rtcp(Time now, const Endpoint& source);
+  bool admit_rtcp(Time now, Bytes compound, const Endpoint& source);
   void count_malformed() { ++stats_.malformed; }
   const LegFormat* format_of(media::PayloadType payload_type) const;
 
@@ -69,8 +73,9 @@ class Leg {
   Endpoint rtcp_destination(Time now) const;
   SecurePath& path() { return path_; }
   const SecurePath& path() const { return path_; }
-  // Whether DTLS may come from there: what ICE proved; without it SDP's address, or whoever may latch.
-  bool takes_dtls_from(Time now, Component component, const Endpoint& source) const;
+  // As what DTLS may come from there: what ICE proved; without it SDP's address, or whoever may latch.
+  // Nothing: not at all.
+  std::optional<media::DtlsSource> dtls_source(Time now, Component component, const Endpoint& source) const;
 
   media::Ssrc outgoing_ssrc() const { return outgoing_ssrc_; }
   media::StreamSplicer& splicer() { return splicer_; }
@@ -82,6 +87,7 @@ class Leg {
 
   LegStats stats() const;
   void count_overrun(std::uint64_t datagrams) { stats_.overrun += datagrams; }
+  std::uint64_t over_limit() const { return stats_.over_limit + kernel_.over_limit; }
 
   // The kernel's fast path. The near leg says whose packets it is to take, the far leg what they become; both
   // false where user space must go on. Afterwards each takes its part of what the kernel counted.
@@ -118,6 +124,7 @@ class Leg {
   media::TelephoneEventCounter telephone_events_;
   std::optional<media::RtpTimestamp> last_audio_timestamp_;
   media::SequenceNumber last_audio_number_;
+  PerSecond rtp_budget_{kRelayMostPackets};
   Time last_rtp_at_{};
   Time last_rtcp_at_{};
 
@@ -136,6 +143,7 @@ class Leg {
     std::uint64_t refused_source = 0;
     std::uint64_t unknown_payload_type = 0;
     std::uint64_t expired = 0;
+    std::uint64_t over_limit = 0;
     std::uint64_t sent_packets = 0;
     std::uint64_t sent_bytes = 0;
   } kernel_;

@@ -78,6 +78,7 @@ struct LegConfig {
   // Who else may take the latch: the address that the leg's SIP comes from; anybody, by configuration only.
   std::optional<IpAddress> signaling_address;
   bool latches_to_anyone = false;
+  bool symmetric = true;  // false: the party sends from another port than it receives at
 
   bool sends = true;     // the party's direction lets it send media
   bool receives = true;  // the party's direction lets us send media to it
@@ -114,6 +115,7 @@ struct LegStats {
   std::uint64_t replayed = 0;         // SRTP and SRTCP that was there before
   std::uint64_t overrun = 0;          // did not fit into the sockets' receive buffers: we were too slow
   std::uint64_t expired = 0;          // TTL used up: a loop
+  std::uint64_t over_limit = 0;       // RTP beyond what a leg may send in a second
 };
 
 }  // namespace vas::bridge

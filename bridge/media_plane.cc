@@ -124,6 +124,7 @@ MediaFigures MediaPlane::figures() const {
     sum.kernel_packets += each.kernel_packets.load(std::memory_order_relaxed);
     sum.overrun += each.overrun.load(std::memory_order_relaxed);
     sum.stray += each.stray.load(std::memory_order_relaxed);
+    sum.over_limit += each.over_limit.load(std::memory_order_relaxed);
     sum.fast_legs += each.fast_legs.load(std::memory_order_relaxed);
   }
   return sum;

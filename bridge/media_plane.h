@@ -40,6 +40,7 @@ struct MediaFigures {
   std::uint64_t overrun = 0;
   std::uint64_t fast_legs = 0;
   std::uint64_t stray = 0;
+  std::uint64_t over_limit = 0;
 };
 
 // Threads: control only. A bridge lives on one worker for its whole life.

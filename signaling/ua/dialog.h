@@ -139,6 +139,7 @@ class Dialog {
   std::string remote_target_;
   std::vector<std::string> routes_;
   std::optional<Flow> flow_;
+  std::optional<IpAddress> peer_address_;  // where the far side's SIP came from last; none: not known
   std::string contact_;
   LegHandle leg_;
 

@@ -29,6 +29,7 @@ Call::Call(CallSetup setup)
   caller.is_incoming = true;
   caller.source = setup_.invite.source;
   caller.latches_to_anyone = setup_.latches_to_anyone;
+  caller.symmetric_media = setup_.symmetric_media;
   caller.encryption = setup_.caller_encryption;
   caller.ice_mode = setup_.caller_ice.value_or(setup_.ice.of(setup_.invite.source.transport));
   for (const LegSide side : {LegSide::kA, LegSide::kB})

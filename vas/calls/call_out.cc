@@ -75,6 +75,7 @@ void Call::try_next_route(Now& now) {
   callee.source.transport = route.transport.value_or(signaling::Transport::kUdp);
   if (address) callee.source.peer = {*address, kAnyPort};
   callee.latches_to_anyone = route.latches_to_anyone;
+  callee.symmetric_media = route.symmetric_media;
   ++next_route_;
   has_progress_ = false;
   attempt_started_ = now.time;

@@ -22,6 +22,7 @@ struct Route {
   std::string number;                             // as it goes out
   std::optional<records::Price> buy_price;
   bool latches_to_anyone = false;
+  bool symmetric_media = true;
   MediaEncryption media_encryption = MediaEncryption::kNone;
   MediaKeying media_keying = MediaKeying::kSdes;
   IceMode ice = IceMode::kNone;

@@ -30,6 +30,7 @@ struct DomainProfile {
   Duration session_ttl = std::chrono::seconds(300);  // session-ttl
   int requests_per_second = 1000;                    // api-requests-per-second; twice as many at once
   MediaEncryption media_encryption = MediaEncryption::kOptional;  // media-encryption, of subscribers
+  bool symmetric = true;                                          // of subscribers' media, as a trunk's
 };
 
 struct Domain {
@@ -63,6 +64,7 @@ struct Trunk {
   MediaKeying media_keying = MediaKeying::kSdes;
   std::optional<IceMode> ice;      // none: as its listener, and not offered by us
   bool latches_to_anyone = false;  // its media may come from an address that SIP does not show
+  bool symmetric = true;           // false: it sends media from other ports than it receives at
   std::string username;            // what its challenges are answered with; empty: not at all
   std::string password;
   std::string realm;  // the only one that is answered; empty: any of this trunk's

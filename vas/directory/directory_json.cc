@@ -127,6 +127,7 @@ DomainProfile parse_profile(const json::value& value, const std::string& where) 
   profile.requests_per_second = static_cast<int>(rate);
   profile.media_encryption = one_of<MediaEncryption>(fields, "media-encryption", kMediaEncryptionNames)
                                  .value_or(profile.media_encryption);
+  profile.symmetric = fields.flag("symmetric", profile.symmetric);
   return profile;
 }
 
@@ -198,6 +199,7 @@ Trunk parse_trunk(const json::value& value, const std::string& where) {
           one_of<MediaKeying>(fields, "mediaKeying", kMediaKeyingNames).value_or(MediaKeying::kSdes),
       .ice = one_of<IceMode>(fields, "ice", kIceModeNames),
       .latches_to_anyone = fields.flag("latchesToAnyone", false),
+      .symmetric = fields.flag("symmetric", true),
       .username = fields.text("username"),
       .password = fields.text("password"),
       .realm = fields.text("realm")};
@@ -308,6 +310,7 @@ json::object object_of(const Trunk& trunk) {
           {"mediaKeying", to_string(trunk.media_keying)},
           {"ice", trunk.ice ? to_string(*trunk.ice) : ""},
           {"latchesToAnyone", trunk.latches_to_anyone},
+          {"symmetric", trunk.symmetric},
           {"username", trunk.username},
           {"realm", trunk.realm}};
 }
