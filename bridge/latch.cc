@@ -51,7 +51,7 @@ void Latch::begin(const Endpoint& sdp_rtp) {
   yields_to_sdp_ = false;
 }
 
-bool Latch::accepts_rtp(Time now, const Endpoint& source, media::Ssrc ssrc) {
+bool Latch::judge(Time now, const Endpoint& source, media::Ssrc ssrc) {
   is_closed_ = is_closed_ || is_over(now);
   if (source == sdp_rtp_ && (!is_closed_ || yields_to_sdp_)) {
     move_to(source);

@@ -35,7 +35,9 @@ class Latch {
 
   // `source` and `ssrc` of a valid RTP packet of a negotiated payload type, which the leg's key has opened if
   // it has one. True if it is this leg's party.
-  bool accepts_rtp(Time now, const Endpoint& source, media::Ssrc ssrc);
+  bool accepts_rtp(Time now, const Endpoint& source, media::Ssrc ssrc) {
+    return (is_closed_ && source == heard_) || judge(now, source, ssrc);
+  }
 
   // RTCP comes from SDP's address for it, or from another port of the address that RTP comes from: who
   // `is_proved` (by a key, or by naming the party's SSRC) shows that once.
@@ -68,6 +70,7 @@ class Latch {
 
   static Others others_of(const LegConfig& config);
   void begin(const Endpoint& sdp_rtp);
+  bool judge(Time now, const Endpoint& source, media::Ssrc ssrc);
   bool may_take(const Endpoint& source) const;
   bool is_over(Time now) const { return opened_at_ && now - *opened_at_ > kWindow; }
   const Candidate& note(Time now, const Endpoint& source, media::Ssrc ssrc);

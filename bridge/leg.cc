@@ -74,7 +74,7 @@ const LegFormat* Leg::format_of(media::PayloadType payload_type) const {
   return index < 0 ? nullptr : &config_.formats[static_cast<std::size_t>(index)];
 }
 
-bool Leg::takes_rtp_from(Time now, const Endpoint& source) {
+bool Leg::may_be_party(Time now, const Endpoint& source) {
   const bool is_taken = path_.has_ice() ? path_.is_proved(now, source) : latch_.may_come_from(source);
   if (!is_taken) ++stats_.refused_source;
   return is_taken;

@@ -26,11 +26,14 @@ struct StreamSeed {
 enum class Admitted { kYes, kRefusedSource, kUnknownPayloadType, kOverLimit };
 
 // Threads: its bridge's media worker only.
-// Bounds:  kRelayMostPackets of RTP a second, of what is the party's.
+// Bounds:  SecureSetup::leg_packets_per_second of RTP, of what is the party's.
 class Leg {
  public:
   Leg(const StreamSeed& seed, const SecureSetup& setup)
-      : path_(setup), outgoing_ssrc_(seed.ssrc), splicer_(seed.sequence_number, seed.timestamp) {}
+      : path_(setup),
+        rtp_budget_(setup.leg_packets_per_second),
+        outgoing_ssrc_(seed.ssrc),
+        splicer_(seed.sequence_number, seed.timestamp) {}
 
   void configure(const LegConfig& config);
   bool is_configured() const { return is_configured_; }
@@ -42,8 +45,11 @@ class Leg {
     return !path_.is_encrypted() || note_unprotected(path_.unprotect(packet));
   }
   bool unprotect_rtcp(media::PacketBuffer& compound);
-  // What costs least comes first: whether RTP or RTCP from there can be the party's at all.
-  bool takes_rtp_from(Time now, const Endpoint& source);
+  // What costs least comes first: before a key is tried, whether RTP or RTCP from there can be the party's at
+  // all.
+  bool takes_rtp_from(Time now, const Endpoint& source) {
+    return !path_.is_encrypted() || may_be_party(now, source);
+  }
   bool takes_rtcp_from(Time now, const Endpoint& source) const;
   // False when it cannot be sent: its index was used already, or there is no room behind it.
   bool protect(media::PacketBuffer& packet) { return path_.protect(packet) == media::SrtpResult::kOk; }
@@ -105,6 +111,7 @@ class Leg {
     Time at{};
   };
 
+  bool may_be_party(Time now, const Endpoint& source);
   bool needs_user_space() const { return path_.is_encrypted() || path_.has_ice(); }
   bool note_unprotected(media::SrtpResult result);
   void measure_ptime(const media::RtpPacket& packet, const LegFormat& format);
@@ -124,7 +131,7 @@ class Leg {
   media::TelephoneEventCounter telephone_events_;
   std::optional<media::RtpTimestamp> last_audio_timestamp_;
   media::SequenceNumber last_audio_number_;
-  PerSecond rtp_budget_{kRelayMostPackets};
+  PerSecond rtp_budget_;
   Time last_rtp_at_{};
   Time last_rtcp_at_{};
 

@@ -20,6 +20,9 @@ namespace vas::bridge {
 
 inline constexpr int kTosExpeditedForwarding = 0xb8;  // of all media that is sent: DSCP EF, RFC 3246
 
+// RTP of a party that is relayed in a second: ten times what 10 ms of audio in a packet make.
+inline constexpr int kLegPacketsPerSecond = 1000;
+
 struct BridgeId {
   std::uint64_t value = 0;
   friend auto operator<=>(BridgeId, BridgeId) = default;

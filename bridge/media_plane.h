@@ -21,6 +21,7 @@ struct MediaPlaneConfig {
   std::uint16_t last_port = 29999;
   int workers = 1;  // 0: one for each core
   Duration media_timeout = std::chrono::seconds(60);
+  int leg_packets_per_second = kLegPacketsPerSecond;
   PacketIoKind io = PacketIoKind::kAuto;
   media::SrtpBackend srtp_backend = media::SrtpBackend::kOpenssl;
   bool uses_kernel = false;   // the fast path, where it is to be had

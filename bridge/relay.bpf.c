@@ -27,6 +27,7 @@ enum {
 const volatile __u16 first_port;
 const volatile __u16 last_port;
 const volatile __u32 loopback_ifindex = 1;
+const volatile __u32 most_packets = 1000; /* of a party, in a second */
 
 __u64 alive_until_ns; /* moved on by the process as long as it lives */
 
@@ -106,7 +107,7 @@ static __always_inline int has_room(struct relay_entry* entry, __u64 now_ns) {
     entry->second_at_ns = now_ns;
     entry->in_second = 0;
   }
-  return entry->in_second++ < kRelayMostPackets;
+  return entry->in_second++ < most_packets;
 }
 
 /* Counts the packet and gives it its new header in `next`. */
@@ -172,13 +173,13 @@ static __always_inline enum verdict judge(struct relay_entry* entry, const struc
                                           __u8 ttl, struct rtp_header* next) {
   __u8 format;
   if (!is_plain_rtp(packet)) return kVerdictUp;
-  if (!is_near || packet->udp->source != entry->near_port) {
-    __sync_fetch_and_add(&entry->refused_source, 1);
-    return kVerdictDrop;
-  }
   format = entry->format_of[packet->rtp->second & 0x7f];
   if (format == kRelayFormatUnknown) {
     __sync_fetch_and_add(&entry->unknown_payload_type, 1);
+    return kVerdictDrop;
+  }
+  if (!is_near || packet->udp->source != entry->near_port) {
+    __sync_fetch_and_add(&entry->refused_source, 1);
     return kVerdictDrop;
   }
   if (format == kRelayFormatGoesUp) return kVerdictUp;

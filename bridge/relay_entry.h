@@ -17,7 +17,6 @@ enum {
   kRelayFormats = 8,
   kRelayFormatUnknown = 0xff, /* a payload type that was not negotiated: counted and dropped */
   kRelayFormatGoesUp = 0xfe,  /* user space relays it: telephone events */
-  kRelayMostPackets = 1000,   /* of a party, in a second: ten times what 10 ms of audio in a packet make */
 };
 
 struct relay_format {
@@ -61,7 +60,7 @@ struct relay_entry {
   __u64 refused_source;
   __u64 unknown_payload_type;
   __u64 expired;      /* dropped because its TTL ended here: a loop */
-  __u64 over_limit;   /* dropped: beyond kRelayMostPackets */
+  __u64 over_limit;   /* dropped: beyond what a party may send in a second */
   __u64 second_at_ns; /* when the second began that is counted */
   __u32 frame_timestamp;
   __u32 frame_ticks; /* between the timestamps of successive packets; 0: unknown */

@@ -20,6 +20,7 @@ struct SecureSetup {
   const media::DtlsContext* dtls = nullptr;      // none: no leg is configured for DTLS
   media::DtlsAssociation::Budgets handshakes{};  // of its worker
   PerSecond* strangers = nullptr;                // of its worker: checks that prove nothing
+  int leg_packets_per_second = kLegPacketsPerSecond;
 };
 
 // Keys and sessions of one socket of a leg, or of both where they share keys.
