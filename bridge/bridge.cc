@@ -68,8 +68,9 @@ void Bridge::answer_check(LegSide side, Component component, const Endpoint& sou
 void Bridge::shake_hands(LegSide side, Component component, const Endpoint& source, Bytes datagram, Time now,
                          Outbox& outbox) {
   Leg& near = leg(side);
-  if (!near.takes_dtls_from(now, component, source)) return near.count_malformed();
-  for (const auto& each : near.path().on_dtls(now, component, datagram))
+  const auto from = near.dtls_source(now, component, source);
+  if (!from) return near.count_malformed();
+  for (const auto& each : near.path().on_dtls(now, component, source, *from, datagram))
     outbox.add({side, component, source, each});
 }
 
@@ -78,8 +79,10 @@ void Bridge::shake_hands_on_time(LegSide side, Time now, Outbox& outbox) {
   for (const Component component : {Component::kRtp, Component::kRtcp}) {
     const Endpoint to =
         component == Component::kRtp ? party.rtp_destination(now) : party.rtcp_destination(now);
-    if (!to.is_set()) continue;
-    for (const auto& each : party.path().on_time(now, component)) outbox.add({side, component, to, each});
+    party.path().on_time(now, component, to,
+                         [&](const Endpoint& whom, const media::DtlsSession::Flight& flight) {
+                           for (const auto& each : flight) outbox.add({side, component, whom, each});
+                         });
   }
 }
 
@@ -87,7 +90,7 @@ void Bridge::relay_rtp(LegSide near_side, const Endpoint& source, media::PacketB
                        Outbox& outbox) {
   Leg& near = leg(near_side);
   Leg& far = leg(other(near_side));
-  if (!near.unprotect(datagram)) return;
+  if (!near.takes_rtp_from(now, source) || !near.unprotect(datagram)) return;
   const auto packet = media::RtpPacket::parse(datagram.bytes());
   if (!packet) return near.count_malformed();
   if (near.admit(now, *packet, datagram.size(), source) != Admitted::kYes) return;
@@ -104,8 +107,8 @@ void Bridge::relay_rtcp(LegSide near_side, const Endpoint& source, media::Packet
                         Outbox& outbox) {
   Leg& near = leg(near_side);
   Leg& far = leg(other(near_side));
-  if (!rtcp_budgets_[index_of(near_side)].take(now) || !near.unprotect_rtcp(datagram) ||
-      !near.admit_rtcp(now, source))
+  if (!near.takes_rtcp_from(now, source) || !near.unprotect_rtcp(datagram) ||
+      !near.admit_rtcp(now, datagram.bytes(), source) || !rtcp_budgets_[index_of(near_side)].take(now))
     return;
 
   // What passes is packed to the front of the datagram: reports and names. BYE ends no call, and feedback

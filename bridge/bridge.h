@@ -45,6 +45,7 @@ class Bridge {
 
   LegStats stats(LegSide side) const { return leg(side).stats(); }
   void count_overrun(LegSide side, std::uint64_t datagrams) { leg(side).count_overrun(datagrams); }
+  std::uint64_t over_limit() const { return legs_[0].over_limit() + legs_[1].over_limit(); }
 
   // The kernel's fast path, one direction: from `near` to the other leg. Fills all but the local addresses
   // and the hop; false while user space must relay: not started, on hold, not latched, nothing received yet.
@@ -60,8 +61,9 @@ class Bridge {
     return leg(side).path().has_ice() && leg(side).path().is_in_use(now, source);
   }
 
-  // Whose RTP is taken, and where it is sent.
+  // Of a leg without ICE: where its party is sent RTP, and from where it is heard; one place as a rule.
   const Endpoint& party(LegSide side) const { return leg(side).latch().rtp_destination(); }
+  const Endpoint& heard(LegSide side) const { return leg(side).latch().heard(); }
 
  private:
   Leg& leg(LegSide side) { return legs_[index_of(side)]; }

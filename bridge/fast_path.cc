@@ -42,7 +42,7 @@ void FastPath::on_route(const IpAddress& to, const Route& route) {
 // By loopback the kernel takes only what came by it, for the rest has a source address of ours there.
 bool FastPath::choose_way(const Bridge& bridge, LegSide near, const std::array<FastDirection, 2>& directions,
                           Time now, relay_entry& entry) {
-  const Route* back = route_to(bridge.party(near).address, now);
+  const Route* back = route_to(bridge.heard(near).address, now);
   const Route& onward = directions[index_of(near)].onward;
   if (back == nullptr || back->kind == Route::Kind::kNone || onward.kind == Route::Kind::kNone) return false;
   if (onward.kind == Route::Kind::kLocal && back->kind != Route::Kind::kLocal) return false;

@@ -62,6 +62,7 @@ Result<std::unique_ptr<KernelRelay>> KernelRelay::open(const Config& config) {
   const std::size_t entries = (static_cast<std::size_t>(config.last_port) - config.first_port) / 2 + 1;
   program->rodata->first_port = config.first_port;
   program->rodata->last_port = config.last_port;
+  program->rodata->most_packets = static_cast<std::uint32_t>(config.leg_packets_per_second);
   program->rodata->loopback_ifindex = if_nametoindex("lo");
   bpf_map__set_max_entries(program->maps.relays, static_cast<std::uint32_t>(entries));
   if (const int error = relay_bpf__load(program); error != 0) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "bridge/clsact_filter.h"
+#include "bridge/leg_config.h"
 #include "bridge/relay_entry.h"
 #include "vas/base/result.h"
 #include "vas/base/time.h"
@@ -26,6 +27,7 @@ class KernelRelay {
   struct Config {
     std::uint16_t first_port = 0;
     std::uint16_t last_port = 0;
+    int leg_packets_per_second = kLegPacketsPerSecond;
     bool in_driver = false;    // by XDP too, at interfaces whose driver runs it itself
     bool uses_clsact = false;  // even where programs can be linked; elsewhere it is used anyway
   };

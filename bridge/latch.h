@@ -1,67 +1,102 @@
-// Where a leg's media goes, and whose media it takes. (RFC 4961; the bounded latch of docs/media.md)
+// Where a leg's media goes, and whose media it takes. (RFC 4961; the table of docs/media.md, "The latch")
 #pragma once
 
+#include <array>
 #include <optional>
 
 #include "bridge/leg_config.h"
+#include "media/rtp_types.h"
 #include "vas/base/endpoint.h"
 #include "vas/base/time.h"
 
 namespace vas::bridge {
 
-// Media goes to the address in SDP, until the party's first RTP shows that it sits behind a NAT. The window
-// for that opens with its first valid packet and lasts 5 packets or 200 ms; a packet from SDP's own address
-// closes it at once. Only the IP address that the leg's SIP comes from may take the latch, anybody only by
-// configuration: so a stranger who sprays the port range neither hears nor speaks.
+// SDP says where the party's media is; what comes from there is the party's. A party behind a NAT shows
+// itself at another address with its RTP. Who may do so is settled by SDP and the address that the leg's SIP
+// comes from, never by who is first: a stranger, and a neighbour behind the same public address, neither hear
+// nor speak.
+//
+// A stream is one SSRC from one address, without a gap of kLongestGap. Where another address may be the
+// party's, a window opens with its first packet; in it the stream that goes on longest is the party's, and it
+// closes for good. What keys protect needs none: who has the key is the party.
 //
 // Threads: its bridge's media worker only.
+// Bounds:  kMaxCandidates streams are compared.
 class Latch {
  public:
-  static constexpr int kWindowPackets = 5;
-  static constexpr Duration kWindow = std::chrono::milliseconds(200);
+  static constexpr Duration kWindow = std::chrono::milliseconds(500);
+  static constexpr Duration kLongestGap = std::chrono::milliseconds(150);
+  static constexpr std::size_t kMaxCandidates = 8;
 
-  // Starts anew when the address or who may latch has changed; else what was proved stays proved.
+  // Starts anew when the address or who may latch has changed; else what was proved stays proved. Where SDP
+  // names another address, that is the party's at once, and what still comes from the old one is nobody's. An
+  // unspecified address is sent nothing (RFC 3264 §8.4) and changes nothing else.
   void configure(const LegConfig& config);
 
-  // `source` of a valid RTP packet of a negotiated payload type. True if it is this leg's party.
-  bool accepts_rtp(Time now, const Endpoint& source);
-
-  // Nobody else can take it any more: what it was proved to be, it stays until the party is configured anew.
-  bool is_closed(Time now) const {
-    return is_closed_ ||
-           (opened_at_ && (packets_in_window_ >= kWindowPackets || now - *opened_at_ > kWindow));
+  // `source` and `ssrc` of a valid RTP packet of a negotiated payload type, which the leg's key has opened if
+  // it has one. True if it is this leg's party.
+  bool accepts_rtp(Time now, const Endpoint& source, media::Ssrc ssrc) {
+    return (is_closed_ && source == heard_) || judge(now, source, ssrc);
   }
 
-  // SDP's address, what latched, or what may latch still.
-  bool may_come_from(const Endpoint& source) const {
-    return source == sdp_rtp_ || source == destination_ || (!is_closed_ && may_take(source));
-  }
-  // The same of RTCP's socket.
-  bool rtcp_may_come_from(const Endpoint& source) const {
-    return source == sdp_rtcp_ || source.address == destination_.address || may_take(source);
-  }
+  // RTCP comes from SDP's address for it, or from another port of the address that RTP comes from: who
+  // `is_proved` (by a key, or by naming the party's SSRC) shows that once.
+  bool accepts_rtcp(const Endpoint& source, bool is_proved);
 
-  // RTCP comes from the address that RTP was proved to come from; its port is learned once.
-  bool accepts_rtcp(const Endpoint& source);
+  // Before it costs anything: whether it may be the party's, as far as its address goes.
+  bool may_come_from(const Endpoint& source) const;
+  bool rtcp_may_come_from(const Endpoint& source) const;
 
+  // Nothing that comes changes it any more, until the party is configured anew.
+  bool is_settled(Time now) const { return (is_closed_ || is_over(now)) && !yields_to_sdp_; }
+
+  // Whose RTP is taken; unset before there was any.
+  const Endpoint& heard() const { return heard_; }
   // Unset when there is nowhere to send.
-  const Endpoint& rtp_destination() const { return destination_; }
+  const Endpoint& rtp_destination() const { return is_muted_ ? kNowhere : destination_; }
   Endpoint rtcp_destination() const;
 
  private:
-  bool may_take(const Endpoint& source) const;
+  // Who but SDP's own address and port may be the party.
+  enum class Others : std::uint8_t { kNobody, kAnotherPort, kSignalingAddress, kSdpAddress, kAnybody };
+  struct Candidate {
+    Endpoint source;
+    media::Ssrc ssrc;
+    Time first{};
+    Time last{};
+    Duration length() const { return last - first; }
+  };
+  static const Endpoint kNowhere;
 
+  static Others others_of(const LegConfig& config);
+  void begin(const LegConfig& config);
+  bool judge(Time now, const Endpoint& source, media::Ssrc ssrc);
+  bool may_take(const Endpoint& source) const;
+  bool is_over(Time now) const { return opened_at_ && now - *opened_at_ > kWindow; }
+  const Candidate& note(Time now, const Endpoint& source, media::Ssrc ssrc);
+  Candidate& place_for(const Endpoint& source);
+  bool leads(const Candidate& candidate) const;
+  void move_to(const Endpoint& source);
+
+  // What SDP and SIP say.
   Endpoint sdp_rtp_;
   Endpoint sdp_rtcp_;
-  bool rtcp_mux_ = false;
   std::optional<IpAddress> signaling_address_;
-  bool latches_to_anyone_ = false;
+  Others others_ = Others::kNobody;
+  bool rtcp_mux_ = false;
+  bool is_keyed_ = false;
+  bool is_symmetric_ = true;
+  bool is_muted_ = false;
+  std::array<Endpoint, 2> former_;  // what SDP named before, and what was heard then
 
+  // What came.
+  Endpoint heard_;
   Endpoint destination_;
   std::optional<Endpoint> learned_rtcp_;
   std::optional<Time> opened_at_;
-  int packets_in_window_ = 0;
+  std::array<Candidate, kMaxCandidates> candidates_;
   bool is_closed_ = false;
+  bool yields_to_sdp_ = false;  // SDP's own address was silent; when it speaks it is the party after all
 };
 
 }  // namespace vas::bridge

@@ -55,14 +55,34 @@ Endpoint Leg::rtcp_destination(Time now) const {
   return path_.has_ice() ? rtp_destination(now) : latch_.rtcp_destination();
 }
 
-bool Leg::takes_dtls_from(Time now, Component component, const Endpoint& source) const {
-  if (path_.has_ice()) return path_.is_proved(now, source);
-  return component == Component::kRtp ? latch_.may_come_from(source) : latch_.rtcp_may_come_from(source);
+std::optional<media::DtlsSource> Leg::dtls_source(Time now, Component component,
+                                                  const Endpoint& source) const {
+  using media::DtlsSource;
+  if (path_.has_ice())
+    return path_.is_proved(now, source) ? std::optional(DtlsSource::kProved) : std::nullopt;
+  const bool is_rtp = component == Component::kRtp;
+  if (source == (is_rtp ? latch_.rtp_destination() : latch_.rtcp_destination())) return DtlsSource::kSdp;
+  if (config_.dtls && config_.dtls->role == media::DtlsRole::kClient)
+    return {};  // it answers from where we asked
+  if (is_rtp ? latch_.may_come_from(source) : latch_.rtcp_may_come_from(source))
+    return DtlsSource::kCandidate;
+  return {};
 }
 
 const LegFormat* Leg::format_of(media::PayloadType payload_type) const {
   const int index = is_configured_ ? format_index_[payload_type.value & 0x7f] : -1;
   return index < 0 ? nullptr : &config_.formats[static_cast<std::size_t>(index)];
+}
+
+bool Leg::may_be_party(Time now, const Endpoint& source) {
+  const bool is_taken = path_.has_ice() ? path_.is_proved(now, source) : latch_.may_come_from(source);
+  if (!is_taken) ++stats_.refused_source;
+  return is_taken;
+}
+
+bool Leg::takes_rtcp_from(Time now, const Endpoint& source) const {
+  if (!is_configured_) return false;
+  return path_.has_ice() ? path_.is_proved(now, source) : latch_.rtcp_may_come_from(source);
 }
 
 Admitted Leg::admit(Time now, const media::RtpPacket& packet, std::size_t bytes, const Endpoint& source) {
@@ -71,9 +91,13 @@ Admitted Leg::admit(Time now, const media::RtpPacket& packet, std::size_t bytes,
     ++stats_.unknown_payload_type;
     return Admitted::kUnknownPayloadType;
   }
-  if (path_.has_ice() ? !path_.is_proved(now, source) : !latch_.accepts_rtp(now, source)) {
+  if (path_.has_ice() ? !path_.is_proved(now, source) : !latch_.accepts_rtp(now, source, packet.ssrc())) {
     ++stats_.refused_source;
     return Admitted::kRefusedSource;
+  }
+  if (!rtp_budget_.take(now)) {
+    ++stats_.over_limit;
+    return Admitted::kOverLimit;
   }
   last_rtp_at_ = now;
   const bool is_event = format->codec == media::Codec::kTelephoneEvent;
@@ -108,9 +132,13 @@ void Leg::note_frame(std::uint32_t ticks, std::uint32_t clock_rate) {
   if (milliseconds > 0 && milliseconds <= kLongestFrame) stats_.ptime_ms = milliseconds;
 }
 
-bool Leg::admit_rtcp(Time now, const Endpoint& source) {
+// Who knows the SSRC of the party's stream has seen the stream.
+bool Leg::admit_rtcp(Time now, Bytes compound, const Endpoint& source) {
   if (!is_configured_) return false;
-  if (path_.has_ice() ? !path_.is_proved(now, source) : !latch_.accepts_rtcp(source)) return false;
+  const bool names_party = receive_stats_.is_in_stretch() && compound.size() >= 8 &&
+                           load_u32(compound, 4) == receive_stats_.state().ssrc;
+  const bool is_proved = path_.is_encrypted() || names_party;
+  if (path_.has_ice() ? !path_.is_proved(now, source) : !latch_.accepts_rtcp(source, is_proved)) return false;
   last_rtcp_at_ = now;
   return true;
 }
@@ -193,6 +221,7 @@ LegStats Leg::stats() const {
   stats.refused_source += kernel_.refused_source;
   stats.unknown_payload_type += kernel_.unknown_payload_type;
   stats.expired += kernel_.expired;
+  stats.over_limit += kernel_.over_limit;
   stats.sent_packets += kernel_.sent_packets;
   stats.sent_bytes += kernel_.sent_bytes;
   stats.sent_by_kernel += kernel_.sent_packets;

@@ -23,13 +23,17 @@ struct StreamSeed {
   media::RtpTimestamp timestamp;
 };
 
-enum class Admitted { kYes, kRefusedSource, kUnknownPayloadType };
+enum class Admitted { kYes, kRefusedSource, kUnknownPayloadType, kOverLimit };
 
 // Threads: its bridge's media worker only.
+// Bounds:  SecureSetup::leg_packets_per_second of RTP, of what is the party's.
 class Leg {
  public:
   Leg(const StreamSeed& seed, const SecureSetup& setup)
-      : path_(setup), outgoing_ssrc_(seed.ssrc), splicer_(seed.sequence_number, seed.timestamp) {}
+      : path_(setup),
+        rtp_budget_(setup.leg_packets_per_second),
+        outgoing_ssrc_(seed.ssrc),
+        splicer_(seed.sequence_number, seed.timestamp) {}
 
   void configure(const LegConfig& config);
   bool is_configured() const { return is_configured_; }
@@ -41,6 +45,12 @@ class Leg {
     return !path_.is_encrypted() || note_unprotected(path_.unprotect(packet));
   }
   bool unprotect_rtcp(media::PacketBuffer& compound);
+  // What costs least comes first: before a key is tried, whether RTP or RTCP from there can be the party's at
+  // all.
+  bool takes_rtp_from(Time now, const Endpoint& source) {
+    return !path_.is_encrypted() || may_be_party(now, source);
+  }
+  bool takes_rtcp_from(Time now, const Endpoint& source) const;
   // False when it cannot be sent: its index was used already, or there is no room behind it.
   bool protect(media::PacketBuffer& packet) { return path_.protect(packet) == media::SrtpResult::kOk; }
   bool protect_rtcp(media::PacketBuffer& compound) {
@@ -49,7 +59,7 @@ class Leg {
 
   // Near side. Checks, counts and measures one RTP packet that came from the party.
   Admitted admit(Time now, const media::RtpPacket& packet, std::size_t bytes, const Endpoint& source);
-  bool admit_rtcp(Time now, const Endpoint& source);
+  bool admit_rtcp(Time now, Bytes compound, const Endpoint& source);
   void count_malformed() { ++stats_.malformed; }
   const LegFormat* format_of(media::PayloadType payload_type) const;
 
@@ -69,8 +79,9 @@ class Leg {
   Endpoint rtcp_destination(Time now) const;
   SecurePath& path() { return path_; }
   const SecurePath& path() const { return path_; }
-  // Whether DTLS may come from there: what ICE proved; without it SDP's address, or whoever may latch.
-  bool takes_dtls_from(Time now, Component component, const Endpoint& source) const;
+  // As what DTLS may come from there: what ICE proved; without it SDP's address, or whoever may latch.
+  // Nothing: not at all.
+  std::optional<media::DtlsSource> dtls_source(Time now, Component component, const Endpoint& source) const;
 
   media::Ssrc outgoing_ssrc() const { return outgoing_ssrc_; }
   media::StreamSplicer& splicer() { return splicer_; }
@@ -82,6 +93,7 @@ class Leg {
 
   LegStats stats() const;
   void count_overrun(std::uint64_t datagrams) { stats_.overrun += datagrams; }
+  std::uint64_t over_limit() const { return stats_.over_limit + kernel_.over_limit; }
 
   // The kernel's fast path. The near leg says whose packets it is to take, the far leg what they become; both
   // false where user space must go on. Afterwards each takes its part of what the kernel counted.
@@ -99,6 +111,7 @@ class Leg {
     Time at{};
   };
 
+  bool may_be_party(Time now, const Endpoint& source);
   bool needs_user_space() const { return path_.is_encrypted() || path_.has_ice(); }
   bool note_unprotected(media::SrtpResult result);
   void measure_ptime(const media::RtpPacket& packet, const LegFormat& format);
@@ -118,6 +131,7 @@ class Leg {
   media::TelephoneEventCounter telephone_events_;
   std::optional<media::RtpTimestamp> last_audio_timestamp_;
   media::SequenceNumber last_audio_number_;
+  PerSecond rtp_budget_;
   Time last_rtp_at_{};
   Time last_rtcp_at_{};
 
@@ -136,6 +150,7 @@ class Leg {
     std::uint64_t refused_source = 0;
     std::uint64_t unknown_payload_type = 0;
     std::uint64_t expired = 0;
+    std::uint64_t over_limit = 0;
     std::uint64_t sent_packets = 0;
     std::uint64_t sent_bytes = 0;
   } kernel_;

@@ -20,6 +20,9 @@ namespace vas::bridge {
 
 inline constexpr int kTosExpeditedForwarding = 0xb8;  // of all media that is sent: DSCP EF, RFC 3246
 
+// RTP of a party that is relayed in a second: ten times what 10 ms of audio in a packet make.
+inline constexpr int kLegPacketsPerSecond = 1000;
+
 struct BridgeId {
   std::uint64_t value = 0;
   friend auto operator<=>(BridgeId, BridgeId) = default;
@@ -79,6 +82,7 @@ struct LegConfig {
   std::optional<IpAddress> signaling_address;
   bool latches_to_anyone = false;
   bool must_show = false;  // SDP's address is sent nothing until media came from it: a private one
+  bool symmetric = true;   // false: the party sends from another port than it receives at
 
   bool sends = true;     // the party's direction lets it send media
   bool receives = true;  // the party's direction lets us send media to it
@@ -115,6 +119,7 @@ struct LegStats {
   std::uint64_t replayed = 0;         // SRTP and SRTCP that was there before
   std::uint64_t overrun = 0;          // did not fit into the sockets' receive buffers: we were too slow
   std::uint64_t expired = 0;          // TTL used up: a loop
+  std::uint64_t over_limit = 0;       // RTP beyond what a leg may send in a second
 };
 
 }  // namespace vas::bridge

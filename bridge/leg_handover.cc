@@ -8,10 +8,10 @@
 namespace vas::bridge {
 
 bool Leg::describe_near(Time now, relay_entry& entry) const {
-  if (!is_configured_ || needs_user_space() || !config_.sends || !latch_.is_closed(now) ||
+  if (!is_configured_ || needs_user_space() || !config_.sends || !latch_.is_settled(now) ||
       !receive_stats_.is_in_stretch())
     return false;
-  const Endpoint& source = latch_.rtp_destination();
+  const Endpoint& source = latch_.heard();
   if (!source.is_set()) return false;
   entry.near = to_relay(source.address);
   entry.near_port = to_relay(source.port);
@@ -53,6 +53,7 @@ void Leg::look_near(const relay_entry& entry) {
   kernel_.refused_source = entry.refused_source;
   kernel_.unknown_payload_type = entry.unknown_payload_type;
   kernel_.expired = entry.expired;
+  kernel_.over_limit = entry.over_limit;
   if (entry.has_frame == 0) return;
   const LegFormat& format = config_.formats[entry.last_format];
   last_audio_timestamp_ = media::RtpTimestamp{entry.frame_timestamp};
@@ -75,6 +76,7 @@ void Leg::end_near() {
   stats_.refused_source += std::exchange(kernel_.refused_source, 0);
   stats_.unknown_payload_type += std::exchange(kernel_.unknown_payload_type, 0);
   stats_.expired += std::exchange(kernel_.expired, 0);
+  stats_.over_limit += std::exchange(kernel_.over_limit, 0);
 }
 
 void Leg::end_far() {

@@ -109,8 +109,8 @@ void MediaPlane::open_kernel_relay() {
 
 std::string MediaPlane::open_fast_path() {
   if (!config_.uses_kernel) return "no kernel fast path: switched off (media-kernel)";
-  auto relay =
-      KernelRelay::open({config_.first_port, config_.last_port, config_.in_driver, config_.uses_clsact});
+  auto relay = KernelRelay::open({config_.first_port, config_.last_port, config_.leg_packets_per_second,
+                                  config_.in_driver, config_.uses_clsact});
   if (!relay) return "no kernel fast path: " + relay.error();
   kernel_ = std::move(*relay);
   return std::string("plain calls in the kernel (") + kernel_->hook() + (config_.in_driver ? ", XDP)" : ")");
@@ -124,6 +124,7 @@ MediaFigures MediaPlane::figures() const {
     sum.kernel_packets += each.kernel_packets.load(std::memory_order_relaxed);
     sum.overrun += each.overrun.load(std::memory_order_relaxed);
     sum.stray += each.stray.load(std::memory_order_relaxed);
+    sum.over_limit += each.over_limit.load(std::memory_order_relaxed);
     sum.fast_legs += each.fast_legs.load(std::memory_order_relaxed);
   }
   return sum;
@@ -154,7 +155,10 @@ BridgeId MediaPlane::open_bridge() {
   const std::array seeds{random_seed(), random_seed()};
   bridges_[id] = {.worker = worker, .ssrcs = {seeds[0].ssrc, seeds[1].ssrc}, .legs = {}};
   ++load_[worker];
-  post(worker, OpenBridge{id, config_.media_timeout, seeds, SecureSetup{config_.srtp_backend, dtls_.get()}});
+  post(worker, OpenBridge{id, config_.media_timeout, seeds,
+                          SecureSetup{.srtp_backend = config_.srtp_backend,
+                                      .dtls = dtls_.get(),
+                                      .leg_packets_per_second = config_.leg_packets_per_second}});
   return id;
 }
 

@@ -23,6 +23,7 @@ struct MediaPlaneConfig {
   std::uint16_t last_port = 29999;
   int workers = 1;  // 0: one for each core
   Duration media_timeout = std::chrono::seconds(60);
+  int leg_packets_per_second = kLegPacketsPerSecond;
   PacketIoKind io = PacketIoKind::kAuto;
   media::SrtpBackend srtp_backend = media::SrtpBackend::kOpenssl;
   bool uses_kernel = false;   // the fast path, where it is to be had
@@ -45,6 +46,7 @@ struct MediaFigures {
   std::uint64_t overrun = 0;
   std::uint64_t fast_legs = 0;
   std::uint64_t stray = 0;
+  std::uint64_t over_limit = 0;
 };
 
 // Threads: control only. A bridge lives on one worker for its whole life.

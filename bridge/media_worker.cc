@@ -105,7 +105,7 @@ void MediaWorker::relay(const Place& place, Component component, const Endpoint&
   FastDirection& direction = entry.directions[index_of(place.side)];
   if (direction.is_in_kernel && component == Component::kRtp &&
       media::packet_kind(datagram.bytes()) == media::PacketKind::kRtp &&
-      source == entry.bridge.party(place.side)) {
+      source == entry.bridge.heard(place.side)) {
     if (fast_path_.is_straggler(direction, datagram.bytes())) return count_overrun(entry, place.side, 1);
     fast_path_.on_unusual(entry.bridge, place.side, direction, now);
   }
@@ -164,6 +164,7 @@ void MediaWorker::tick(Entry& entry, Time now, WallTime wall) {
   for (const LegSide near : {LegSide::kA, LegSide::kB})
     fast_path_.tick(entry.bridge, near, entry.directions, now);
   if (entry.ticks++ % kTicksPerLook == 0) note_overrun(entry);
+  note_over_limit(entry);
   entry.bridge.tick(now, wall, outbox_);
   send(entry);
   const bool is_silent = entry.bridge.is_silent(now);
@@ -188,6 +189,11 @@ void MediaWorker::note_shared_overrun() {
     const std::uint32_t all = dropped_by_kernel(sockets_[port->id].descriptor);
     counters_.overrun.fetch_add(all - std::exchange(port->seen_overrun, all), std::memory_order_relaxed);
   }
+}
+
+void MediaWorker::note_over_limit(Entry& entry) {
+  const std::uint64_t all = entry.bridge.over_limit();
+  counters_.over_limit.fetch_add(all - std::exchange(entry.seen_over_limit, all), std::memory_order_relaxed);
 }
 
 void MediaWorker::count_overrun(Entry& entry, LegSide side, std::uint32_t datagrams) {
@@ -232,7 +238,8 @@ void MediaWorker::handle(WorkerCommand&& command) {
 
 void MediaWorker::open(const OpenBridge& command) {
   SecureSetup secure = command.secure;
-  secure.handshakes = &handshakes_;
+  secure.handshakes = {&handshakes_, &repeated_handshakes_};
+  secure.strangers = &strangers_;
   auto entry = std::make_unique<Entry>(
       Entry{.bridge = Bridge(command.media_timeout, monotonic_now(), command.seeds, secure),
             .id = command.bridge,
@@ -317,6 +324,7 @@ void MediaWorker::close(const CloseBridge& command) {
   if (found == bridges_.end()) return;
   Entry& entry = *found->second;
   leave_fast_path(entry);
+  note_over_limit(entry);
   for (const LegSide side : {LegSide::kA, LegSide::kB}) unwatch(entry, side);
   BridgeClosed closed{command.bridge, {entry.bridge.stats(LegSide::kA), entry.bridge.stats(LegSide::kB)}};
   std::erase(slices_[command.bridge.value % kSlices], &entry);

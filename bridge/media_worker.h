@@ -104,7 +104,8 @@ struct WorkerCounters {
   std::atomic<std::uint64_t> kernel_packets{0};  // relayed by the kernel; a quarter of a second old at most
   std::atomic<std::uint64_t> overrun{0};         // lost in receive buffers: we were too slow
   std::atomic<std::uint64_t> stray{0};           // came to a shared port, and no leg's party sent it
-  std::atomic<std::uint64_t> fast_legs{0};       // directions that the kernel relays now
+  std::atomic<std::uint64_t> over_limit{0};  // more than a leg may send; a quarter of a second old at most
+  std::atomic<std::uint64_t> fast_legs{0};   // directions that the kernel relays now
 };
 
 // Threads: constructor, destructor and post from control; everything else is the worker's own thread.
@@ -116,7 +117,9 @@ class MediaWorker final : private PacketSink, private RouteListener {
   static constexpr int kSharedReceiveBufferBytes = 1024 * 1024;  // 2,500 packets of 20 ms of G.711
   static constexpr unsigned kSharedAtOnce = 256;                 // datagrams of a shared port in a turn
   static constexpr int kMaxHandshakesPerSecond =
-      500;  // of DTLS: a quarter of a core; more wait for their turn
+      500;  // of DTLS, each leg's first: a quarter of a core; more wait for their turn
+  static constexpr int kMaxRepeatedHandshakesPerSecond = 100;  // those that follow on one
+  static constexpr int kMaxStrangersPerSecond = 20'000;        // ICE checks that prove nothing: 4 % of a core
 
   struct Config {
     PacketIoKind io = PacketIoKind::kAuto;
@@ -157,6 +160,7 @@ class MediaWorker final : private PacketSink, private RouteListener {
     std::array<std::unique_ptr<IceDemux<Place>::Member>, 2> shares;  // by side; none: the sockets are its own
     std::array<FastDirection, 2> directions;                         // by near side
     std::array<std::uint32_t, 2> seen_overrun{};
+    std::uint64_t seen_over_limit = 0;
     unsigned ticks = 0;
     bool reported_silent = false;
   };
@@ -181,6 +185,7 @@ class MediaWorker final : private PacketSink, private RouteListener {
   bool send_frame(const Entry& entry, const Outgoing& datagram);
   void note_overrun(Entry& entry);
   void note_shared_overrun();
+  void note_over_limit(Entry& entry);
   void count_overrun(Entry& entry, LegSide side, std::uint32_t datagrams);
   void publish(MediaEvent event);
 
@@ -207,6 +212,8 @@ class MediaWorker final : private PacketSink, private RouteListener {
   Inbox<WorkerCommand> inbox_{kInboxCapacity};
   std::unique_ptr<PacketIo> io_;
   PerSecond handshakes_{kMaxHandshakesPerSecond};
+  PerSecond repeated_handshakes_{kMaxRepeatedHandshakesPerSecond};
+  PerSecond strangers_{kMaxStrangersPerSecond};
   std::unique_ptr<FrameSender> frames_;  // none: sockets send everything
   FastPath fast_path_;
   std::array<std::unique_ptr<SharedPort>, 2> shared_ports_;  // by family; none until control shares it

@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "bridge/leg_config.h"
+#include "media/dtls_association.h"
 #include "vas/base/bytes.h"
 #include "vas/base/check.h"
 #include "vas/base/endpoint.h"
@@ -19,11 +20,13 @@ struct Outgoing {
 };
 
 // Filled during one turn of a bridge, then sent and cleared. One incoming datagram makes one outgoing, or a
-// flight of a DTLS handshake; a tick makes a report, a check and two flights for each leg. So a full outbox
-// is our own bug.
+// flight of each DTLS handshake of its socket; a tick makes a report, a check and the flights of two sockets
+// for each leg. So a full outbox is our own bug.
 class Outbox {
  public:
-  static constexpr std::size_t kCapacity = 2 * (2 * media::DtlsSession::kMaxFlight + 2);
+  static constexpr std::size_t kFlights =
+      media::DtlsAssociation::kMaxHandshakes * media::DtlsSession::kMaxFlight;
+  static constexpr std::size_t kCapacity = 2 * (2 * kFlights + 2);
 
   void add(const Outgoing& datagram) {
     VAS_CHECK(size_ < kCapacity, "a bridge's turn sends at most kCapacity datagrams");

@@ -27,6 +27,7 @@ enum {
 const volatile __u16 first_port;
 const volatile __u16 last_port;
 const volatile __u32 loopback_ifindex = 1;
+const volatile __u32 most_packets = 1000; /* of a party, in a second */
 
 __u64 alive_until_ns; /* moved on by the process as long as it lives */
 
@@ -98,8 +99,19 @@ static __always_inline void measure_frame(struct relay_entry* entry, __u16 numbe
   entry->frame_timestamp = timestamp;
 }
 
-/* Counts the packet and gives it its new header in `next`. 0: it is for user space. */
-static __always_inline int move_state(struct relay_entry* entry, const struct parsed* packet, __u8 format,
+enum verdict { kVerdictUp, kVerdictDrop, kVerdictRelay };
+
+/* False where the party has sent all that it may in a second. */
+static __always_inline int has_room(struct relay_entry* entry, __u64 now_ns) {
+  if (now_ns - entry->second_at_ns >= 1000000000) {
+    entry->second_at_ns = now_ns;
+    entry->in_second = 0;
+  }
+  return entry->in_second++ < most_packets;
+}
+
+/* Counts the packet and gives it its new header in `next`. */
+static __always_inline enum verdict move_state(struct relay_entry* entry, const struct parsed* packet, __u8 format,
                                       struct rtp_header* next) {
   struct rtp_arrival arrival = {
       .at_ns = bpf_ktime_get_ns(),
@@ -113,11 +125,16 @@ static __always_inline int move_state(struct relay_entry* entry, const struct pa
   format &= kRelayFormats - 1;
   arrival.tick_length_q10 = entry->formats[format].tick_length_q10;
 
-  if (!take(entry)) return 0;
+  if (!take(entry)) return kVerdictUp;
   if (!entry->active || arrival.at_ns > alive_until_ns || !rtp_continues_stretch(&entry->receive, arrival.ssrc, arrival.number) ||
       !rtp_continues_segment(&entry->splice, arrival.ssrc, arrival.number)) {
     release(entry);
-    return 0;
+    return kVerdictUp;
+  }
+  if (!has_room(entry, arrival.at_ns)) {
+    ++entry->over_limit;
+    release(entry);
+    return kVerdictDrop;
   }
   rtp_count(&entry->receive, &arrival);
   measure_frame(entry, arrival.number, arrival.timestamp);
@@ -133,10 +150,8 @@ static __always_inline int move_state(struct relay_entry* entry, const struct pa
   next->number = bpf_htons(number);
   next->timestamp = bpf_htonl(timestamp);
   next->ssrc = bpf_htonl(entry->ssrc);
-  return 1;
+  return kVerdictRelay;
 }
-
-enum verdict { kVerdictUp, kVerdictDrop, kVerdictRelay };
 
 /* Where the program runs, and on how much. */
 struct hook {
@@ -172,7 +187,7 @@ static __always_inline enum verdict judge(struct relay_entry* entry, const struc
     __sync_fetch_and_add(&entry->expired, 1);
     return kVerdictDrop;
   }
-  return move_state(entry, packet, format, next) ? kVerdictRelay : kVerdictUp;
+  return move_state(entry, packet, format, next);
 }
 
 /* The driver's program cannot ask for a neighbour, and not every driver sends what another received. */

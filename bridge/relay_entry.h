@@ -59,13 +59,15 @@ struct relay_entry {
   __u64 sent_bytes;
   __u64 refused_source;
   __u64 unknown_payload_type;
-  __u64 expired; /* dropped because its TTL ended here: a loop */
+  __u64 expired;      /* dropped because its TTL ended here: a loop */
+  __u64 over_limit;   /* dropped: beyond what a party may send in a second */
+  __u64 second_at_ns; /* when the second began that is counted */
   __u32 frame_timestamp;
   __u32 frame_ticks; /* between the timestamps of successive packets; 0: unknown */
   __u16 frame_number;
   __u8 last_format; /* index into formats */
   __u8 has_frame;
-  __u32 reserved;
+  __u32 in_second; /* packets since second_at_ns */
 };
 
 #endif

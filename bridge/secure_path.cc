@@ -21,10 +21,10 @@ void Keying::configure_dtls(const std::optional<LegDtls>& wanted) {
   if (wanted == dtls_config_) return;
   dtls_config_ = wanted;
   dtls_.reset();
-  has_dtls_started_ = false;
   if (!wanted) return;
   VAS_CHECK(setup_.dtls != nullptr, "control offers DTLS only where there is a certificate");
-  dtls_ = std::make_unique<media::DtlsSession>(*setup_.dtls, wanted->role, wanted->peer);
+  dtls_ =
+      std::make_unique<media::DtlsAssociation>(*setup_.dtls, wanted->role, wanted->peer, setup_.handshakes);
 }
 
 // A key that stays keeps its session: indices go on, and what was replayed stays replayed. A new one starts
@@ -46,20 +46,13 @@ std::optional<media::SrtpSuite> Keying::suite() const {
   return keys_ ? std::optional(keys_->outbound.suite()) : std::nullopt;
 }
 
-const media::DtlsSession::Flight& Keying::on_dtls(Time now, Bytes datagram) {
+const media::DtlsSession::Flight& Keying::on_dtls(Time now, const Endpoint& source, media::DtlsSource from,
+                                                  Bytes datagram) {
   if (!dtls_) return kNothing;
-  // One that is dropped comes again, and again later: a crowd is served in turn, and media in between.
-  if (dtls_->is_fresh() && setup_.handshakes != nullptr && !setup_.handshakes->take(now)) return kNothing;
   const bool had_keys = dtls_->keys().has_value();
-  const auto& flight = dtls_->on_datagram(now, datagram);
+  const auto& flight = dtls_->on_datagram(now, source, from, datagram);
   if (!had_keys && dtls_->keys()) use(LegSrtp{dtls_->keys()->inbound, dtls_->keys()->outbound});
   return flight;
-}
-
-const media::DtlsSession::Flight& Keying::on_time(Time now) {
-  if (!dtls_ || dtls_->keys()) return kNothing;
-  if (std::exchange(has_dtls_started_, true)) return dtls_->on_time(now);
-  return dtls_->start(now);
 }
 
 void SecurePath::configure(const LegConfig& config) {
@@ -82,7 +75,7 @@ void SecurePath::configure_ice(const std::optional<LegIce>& wanted) {
     checks_.reset();
     pipe_ = {};
   } else if (!ice_) {
-    ice_.emplace(wanted->local, wanted->remote, wanted->role);
+    ice_.emplace(wanted->local, wanted->remote, wanted->role, setup_.strangers);
   } else if (!wanted->is_full) {
     ice_->restart(wanted->local, wanted->remote);
   }
@@ -103,7 +96,7 @@ void SecurePath::take_over(Time now, const Endpoint& to, const Endpoint& peer, b
     return;
   }
   pipe_ = {};
-  ice_.emplace(ice_config_->local, ice_config_->remote, ice_config_->role);
+  ice_.emplace(ice_config_->local, ice_config_->remote, ice_config_->role, setup_.strangers);
   ice_->on_proved(now, to, true);
   checks_ = std::make_unique<ice::ConsentChecks>(ice_config_->local, ice_config_->remote, ice_config_->role);
 }
@@ -136,12 +129,9 @@ std::optional<Bytes> SecurePath::on_stun(Time now, const Endpoint& source, Bytes
   return Bytes();
 }
 
-const media::DtlsSession::Flight& SecurePath::on_dtls(Time now, Component component, Bytes datagram) {
-  return of(component).on_dtls(now, datagram);
-}
-
-const media::DtlsSession::Flight& SecurePath::on_time(Time now, Component component) {
-  return of(component).on_time(now);
+const media::DtlsSession::Flight& SecurePath::on_dtls(Time now, Component component, const Endpoint& source,
+                                                      media::DtlsSource from, Bytes datagram) {
+  return of(component).on_dtls(now, source, from, datagram);
 }
 
 }  // namespace vas::bridge

@@ -8,7 +8,7 @@
 #include "bridge/leg_config.h"
 #include "ice/consent_checks.h"
 #include "ice/ice_lite.h"
-#include "media/dtls_session.h"
+#include "media/dtls_association.h"
 #include "media/srtp_session.h"
 #include "vas/base/per_second.h"
 
@@ -17,8 +17,10 @@ namespace vas::bridge {
 // What all legs of the process share. Lifetime: outlives them.
 struct SecureSetup {
   media::SrtpBackend srtp_backend = media::SrtpBackend::kOpenssl;
-  const media::DtlsContext* dtls = nullptr;  // none: no leg is configured for DTLS
-  PerSecond* handshakes = nullptr;           // of its worker; none: as many as come
+  const media::DtlsContext* dtls = nullptr;      // none: no leg is configured for DTLS
+  media::DtlsAssociation::Budgets handshakes{};  // of its worker
+  PerSecond* strangers = nullptr;                // of its worker: checks that prove nothing
+  int leg_packets_per_second = kLegPacketsPerSecond;
 };
 
 // Keys and sessions of one socket of a leg, or of both where they share keys.
@@ -32,8 +34,12 @@ class Keying {
   media::SrtpUnprotector* unprotector() { return unprotector_.get(); }  // null: no keys yet
   media::SrtpProtector* protector() { return protector_.get(); }
 
-  const media::DtlsSession::Flight& on_dtls(Time now, Bytes datagram);
-  const media::DtlsSession::Flight& on_time(Time now);
+  const media::DtlsSession::Flight& on_dtls(Time now, const Endpoint& source, media::DtlsSource from,
+                                            Bytes datagram);
+  template <typename Send>
+  void on_time(Time now, const Endpoint& peer, Send&& send) {
+    if (dtls_) dtls_->on_time(now, peer, send);
+  }
 
  private:
   void configure_dtls(const std::optional<LegDtls>& wanted);
@@ -44,8 +50,7 @@ class Keying {
   std::unique_ptr<media::SrtpUnprotector> unprotector_;  // both or none
   std::unique_ptr<media::SrtpProtector> protector_;
   std::optional<LegDtls> dtls_config_;
-  std::unique_ptr<media::DtlsSession> dtls_;
-  bool has_dtls_started_ = false;
+  std::unique_ptr<media::DtlsAssociation> dtls_;
 };
 
 // Threads: its bridge's media worker only.
@@ -93,10 +98,13 @@ class SecurePath {
   // The check of our own that is due.
   std::optional<ice::ConsentChecks::Check> check_on_time(Time now);
 
-  // DTLS. `datagram`: from whom the path was proved to be. Without rtcp-mux each socket has an association of
-  // its own (RFC 5764 §4.1).
-  const media::DtlsSession::Flight& on_dtls(Time now, Component component, Bytes datagram);
-  const media::DtlsSession::Flight& on_time(Time now, Component component);
+  // DTLS. Without rtcp-mux each socket has an association of its own (RFC 5764 §4.1). `send(to, flight)`.
+  const media::DtlsSession::Flight& on_dtls(Time now, Component component, const Endpoint& source,
+                                            media::DtlsSource from, Bytes datagram);
+  template <typename Send>
+  void on_time(Time now, Component component, const Endpoint& peer, Send&& send) {
+    of(component).on_time(now, peer, send);
+  }
 
  private:
   void configure_ice(const std::optional<LegIce>& wanted);

@@ -30,20 +30,39 @@ void IceLite::restart(IceCredentials local, IceCredentials remote) {
   }
 }
 
-bool IceLite::is_from_peer(const Side& side, const StunMessage& check) {
+const IceLite::Side* IceLite::named_by(const StunMessage& check) const {
   const auto username = check.username();
-  return username && *username == side.local.ufrag + ":" + side.remote.ufrag &&
-         check.is_signed_with(side.local.password);
+  if (!username) return nullptr;
+  const auto is_of = [&](const Side& side) {
+    const std::string_view ours = side.local.ufrag, theirs = side.remote.ufrag;
+    return username->size() == ours.size() + 1 + theirs.size() && username->starts_with(ours) &&
+           (*username)[ours.size()] == ':' && username->ends_with(theirs);
+  };
+  if (next_ && is_of(*next_)) return &*next_;
+  return is_of(current_) ? &current_ : nullptr;
+}
+
+// From a proved address it is always looked at: who forges that, and knows the ufrags, must not be able to
+// keep the party's own out.
+bool IceLite::is_signed(Time now, const Endpoint& source, const Side& side, const StunMessage& check) {
+  const bool is_stranger = !is_proved(now, source);
+  const bool has_room =
+      strangers_.has_room(now) && (all_strangers_ == nullptr || all_strangers_->has_room(now));
+  if (is_stranger && !has_room) return false;
+  if (check.is_signed_with(side.local.password)) return true;
+  if (is_stranger) {
+    (void)strangers_.take(now);
+    if (all_strangers_ != nullptr) (void)all_strangers_->take(now);
+  }
+  return false;
 }
 
 std::optional<Bytes> IceLite::on_check(Time now, const Endpoint& source, const StunMessage& check,
                                        MutableBytes reply) {
-  if (check.kind() != StunClass::kRequest || !checks_.take(now)) return {};
-  if (next_ && is_from_peer(*next_, check)) {
-    begin_next();
-  } else if (!is_from_peer(current_, check)) {
-    return {};
-  }
+  if (check.kind() != StunClass::kRequest) return {};
+  const Side* side = named_by(check);
+  if (side == nullptr || !is_signed(now, source, *side, check) || !checks_.take(now)) return {};
+  if (side != &current_) begin_next();
 
   // Both cannot have one role (RFC 8445 §7.3.1.1). Ours is settled: a lite side never controls a full one,
   // and a full side has controlled its nomination.

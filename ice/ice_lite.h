@@ -32,8 +32,12 @@ std::optional<std::string_view> local_ufrag_of(const StunMessage& check);
 // (another network, a NAT's new mapping) goes on with its next check from there, or, where it does not choose
 // anew, once the address that it chose has been quiet for kAbandoned.
 //
+// Cheap proof comes first, and only the party's own checks use up what the party may: another USERNAME costs
+// a comparison. One that is right from an address that is not proved costs an HMAC, and where that comes out
+// wrong it is a stranger's: those have a bucket of their own, the leg's and their worker's.
+//
 // Threads: its bridge's media worker only.
-// Bounds:  kMaxProved addresses, kMaxChecksPerSecond answers.
+// Bounds:  kMaxProved addresses, kMaxChecksPerSecond answers, kMaxStrangersPerSecond HMACs for nothing.
 class IceLite {
  public:
   static constexpr Duration kConsent = std::chrono::seconds(30);  // RFC 7675 §5.1
@@ -41,9 +45,12 @@ class IceLite {
       std::chrono::seconds(8);  // checks come each 4 to 6 s (RFC 7675 §5.1)
   static constexpr std::size_t kMaxProved = 8;
   static constexpr int kMaxChecksPerSecond = 100;
+  static constexpr int kMaxStrangersPerSecond = 20;
 
-  IceLite(IceCredentials local, IceCredentials remote, IceRole role = IceRole::kControlled)
-      : current_{std::move(local), std::move(remote)}, role_(role) {}
+  // `strangers`: the bucket that all legs of a worker share; outlives this. None: the leg's own alone.
+  IceLite(IceCredentials local, IceCredentials remote, IceRole role = IceRole::kControlled,
+          PerSecond* strangers = nullptr)
+      : current_{std::move(local), std::move(remote)}, role_(role), all_strangers_(strangers) {}
 
   // What was proved stays in force until the first check under the new credentials (RFC 8445 §9).
   void restart(IceCredentials local, IceCredentials remote);
@@ -78,7 +85,9 @@ class IceLite {
     Time at{};
   };
 
-  static bool is_from_peer(const Side& side, const StunMessage& check);
+  // Whose credentials it names; none: nobody's here.
+  const Side* named_by(const StunMessage& check) const;
+  bool is_signed(Time now, const Endpoint& source, const Side& side, const StunMessage& check);
   void begin_next();
   void note(Time now, const Endpoint& source, bool is_chosen);
   bool was_proved_within(Duration period, Time now, const Endpoint& source) const;
@@ -90,7 +99,9 @@ class IceLite {
   Endpoint destination_;
   bool is_chosen_ = false;
   Time last_check_{};
-  PerSecond checks_{kMaxChecksPerSecond};
+  PerSecond checks_{kMaxChecksPerSecond};  // the party's
+  PerSecond strangers_{kMaxStrangersPerSecond};
+  PerSecond* const all_strangers_;
 };
 
 }  // namespace vas::ice

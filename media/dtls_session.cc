@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::string_view kExporterLabel = "EXTRACTOR-dtls_srtp";  // RFC 5764 §4.2
 constexpr std::size_t kRecordHeaderBytes = 13;
+constexpr std::uint8_t kAlert = 21;
 constexpr unsigned kFirstTimeoutUs = 400'000;
 
 // The first retransmission of RFC 6347 §4.2.4.1 is after 1 s: too long for somebody who has just answered.
@@ -77,6 +78,20 @@ const DtlsSession::Flight& DtlsSession::on_datagram(Time now, Bytes datagram) {
   return collect();
 }
 
+// The SSL counts messages from the hello's on, as if it had sent the request itself; listening consumes the
+// datagram.
+const DtlsSession::Flight& DtlsSession::on_verified_hello(Time now, Bytes hello) {
+  BIO_ADDR* const unused = BIO_ADDR_new();
+  (void)BIO_reset(incoming_);
+  BIO_write(incoming_, hello.data(), static_cast<int>(hello.size()));
+  const bool is_taken = unused != nullptr && DTLSv1_listen(ssl_, unused) == 1;
+  BIO_ADDR_free(unused);
+  ERR_clear_error();
+  if (is_taken) return on_datagram(now, hello);
+  give_up_attempt(now);
+  return collect();
+}
+
 const DtlsSession::Flight& DtlsSession::on_time(Time now) {
   if (!keys_ && DTLSv1_handle_timeout(ssl_) < 0) give_up_attempt(now);
   return collect();
@@ -125,6 +140,7 @@ void DtlsSession::take_keys(Time now) {
 }
 
 // A memory BIO joins what was written; records are taken apart again, as many to a datagram as it holds.
+// Alerts are not sent: what they would say is said by whoever can forge a datagram.
 const DtlsSession::Flight& DtlsSession::collect() {
   flight_.clear();
   char* data = nullptr;
@@ -133,6 +149,10 @@ const DtlsSession::Flight& DtlsSession::collect() {
   while (rest.size() >= kRecordHeaderBytes) {
     const std::size_t record = kRecordHeaderBytes + load_u16(rest, kRecordHeaderBytes - 2);
     VAS_CHECK(record <= rest.size(), "OpenSSL writes whole records");
+    if (rest[0] == kAlert) {
+      rest = rest.subspan(record);
+      continue;
+    }
     if (flight_.empty() || flight_.back().size() + record > kMaxDatagram) {
       if (flight_.size() == kMaxFlight) break;
       flight_.emplace_back();

@@ -94,6 +94,7 @@ struct OfferReceived {
   DialogId dialog;
   RequestId request;
   std::optional<std::string> sdp;
+  Flow source;  // not set: not known
 };
 
 // What became of our SendOffer.

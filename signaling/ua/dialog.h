@@ -141,6 +141,7 @@ class Dialog {
   std::vector<std::string> routes_;
   std::optional<Flow> flow_;
   AddressPolicy::PrivateRanges ranges_ = AddressPolicy::PrivateRanges::kClosed;
+  std::optional<IpAddress> peer_address_;  // where the far side's SIP came from last; none: not known
   std::string contact_;
   LegHandle leg_;
 

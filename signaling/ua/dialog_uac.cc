@@ -236,9 +236,11 @@ void Dialog::receive_invite_success(const sip_t* sip) {
   local_sdp_ = offered_sdp_;
   const auto sdp = sdp_of(sip);
   remote_sdp_ = sdp.value_or("");
+  const auto source = source_of(*context_.gateway, sip);
+  if (source) peer_address_ = source->peer.address;
   context_.publish(InviteAnswered{id_, call_id_,
                                   sip->sip_user_agent != nullptr ? text(sip->sip_user_agent->g_string) : "",
-                                  source_of(*context_.gateway, sip).value_or(Flow{}), sdp});
+                                  source.value_or(Flow{}), sdp});
 }
 
 void Dialog::hang_up_fork(const sip_t* sip) {

@@ -41,6 +41,7 @@ bool Dialog::receive_invite(nta_incoming_t* request, const sip_t* sip, const Flo
   requires_100rel_ = sip_has_feature(sip->sip_require, "100rel") != 0;
   peer_supports_100rel_ = peer_supports_100rel_ || requires_100rel_;
   peer_allows_update_ = sip_is_allowed(sip->sip_allow, sip_method_update, nullptr) != 0;
+  peer_address_ = seen_by_forwarder(sip).value_or(source).peer.address;
   if (sip->sip_session_expires != nullptr) {
     asked_interval_s_ = static_cast<std::uint32_t>(sip->sip_session_expires->x_delta);
     peer_refreshes_ = !(sip->sip_session_expires->x_refresher != nullptr &&
@@ -242,7 +243,13 @@ int Dialog::receive_offer(nta_incoming_t* request, const sip_t* sip) {
 
   refresh_target(sip);
   if (is_invite) nta_incoming_bind(request, on_ack_or_cancel, reinterpret_cast<nta_incoming_magic_t*>(this));
-  const bool is_refresh = !local_sdp_.empty() && (sdp ? *sdp == remote_sdp_ : true);
+  // From another address the same SDP means another thing: its media comes from another network too.
+  auto source = seen_by_forwarder(sip);
+  if (!source) source = source_of(*context_.gateway, sip);
+  const auto before = peer_address_;
+  if (source) peer_address_ = source->peer.address;
+  const bool has_moved = before && before != peer_address_;
+  const bool is_refresh = !local_sdp_.empty() && (sdp ? *sdp == remote_sdp_ && !has_moved : true);
   if (is_refresh) {
     answer_refresh(request, sip);
     return 0;
@@ -250,7 +257,7 @@ int Dialog::receive_offer(nta_incoming_t* request, const sip_t* sip) {
   const RequestId id = context_.next_request();
   if (is_invite) nta_incoming_treply(request, SIP_100_TRYING, TAG_END());
   waiting_.emplace(id, Waiting{IncomingHandle(request), is_invite, sdp.value_or("")});
-  context_.publish(OfferReceived{id_, id, sdp});
+  context_.publish(OfferReceived{id_, id, sdp, source.value_or(Flow{})});
   return 0;
 }
 

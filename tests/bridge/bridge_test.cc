@@ -173,6 +173,35 @@ TEST_F(BridgeTest, PassesAtMostTwentyRtcpPacketsASecond) {
   EXPECT_EQ(passed, Bridge::kMaxRtcpPerSecond);
 }
 
+TEST_F(BridgeTest, StrangersUseUpNoneOfThePartysRtcp) {
+  const Endpoint stranger = *Endpoint::parse("203.0.113.66:5001");
+  const Endpoint neighbour{kB.address, 6001};
+  for (int i = 0; i < 1000; ++i) {
+    EXPECT_FALSE(deliver(LegSide::kB, stranger, receiver_report({1}), Component::kRtcp));
+    EXPECT_FALSE(deliver(LegSide::kB, neighbour, receiver_report({1}), Component::kRtcp));
+  }
+  EXPECT_TRUE(deliver(LegSide::kB, rtcp_of(kB), receiver_report({1}), Component::kRtcp));
+}
+
+TEST_F(BridgeTest, RtcpFromAnotherPortIsThePartysWhoNamesItsSsrc) {
+  const Endpoint other_port{kB.address, 6001};
+  send(LegSide::kB, kB, {.ssrc = {5}});
+  EXPECT_TRUE(deliver(LegSide::kB, other_port, receiver_report({1}), Component::kRtcp));
+  std::vector<std::uint8_t> report = receiver_report({1});
+  store_u32(report, 4, 6);
+  EXPECT_FALSE(deliver(LegSide::kB, {kB.address, 6003}, report, Component::kRtcp));
+}
+
+TEST_F(BridgeTest, RelaysAThousandPacketsOfALegInASecondAndCountsTheRest) {
+  int passed = 0;
+  for (std::uint16_t i = 0; i < 1500; ++i) passed += send(LegSide::kA, kA, {.sequence_number = {i}}) ? 1 : 0;
+  EXPECT_EQ(passed, kLegPacketsPerSecond);
+  EXPECT_EQ(bridge_.stats(LegSide::kA).over_limit, 500u);
+  EXPECT_TRUE(send(LegSide::kB, kB, {})) << "the other leg has its own";
+  now_ += std::chrono::seconds(1);
+  EXPECT_TRUE(send(LegSide::kA, kA, {.sequence_number = {1500}}));
+}
+
 TEST_F(BridgeTest, MakesRtcpOfItsOwnOnlyForWhoHearsNoneOfTheOther) {
   send(LegSide::kA, kA, {});
   send(LegSide::kB, kB, {});

@@ -98,6 +98,7 @@ TEST_P(PacketPathTest, AMillionPacketsTakeNoMemoryAndNoLock) {
                                   .bind_ipv6 = {},
                                   .first_port = 19300,
                                   .last_port = 19339,
+                                  .leg_packets_per_second = 1'000'000,
                                   .io = GetParam().io});
   if (!opened) GTEST_SKIP() << opened.error();
   MediaPlane& plane = **opened;

@@ -134,7 +134,7 @@ class SecureLeg : public testing::Test {
   Bridge bridge_{seconds(60),
                  now_,
                  {StreamSeed{{0xaaaa}, {100}, {1000}}, StreamSeed{{0xbbbb}, {200}, {2000}}},
-                 {media::SrtpBackend::kOpenssl, ours_.get(), &handshakes_}};
+                 {media::SrtpBackend::kOpenssl, ours_.get(), {&handshakes_, &handshakes_}}};
   std::unique_ptr<media::SrtpProtector> sends_;
   std::unique_ptr<media::SrtpUnprotector> hears_;
   std::uint16_t carrier_number_ = 0;

@@ -107,7 +107,8 @@ TEST_F(SrtpLeg, TakesNothingInTheClearNorForgedNorTwice) {
   }
   EXPECT_FALSE(deliver(LegSide::kA, kPhone, from_phone(1002)).empty());
   const LegStats stats = bridge_.stats(LegSide::kA);
-  EXPECT_EQ(stats.unauthenticated, 1001u);
+  EXPECT_EQ(stats.unauthenticated, 501u);
+  EXPECT_EQ(stats.refused_source, 500u) << "a key is not tried on what cannot be the party's";
   EXPECT_EQ(stats.replayed, 1u);
   EXPECT_EQ(stats.received.packets, 2u) << "what is not the party's is not counted as its";
 }

@@ -145,6 +145,8 @@ class Dtls(SecureMedia):
                 if number % 10 == 0:  # no more than fits into the socket: this is about what a packet does, not about how many
                     time.sleep(0.002 * SLOW)
             time.sleep(1)
+            for _ in range(300):  # whose ufrag is wrong takes nothing of what the party may
+                stranger.sendto(check("x:y", "not-the-password-of-it"), ("127.0.0.1", port))
             stranger.setblocking(False)
             with self.assertRaises(BlockingIOError):
                 stranger.recv(2048)

@@ -150,6 +150,50 @@ TEST_F(IceLiteTest, AnswersAreLimitedAndAddressesBounded) {
   EXPECT_FALSE(ice_.is_proved(now_, {kMobile.address, 1}));
 }
 
+TEST_F(IceLiteTest, StrangersUseUpNothingOfTheParty) {
+  const Check blind{.username = "aaaa:xxxx", .password = "wrong"};
+  const Check informed{.password = "wrong"};
+  ASSERT_TRUE(send(kHome, {.chooses = true}));
+  for (int second = 0; second < 40; ++second) {
+    for (std::uint16_t i = 0; i < 300; ++i) {
+      EXPECT_FALSE(send({kMobile.address, i}, blind));
+      EXPECT_FALSE(send({kMobile.address, i}, informed));
+      EXPECT_FALSE(send(kHome, informed)) << "the party's address, forged";
+    }
+    if (second % 5 == 4) {
+      EXPECT_EQ(send(kHome, {}), StunClass::kSuccess);
+    }
+    now_ += seconds(1);
+  }
+  EXPECT_TRUE(ice_.has_consent(now_));
+}
+
+TEST_F(IceLiteTest, WhoseUfragIsWrongDoesNotKeepThePartyFromProvingAnAddress) {
+  for (int i = 0; i < 10000; ++i) EXPECT_FALSE(send(kMobile, {.username = "ours:xxxx", .password = "wrong"}));
+  EXPECT_EQ(send(kHome, {}), StunClass::kSuccess);
+  EXPECT_EQ(send(kMobile, {}), StunClass::kSuccess);
+}
+
+TEST_F(IceLiteTest, HmacsForNothingAreFewForALegAndForAllOfAWorker) {
+  PerSecond all(30);
+  IceLite one(kOurs, kTheirs, IceRole::kControlled, &all), other(kOurs, kTheirs, IceRole::kControlled, &all);
+  const Packet wrong = message({.password = "wrong"}), right = message({});
+  std::array<std::uint8_t, StunWriter::kMaxBytes> reply{};
+  const auto answers = [&](IceLite& leg, const Packet& packet, std::uint16_t port) {
+    return leg.on_check(now_, {kMobile.address, port}, *StunMessage::parse(packet), reply).has_value();
+  };
+  for (int i = 0; i < IceLite::kMaxStrangersPerSecond - 1; ++i) EXPECT_FALSE(answers(one, wrong, 1));
+  EXPECT_TRUE(answers(one, right, 2)) << "there is room for one";
+  EXPECT_FALSE(answers(one, wrong, 1));
+  EXPECT_FALSE(answers(one, right, 3)) << "not looked at any more";
+  EXPECT_TRUE(answers(one, right, 2)) << "but for who is proved";
+  for (int i = 0; i < 10; ++i) EXPECT_FALSE(answers(other, wrong, 1));
+  EXPECT_FALSE(answers(other, right, 2)) << "the worker's are used up";
+  now_ += seconds(1);
+  EXPECT_TRUE(answers(other, right, 2));
+  EXPECT_TRUE(answers(one, right, 3));
+}
+
 TEST(IceCredentials, AreLongEnoughAndNeverTheSame) {
   const IceCredentials one = random_credentials(), two = random_credentials();
   EXPECT_GE(one.ufrag.size(), 4u);

@@ -46,6 +46,7 @@ struct Raw {
   std::string turn_user;
   std::string turn_password;
   int media_timeout_s = 60;
+  int media_leg_packets = 1000;
   bool only_checks = false;
   Config config;
 };
@@ -257,6 +258,8 @@ void add_options(CLI::App& app, Raw& raw) {
   option("media-timeout", raw.media_timeout_s,
          "Seconds without media from either party before a call is hung up")
       ->check(CLI::Range(1, 86400));
+  option("media-leg-packets", raw.media_leg_packets, "RTP packets that a leg may send in a second")
+      ->check(CLI::Range(100, 1'000'000));
 }
 
 std::optional<std::size_t> line_of(const std::string& file, const std::string& key) {
@@ -390,6 +393,7 @@ Result<Config> meaning_of(const Raw& raw) {
   if (config.media.relays_only && !config.media.turn_server)
     return Error{"`ice-relays-only` needs a `turn-server`"};
   config.media.media_timeout = std::chrono::seconds(raw.media_timeout_s);
+  config.media.leg_packets_per_second = raw.media_leg_packets;
   if (config.public_url.empty()) config.public_url = "http://" + to_string(config.http.listen);
   return config;
 }

@@ -142,6 +142,8 @@ std::string to_metrics_text(const Snapshot& snapshot) {
   counter("vas_media_stray_total",
           "Datagrams at a port that ICE legs share whose sender no leg's party has proved to be",
           snapshot.media.stray);
+  counter("vas_media_over_limit_total", "RTP beyond what a leg may send in a second",
+          snapshot.media.over_limit);
   gauge("vas_media_kernel_legs", "Legs whose media the kernel relays now", snapshot.media.fast_legs);
   auto& well = prometheus::BuildGauge()
                    .Name("vas_part_well")

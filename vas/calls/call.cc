@@ -30,6 +30,7 @@ Call::Call(CallSetup setup)
   caller.source = setup_.invite.source;
   caller.latches_to_anyone = setup_.latches_to_anyone;
   caller.reaches_private = setup_.reaches_private;
+  caller.symmetric_media = setup_.symmetric_media;
   caller.encryption = setup_.caller_encryption;
   caller.ice_mode = setup_.caller_ice.value_or(setup_.ice.of(setup_.invite.source.transport));
   for (const LegSide side : {LegSide::kA, LegSide::kB})

@@ -43,6 +43,8 @@ struct CallSetup {
   bool latches_to_anyone = false;  // leg A's trunk
   bool reaches_private = false;    // the same: its media may be in a private range
   FarEndRules far_ends;
+  bool symmetric_media = true;    // leg A's trunk or domain
+  bool symmetric_pick_up = true;  // of who presents the token
   MediaEncryption caller_encryption = MediaEncryption::kNone;
   MediaEncryption pick_up_encryption = MediaEncryption::kNone;  // of who presents the token
   IceModes ice;
@@ -103,6 +105,7 @@ class Call {
     bool awaits_answer_in_ack = false;  // our 2xx carried the offer
     bool latches_to_anyone = false;
     bool reaches_private = false;  // the system has said that its media may be in a private range
+    bool symmetric_media = true;
     MediaEncryption encryption = MediaEncryption::kNone;
     MediaKeying keying = MediaKeying::kSdes;  // of what we offer
     IceMode ice_mode = IceMode::kNone;
@@ -118,6 +121,7 @@ class Call {
     signaling::RequestId request;
     signaling::SessionDescription offer;
     std::optional<signaling::SdesKeys> keys;  // of the party that offers, when it is answered
+    Endpoint source;                          // where the offer came from
     std::optional<bridge::LegIce> ice;
     // The other's, while the party that offers waits for another leg.
     std::optional<signaling::AudioDescription> answer;

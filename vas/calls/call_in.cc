@@ -74,6 +74,7 @@ void Call::on_pick_up(const PickUp& event, Now& now) {
   callee.source = event.invite.source;
   callee.call_id = event.invite.call_id;
   callee.encryption = setup_.pick_up_encryption;
+  callee.symmetric_media = setup_.symmetric_pick_up;
   callee.ice_mode = setup_.ice.of(callee.source.transport);
   leg_record(LegSide::kB) = {.role = "callee",
                              .uri = event.invite.from_uri,

@@ -213,6 +213,7 @@ void Call::configure_media(LegSide side, Now& now) {
                            .far_rtcp = each.audio->rtcp,
                            .rtcp_mux = each.audio->rtcp_mux,
                            .latches_to_anyone = each.latches_to_anyone,
+                           .symmetric = each.symmetric_media,
                            .sends = each.audio->direction.sends,
                            .receives = each.audio->direction.receives};
   if (each.source.peer.is_set()) config.signaling_address = each.source.peer.address;

@@ -76,6 +76,7 @@ void Call::try_next_route(Now& now) {
   if (address) callee.source.peer = {*address, kAnyPort};
   callee.latches_to_anyone = route.latches_to_anyone;
   callee.reaches_private = route.reaches_private;
+  callee.symmetric_media = route.symmetric_media;
   ++next_route_;
   has_progress_ = false;
   attempt_started_ = now.time;

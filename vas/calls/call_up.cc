@@ -33,7 +33,8 @@ void Call::on_offer(const signaling::OfferReceived& event, LegSide side, Now& no
     return refuse(488, "Not Acceptable Here");
 
   const std::string sdp = describe_offer(to, signaling::relayed(offer->audio, *to.local));
-  renegotiation_ = Renegotiation{side, event.request, std::move(*offer), std::move(security.keys)};
+  renegotiation_ =
+      Renegotiation{side, event.request, std::move(*offer), std::move(security.keys), event.source.peer};
   send(signaling::SendOffer{to.dialog, sdp}, now);
 }
 
@@ -98,6 +99,7 @@ void Call::finish_renegotiation(Now& now) {
   ours.formats = signaling::shared_formats(done.offer.audio, *done.answer);
   ours.direction = signaling::answer_direction(done.offer.audio.direction, done.answer->direction);
 
+  if (done.source.is_set()) from.source.peer = done.source;  // it may have come into another network
   from.audio = done.offer.audio;
   from.audio->formats = ours.formats;
   from.keys = done.keys;

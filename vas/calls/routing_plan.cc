@@ -127,6 +127,7 @@ RoutingPlan plan_by_trunks(const directory::Directory& directory, std::int64_t d
                              .number = outgoing,
                              .latches_to_anyone = trunk->latches_to_anyone,
                              .reaches_private = trunk->reaches_private,
+                             .symmetric_media = trunk->symmetric,
                              .media_encryption = trunk->media_encryption,
                              .media_keying = trunk->media_keying,
                              .ice = trunk->ice.value_or(IceMode::kNone),

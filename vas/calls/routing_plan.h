@@ -23,6 +23,7 @@ struct Route {
   std::optional<records::Price> buy_price;
   bool latches_to_anyone = false;
   bool reaches_private = false;  // the system has said that it may lead into a private range
+  bool symmetric_media = true;
   MediaEncryption media_encryption = MediaEncryption::kNone;
   MediaKeying media_keying = MediaKeying::kSdes;
   IceMode ice = IceMode::kNone;

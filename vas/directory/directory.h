@@ -34,6 +34,7 @@ struct DomainProfile {
   int requests_per_second = 1000;                    // api-requests-per-second; twice as many at once
   MediaEncryption media_encryption = MediaEncryption::kOptional;  // media-encryption, of subscribers
   Caps caps;
+  bool symmetric = true;  // of subscribers' media, as a trunk's
 };
 
 struct Domain {
@@ -69,6 +70,7 @@ struct Trunk {
   bool reaches_private =
       false;  // its targets and its media may be in private ranges: only the system says so
   bool latches_to_anyone = false;  // its media may come from an address that SIP does not show
+  bool symmetric = true;           // false: it sends media from other ports than it receives at
   std::string username;            // what its challenges are answered with; empty: not at all
   std::string password;
   std::string realm;           // the only one that is answered; empty: any of this trunk's

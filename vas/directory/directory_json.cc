@@ -148,6 +148,7 @@ DomainProfile parse_profile(const json::value& value, const std::string& where) 
   profile.media_encryption = one_of<MediaEncryption>(fields, "media-encryption", kMediaEncryptionNames)
                                  .value_or(profile.media_encryption);
   profile.caps = parse_caps(fields, profile.caps);
+  profile.symmetric = fields.flag("symmetric", profile.symmetric);
   return profile;
 }
 
@@ -226,6 +227,7 @@ Trunk parse_trunk(const json::value& value, const std::string& where) {
       .ice = one_of<IceMode>(fields, "ice", kIceModeNames),
       .reaches_private = fields.flag("reachesPrivate", false),
       .latches_to_anyone = fields.flag("latchesToAnyone", false),
+      .symmetric = fields.flag("symmetric", true),
       .username = fields.text("username"),
       .password = fields.text("password"),
       .realm = fields.text("realm"),
@@ -341,6 +343,7 @@ json::object object_of(const Trunk& trunk) {
           {"ice", trunk.ice ? to_string(*trunk.ice) : ""},
           {"reachesPrivate", trunk.reaches_private},
           {"latchesToAnyone", trunk.latches_to_anyone},
+          {"symmetric", trunk.symmetric},
           {"username", trunk.username},
           {"realm", trunk.realm},
           {"maxCalls", trunk.max_calls},

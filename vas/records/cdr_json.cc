@@ -35,7 +35,7 @@ json::object received_json(const bridge::LegStats& stats) {
           {"out_of_order", received.out_of_order},
           {"duplicates", received.duplicates},
           {"refused", stats.refused_source + stats.unknown_payload_type + stats.malformed +
-                          stats.unauthenticated + stats.replayed + stats.expired},
+                          stats.unauthenticated + stats.replayed + stats.expired + stats.over_limit},
           {"overrun", stats.overrun}};
 }
 
