@@ -45,6 +45,15 @@ LegHandle Dialog::make_leg(const std::string& local, const std::string& remote, 
       TAG_IF(remote_sequence != 0, NTATAG_REMOTE_CSEQ(remote_sequence)), TAG_END()));
 }
 
+// Both tags, whole (RFC 3261 §12.2.2): nta also takes an empty one for any, and none for ours. Of a dialog
+// whose far side is not known yet any is its.
+bool Dialog::is_of_this_dialog(const sip_t* sip) const {
+  const char* own = nta_leg_get_tag(leg_.get());
+  const char* far = nta_leg_get_rtag(leg_.get());
+  return own != nullptr && equals_ignoring_case(text(sip->sip_to->a_tag), own) &&
+         (far == nullptr || equals_ignoring_case(text(sip->sip_from->a_tag), far));
+}
+
 void Dialog::set_route(nta_leg_t* leg, const sip_t* sip, bool is_server) {
   routes_ = uris_of(sip->sip_record_route);
   if (!is_server) std::reverse(routes_.begin(), routes_.end());  // RFC 3261 §12.1.2
@@ -97,6 +106,9 @@ void Dialog::restore(const DialogState& state) {
   flow_ = state.flow;
   contact_ = state.contact;
   local_sdp_ = state.local_sdp;
+  LiveDialogs& dialogs = context_.gateway->dialogs();
+  if (!live_.hold(dialogs, dialogs.key_of(call_id_, tag_of(local_).value_or("")), flow_ ? &*flow_ : nullptr))
+    return finish();
   leg_ = make_leg(local_, remote_, call_id_, state.local_sequence, state.remote_sequence);
   if (!leg_) return finish();
   apply_route(leg_.get());
