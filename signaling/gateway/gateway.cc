@@ -112,6 +112,7 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   // From the stacks.
   void on_stack_message(std::string_view text);
   void on_stack_response(const SipMessage& response);
+  void send_answer(Outbound outbound);
   void on_stack_request(const SipMessage& request, std::string_view text);
   void send_resolved(const std::string& text, const ServerName& name, const std::vector<Target>& targets);
   void send_request(const SipMessage& request, const ViaEditor::Hop& hop);
@@ -233,7 +234,7 @@ bool GatewayImpl::receive_response(const SipMessage& response, std::string_view 
     // To what this gateway forwarded; its branch says for whom.
     if (auto outbound = editor_->response_to_peer(response)) {
       ++counters_.forwarded;
-      transports_.send(outbound->flow, std::move(outbound->text));
+      send_answer(std::move(*outbound));
       return true;
     }
   }
@@ -366,6 +367,9 @@ bool GatewayImpl::passes_by(const SipMessage& request, const Flow& source) {
       forward(request, source, *flow, {contact_endpoint(*flow), false, true});
       return true;
     }
+    // Our signature, from where we sent it to, is as good as our tag.
+    if (flow->peer == source.peer && !has_connections(source.transport))
+      proved_.note(source.peer, monotonic_now());
     const auto target = numeric_target(request, true);
     if (!target || !config_.admission->is_node(*target)) return false;
     const Flow next{Transport::kUdp, *target, 0};
@@ -517,11 +521,15 @@ void GatewayImpl::on_stack_response(const SipMessage& response) {
       sent_.note(outbound->text, monotonic_now()) != 0) {
     return;
   }
-  if (!is_proved(outbound->flow) && repeats_.note(outbound->text, monotonic_now()) > kRepeatsOfAnswer) {
+  send_answer(std::move(*outbound));
+}
+
+void GatewayImpl::send_answer(Outbound outbound) {
+  if (!is_proved(outbound.flow) && repeats_.note(outbound.text, monotonic_now()) > kRepeatsOfAnswer) {
     ++counters_.unproved;
     return;
   }
-  transports_.send(outbound->flow, std::move(outbound->text));
+  transports_.send(outbound.flow, std::move(outbound.text));
 }
 
 void GatewayImpl::on_stack_request(const SipMessage& request, std::string_view text) {

@@ -83,6 +83,26 @@ void Dialog::refresh_target(const sip_t* sip) {
   nta_leg_client_reroute(leg_.get(), nullptr, sip->sip_contact, 0);
 }
 
+// The gateway let it through, so the party is where this came from: what we send goes there where it would
+// not reach its target (a phone that came into another network, or connected anew).
+void Dialog::follow_source(const sip_t* sip) {
+  const auto source = source_of(*context_.gateway, sip);
+  if (!source || source == flow_) return;
+  const std::string first_hop = routes_.empty() ? remote_target_ : std::string(uri_of(routes_.front()));
+  const auto flow = stays_on_flow(*source, first_hop, !routes_.empty()) ? source : std::nullopt;
+  if (flow == flow_) return;
+  flow_ = flow;
+  // nta keeps the route that it has unless told as a client; it then takes them from the last to the first.
+  Scratch scratch;
+  std::vector<std::string> all = routes_;
+  if (flow_) all.insert(all.begin(), context_.gateway->flow_route(*flow_));
+  std::string list;
+  for (auto each = all.rbegin(); each != all.rend(); ++each) list += (list.empty() ? "" : ", ") + *each;
+  sip_record_route_t* route_set = list.empty() ? nullptr : sip_record_route_make(scratch.get(), list.c_str());
+  sip_contact_t* target = sip_contact_make(scratch.get(), ("<" + remote_target_ + ">").c_str());
+  nta_leg_client_reroute(leg_.get(), route_set, target, 1);
+}
+
 DialogState Dialog::state() const {
   return {.call_id = call_id_,
           .local = local_,

@@ -123,6 +123,7 @@ class Dialog {
   void set_route(nta_leg_t* leg, const sip_t* sip, bool is_server);
   void apply_route(nta_leg_t* leg);
   void refresh_target(const sip_t* sip);
+  void follow_source(const sip_t* sip);
   void lose(const std::string& why);
   void finish();
 

@@ -42,7 +42,7 @@ bool Dialog::receive_invite(nta_incoming_t* request, const sip_t* sip, const Flo
   nta_incoming_tag(request, tag.c_str());
   call_id_ = sip->sip_call_id->i_id;
   if (!live_.hold(dialogs, dialogs.key_of(call_id_, tag), &source) ||
-      !live_invite_.hold(dialogs, dialogs.key_of_invite(text(sip->sip_via->v_branch)), &source)) {
+      !live_invite_.hold(dialogs, dialogs.key_of_invite(text(sip->sip_via->v_branch)), nullptr)) {
     nta_incoming_treply(request, SIP_503_SERVICE_UNAVAILABLE, TAG_END());
     return false;
   }
@@ -251,6 +251,7 @@ int Dialog::receive_offer(nta_incoming_t* request, const sip_t* sip) {
     return 500;
 
   refresh_target(sip);
+  follow_source(sip);
   if (is_invite) nta_incoming_bind(request, on_ack_or_cancel, reinterpret_cast<nta_incoming_magic_t*>(this));
   const bool is_refresh = !local_sdp_.empty() && (sdp ? *sdp == remote_sdp_ : true);
   if (is_refresh) {
