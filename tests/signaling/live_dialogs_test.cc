@@ -83,8 +83,8 @@ TEST_F(LiveDialogsTest, EachDialogHasABudgetOfItsOwn) {
   while (dialogs_.takes_request(key_, kStart)) ++taken;
   EXPECT_EQ(taken, 2 * LiveDialogs::kRequestsPerSecond);
   EXPECT_TRUE(dialogs_.takes_request(other, kStart));
-  EXPECT_TRUE(dialogs_.takes_request(key_, kStart + 1s / LiveDialogs::kRequestsPerSecond));
-  EXPECT_FALSE(dialogs_.takes_request(key_, kStart + 1s / LiveDialogs::kRequestsPerSecond));
+  EXPECT_TRUE(dialogs_.takes_request(key_, kStart + Duration(1s) / LiveDialogs::kRequestsPerSecond));
+  EXPECT_FALSE(dialogs_.takes_request(key_, kStart + Duration(1s) / LiveDialogs::kRequestsPerSecond));
   EXPECT_FALSE(dialogs_.takes_request(dialogs_.key_of("none", "tag"), kStart));
 }
 
