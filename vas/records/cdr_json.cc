@@ -182,7 +182,7 @@ std::string to_json(const CallRecord& record) {
 }
 
 std::string to_draft_json(const CallRecord& record) {
-  return json::serialize(
+  return to_text(
       json::object{{"id", record.id},
                    {"session", record.session},
                    {"node", record.node},

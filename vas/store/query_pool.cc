@@ -125,7 +125,7 @@ Page read_dead_events(soci::session& database, std::int64_t domain_id, const Pag
         {"id", id},       {"token", token},
         {"url", url},     {"createdAt", to_rfc3339(WallTime(std::chrono::milliseconds(created_at)))},
         {"tries", tries}, {"lastError", or_null(last_error)}};
-    page.add(boost::json::serialize(element), id);
+    page.add(to_text(element), id);
   }
   return page.finish();
 }
