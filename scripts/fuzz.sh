@@ -14,6 +14,8 @@ gateway="signaling/gateway/flow.cc signaling/gateway/framer.cc signaling/gateway
   signaling/gateway/message_secrets.cc signaling/gateway/message_trace.cc signaling/gateway/node_relay.cc signaling/gateway/sip_message.cc signaling/gateway/stateless_answer.cc signaling/gateway/via_editor.cc"
 declare -A sources=(
   [sip]="$gateway $base"
+  [text]="signaling/gateway/message_lines.cc signaling/gateway/message_secrets.cc signaling/gateway/sip_message.cc signaling/sdes.cc signaling/sdp.cc
+    media/dtls_context.cc vas/records/cdr.cc vas/records/cdr_json.cc ice/candidate.cc $media $base"
   [digest]="signaling/digest.cc vas/base/host_port.cc $base"
   [websocket]="signaling/gateway/connection.cc signaling/gateway/websocket_connection.cc signaling/gateway/sip_message.cc $base"
   [sdp]="signaling/sdes.cc signaling/sdp.cc signaling/offer_answer.cc media/codec.cc media/dtls_context.cc media/srtp_suite.cc ice/candidate.cc $base"
@@ -26,7 +28,7 @@ declare -A sources=(
 )
 # The OpenAPI document as the release build made it a part of the program.
 generated=build/release/generated
-fuzzers=${FUZZERS:-sip digest websocket sdp stun dtls media journal api}
+fuzzers=${FUZZERS:-sip text digest websocket sdp stun dtls media journal api}
 export flags="-std=c++20 -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -DSPDLOG_COMPILED_LIB
   -DSPDLOG_FMT_EXTERNAL -DSPDLOG_SHARED_LIB -DFMT_SHARED -I. -I$generated" out
 
