@@ -10,10 +10,12 @@ media="media/codec.cc media/receive_stats.cc media/rtcp_packet.cc media/rtp_pack
 srtp="media/srtp_cipher.cc media/srtp_key_derivation.cc media/srtp_libsrtp.cc media/srtp_openssl.cc media/srtp_session.cc"
 dtls="media/dtls_context.cc media/dtls_session.cc"
 ice="ice/candidate.cc ice/consent_checks.cc ice/ice_lite.cc ice/stun_message.cc"
-gateway="signaling/gateway/flow.cc signaling/gateway/framer.cc signaling/gateway/guard.cc signaling/gateway/message_lines.cc
-  signaling/gateway/message_trace.cc signaling/gateway/node_relay.cc signaling/gateway/sip_message.cc signaling/gateway/stateless_answer.cc signaling/gateway/via_editor.cc"
+gateway="signaling/gateway/flow.cc signaling/gateway/framer.cc signaling/gateway/guard.cc signaling/gateway/header_bounds.cc signaling/gateway/message_lines.cc
+  signaling/gateway/message_secrets.cc signaling/gateway/message_trace.cc signaling/gateway/node_relay.cc signaling/gateway/sip_message.cc signaling/gateway/stateless_answer.cc signaling/gateway/via_editor.cc"
 declare -A sources=(
   [sip]="$gateway $base"
+  [text]="signaling/gateway/message_lines.cc signaling/gateway/message_secrets.cc signaling/gateway/sip_message.cc signaling/sdes.cc signaling/sdp.cc
+    media/dtls_context.cc vas/records/cdr.cc vas/records/cdr_json.cc ice/candidate.cc $media $base"
   [digest]="signaling/digest.cc vas/base/host_port.cc $base"
   [websocket]="signaling/gateway/connection.cc signaling/gateway/websocket_connection.cc signaling/gateway/sip_message.cc $base"
   [sdp]="signaling/sdes.cc signaling/sdp.cc signaling/offer_answer.cc media/codec.cc media/dtls_context.cc media/srtp_suite.cc ice/candidate.cc $base"
@@ -23,11 +25,11 @@ declare -A sources=(
   [api]="$(ls vas/api/*.cc | grep -v http_server.cc) vas/directory/directory.cc vas/directory/directory_json.cc vas/sessions/session.cc
     vas/sessions/session_registry.cc vas/sessions/token_index.cc vas/calls/call_instructions.cc vas/calls/routing_plan.cc signaling/gateway/flow.cc vas/records/cdr.cc vas/base/host_port.cc $media $base"
   [dialogs]="signaling/gateway/live_dialogs.cc signaling/gateway/flow.cc $base"
-  [journal]="vas/records/cdr.cc vas/records/cdr_json.cc vas/records/cdr_journal.cc ice/candidate.cc $media $base"
+  [journal]="vas/records/cdr.cc vas/records/cdr_json.cc vas/records/cdr_journal.cc vas/records/journal_format.cc vas/records/record_files.cc vas/secrets/sealer.cc ice/candidate.cc $media $base"
 )
 # The OpenAPI document as the release build made it a part of the program.
 generated=build/release/generated
-fuzzers=${FUZZERS:-sip digest websocket sdp stun dtls media journal api dialogs}
+fuzzers=${FUZZERS:-sip text digest websocket sdp stun dtls media journal api dialogs}
 export flags="-std=c++20 -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -DSPDLOG_COMPILED_LIB
   -DSPDLOG_FMT_EXTERNAL -DSPDLOG_SHARED_LIB -DFMT_SHARED -I. -I$generated" out
 

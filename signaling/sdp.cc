@@ -198,7 +198,9 @@ std::optional<AudioDescription> parse_audio(const Section& session, const Sectio
   return audio;
 }
 
-// Splits text into the session's section and one for each m= line. Nothing when it breaks a bound.
+// Splits text into the session's section and one for each m= line. Nothing when it breaks a bound, or where a
+// line holds what ends a line for another reader, or a media line or address is no text. An attribute that is
+// none is as though it had not come (docs/signaling.md, "Bytes").
 std::optional<std::vector<Section>> parse_sections(std::string_view text) {
   std::vector<Section> sections(1);
   for (std::string_view line : split(text, '\n')) {
@@ -206,22 +208,32 @@ std::optional<std::vector<Section>> parse_sections(std::string_view text) {
     if (line.empty()) continue;
     if (line.size() > kMaxLineBytes || line.size() < 2 || line[1] != '=') return {};
     const std::string_view value = line.substr(2);
+    const bool is_text = is_printable(value);
+    if (!is_text && value.find_first_of(std::string_view("\r\0", 2)) != std::string_view::npos) return {};
     switch (line[0]) {
       case 'm':
-        if (sections.size() > kMaxMediaLines) return {};
+        if (sections.size() > kMaxMediaLines || !is_text) return {};
         sections.push_back({.media = value});
         break;
-      case 'c': sections.back().connection = value; break;
-      case 'a': sections.back().attributes.push_back(value); break;
+      case 'c':
+        if (!is_text) return {};
+        sections.back().connection = value;
+        break;
+      case 'a':
+        if (is_text) sections.back().attributes.push_back(value);
+        break;
       default: break;
     }
   }
   return sections;
 }
 
+// Text of a peer's inside a line of ours: none of its bytes ends the line.
+std::string as_line(std::string_view text) { return with_stand_ins(text, '?'); }
+
 // A lite side is its own and only candidate.
 void append_ice(std::string& out, const IceDescription& ice, const Endpoint& rtp) {
-  out += fmt::format("a=ice-ufrag:{}\r\na=ice-pwd:{}\r\n", ice.ufrag, ice.password);
+  out += fmt::format("a=ice-ufrag:{}\r\na=ice-pwd:{}\r\n", as_line(ice.ufrag), as_line(ice.password));
   if (ice.candidates.empty())
     out += fmt::format("a=candidate:{}\r\n", ice::to_sdp(ice::Candidate{.address = rtp}));
   for (const ice::Candidate& each : ice.candidates)
@@ -239,12 +251,13 @@ void append_audio(std::string& out, const AudioDescription& audio) {
     const media::CodecInfo& info = media::info_of(format.codec);
     out += fmt::format("a=rtpmap:{} {}/{}{}\r\n", format.payload_type.value, info.name, format.clock_rate,
                        info.channels == 2 ? "/2" : "");
-    if (!format.fmtp.empty()) out += fmt::format("a=fmtp:{} {}\r\n", format.payload_type.value, format.fmtp);
+    if (!format.fmtp.empty())
+      out += fmt::format("a=fmtp:{} {}\r\n", format.payload_type.value, as_line(format.fmtp));
   }
   if (audio.ptime_ms) out += fmt::format("a=ptime:{}\r\n", *audio.ptime_ms);
   if (audio.rtcp_mux) out += "a=rtcp-mux\r\n";
   for (const CryptoAttribute& each : audio.crypto) out += fmt::format("a=crypto:{}\r\n", to_string(each));
-  if (!audio.mid.empty()) out += fmt::format("a=mid:{}\r\n", audio.mid);
+  if (!audio.mid.empty()) out += fmt::format("a=mid:{}\r\n", as_line(audio.mid));
   if (audio.dtls) {
     out += fmt::format("a=fingerprint:{}\r\na=setup:{}\r\n", audio.dtls->fingerprint.text(),
                        kSetupNames[static_cast<std::size_t>(audio.dtls->setup)]);
@@ -261,7 +274,7 @@ std::string session_lines(const SdpOrigin& origin, const AudioDescription& audio
   const char* family = address.family == AddressFamily::kIpv4 ? "IP4" : "IP6";
   std::string out = fmt::format("v=0\r\no=vas {} {} IN {} {}\r\ns=-\r\nt=0 0\r\n", origin.id, origin.version,
                                 family, to_string(address));
-  if (audio.is_bundled) out += fmt::format("a=group:BUNDLE {}\r\n", audio.mid);
+  if (audio.is_bundled) out += fmt::format("a=group:BUNDLE {}\r\n", as_line(audio.mid));
   if (audio.ice && audio.ice->is_lite) out += "a=ice-lite\r\n";
   return out;
 }
@@ -311,7 +324,8 @@ std::string write_answer(const SdpOrigin& origin, const SessionDescription& offe
     if (offer.audio_line == i) {
       append_audio(out, audio);
     } else {
-      out += fmt::format("m={} 0 {} {}\r\n", line.kind, line.protocol, line.formats);
+      out +=
+          fmt::format("m={} 0 {} {}\r\n", as_line(line.kind), as_line(line.protocol), as_line(line.formats));
     }
   }
   return out;

@@ -4,15 +4,26 @@
 #include "vas/base/text.h"
 
 namespace vas::signaling {
+namespace {
+
+// How much of `text` is nothing but `piece`, from its beginning on.
+std::size_t bytes_of(std::string_view text, std::string_view piece) {
+  std::size_t bytes = 0;
+  while (text.substr(bytes).starts_with(piece)) bytes += piece.size();
+  return bytes;
+}
+
+}  // namespace
 
 Framer::Frame Framer::next() {
-  if (buffer_.starts_with("\r\n\r\n")) {
-    buffer_.erase(0, 4);
+  // However many pings came at once, one answer says as much.
+  if (const std::size_t pings = bytes_of(buffer_, "\r\n\r\n"); pings != 0) {
+    buffer_.erase(0, pings);
     return {Frame::Kind::kPing, {}};
   }
   // A single CRLF is a pong, or stray line ends before a message (RFC 3261 §7.5).
   if (buffer_ == "\r" || buffer_ == "\r\n" || buffer_ == "\r\n\r") return {Frame::Kind::kNeedMore, {}};
-  while (buffer_.starts_with("\r\n")) buffer_.erase(0, 2);
+  buffer_.erase(0, bytes_of(buffer_, "\r\n"));
 
   const auto end = buffer_.find("\r\n\r\n");
   if (end == std::string::npos) {

@@ -15,6 +15,7 @@
 #include "signaling/gateway/hep.h"
 #include "signaling/gateway/hop_check.h"
 #include "signaling/gateway/load_shedder.h"
+#include "signaling/gateway/message_secrets.h"
 #include "signaling/gateway/node_relay.h"
 #include "signaling/gateway/options_answer.h"
 #include "signaling/gateway/proof_question.h"
@@ -640,18 +641,18 @@ void GatewayImpl::note(const SipMessage& message, std::string_view text, const F
   const Endpoint& local = listeners().of(flow).advertised;
   TracedMessage traced{wall_now(), flow.transport, is_inbound ? flow.peer : local,
                        is_inbound ? local : flow.peer, std::string(text)};
+  // Inbound the caller's token; outbound what call control says the dialog belongs to.
+  const std::string_view token =
+      is_inbound ? value_of(message, HeaderName::kSessionToken) : private_value(message, kCallHeader);
   if (config_.hep_collector) {
     TracedMessage shown = traced;
-    shown.text = without_secrets(shown.text);
+    shown.text = without_secrets(shown.text, token);
     const std::string packet = hep_packet(shown, config_.hep_capture_id, call_id->value);
     error_code ignored;  // a collector that is away misses some
     hep_socket_.send_to(asio::buffer(packet), to_asio<asio::ip::udp::endpoint>(*config_.hep_collector), 0,
                         ignored);
   }
   trace_.note(std::move(traced), call_id->value);
-  // Inbound the caller's token; outbound what call control says the dialog belongs to.
-  const std::string_view token =
-      is_inbound ? value_of(message, HeaderName::kSessionToken) : private_value(message, kCallHeader);
   if (!token.empty()) trace_.link(token, call_id->value);
 }
 

@@ -3,20 +3,13 @@
 #include <algorithm>
 #include <array>
 
+#include "signaling/gateway/header_bounds.h"
 #include "vas/base/text.h"
 
 namespace vas::signaling {
 namespace {
 
 constexpr std::uint32_t kMaxCseq = 0x7fffffff;  // RFC 3261 §8.1.1.5
-
-bool is_token(std::string_view text) {
-  constexpr std::string_view kMarks = "-.!%*_+`'~";  // RFC 3261 §25.1
-  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           kMarks.find(c) != std::string_view::npos;
-  });
-}
 
 // A name-addr or addr-spec with its parameters (RFC 3261 §20.10, §25.1), a little wider in display names.
 bool is_address(std::string_view value) {
@@ -100,6 +93,8 @@ std::optional<StatelessAnswer> check_cseq(const SipMessage& message, std::string
 // What requests and responses share. Content-Length may be short of a datagram's end, never beyond it
 // (§18.3).
 std::optional<StatelessAnswer> check_common(const SipMessage& message) {
+  if (!message.is_text) return StatelessAnswer{400, "Not UTF-8, or control characters"};
+  if (!is_within_bounds(message)) return StatelessAnswer{400, "Too many elements in a header"};
   constexpr std::array kOnce = {HeaderName::kFrom, HeaderName::kTo, HeaderName::kCallId, HeaderName::kCseq};
   for (const HeaderName name : kOnce) {
     if (message.count(name) != 1)

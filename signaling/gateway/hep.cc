@@ -24,6 +24,8 @@ enum class Chunk : std::uint16_t {
 };
 constexpr std::uint32_t kSip = 1;
 constexpr std::size_t kChunkHeader = 6;
+constexpr std::size_t kMaxCorrelation = 1024;
+constexpr std::size_t kMaxPayload = 60 * 1024;  // a datagram has room for it, the rest and the correlation
 
 void put_number(std::string& out, std::uint32_t value, std::size_t bytes) {
   for (std::size_t i = bytes; i-- > 0;) out += static_cast<char>(value >> (8 * i) & 0xff);
@@ -67,8 +69,8 @@ std::string hep_packet(const TracedMessage& message, std::uint32_t capture_id, s
   put_chunk(chunks, Chunk::kMicroseconds, static_cast<std::uint32_t>(rest.count()), 4);
   put_chunk(chunks, Chunk::kProtocol, kSip, 1);
   put_chunk(chunks, Chunk::kCaptureId, capture_id, 4);
-  put_chunk(chunks, Chunk::kCorrelation, correlation);
-  put_chunk(chunks, Chunk::kPayload, message.text);
+  put_chunk(chunks, Chunk::kCorrelation, correlation.substr(0, kMaxCorrelation));
+  put_chunk(chunks, Chunk::kPayload, std::string_view(message.text).substr(0, kMaxPayload));
 
   std::string packet = "HEP3";
   put_number(packet, static_cast<std::uint32_t>(packet.size() + 2 + chunks.size()), 2);

@@ -5,9 +5,15 @@
 namespace vas::signaling {
 
 void append_line(std::string& out, std::string_view line) {
-  for (const char c : line) {
-    if (c == '\r') continue;
-    out += c == '\n' ? ' ' : c;
+  const std::size_t begin = out.size();
+  if (is_printable(line)) {
+    out += line;
+  } else {
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      if (line.substr(i, 2) == "\r\n") continue;
+      out += line[i] == '\n' || line[i] == '\t' ? ' ' : line[i];
+    }
+    out.replace(begin, std::string::npos, with_stand_ins(std::string_view(out).substr(begin), '?'));
   }
   out += "\r\n";
 }

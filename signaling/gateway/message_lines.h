@@ -9,7 +9,8 @@
 
 namespace vas::signaling {
 
-// One header line with its folds opened.
+// One header line with its folds opened; what has no place in text (docs/signaling.md, "Bytes") stands as
+// `?`.
 void append_line(std::string& out, std::string_view line);
 
 // Nothing where `value` is empty.

@@ -3,46 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "vas/base/text.h"
+#include "signaling/gateway/message_secrets.h"
 
 namespace vas::signaling {
-namespace {
-
-constexpr std::size_t kHintDigits = 8;
-
-// Blots out what stands from `from` to the next of `ends`, after `kept` characters.
-void blot(std::string& text, std::size_t from, std::string_view ends, std::size_t kept) {
-  const std::size_t end = std::min(text.find_first_of(ends, from), text.size());
-  for (std::size_t i = from + kept; i < end; ++i) text[i] = 'x';
-}
-
-std::size_t find_ignoring_case(std::string_view text, std::string_view what, std::size_t from) {
-  const auto same = [](char a, char b) {
-    return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
-  };
-  const auto found = std::search(text.begin() + static_cast<std::ptrdiff_t>(from), text.end(), what.begin(),
-                                 what.end(), same);
-  return found == text.end() ? std::string_view::npos : static_cast<std::size_t>(found - text.begin());
-}
-
-void blot_all(std::string& text, std::string_view marker, std::string_view ends, std::size_t kept) {
-  for (std::size_t at = 0; (at = find_ignoring_case(text, marker, at)) != std::string_view::npos;) {
-    at += marker.size();
-    const std::size_t value = std::min(text.find_first_not_of(" \t", at), text.size());
-    blot(text, value, ends, kept);
-  }
-}
-
-}  // namespace
-
-std::string without_secrets(std::string_view text) {
-  std::string shown(text);
-  blot_all(shown, "X-Cloudonix-Session:", "\r\n", kHintDigits);
-  blot_all(shown, "response=\"", "\"\r\n", 0);
-  blot_all(shown, "inline:", "| \r\n", 0);
-  blot_all(shown, "a=ice-pwd:", "\r\n", 0);
-  return shown;
-}
 
 void MessageTrace::note(TracedMessage message, std::string_view call_id) {
   if (!is_on()) return;
@@ -93,7 +56,7 @@ std::vector<TracedMessage> MessageTrace::of(std::string_view token) const {
   std::vector<TracedMessage> messages;
   for (const std::uint64_t number : numbers) {
     messages.push_back(ring_[static_cast<std::size_t>(number - first_)].message);
-    messages.back().text = without_secrets(messages.back().text);
+    messages.back().text = without_secrets(messages.back().text, calls->first);
   }
   return messages;
 }

@@ -24,10 +24,6 @@ struct TracedMessage {
   std::string text;
 };
 
-// `text` with session tokens cut to the hint that logs show, and digest responses and media keys blotted out;
-// as long as it was.
-std::string without_secrets(std::string_view text);
-
 // Threads: the gateway's.
 // Bounds:  `max_bytes` of messages; the oldest go, whichever call they are of.
 class MessageTrace {

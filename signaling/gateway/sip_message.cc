@@ -15,7 +15,7 @@ struct KnownName {
   HeaderName name;
 };
 
-constexpr std::array<KnownName, 14> kKnownNames = {{
+constexpr std::array<KnownName, 17> kKnownNames = {{
     {"Via", "v", HeaderName::kVia},
     {"From", "f", HeaderName::kFrom},
     {"To", "t", HeaderName::kTo},
@@ -29,7 +29,10 @@ constexpr std::array<KnownName, 14> kKnownNames = {{
     {"Content-Type", "c", HeaderName::kContentType},
     {"Expires", "", HeaderName::kExpires},
     {"User-Agent", "", HeaderName::kUserAgent},
+    {"Require", "", HeaderName::kRequire},
+    {"Proxy-Require", "", HeaderName::kRequire},
     {"X-Cloudonix-Session", "", HeaderName::kSessionToken},
+    {"X-Cloudonix-Domain", "", HeaderName::kSessionDomain},
 }};
 
 HeaderName header_name(std::string_view name) {
@@ -60,13 +63,24 @@ std::optional<std::string_view> take_header_line(std::string_view& text) {
   return line;
 }
 
-// A CR that ends no line, or a NUL: what reads it as nothing and what reads it as a line end see different
-// headers.
-bool has_stray_control(std::string_view line) {
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    if (line[i] == '\0' || (line[i] == '\r' && (i + 1 == line.size() || line[i + 1] != '\n'))) return true;
+// A line as it came is text, but for its folds and tabs. A CR that ends no line is none of these: what reads
+// it as nothing and what reads it as a line end see different headers (decision 002).
+bool is_text_line(std::string_view line) {
+  if (is_printable(line)) return true;  // as nearly all are
+  for (;;) {
+    const auto blank = line.find_first_of("\t\n");
+    std::string_view piece = line.substr(0, blank);
+    const bool ends_line = blank != std::string_view::npos && line[blank] == '\n';
+    if (ends_line && piece.ends_with('\r')) piece.remove_suffix(1);
+    if (!is_printable(piece)) return false;
+    if (blank == std::string_view::npos) return true;
+    line.remove_prefix(blank + 1);
   }
-  return false;
+}
+
+// What tells of the sender, or is for others: a message goes on without it.
+bool may_be_left_out(HeaderName name) {
+  return name == HeaderName::kOther || name == HeaderName::kUserAgent || name == HeaderName::kVasPrivate;
 }
 
 // Calls `visit(position)` for every character outside quotes and angle brackets until it returns true.
@@ -108,22 +122,43 @@ bool split_host_port(std::string_view text, std::string_view& host, std::uint16_
 
 }  // namespace
 
+void SipMessage::take_start_line(std::string_view line) {
+  constexpr std::size_t kStatusBytes = std::string_view("SIP/2.0 200 ").size();
+  start_line = line;
+  if (is_printable(line)) return;
+  const bool is_phrase_alone = !is_request() && is_printable(line.substr(0, kStatusBytes));
+  is_text = is_phrase_alone;
+  if (is_phrase_alone) start_line = line.substr(0, kStatusBytes);
+}
+
+// False for a line without a name.
+bool SipMessage::take_header(std::string_view line) {
+  const auto colon = line.find(':');
+  if (colon == std::string_view::npos || colon == 0) return false;
+  const std::string_view name = trim(line.substr(0, colon));
+  const HeaderField field{header_name(name), line, trim(line.substr(colon + 1))};
+  const bool is_good_name = is_token(name);
+  if (is_good_name && is_text_line(line)) {
+    headers.push_back(field);
+  } else if (!is_good_name || !may_be_left_out(field.name)) {
+    headers.push_back(field);  // for the answer that says so
+    is_text = false;
+  }
+  return true;
+}
+
 std::optional<SipMessage> SipMessage::parse(std::string_view text) {
   if (text.size() > kMaxBytes) return {};
   SipMessage message;
   const auto start = take_header_line(text);
-  if (!start || start->empty() || start->size() > kMaxLineBytes || has_stray_control(*start)) return {};
-  message.start_line = *start;
+  if (!start || start->empty() || start->size() > kMaxLineBytes) return {};
+  message.take_start_line(*start);
 
-  for (;;) {
+  for (std::size_t lines = 0;; ++lines) {
     const auto line = take_header_line(text);
-    if (!line || line->size() > kMaxLineBytes || has_stray_control(*line)) return {};
+    if (!line || line->size() > kMaxLineBytes) return {};
     if (line->empty()) break;
-    if (message.headers.size() == kMaxHeaders) return {};
-    const auto colon = line->find(':');
-    if (colon == std::string_view::npos || colon == 0) return {};
-    message.headers.push_back(
-        {header_name(trim(line->substr(0, colon))), *line, trim(line->substr(colon + 1))});
+    if (lines == kMaxHeaders || !message.take_header(*line)) return {};
   }
   message.body = text;
   return message;
@@ -158,6 +193,14 @@ const HeaderField* SipMessage::first(HeaderName name) const {
 std::size_t SipMessage::count(HeaderName name) const {
   return static_cast<std::size_t>(std::count_if(headers.begin(), headers.end(),
                                                 [&](const HeaderField& each) { return each.name == name; }));
+}
+
+bool is_token(std::string_view text) {
+  constexpr std::string_view kMarks = "-.!%*_+`'~";
+  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           kMarks.find(c) != std::string_view::npos;
+  });
 }
 
 std::string_view value_of(const SipMessage& message, HeaderName name) {

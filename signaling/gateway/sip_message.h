@@ -24,8 +24,10 @@ enum class HeaderName : std::uint8_t {
   kContentType,
   kUserAgent,
   kExpires,
-  kSessionToken,  // X-Cloudonix-Session
-  kVasPrivate,    // X-VAS-*
+  kRequire,        // and Proxy-Require: what must not be overlooked
+  kSessionToken,   // X-Cloudonix-Session
+  kSessionDomain,  // X-Cloudonix-Domain
+  kVasPrivate,     // X-VAS-*
   kOther
 };
 
@@ -35,6 +37,11 @@ struct HeaderField {
   std::string_view value;  // trimmed; may hold folds, which count as a space
 };
 
+// What a header field holds is text: UTF-8 without control characters, but for folds and tabs, which stand
+// for a blank (docs/signaling.md, "Bytes"). One that holds anything else is left out, as though it had not
+// come, and so is such a reason phrase; where the message depends on it, it `is_text` no more and passes no
+// guard.
+//
 // Lifetime: borrows the bytes it was parsed from.
 // Bounds:   at most kMaxHeaders header fields of kMaxLineBytes, else nothing is parsed.
 struct SipMessage {
@@ -45,6 +52,7 @@ struct SipMessage {
   std::string_view start_line;
   std::vector<HeaderField> headers;
   std::string_view body;  // what follows the empty line, all of it
+  bool is_text = true;
 
   // Any bytes at all. Nothing if there is no start line, no empty line, or a header line without a colon.
   static std::optional<SipMessage> parse(std::string_view text);
@@ -57,6 +65,10 @@ struct SipMessage {
 
   const HeaderField* first(HeaderName name) const;
   std::size_t count(HeaderName name) const;
+
+ private:
+  void take_start_line(std::string_view line);
+  bool take_header(std::string_view line);
 };
 
 // The first header field's value; empty where there is none.
@@ -68,6 +80,9 @@ inline constexpr std::string_view kOriginHeader = "X-VAS-Origin";  // who sent w
 
 // The tag of a From or To value, behind its address.
 std::optional<std::string_view> tag_of(std::string_view value);
+// A token of the grammar: a method, a header's name, a tag (RFC 3261 §25.1).
+bool is_token(std::string_view text);
+
 // The To header's tag: a request that has one says that it is inside a dialog.
 std::optional<std::string_view> to_tag(const SipMessage& message);
 std::optional<std::string_view> from_tag(const SipMessage& message);

@@ -33,7 +33,7 @@ std::string write(const DialogState& state) {
                       {"connection", state.flow->connection},
                       {"listener", state.flow->listener}};
   }
-  return json::serialize(object);
+  return to_text(object);
 }
 
 std::optional<DialogState> parse_dialog_state(std::string_view text) {

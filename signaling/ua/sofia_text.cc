@@ -66,7 +66,7 @@ std::string unsupported_of(const sip_require_t* require) {
 std::string header_lines(const std::vector<Header>& headers) {
   std::string lines;
   for (const Header& header : headers) {
-    if (has_control_characters(header.name) || has_control_characters(header.value)) continue;
+    if (!is_printable(header.name) || !is_printable(header.value)) continue;
     lines += header.name + ": " + header.value + "\r\n";
   }
   return lines;

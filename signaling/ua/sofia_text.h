@@ -22,7 +22,8 @@ std::optional<std::string> sdp_of(const sip_t* sip);
 std::vector<std::string> uris_of(const sip_record_route_t* route);  // each as `<uri>`
 std::string unsupported_of(const sip_require_t* require);           // option tags that we do not know
 
-// Header lines for SIPTAG_HEADER_STR. One with a control character is left out: no CR or LF is ever written.
+// Header lines for SIPTAG_HEADER_STR. One that is no printable text is left out: no CR or LF is ever
+// written.
 std::string header_lines(const std::vector<Header>& headers);
 
 // A From or To value with its tag.

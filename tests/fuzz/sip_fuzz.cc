@@ -4,7 +4,7 @@
 
 #include "signaling/gateway/framer.h"
 #include "signaling/gateway/guard.h"
-#include "signaling/gateway/message_trace.h"
+#include "signaling/gateway/message_secrets.h"
 #include "signaling/gateway/node_relay.h"
 #include "signaling/gateway/via_editor.h"
 

@@ -32,6 +32,15 @@ TEST(Framer, AnswersADoubleLineEndAsAPing) {
   EXPECT_EQ(framer.next().kind, Kind::kNeedMore);
 }
 
+TEST(Framer, AnswersAFloodOfLineEndsOnce) {
+  Framer framer;
+  for (int i = 0; i < 5000; ++i) framer.append("\r\n\r\n");
+  framer.append("\r\nOPTIONS sip:x SIP/2.0\r\nl: 0\r\n\r\n");
+  EXPECT_EQ(framer.next().kind, Kind::kPing);
+  EXPECT_EQ(framer.next().kind, Kind::kMessage);
+  EXPECT_EQ(framer.next().kind, Kind::kNeedMore);
+}
+
 TEST(Framer, IsBrokenByWhatCannotBeFramed) {
   for (const std::string text :
        {"OPTIONS sip:x SIP/2.0\r\nl: 99999999\r\n\r\n", "OPTIONS sip:x SIP/2.0\r\nl: x\r\n\r\n",

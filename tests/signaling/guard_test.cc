@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "signaling/gateway/header_bounds.h"
+
 namespace vas::signaling {
 namespace {
 
@@ -75,6 +77,59 @@ TEST(Guard, KnowsScannersByTheirNames) {
 TEST(Guard, IsSilentWhereNothingCanBeAnswered) {
   EXPECT_EQ(verdict(request("Via: SIP/2.0/UDP h;branch=z9hG4bK1\r\n", "")), 0);
   EXPECT_EQ(verdict(request("CSeq: 1 ACK", "CSeq: 1 INVITE", "ACK")), 0);
+}
+
+TEST(Guard, RefusesWhatIsNoText) {
+  EXPECT_EQ(verdict(request("c@h", "c\xff@h")), 400);
+  EXPECT_EQ(verdict(request("<sip:a@h>", "\"a\x1b[31m\" <sip:a@h>")), 400);
+  EXPECT_EQ(verdict(request("<sip:a@h>", "\"BEL:\\\x07\" <sip:a@h>")), 400);  // a quoted pair may not either
+  EXPECT_EQ(verdict(request("sip:bob@192", "sip:b\xc2\x9b@192")), 400);
+  EXPECT_EQ(verdict(request("Via: SIP/2.0/UDP h;branch", "Via: SIP/2.0/UDP h;x=\xff;branch")), 400);
+  EXPECT_EQ(verdict(request("c@h", "c\xff@h", "ACK")), 0);
+  EXPECT_EQ(verdict(request("<sip:a@h>", "J\xc3\xb6rg \xe2\x82\xac <sip:a@h>")), 200);  // as people have them
+  EXPECT_EQ(verdict(request("Max-Forwards", "Subject: \xff\x1b\r\nMax-Forwards")), 200);
+}
+
+TEST(Guard, AnswersInTextAlone) {
+  const std::string text = request("c@h", "c\xff\x1b@h");
+  const auto message = SipMessage::parse(text);
+  const FlowSigner signer;
+  const Flow source{Transport::kUdp, *Endpoint::parse("192.0.2.9:5060"), 0};
+  const std::string answer =
+      stateless_response(*message, source, *check_request(*message, text.size()), signer);
+  EXPECT_NE(answer.find("\r\nCall-ID: c??@h\r\n"), std::string::npos) << answer;
+}
+
+std::string times(const std::string& piece, std::size_t times) {
+  std::string all;
+  for (std::size_t i = 0; i < times; ++i) all += piece;
+  return all;
+}
+
+TEST(Guard, BoundsTheElementsOfHeaders) {
+  const std::string via = "Via: SIP/2.0/UDP h;branch=z9hG4bK2\r\n";
+  EXPECT_EQ(verdict(request("Max-Forwards", times(via, kMaxVias - 1) + "Max-Forwards")), 200);
+  EXPECT_EQ(verdict(request("Max-Forwards", times(via, kMaxVias) + "Max-Forwards")), 400);
+  EXPECT_EQ(verdict(request("From:", "Via: SIP/2.0/UDP h" + times(",SIP/2.0/UDP h", kMaxVias) + "\r\nFrom:")),
+            400);
+  for (const char* name : {"Route: ", "Record-Route: "}) {
+    const std::string route = name + std::string("<sip:a;lr>");
+    EXPECT_EQ(verdict(request("From:", route + times(",<sip:a;lr>", kMaxRoutes - 1) + "\r\nFrom:")), 200);
+    EXPECT_EQ(verdict(request("From:", route + times(",<sip:a;lr>", kMaxRoutes) + "\r\nFrom:")), 400);
+  }
+  EXPECT_EQ(
+      verdict(request("<sip:a@192.0.2.1>", "<sip:a@h>" + times(", <sip:a@h>", kMaxContacts), "OPTIONS")),
+      400);
+  EXPECT_EQ(verdict(request("From:", "Accept: a/b" + times(";c", kMaxSeparators) + "\r\nFrom:")), 200);
+  EXPECT_EQ(verdict(request("From:", "Accept: a/b" + times(",c/d", kMaxSeparators + 1) + "\r\nFrom:")), 400);
+}
+
+TEST(Guard, DropsAnAnswerThatIsNoText) {
+  const std::string text =
+      "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\nTo: "
+      "<sip:b@h>;tag=2\xff"
+      "\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\nContact: <sip:b@h>\r\n\r\n";
+  EXPECT_TRUE(check_response(*SipMessage::parse(text)));
 }
 
 TEST(Guard, DropsAnAnswerWhoseContactIsNoSipUri) {

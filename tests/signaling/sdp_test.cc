@@ -145,5 +145,26 @@ TEST(Rfc8122, AFingerprintThatIsNoneIsNoDtls) {
   EXPECT_FALSE(SessionDescription::parse(text)->audio.dtls);
 }
 
+// RFC 8866 §5: a byte-string holds no NUL, CR or LF. What another reader takes for a line end ends it all; an
+// attribute that is no text is as though it were not there.
+TEST(Sdp, IsOfTextAlone) {
+  const auto with = [](const std::string& line) {
+    return SessionDescription::parse(
+        "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=caf\xe9\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP "
+        "0\r\n" +
+        line + "\r\n");
+  };
+  EXPECT_EQ(with("a=fmtp:0 caf\xc3\xa9")->audio.formats[0].fmtp, "caf\xc3\xa9");
+  for (const std::string& bytes :
+       std::vector<std::string>{"\xff", "\x1b[31m", "\x7f", "\xc2\x9b", "\xed\xa0\x80"})
+    EXPECT_EQ(with("a=fmtp:0 x" + bytes)->audio.formats[0].fmtp, "") << bytes;
+  for (const std::string& end : {std::string("\r"), std::string("\0", 1)}) {
+    EXPECT_FALSE(with("a=fmtp:0 x" + end + "a=crypto:1 y"));
+    EXPECT_FALSE(with("i=x" + end));
+  }
+  EXPECT_FALSE(with("m=video\x1b 0 RTP/AVP 31"));
+  EXPECT_FALSE(with("c=IN IP4 192.0.2.1\xff"));
+}
+
 }  // namespace
 }  // namespace vas::signaling

@@ -64,10 +64,51 @@ TEST(SipMessage, EveryTruncationIsRefusedUpToTheEmptyLine) {
   }
 }
 
+std::string options(const std::string& line) {
+  return "OPTIONS sip:x SIP/2.0\r\n" + line + "\r\nTo: x\r\n\r\n";
+}
+
 // Found by the fuzzer: with the CR gone this was a second private header.
-TEST(SipMessage, RefusesAStrayCarriageReturnAndANul) {
-  EXPECT_FALSE(SipMessage::parse("OPTIONS sip:x SIP/2.0\r\nX\r-VAS-Source: forged\r\n\r\n"));
-  EXPECT_FALSE(SipMessage::parse(std::string_view("OPTIONS sip:x SIP/2.0\r\nX: a\0b\r\n\r\n", 35)));
+TEST(SipMessage, IsNoTextWithAStrayCarriageReturnInAName) {
+  const std::string text = options("X\r-VAS-Source: forged");
+  const auto message = SipMessage::parse(text);
+  ASSERT_TRUE(message);
+  EXPECT_FALSE(message->is_text);
+}
+
+TEST(SipMessage, IsNoTextWhereWhatItDependsOnIsNone) {
+  for (const std::string& bad : std::vector<std::string>{"a", "a\xff", "a\x1b[31m", "a\x7f", "a\xc2\x9bz",
+                                                         "a\rb", "\xed\xa0\x80", std::string("a\0b", 3)}) {
+    for (const std::string name :
+         {"Via", "f", "To", "i", "Contact", "Record-Route", "Require", "X-Cloudonix-Session"}) {
+      const std::string text = options(name + ": " + bad);
+      EXPECT_EQ(SipMessage::parse(text)->is_text, bad == "a") << name << bad;
+    }
+  }
+}
+
+TEST(SipMessage, GoesOnWithoutWhatOnlyTellsOfItsSender) {
+  const std::string text = options("User-Agent: M\xfcller\r\nSubject: \x1b[2J\r\nServer: caf\xc3\xa9");
+  const auto message = SipMessage::parse(text);
+  EXPECT_TRUE(message->is_text);
+  EXPECT_EQ(message->count(HeaderName::kUserAgent), 0u);
+  ASSERT_EQ(message->headers.size(), 2u);
+  EXPECT_EQ(message->headers[0].value, "caf\xc3\xa9");
+}
+
+TEST(SipMessage, TakesFoldsAndTabsForBlanks) {
+  const std::string text = options("Contact: \"a\"\r\n\t<sip:b@h>;x\t=\n 1");
+  EXPECT_TRUE(SipMessage::parse(text)->is_text);
+}
+
+TEST(SipMessage, LosesAReasonPhraseThatIsNoText) {
+  const auto good = SipMessage::parse("SIP/2.0 200 \xd0\xbd\xd0\xbe\r\nTo: x\r\n\r\n");
+  EXPECT_EQ(good->start_line, "SIP/2.0 200 \xd0\xbd\xd0\xbe");
+  const auto bad = SipMessage::parse("SIP/2.0 200 O\x1b[1mK\xff\r\nTo: x\r\n\r\n");
+  EXPECT_TRUE(bad->is_text);
+  EXPECT_EQ(bad->start_line, "SIP/2.0 200 ");
+  EXPECT_EQ(bad->status(), 200);
+  EXPECT_FALSE(SipMessage::parse("SIP/2.0 2\xff 0 OK\r\nTo: x\r\n\r\n")->is_text);
 }
 
 TEST(SipMessage, KeepsItsBounds) {

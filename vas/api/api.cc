@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "vas/api/api_call.h"
+#include "vas/api/body_text.h"
 #include "vas/api/connection_shares.h"
 #include "vas/api/open_api.h"
 #include "vas/api/phone_page.h"
@@ -45,7 +46,7 @@ std::optional<std::string> decode(std::string_view segment) {
     decoded += static_cast<char>(*high << 4 | *low);
     i += 2;
   }
-  if (has_control_characters(decoded) || !is_utf8(decoded)) return {};
+  if (!is_printable(decoded)) return {};
   return decoded;
 }
 
@@ -319,6 +320,7 @@ class Api {
       }
     }
     if (!fault) fault = operation.body->fault_of(call.body, "");
+    if (!fault) fault = fault_of_text(call.body, "");
     if (fault) call.fail(400, *fault);
     return !fault;
   }

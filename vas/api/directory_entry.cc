@@ -1,5 +1,6 @@
 #include "vas/api/directory_entry.h"
 
+#include "vas/base/json.h"
 #include "vas/base/text.h"
 
 namespace vas::api {
@@ -21,7 +22,7 @@ void merge(json::object& entry, const json::object& fields) {
 }
 
 std::optional<Refused> read_entry(directory::Kind kind, const json::object& fields, directory::Entry& entry) {
-  auto parsed = directory::parse_entry(kind, json::serialize(fields));
+  auto parsed = directory::parse_entry(kind, to_text(fields));
   if (!parsed) return Refused{400, parsed.error() + "."};
   entry = std::move(*parsed);
   return {};

@@ -1,5 +1,6 @@
 #include "vas/api/resources.h"
 #include "vas/base/clock.h"
+#include "vas/base/json.h"
 
 namespace vas::api {
 namespace {
@@ -15,7 +16,7 @@ void list_bans(ApiCall& call, GatewayService& service) {
                                     {"secondsLeft", ban.seconds_left},
                                     {"dropped", ban.dropped}});
     }
-    responder->send({.status = 200, .body = json::serialize(all)});
+    responder->send({.status = 200, .body = to_text(all)});
   });
 }
 
@@ -42,7 +43,7 @@ void get_trace(ApiCall& call, GatewayService& service) {
                                     {"to", message.to},
                                     {"text", message.text}});
     }
-    responder->send({.status = 200, .body = json::serialize(json::object{{"messages", std::move(all)}})});
+    responder->send({.status = 200, .body = to_text(json::object{{"messages", std::move(all)}})});
   });
 }
 

@@ -1,5 +1,6 @@
 #include "vas/api/directory_entry.h"
 #include "vas/api/resources.h"
+#include "vas/base/json.h"
 #include "vas/base/random.h"
 #include "vas/base/text.h"
 
@@ -71,7 +72,7 @@ void create(ApiCall& call, DirectoryService& service) {
         if (refused) return responder->send(problem(refused->status, refused->detail));
         boost::json::object body = boost::json::parse(to_json(*entry)).as_object();
         body["key"] = secret;
-        HttpResponse response{.status = 201, .body = boost::json::serialize(body)};
+        HttpResponse response{.status = 201, .body = to_text(body)};
         response.headers.emplace_back("Location", "/apikeys/" + std::to_string(id_of(*entry)));
         responder->send(std::move(response));
       });

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "vas/api/problem.h"
+#include "vas/base/json.h"
 
 namespace vas::api {
 namespace {
@@ -44,7 +45,7 @@ std::optional<HttpResponse> PhonePage::answer(const HttpRequest& request) const 
   if (name != "/settings.json") return problem(404, "The phone has no such file.");
   if (server_.empty())
     return problem(404, "This node listens over no WebSocket: set `wss-listen`, or `phone-server`.");
-  return file("application/json", boost::json::serialize(boost::json::object{{"server", server_}}));
+  return file("application/json", to_text(boost::json::object{{"server", server_}}));
 }
 
 }  // namespace vas::api

@@ -1,6 +1,7 @@
 #include "vas/api/open_api.h"
 #include "vas/api/resources.h"
 #include "vas/base/clock.h"
+#include "vas/base/json.h"
 
 namespace vas::api {
 namespace {
@@ -52,7 +53,7 @@ void get_media_resources(ApiCall& call, const PlatformService& service) {
   json::object body;
   if (wants("with_mediaservers")) body["mediaservers"] = array_of(service.media_servers());
   if (wants("with_sbcs")) body["sbcs"] = array_of(service.session_border_controllers());
-  call.answer(200, json::serialize(body));
+  call.answer(200, to_text(body));
 }
 
 }  // namespace

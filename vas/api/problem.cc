@@ -2,6 +2,8 @@
 
 #include <boost/json.hpp>
 
+#include "vas/base/json.h"
+
 namespace vas::api {
 namespace {
 
@@ -25,7 +27,7 @@ const char* title_of(int status) {
 
 HttpResponse problem(int status, const std::string& detail, bool closes) {
   HttpResponse response{.status = status, .content_type = "application/problem+json", .closes = closes};
-  response.body = boost::json::serialize(boost::json::object{
+  response.body = to_text(boost::json::object{
       {"type", "about:blank"}, {"title", title_of(status)}, {"status", status}, {"detail", detail}});
   if (status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
   return response;

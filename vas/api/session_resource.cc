@@ -47,7 +47,7 @@ class Sessions {
         .time_limit_s = integer_field(call.body, "timeLimit"),
         .callback = text_field(call.body, "callback"),
         .routing_json =
-            routing != nullptr && routing->is_object() ? json::serialize(*routing) : std::string()};
+            routing != nullptr && routing->is_object() ? to_text(*routing) : std::string()};
     const auto wrong = service_.create(request, [responder = call.responder](const Session* session) {
       responder->send(session != nullptr
                           ? HttpResponse{.body = to_json(*session)}
@@ -66,7 +66,7 @@ class Sessions {
     for (const auto& [name, value] : call.query) {
       if (name == "after") continue;
       path += std::string(name) + "=" +
-              (value.is_string() ? std::string(value.as_string()) : json::serialize(value)) + "&";
+              (value.is_string() ? std::string(value.as_string()) : to_text(value)) + "&";
     }
     service_.list(filter, page_request(call), [responder = call.responder, path](std::optional<Page> page) {
       send_page(responder, path, std::move(page));

@@ -39,7 +39,7 @@ std::string write(const PeerRequest& request, std::int64_t id, const std::string
         request.change.time_limit_s ? json::value(*request.change.time_limit_s) : json::value();
   }
   if (request.change.call_start) object["callStart"] = request.change.call_start->time_since_epoch().count();
-  return json::serialize(object);
+  return to_text(object);
 }
 
 PeerRequest read(const json::object& object, What what) {
@@ -113,7 +113,7 @@ void ClusterDesk::finish(std::int64_t id) {
 }
 
 void ClusterDesk::answer(const std::string& node, std::int64_t id) {
-  feed_->send(node, json::serialize(json::object{{"id", id}, {"do", kReply}}));
+  feed_->send(node, to_text(json::object{{"id", id}, {"do", kReply}}));
 }
 
 void ClusterDesk::take_message(const std::string& text) {

@@ -4,6 +4,7 @@
 
 #include "vas/app/switchboard.h"
 #include "vas/base/clock.h"
+#include "vas/base/json.h"
 #include "vas/base/log.h"
 #include "vas/calls/call_instructions.h"
 
@@ -42,7 +43,7 @@ void Switchboard::notify_backend(Entry& entry) {
   const directory::Caps* caps = parts_.directory.caps_of_tenant(domain->tenant_id);
   parts_.webhooks.post(
       {.url = entry.asks_application ? profile.routing_application : profile.control_endpoint,
-       .body = boost::json::serialize(body),
+       .body = to_text(body),
        .id = entry.token + "-notification",
        .secret = profile.webhook_secret,
        .timestamp = wall_now(),

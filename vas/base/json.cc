@@ -6,6 +6,8 @@
 #include <cmath>
 #include <utility>
 
+#include "vas/base/text.h"
+
 namespace vas {
 namespace {
 
@@ -30,15 +32,41 @@ void append_double(std::string& out, double number) {
   if (out.find_first_of(".e", begin) == std::string::npos) out += ".0";  // it stays no integer
 }
 
-void append_text(std::string& out, std::string_view text) {
-  const bool is_plain = std::none_of(text.begin(), text.end(), [](unsigned char c) {
-    return c < 0x20 || c == '"' || c == '\\' || c == 0x7f;
-  });
-  if (is_plain) {
-    out.append("\"").append(text).append("\"");
-  } else {
-    out += json::serialize(json::string_view(text.data(), text.size()));
+void append_escaped(std::string& out, std::string_view printable) {
+  for (const char c : printable) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
   }
+}
+
+// Writes what `text` begins with, a control character or a byte that is no UTF-8; says how much that was.
+std::size_t append_unprintable(std::string& out, std::string_view text) {
+  const auto byte = static_cast<unsigned char>(text[0]);
+  const bool is_c1 = byte == 0xc2 && is_utf8(text.substr(0, 2));
+  if (byte >= 0x80 && !is_c1) {  // JSON has no way to say it
+    out += "\\\\x" + to_hex(as_bytes(text.substr(0, 1)));
+    return 1;
+  }
+  constexpr std::string_view kNamed = "\b\f\n\r\t", kLetters = "bfnrt";
+  const auto named = kNamed.find(text[0]);
+  if (named != std::string_view::npos) {
+    out += {'\\', kLetters[named]};
+  } else {
+    out += "\\u00" + to_hex(as_bytes(text.substr(is_c1 ? 1 : 0, 1)));
+  }
+  return is_c1 ? 2 : 1;
+}
+
+void append_text(std::string& out, std::string_view text) {
+  out += '"';
+  for (;;) {
+    const std::size_t good = printable_prefix(text);
+    append_escaped(out, text.substr(0, good));
+    text.remove_prefix(good);
+    if (text.empty()) break;
+    text.remove_prefix(append_unprintable(out, text));
+  }
+  out += '"';
 }
 
 void append_object(std::string& out, const json::object& object) {

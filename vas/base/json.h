@@ -11,8 +11,9 @@
 
 namespace vas {
 
-// As people read it: the library writes 0.02 as 2E-2. For values of our own or parsed ones, whose depth is
-// bounded.
+// As people read it: the library writes 0.02 as 2E-2. Always well-formed, whatever bytes the strings hold:
+// the library copies what is no UTF-8, here it becomes `\xHH`; control characters of both sets are escaped.
+// For values of our own or parsed ones, whose depth is bounded.
 std::string to_text(const boost::json::value& value);
 
 // Empty where the field is missing or no string.

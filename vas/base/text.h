@@ -46,4 +46,13 @@ bool is_utf8(std::string_view text);
 // CR, LF, NUL and other control characters have no place in a header or a log line.
 bool has_control_characters(std::string_view text);
 
+// Well-formed UTF-8 without control characters, those of U+0080 to 9F among them: what a header, a record, a
+// log line may hold. (docs/signaling.md, "Bytes")
+std::size_t printable_prefix(std::string_view text);  // its bytes
+inline bool is_printable(std::string_view text) { return printable_prefix(text) == text.size(); }
+// `text` with each byte that has no place in such text written as \xHH.
+std::string printable(std::string_view text);
+// The same, as long as it was: a stand-in for each such byte.
+std::string with_stand_ins(std::string_view text, char stand_in);
+
 }  // namespace vas

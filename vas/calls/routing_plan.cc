@@ -68,8 +68,7 @@ Result<Route> parse_route(const json::value& value, std::size_t number) {
               .transport = target->transport,
               .number = std::string(digits->as_string()),
               .buy_price = price_of(object, "buyrate")};
-  if (has_control_characters(route.number))
-    return Error{where + ".termination_number has control characters"};
+  if (!is_printable(route.number)) return Error{where + ".termination_number has control characters"};
   if (const auto trunk = number_of(object, "cx_trunk_id")) route.trunk_id = whole(*trunk);
   return route;
 }
@@ -107,7 +106,7 @@ Result<std::string> normalize_routing_plan(std::string_view json_text) {
     if (!object->contains("routes")) object->insert_or_assign("routes", *route);
     object->erase("route");
   }
-  return json::serialize(*object);
+  return to_text(*object);
 }
 
 RoutingPlan plan_by_trunks(const directory::Directory& directory, std::int64_t domain_id,

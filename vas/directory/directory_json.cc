@@ -185,7 +185,7 @@ Domain parse_domain(const json::value& value, const std::string& where) {
   for (const std::string& alias : domain.aliases) check_domain_name(fields, "aliases", alias);
   if (const json::value* profile = fields.field("profile")) {
     domain.profile = parse_profile(*profile, where.empty() ? "" : where + ".");
-    domain.profile_json = json::serialize(*profile);
+    domain.profile_json = to_text(*profile);
   }
   fields.refuse_other_fields();
   return domain;

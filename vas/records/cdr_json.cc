@@ -242,7 +242,7 @@ void read_legs(const json::object& object, CallRecord& record) {
 }  // namespace
 
 std::string to_draft_json(const CallRecord& record) {
-  return json::serialize(
+  return to_text(
       json::object{{"id", record.id},
                    {"session", record.session},
                    {"node", record.node},

@@ -127,7 +127,7 @@ Page read_dead_events(soci::session& database, const SealedRows& sealed, std::in
     const boost::json::object element{{"id", event->id},       {"token", event->token},
                                       {"url", event->url},     {"createdAt", to_rfc3339(event->created_at)},
                                       {"tries", event->tries}, {"lastError", or_null(event->last_error)}};
-    page.add(boost::json::serialize(element), row.get<std::string>(0));
+    page.add(to_text(element), row.get<std::string>(0));
   }
   return page.finish();
 }

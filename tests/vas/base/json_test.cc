@@ -21,6 +21,13 @@ TEST(Json, ComesBackTheSame) {
   }
 }
 
+TEST(Json, IsWellFormedWhateverAStringHolds) {
+  EXPECT_EQ(to_text(json::value("a\xff\xc3z")), R"("a\\xff\\xc3z")");
+  EXPECT_EQ(to_text(json::value("\xed\xa0\x80")), R"("\\xed\\xa0\\x80")");
+  EXPECT_EQ(to_text(json::value("\x1b[1m\x7f\xc2\x9b\n")), R"("\u001b[1m\u007f\u009b\n")");
+  EXPECT_EQ(to_text(json::object{{"k\xff", 1}}), R"({"k\\xff":1})");
+}
+
 TEST(Json, StaysReadableWhateverNumberWasRead) {
   for (const char* text : {"1e308", "1e309", "-1e400", "1e-400", "123456789012345678901234567890", "1E+5"}) {
     boost::system::error_code failure;

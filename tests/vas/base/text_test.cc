@@ -39,5 +39,26 @@ TEST(Text, KnowsUtf8FromWhatOnlyLooksLikeIt) {
     EXPECT_FALSE(is_utf8(bad));
 }
 
+TEST(Text, ShowsWhatIsNotPrintableAsItsBytes) {
+  for (const char* good : {"", "a", "J\xc3\xb6rg and eight more", "\xc2\xa0", "\xe2\x82\xac", "12345678~"}) {
+    EXPECT_TRUE(is_printable(good)) << good;
+    EXPECT_EQ(printable(good), good);
+  }
+  EXPECT_EQ(printable("12345678\x1b[31m"), "12345678\\x1b[31m");
+  EXPECT_EQ(printable(std::string_view("a\0b\r\n\x7f", 6)), "a\\x00b\\x0d\\x0a\\x7f");
+  EXPECT_EQ(printable("\xc2\x9b\xff\xe2\x82"), "\\xc2\\x9b\\xff\\xe2\\x82");
+  EXPECT_EQ(with_stand_ins("a\xff\xc2\x9b\nz", '?'), "a????z");
+}
+
+TEST(Text, FindsWhatIsNotPrintableWhereverItStands) {
+  for (std::size_t at = 0; at < 20; ++at) {
+    for (int byte = 0; byte < 256; ++byte) {
+      std::string text(20, 'x');
+      text[at] = static_cast<char>(byte);
+      EXPECT_EQ(printable_prefix(text) == 20, byte >= 0x20 && byte < 0x7f) << at << " " << byte;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace vas
