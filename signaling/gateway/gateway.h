@@ -63,7 +63,10 @@ struct GatewayCounters {
   std::atomic<std::uint64_t> shed{0};        // new INVITEs answered 503 under overload
   std::atomic<std::uint64_t> forwarded{0};   // to or for another node
   std::atomic<std::uint64_t> no_next_hop{0};
-  std::atomic<std::uint64_t> connections{0};   // open now
+  std::atomic<std::uint64_t> connections{0};  // open now
+  std::atomic<std::uint64_t> handshakes{0};   // of TLS and WebSockets, as those below: streams.h
+  std::atomic<std::uint64_t> handshakes_refused{0};
+  std::atomic<std::uint64_t> handshakes_failed{0};
   std::atomic<std::uint64_t> queue_age_us{0};  // what a new call waits at present, of the slowest stack
 };
 

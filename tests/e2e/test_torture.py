@@ -1,15 +1,15 @@
-"""The torture messages of RFC 4475 and RFC 5118 against a running server, over UDP, TCP and WebSocket."""
+"""The torture messages of RFC 4475 and RFC 5118 against a running server, over UDP, TCP, TLS, WebSocket and secure WebSocket."""
 import select
 import socket
+import ssl
 import sys
 import time
 import unittest
 
 from harness import HERE, SLOW, TRUNK, E2eTest, Message, free_ports
 from torture import DROP, RFC_4475, RFC_5118
+from tls_lab import Authority
 from ws_client import WebSocket
-
-TRANSPORTS = ("UDP", "TCP", "WebSocket")
 
 
 class TrunkWebSocket(WebSocket):
@@ -23,8 +23,12 @@ class TrunkWebSocket(WebSocket):
 class Torture(E2eTest):
     @classmethod
     def place_server(cls, vas):
-        vas.ws_port = free_ports()
-        vas.flags += ["--ws-listen", f"127.0.0.1:{vas.ws_port}"]
+        authority = Authority(cls.folder / "authority")
+        certificate, key = authority.issue("server", "IP:127.0.0.1")
+        cls.trusting = ssl.create_default_context(cafile=str(authority.certificate))
+        vas.ws_port, vas.tls_port, vas.wss_port = free_ports(), free_ports(), free_ports()
+        vas.flags += ["--ws-listen", f"127.0.0.1:{vas.ws_port}", "--tls-listen", f"127.0.0.1:{vas.tls_port}",
+                      "--wss-listen", f"127.0.0.1:{vas.wss_port}", "--tls-certificate", str(certificate), "--tls-key", str(key)]
 
     def setUp(self):
         super().setUp()
@@ -64,28 +68,42 @@ class Torture(E2eTest):
             return ready[0].recv(65536).decode(errors="replace")
         return self.statuses(case, "udp", receive, seconds)
 
-    def over_tcp(self, case, seconds):
-        with socket.create_connection(("127.0.0.1", self.vas.sip_port), timeout=5, source_address=(TRUNK, 0)) as stream:
-            stream.sendall(case.raw("tcp"))
+    def over_stream(self, case, seconds, transport, stream):
+        with stream:
+            stream.sendall(case.raw(transport))
 
             def receive(left):
                 stream.settimeout(max(0.01, left))
                 return stream.recv(65536).decode(errors="replace") or None
-            return self.statuses(case, "tcp", receive, seconds)
+            return self.statuses(case, transport, receive, seconds)
 
-    def over_websocket(self, case, seconds):
-        web = TrunkWebSocket(f"127.0.0.1:{self.vas.ws_port}")
+    def over_tcp(self, case, seconds):
+        stream = socket.create_connection(("127.0.0.1", self.vas.sip_port), timeout=5, source_address=(TRUNK, 0))
+        return self.over_stream(case, seconds, "tcp", stream)
+
+    def over_tls(self, case, seconds):
+        stream = socket.create_connection(("127.0.0.1", self.vas.tls_port), timeout=5, source_address=(TRUNK, 0))
+        return self.over_stream(case, seconds, "tls", self.trusting.wrap_socket(stream, server_hostname="127.0.0.1"))
+
+    def over_websocket(self, case, seconds, transport="ws", tls=None):
+        web = TrunkWebSocket(f"127.0.0.1:{self.vas.wss_port if tls else self.vas.ws_port}", tls=tls)
         try:
-            web.send_frame(2, case.raw("ws"))
-            return self.statuses(case, "ws", web.receive, seconds)
+            web.send_frame(2, case.raw(transport))
+            return self.statuses(case, transport, web.receive, seconds)
         finally:
             web.close()
 
+    def over_secure_websocket(self, case, seconds):
+        return self.over_websocket(case, seconds, "wss", self.trusting)
+
     def run_all(self, cases):
+        # What a case brings is by how messages are told from each other: datagram, stream, WebSocket.
+        ways = [("UDP", 0, self.over_udp), ("TCP", 1, self.over_tcp), ("TLS", 1, self.over_tls), ("WebSocket", 2, self.over_websocket),
+                ("secure WebSocket", 2, self.over_secure_websocket)]
         for case in cases:
-            for number, send in enumerate((self.over_udp, self.over_tcp, self.over_websocket)):
-                expected = case.expected[number]
-                with self.subTest(case=case.name, transport=TRANSPORTS[number]):
+            for transport, column, send in ways:
+                expected = case.expected[column]
+                with self.subTest(case=case.name, transport=transport):
                     seconds = 12 if expected == DROP else 0.4 if expected is None else 4
                     got = send(case, seconds)
                     self.assertEqual(got[0] if got else None, expected, case.shows)
@@ -107,7 +125,7 @@ def table():
         return {None: "ignored", DROP: "closed"}.get(expected, str(expected))
     lines = []
     for title, cases in (("RFC 4475", RFC_4475), ("RFC 5118", RFC_5118)):
-        lines += [f"### {title}", "", "| case | shows | UDP | TCP | WebSocket |", "|---|---|---|---|---|"]
+        lines += [f"### {title}", "", "| case | shows | UDP | TCP, TLS | WebSocket, secure or not |", "|---|---|---|---|---|"]
         lines += [f"| {case.name} | {case.shows} | " + " | ".join(cell(each) for each in case.expected) + " |" for case in cases]
         lines.append("")
     return "\n".join(lines)
