@@ -28,6 +28,7 @@ void Connection::on_written() {
   if (is_closed_) return;
   queued_bytes_ -= queue_.front().size();
   queue_.pop_front();
+  close_if_finished();
   write_next();
 }
 
@@ -54,9 +55,25 @@ void Connection::note_partial(bool is_partial) {
   }
 }
 
-void Connection::deliver(std::string_view text) {
+void Connection::deliver(std::string text) {
   partial_since_ = kNever;
-  if (owner_.on_message(text, flow_)) is_proved_ = true;
+  ++waiting_;
+  owner_.on_message(std::move(text), *this);
+}
+
+void Connection::on_handled(bool is_good) {
+  --waiting_;
+  if (is_good) is_proved_ = true;
+  close_if_finished();
+}
+
+void Connection::finish() {
+  is_finishing_ = true;
+  close_if_finished();
+}
+
+void Connection::close_if_finished() {
+  if (is_finishing_ && waiting_ == 0 && queue_.empty()) close();
 }
 
 bool Connection::is_overdue(Time now) const {

@@ -8,7 +8,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "signaling/gateway/flow.h"
 #include "vas/base/time.h"
@@ -16,24 +15,29 @@
 namespace vas::signaling {
 
 class Connection;
+class WebSocketDoor;
 
 // What a connection reports to. Lives as long as the connections.
 class ConnectionOwner {
  public:
   virtual ~ConnectionOwner() = default;
-  // One whole message, or the blank line of a keep-alive. True when it was SIP that deserves an answer: the
-  // connection has proved to be worth keeping.
-  virtual bool on_message(std::string_view text, const Flow& source) = 0;
+  // Whether the gateway takes one more message of this connection; where it does not, go_on() is called when
+  // it does.
+  virtual bool has_room(Connection& connection) = 0;
+  // One whole message, or the blank line of a keep-alive; on_handled() follows.
+  virtual void on_message(std::string text, Connection& connection) = 0;
   virtual void on_closed(Connection& connection) = 0;
 };
 
-// Threads:  the gateway's.
+// Threads:  the streams'.
 // Bounds:   bytes queued towards a slow reader, time for a handshake, for the first message and for each
-//           that has begun, time without a sign of life. What breaks one is closed.
+//           that has begun, time without a sign of life. What breaks one is closed. It reads no further while
+//           kMaxWaiting of its messages wait for the gateway.
 // Lifetime: shared with its own pending operations; close() ends those.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   static constexpr std::size_t kMaxQueuedBytes = 1 << 20;
+  static constexpr std::size_t kMaxWaiting = 16;
   static constexpr Duration kHeaderDeadline =
       std::chrono::seconds(8);  // and the sweep of thousands: within 10 s
   static constexpr Duration kIdleDeadline = std::chrono::hours(1);
@@ -45,13 +49,26 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   virtual void serve() = 0;  // of an accepted socket: handshakes, then reads
   virtual void dial() = 0;   // connects to flow().peer, handshakes, then reads; what is queued waits
+  virtual void go_on() = 0;  // there is room again (ConnectionOwner::has_room)
 
   void send(std::string text);
   void close();
   // For one that we dial: it need not prove itself by speaking first.
   void vouch() { is_proved_ = true; }
+  // The gateway has looked at one message; `is_good`: it was SIP that deserves an answer, so that the
+  // connection has proved to be worth keeping.
+  void on_handled(bool is_good);
+  std::size_t waiting() const { return waiting_; }
+  // In the place of a newcomer, of whose socket the deadline is.
+  void begin(Time opened) {
+    opened_ = opened;
+    has_begun_ = true;
+  }
+  bool has_begun() const { return has_begun_; }
+  Time opened() const { return opened_; }
   bool is_overdue(Time now) const;
   bool is_proved() const { return is_proved_; }
+  bool is_ready() const { return is_ready_; }
   bool is_closed() const { return is_closed_; }
   Time last_heard() const { return last_heard_; }
   // What never left: for whoever waits for answers to it.
@@ -67,9 +84,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void on_written();
   void heard();
   void note_partial(bool is_partial);
-  void deliver(std::string_view text);
+  bool may_deliver() { return owner_.has_room(*this); }
+  void deliver(std::string text);
+  // Nothing that follows can be understood: closes when what was delivered has been answered.
+  void finish();
 
  private:
+  void close_if_finished();
   void write_next();
 
   ConnectionOwner& owner_;
@@ -80,7 +101,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool is_writing_ = false;
   bool is_proved_ = false;
   bool is_closed_ = false;
-  const Time opened_;
+  bool is_finishing_ = false;
+  bool has_begun_ = false;
+  std::size_t waiting_ = 0;
+  Time opened_;
   Time last_heard_;
   Time partial_since_ = kNever;
 };
@@ -93,12 +117,9 @@ std::shared_ptr<Connection> make_stream_connection(ConnectionOwner& owner,
                                                    boost::asio::ip::tcp::socket socket, const Flow& flow,
                                                    TlsContext tls, const std::string& tls_name);
 
-// WebSocket, secure where `tls` is given; to serve only. `origins`: those that may open it, `*` for any;
-// where the list is empty, pages of the host itself. A peer that sends no Origin is no browser. (RFC 7118,
-// RFC 6455 §10.2)
+// WebSocket, secure where `tls` is given; to serve only. `door` outlives it. (RFC 7118)
 std::shared_ptr<Connection> make_websocket_connection(ConnectionOwner& owner,
                                                       boost::asio::ip::tcp::socket socket, const Flow& flow,
-                                                      TlsContext tls,
-                                                      const std::vector<std::string>& origins);
+                                                      TlsContext tls, const WebSocketDoor& door);
 
 }  // namespace vas::signaling

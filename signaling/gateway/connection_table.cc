@@ -44,6 +44,10 @@ void ConnectionTable::add_dialled(const std::shared_ptr<Connection>& connection,
   dialled_.insert_or_assign({flow.transport, flow.peer, tls_name}, flow.connection);
 }
 
+void ConnectionTable::replace(const std::shared_ptr<Connection>& connection) {
+  by_id_.insert_or_assign(connection->flow().connection, connection);
+}
+
 void ConnectionTable::remove(const Connection& connection) {
   const Flow flow = connection.flow();  // it may go with the entry
   if (by_id_.erase(flow.connection) == 0) return;

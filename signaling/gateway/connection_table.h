@@ -11,7 +11,7 @@
 
 namespace vas::signaling {
 
-// Threads: the gateway's.
+// Threads: the streams'.
 // Bounds:  `max_connections` in all: when they are used up, the one that has been silent longest without
 //          ever proving itself makes room. `max_of_address` from one address, an IPv6 /64 counting as one.
 class ConnectionTable {
@@ -25,6 +25,8 @@ class ConnectionTable {
   void add(const std::shared_ptr<Connection>& connection);
   // One that we made: find_dialled() finds it, so that requests share it. `tls_name` is whom it proved to be.
   void add_dialled(const std::shared_ptr<Connection>& connection, const std::string& tls_name);
+  // In the place of the one that has its flow.
+  void replace(const std::shared_ptr<Connection>& connection);
   void remove(const Connection& connection);
   void clear();
 

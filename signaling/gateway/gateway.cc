@@ -94,7 +94,7 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
  private:
   // From the network.
   bool on_message(std::string_view text, const Flow& source) override;
-  bool may_connect(const IpAddress& peer) override;
+  Welcome welcome(const IpAddress& peer) override;
   void on_unsent(std::string_view text, const Flow& flow) override;
   bool receive_request(const SipMessage& request, std::string_view text, const Flow& source);
   bool receive_response(const SipMessage& response, std::string_view text, const Flow& source);
@@ -196,6 +196,7 @@ void GatewayImpl::start(const std::vector<Endpoint>& stacks) {
 void GatewayImpl::stop() {
   context_.stop();
   if (thread_.joinable()) thread_.join();
+  transports_.stop();
 }
 
 // What a new call waits at present: here, on its way through a stack, and on its way back.
@@ -204,7 +205,11 @@ Duration GatewayImpl::queue_age(std::size_t stack, Time now) const {
 }
 
 void GatewayImpl::set_figures() {
-  counters_.connections = transports_.connections();
+  const StreamCounters& streams = transports_.streams();
+  counters_.connections = streams.connections.load();
+  counters_.handshakes = streams.handshakes.load();
+  counters_.handshakes_refused = streams.handshakes_refused.load();
+  counters_.handshakes_failed = streams.handshakes_failed.load();
   Duration oldest{};
   const Time now = monotonic_now();
   for (std::size_t i = 0; i < link_.stacks(); ++i) oldest = std::max(oldest, queue_age(i, now));
@@ -220,8 +225,10 @@ void GatewayImpl::set_figures() {
 
 // ---- from the network ----
 
-bool GatewayImpl::may_connect(const IpAddress& peer) {
-  return is_trusted(peer) || !ledger_.is_banned(peer, SourceKind::kConnection, monotonic_now());
+Welcome GatewayImpl::welcome(const IpAddress& peer) {
+  if (is_trusted(peer)) return Welcome::kTrusted;
+  return ledger_.is_banned(peer, SourceKind::kConnection, monotonic_now()) ? Welcome::kNone
+                                                                           : Welcome::kStranger;
 }
 
 bool GatewayImpl::on_message(std::string_view text, const Flow& source) {

@@ -71,6 +71,9 @@ struct GatewayCounters {
   std::atomic<std::uint64_t> no_next_hop{0};
   std::atomic<std::uint64_t> refused_hops{0};  // of these: to where nobody may have us send
   std::atomic<std::uint64_t> connections{0};   // open now
+  std::atomic<std::uint64_t> handshakes{0};    // of TLS and WebSockets, as those below: streams.h
+  std::atomic<std::uint64_t> handshakes_refused{0};
+  std::atomic<std::uint64_t> handshakes_failed{0};
   std::atomic<std::uint64_t> queue_age_us{0};  // what a new call waits at present, of the slowest stack
 };
 

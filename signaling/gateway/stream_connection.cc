@@ -7,6 +7,7 @@
 #include "signaling/gateway/asio_endpoint.h"
 #include "signaling/gateway/connection.h"
 #include "signaling/gateway/framer.h"
+#include "signaling/gateway/tls_record_guard.h"
 
 namespace vas::signaling {
 namespace {
@@ -30,6 +31,11 @@ class StreamConnection final : public Connection {
         stream_(std::forward<StreamArguments>(arguments)...) {}
 
   void serve() override { handshake(true); }
+  void go_on() override {
+    if (is_closed()) return;
+    heard();
+    take_messages();
+  }
 
   void dial() override {
     stream_.lowest_layer().async_connect(to_asio<tcp::endpoint>(flow().peer),
@@ -45,6 +51,7 @@ class StreamConnection final : public Connection {
     stream_.lowest_layer().set_option(tcp::no_delay(true), ignored);
     if constexpr (kIsTls) {
       if (!is_server && !expect_name()) return close();
+      records_.watch(stream_.native_handle(), [this] { close_later(); });
       stream_.async_handshake(is_server ? asio::ssl::stream_base::server : asio::ssl::stream_base::client,
                               [this, self = shared_from_this()](error_code failure) {
                                 if (failure) return close();
@@ -86,15 +93,22 @@ class StreamConnection final : public Connection {
   void on_read(std::size_t bytes) {
     heard();
     framer_.append({buffer_.data(), bytes});
+    take_messages();
+  }
+
+  void take_messages() {
     for (;;) {
-      const Framer::Frame frame = framer_.next();
+      if (!may_deliver()) return note_partial(false);  // it is us who are slow
+      Framer::Frame frame = framer_.next();
       if (frame.kind == Framer::Frame::Kind::kMessage) {
-        deliver(frame.text);
+        deliver(std::move(frame.text));
       } else if (frame.kind == Framer::Frame::Kind::kPing) {
         send("\r\n");  // RFC 5626 §4.4.1
       } else if (frame.kind == Framer::Frame::Kind::kBroken) {
-        deliver(frame.text);  // for its answer, where there is one
-        return close_after_writing();
+        // What follows cannot be told from the message's body any more: the last answer leaves, where there
+        // is one, then it closes.
+        deliver(std::move(frame.text));
+        return finish();
       } else {
         break;
       }
@@ -104,8 +118,7 @@ class StreamConnection final : public Connection {
     read();
   }
 
-  // What follows cannot be told from the message's body any more: the last answer leaves, then it closes.
-  void close_after_writing() {
+  void close_later() {
     asio::post(stream_.get_executor(), [this, self = shared_from_this()] { close(); });
   }
 
@@ -124,6 +137,7 @@ class StreamConnection final : public Connection {
 
   const TlsContext tls_;  // must outlive the stream
   const std::string tls_name_;
+  TlsRecordGuard records_;  // must too
   Stream stream_;
   Framer framer_;
   std::array<char, 8192> buffer_{};

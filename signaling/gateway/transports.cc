@@ -13,14 +13,9 @@ namespace vas::signaling {
 namespace {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
 using asio::ip::udp;
 using boost::system::error_code;
 
-constexpr Duration kSweep = std::chrono::milliseconds(100);  // few at a time: closing thousands takes a while
-constexpr Duration kIdleSweep = std::chrono::seconds(1);     // of no connections
-constexpr Duration kReload = std::chrono::seconds(1);        // how often certificates are looked at
-constexpr Duration kAcceptRetry = std::chrono::milliseconds(100);
 constexpr int kUdpBuffer = 4 << 20;
 constexpr int kPortTries = 16;
 
@@ -69,15 +64,13 @@ Transports::Transports(asio::io_context& context, const TransportsConfig& config
     : context_(context),
       config_(config),
       receiver_(receiver),
-      connections_(config.max_connections, config.max_connections_of_address),
-      sweep_timer_(context) {}
+      arrivals_reader_(context, arrivals_),
+      streams_(config_, listeners_, arrivals_) {}
 
 Transports::~Transports() = default;
 
 Result<bool> Transports::bind() {
-  auto tls = TlsContexts::open(config_.certificates);
-  if (!tls) return Error{tls.error()};
-  tls_.emplace(std::move(*tls));
+  if (auto opened = streams_.open(); !opened) return Error{opened.error()};
   Endpoint current;
   try {
     for (const Endpoint& wanted : config_.sip) bind_sip(current = wanted);
@@ -113,7 +106,7 @@ bool Transports::try_bind_sip(const Endpoint& wanted, bool is_last_try) {
   const Endpoint local = listener->local();
   listeners_.add({Transport::kUdp, local, advertised(local)});
   udp_.push_back(std::move(listener));
-  const error_code failure = add_acceptor(local, Transport::kTcp);
+  const error_code failure = listen(local, Transport::kTcp);
   if (!failure) return true;
   if (is_last_try) throw boost::system::system_error(failure);
   listeners_.remove_last();
@@ -122,23 +115,15 @@ bool Transports::try_bind_sip(const Endpoint& wanted, bool is_last_try) {
 }
 
 void Transports::bind_stream(const Endpoint& wanted, Transport transport) {
-  if (const error_code failure = add_acceptor(wanted, transport)) throw boost::system::system_error(failure);
+  if (const error_code failure = listen(wanted, transport)) throw boost::system::system_error(failure);
 }
 
-error_code Transports::add_acceptor(const Endpoint& wanted, Transport transport) {
-  const auto endpoint = to_asio<tcp::endpoint>(wanted);
-  tcp::acceptor acceptor(context_, endpoint.protocol());
-  acceptor.set_option(asio::socket_base::reuse_address(true));
-  if (wanted.address.family == AddressFamily::kIpv6) acceptor.set_option(asio::ip::v6_only(true));
-  error_code failure;
-  acceptor.bind(endpoint, failure);
-  if (failure) return failure;
-  acceptor.listen();
-  const Endpoint local = from_asio(acceptor.local_endpoint());
+error_code Transports::listen(const Endpoint& wanted, Transport transport) {
+  Endpoint local = wanted;
   const auto number = static_cast<std::uint16_t>(listeners_.all().size());
+  if (const error_code failure = streams_.listen(local, transport, number)) return failure;
   listeners_.add({transport, local, advertised(local)});
   udp_.push_back(nullptr);
-  acceptors_.push_back(std::make_unique<Acceptor>(Acceptor{std::move(acceptor), transport, number}));
   return {};
 }
 
@@ -146,98 +131,41 @@ void Transports::start() {
   for (std::size_t i = 0; i < udp_.size(); ++i) {
     if (udp_[i] != nullptr) udp_[i]->read(static_cast<std::uint16_t>(i));
   }
-  for (const auto& acceptor : acceptors_) accept(*acceptor);
-  sweep();
+  arrivals_reader_.start([this](Arrival&& arrival) { on_arrival(arrival); },
+                         [this](bool is_empty) {
+                           if (is_empty) arrivals_waited_ = {};
+                         });
+  streams_.start();
 }
 
 Duration Transports::waited() const {
-  Duration longest{};
+  Duration longest = arrivals_waited_;
   for (const auto& each : udp_) longest = std::max(longest, each == nullptr ? Duration{} : each->waited());
   return longest;
 }
 
-void Transports::accept(Acceptor& acceptor) {
-  acceptor.socket.async_accept([this, &acceptor](error_code failure, tcp::socket socket) {
-    if (failure == asio::error::operation_aborted) return;
-    if (failure) return retry_accept(acceptor);
-    serve(acceptor, std::move(socket));
-    accept(acceptor);
-  });
-}
-
-// No descriptor is left, or the like: asking again at once would only burn the thread.
-void Transports::retry_accept(Acceptor& acceptor) {
-  const auto timer = std::make_shared<asio::steady_timer>(context_, kAcceptRetry);
-  timer->async_wait([this, &acceptor, timer](error_code failure) {
-    if (!failure) accept(acceptor);
-  });
-}
-
-void Transports::serve(const Acceptor& acceptor, tcp::socket socket) {
-  error_code gone;
-  const Endpoint peer = from_asio(socket.remote_endpoint(gone));
-  if (gone || !receiver_.may_connect(peer.address) || !connections_.makes_room_for(peer.address)) return;
-  const Transport transport = acceptor.transport;
-  const Flow flow{transport, peer, connections_.next_id(), acceptor.listener};
-  const TlsContext tls = is_secure(transport) ? tls_->server() : nullptr;
-  if (is_secure(transport) && tls == nullptr) return;
-  const auto connection =
-      is_websocket(transport)
-          ? make_websocket_connection(*this, std::move(socket), flow, tls, config_.ws_origins)
-          : make_stream_connection(*this, std::move(socket), flow, tls, "");
-  connections_.add(connection);
-  connection->serve();
-}
-
-void Transports::sweep() {
-  const Time now = monotonic_now();
-  connections_.close_overdue(now);
-  if (now >= reload_at_) {
-    tls_->reload_if_changed();
-    reload_at_ = now + kReload;
+void Transports::on_arrival(const Arrival& arrival) {
+  arrivals_waited_ = monotonic_now() - arrival.came;
+  switch (arrival.kind) {
+    case Arrival::Kind::kNewcomer:
+      return streams_.answer_newcomer(arrival.flow, receiver_.welcome(arrival.flow.peer.address));
+    case Arrival::Kind::kMessage:
+      return streams_.answer(arrival, receiver_.on_message(arrival.text, arrival.flow));
+    case Arrival::Kind::kUnsent:
+      receiver_.on_unsent(arrival.text, arrival.flow);
+      return streams_.answer(arrival, false);
   }
-  sweep_timer_.expires_after(connections_.size() == 0 ? kIdleSweep : kSweep);
-  sweep_timer_.async_wait([this](error_code failure) {
-    if (!failure) sweep();
-  });
-}
-
-bool Transports::on_message(std::string_view text, const Flow& source) {
-  return receiver_.on_message(text, source);
-}
-
-void Transports::on_closed(Connection& connection) {
-  const Flow flow = connection.flow();
-  const auto unsent = connection.take_unsent();
-  connections_.remove(connection);
-  for (const std::string& text : unsent) receiver_.on_unsent(text, flow);
 }
 
 void Transports::send(const Flow& flow, std::string text, const std::string& tls_name) {
-  if (!has_connections(flow.transport)) {
-    const std::uint16_t listener = flow.listener != Flow::kAnyListener
-                                       ? flow.listener
-                                       : listeners_.choose(flow.transport, flow.peer.address);
-    if (listener < udp_.size() && udp_[listener] != nullptr) udp_[listener]->send(flow.peer, text);
+  if (has_connections(flow.transport)) {
+    if (!streams_.send(flow, std::move(text), tls_name)) receiver_.on_unsent(text, flow);
     return;
   }
-  if (Connection* connection = connection_for(flow, tls_name)) return connection->send(std::move(text));
-  receiver_.on_unsent(text, flow);
-}
-
-Connection* Transports::connection_for(const Flow& flow, const std::string& tls_name) {
-  // A flow that is gone is gone: nobody else may have its messages.
-  if (flow.connection != 0) return connections_.find(flow.connection);
-  if (Connection* open = connections_.find_dialled(flow.transport, flow.peer, tls_name)) return open;
-  if (is_websocket(flow.transport) || !connections_.makes_room_for(flow.peer.address)) return nullptr;
-  const Flow made{flow.transport, flow.peer, connections_.next_id(),
-                  listeners_.choose(flow.transport, flow.peer.address)};
-  const auto connection = make_stream_connection(
-      *this, tcp::socket(context_), made, is_secure(flow.transport) ? tls_->client() : nullptr, tls_name);
-  connections_.add_dialled(connection, tls_name);
-  connection->vouch();
-  connection->dial();
-  return connection.get();
+  const std::uint16_t listener = flow.listener != Flow::kAnyListener
+                                     ? flow.listener
+                                     : listeners_.choose(flow.transport, flow.peer.address);
+  if (listener < udp_.size() && udp_[listener] != nullptr) udp_[listener]->send(flow.peer, text);
 }
 
 }  // namespace vas::signaling

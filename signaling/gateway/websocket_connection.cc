@@ -10,8 +10,11 @@
 #include <boost/beast/websocket/ssl.hpp>
 #include <optional>
 
+#include "signaling/gateway/asio_endpoint.h"
 #include "signaling/gateway/connection.h"
 #include "signaling/gateway/sip_message.h"
+#include "signaling/gateway/tls_record_guard.h"
+#include "signaling/gateway/websocket_door.h"
 #include "vas/base/clock.h"
 #include "vas/base/text.h"
 
@@ -42,30 +45,11 @@ bool offers_sip(const http::request<http::string_body>& request) {
   return false;
 }
 
-std::string_view without_scheme(std::string_view origin) {
-  const auto slashes = origin.find("://");
-  return slashes == std::string_view::npos ? std::string_view{} : origin.substr(slashes + 3);
-}
-
-std::string_view without_port(std::string_view authority) {
-  const auto colon = authority.rfind(':');
-  const auto bracket = authority.rfind(']');
-  const bool has_port =
-      colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket);
-  return has_port ? authority.substr(0, colon) : authority;
-}
-
-bool may_open(const http::request<http::string_body>& request, const std::vector<std::string>& origins) {
-  const auto field = request.find(http::field::origin);
-  if (field == request.end()) return true;
-  const std::string_view origin = to_view(field->value());
-  if (origins.empty()) {
-    const std::string_view host = without_port(to_view(request[http::field::host]));
-    return !host.empty() && equals_ignoring_case(without_port(without_scheme(origin)), host);
-  }
-  return std::any_of(origins.begin(), origins.end(), [&](const std::string& each) {
-    return each == "*" || equals_ignoring_case(each, origin);
-  });
+// Of a field that may come once.
+std::optional<std::string_view> only(const http::request<http::string_body>& request, http::field name) {
+  const auto field = request.find(name);
+  if (field == request.end() || request.count(name) != 1) return {};
+  return to_view(field->value());
 }
 
 // `Stream`: tcp::socket, or a TLS stream over it.
@@ -75,17 +59,18 @@ class WebSocketConnection final : public Connection {
   static constexpr bool kIsTls = !std::is_same_v<Stream, tcp::socket>;
 
   template <typename... StreamArguments>
-  WebSocketConnection(ConnectionOwner& owner, const Flow& flow, TlsContext tls,
-                      const std::vector<std::string>& origins, StreamArguments&&... arguments)
+  WebSocketConnection(ConnectionOwner& owner, const Flow& flow, TlsContext tls, const WebSocketDoor& door,
+                      StreamArguments&&... arguments)
       : Connection(owner, flow),
         tls_(std::move(tls)),
-        origins_(origins),
+        door_(door),
         stream_(std::forward<StreamArguments>(arguments)...) {}
 
   void serve() override {
     error_code ignored;
     lowest().set_option(tcp::no_delay(true), ignored);
     if constexpr (kIsTls) {
+      records_.watch(stream_.next_layer().native_handle(), [this] { close_later(); });
       stream_.next_layer().async_handshake(asio::ssl::stream_base::server,
                                            [this, self = shared_from_this()](error_code failure) {
                                              if (failure) return close();
@@ -119,8 +104,7 @@ class WebSocketConnection final : public Connection {
       return refuse(http::status::upgrade_required, "This port speaks SIP over WebSocket (RFC 7118).\n");
     if (!offers_sip(request))
       return refuse(http::status::bad_request, "Sec-WebSocket-Protocol must offer `sip`.\n");
-    if (!may_open(request, origins_))
-      return refuse(http::status::forbidden, "This Origin may not open connections here: see ws-origin.\n");
+    if (const char* why = refusal(request)) return refuse(http::status::forbidden, why);
 
     stream_.set_option(
         websocket::stream_base::timeout{Connection::kHeaderDeadline, kSilenceBeforePing, true});
@@ -141,6 +125,16 @@ class WebSocketConnection final : public Connection {
     });
   }
 
+  const char* refusal(const http::request<http::string_body>& request) {
+    error_code gone;
+    const auto reached = from_asio(lowest().local_endpoint(gone));
+    WebSocketDoor::Request asked{only(request, http::field::host).value_or(""), {}, reached.address, kIsTls};
+    // Several are none that may.
+    if (request.count(http::field::origin) != 0)
+      asked.origin = only(request, http::field::origin).value_or("");
+    return door_.refusal(asked);
+  }
+
   void refuse(http::status status, const char* why) {
     answer_ = http::response<http::string_body>(status, 11);
     answer_.set(http::field::content_type, "text/plain");
@@ -159,9 +153,12 @@ class WebSocketConnection final : public Connection {
       control_frames_ = 0;
     }
     heard();
-    // Beast is inside a read now; it must not be closed under its hands.
-    if (++control_frames_ == kMaxControlFrames)
-      asio::post(stream_.get_executor(), [this, self = shared_from_this()] { close(); });
+    if (++control_frames_ == kMaxControlFrames) close_later();
+  }
+
+  // Beast, or OpenSSL, is inside a read now; it must not be closed under its hands.
+  void close_later() {
+    asio::post(stream_.get_executor(), [this, self = shared_from_this()] { close(); });
   }
 
   void read() {
@@ -175,13 +172,22 @@ class WebSocketConnection final : public Connection {
 
   void on_read() {
     heard();
-    if (stream_.is_message_done()) {
-      const auto bytes = buffer_.data();
-      deliver({static_cast<const char*>(bytes.data()), bytes.size()});
-      buffer_.consume(buffer_.size());
-    } else {
-      note_partial(true);
-    }
+    if (stream_.is_message_done()) return deliver_when_possible();
+    note_partial(true);
+    read();
+  }
+
+  void go_on() override {
+    if (is_closed()) return;
+    heard();
+    deliver_when_possible();
+  }
+
+  void deliver_when_possible() {
+    if (!may_deliver()) return note_partial(false);  // it is us who are slow
+    const auto bytes = buffer_.data();
+    deliver({static_cast<const char*>(bytes.data()), bytes.size()});
+    buffer_.consume(buffer_.size());
     read();
   }
 
@@ -199,7 +205,8 @@ class WebSocketConnection final : public Connection {
   }
 
   const TlsContext tls_;  // must outlive the stream
-  const std::vector<std::string>& origins_;
+  const WebSocketDoor& door_;
+  TlsRecordGuard records_;  // must too
   websocket::stream<Stream> stream_;
   beast::flat_buffer buffer_{2 * SipMessage::kMaxBytes};
   std::optional<http::request_parser<http::string_body>> parser_;
@@ -212,13 +219,12 @@ class WebSocketConnection final : public Connection {
 
 std::shared_ptr<Connection> make_websocket_connection(ConnectionOwner& owner, tcp::socket socket,
                                                       const Flow& flow, TlsContext tls,
-                                                      const std::vector<std::string>& origins) {
-  if (tls == nullptr) {
-    return std::make_shared<WebSocketConnection<tcp::socket>>(owner, flow, nullptr, origins,
-                                                              std::move(socket));
-  }
+                                                      const WebSocketDoor& door) {
+  if (tls == nullptr)
+    return std::make_shared<WebSocketConnection<tcp::socket>>(owner, flow, nullptr, door, std::move(socket));
+
   using TlsStream = asio::ssl::stream<tcp::socket>;
-  return std::make_shared<WebSocketConnection<TlsStream>>(owner, flow, tls, origins, std::move(socket), *tls);
+  return std::make_shared<WebSocketConnection<TlsStream>>(owner, flow, tls, door, std::move(socket), *tls);
 }
 
 }  // namespace vas::signaling

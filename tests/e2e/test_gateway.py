@@ -1,4 +1,5 @@
 """The gateway: every transport, who is kept out, names and certificates of trunks, traces."""
+import contextlib
 import json
 import pathlib
 import re
@@ -30,7 +31,8 @@ class GatewayTest(E2eTest):
         vas.tls_port, vas.ws_port, vas.wss_port = free_ports(), free_ports(), free_ports()
         vas.flags += ["--tls-listen", f"127.0.0.1:{vas.tls_port}", "--ws-listen", f"127.0.0.1:{vas.ws_port}",
                       "--wss-listen", f"127.0.0.1:{vas.wss_port}", "--tls-certificate", str(cls.certificate), "--tls-key", str(cls.key),
-                      "--tls-ca", str(cls.authority.certificate), "--dns-server", cls.dns.endpoint, *cls.limits]
+                      "--tls-ca", str(cls.authority.certificate), "--ws-host", "phone.example",
+                      "--dns-server", cls.dns.endpoint, *cls.limits]
 
     @classmethod
     def tearDownClass(cls):
@@ -146,6 +148,24 @@ class Transports(GatewayTest):
         self.assertIn(b"426", plain.recv(4096))
         plain.close()
 
+    def test_web_sockets_are_reached_by_names_of_ours_alone(self):
+        server, secure = f"127.0.0.1:{self.vas.ws_port}", f"127.0.0.1:{self.vas.wss_port}"
+        taken = [(server, {"host": "localhost:5066", "origin": "http://localhost:8080"}), (server, {"host": "[::1]"}),
+                 (secure, {"host": "sip.example", "origin": "https://sip.example", "tls": self.trusting()}),
+                 (server, {"host": "phone.example", "origin": "http://phone.example"})]
+        for address, options in taken:
+            WebSocket(address, **options).close()
+        # A page whose own name resolves to us sends it as both. (DNS rebinding)
+        refused = [(server, {"host": "evil.example", "origin": "http://evil.example"}), (server, {"host": "evil.example"}),
+                   (server, {"host": "sip.example"}), (server, {"host": "127.0.0.1\r\nHost: evil.example"}),
+                   (server, {"origin": "http://127.0.0.1@evil.example"}), (server, {"origin": "evil://127.0.0.1"}),
+                   (server, {"origin": "null"}), (server, {"origin": "http://127.0.0.1\r\nOrigin: http://evil.example"}),
+                   (secure, {"host": "evil.example", "origin": "https://evil.example", "tls": self.trusting()})]
+        for address, options in refused:
+            with self.subTest(**options), self.assertRaises(WebSocketRefused) as refusal:
+                WebSocket(address, **options)
+            self.assertEqual(refusal.exception.status, 403, options)
+
     def test_web_sockets_that_misbehave_are_closed(self):
         server = f"127.0.0.1:{self.vas.ws_port}"
         big = WebSocket(server)
@@ -181,6 +201,32 @@ class Transports(GatewayTest):
         with self.assertRaises((ssl.SSLError, OSError)):
             with socket.create_connection(("127.0.0.1", self.vas.tls_port), timeout=5) as raw:
                 weak.wrap_socket(raw, server_hostname="127.0.0.1")
+
+    def test_tls_takes_no_group_that_costs_much(self):
+        def group(port, name, version):
+            done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-groups", name, version],
+                                  stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=15 * SLOW)
+            return re.search(r"New, \(NONE\)", done.stdout) is None
+        for port in (self.vas.tls_port, self.vas.wss_port):
+            for name in ("X25519", "P-256", "P-384", "ffdhe8192:P-256"):
+                self.assertTrue(group(port, name, "-tls1_3"), name)
+            for name in ("ffdhe2048", "ffdhe8192", "P-521", "X448"):
+                self.assertFalse(group(port, name, "-tls1_3"), name)
+            self.assertFalse(group(port, "P-521", "-tls1_2"))
+
+    def test_a_connection_that_only_renews_its_keys_is_closed(self):
+        for port in (self.vas.tls_port, self.vas.wss_port):
+            client = subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-tls1_3"],
+                                      stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            self.addCleanup(client.wait)
+            self.addCleanup(client.kill)
+            begun = time.monotonic()
+            with contextlib.suppress(BrokenPipeError):
+                while client.poll() is None and time.monotonic() - begun < 6 * SLOW:
+                    client.stdin.write(b"k\n")  # a KeyUpdate
+                    client.stdin.flush()
+                    time.sleep(0.01)
+            self.assertIsNotNone(client.wait(1 * SLOW))  # before the 8 s that any silent one has
 
     def test_a_renewed_certificate_is_used_without_a_restart(self):
         def serial():
@@ -385,6 +431,166 @@ class KeptOut(GatewayTest):
             phone.send("OPTIONS", headers=headers)
             answer = phone.take(2)
             self.assertLess(len(answer), 1.3 * len(sent[0]))
+
+
+class Handshakes(GatewayTest):
+    """Floods of handshakes: what they cost is bounded, and nobody waits for them."""
+
+    limits, HELLO = ("--sip-offences", "0", "--sip-handshakes-per-second", "100"), None
+
+    def hello(self):
+        """A recorded ClientHello; sent again and again, each costs the server a handshake's first half."""
+        if Handshakes.HELLO is None:
+            incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+            context = ssl.create_default_context()
+            client = context.wrap_bio(incoming, outgoing, server_hostname="sip.example")
+            with contextlib.suppress(ssl.SSLWantReadError):
+                client.do_handshake()
+            Handshakes.HELLO = outgoing.read()
+        return Handshakes.HELLO
+
+    def say_hello(self, address, answer=True, port=None):
+        """Whether the server went on with it."""
+        try:
+            with socket.create_connection(("127.0.0.1", port or self.vas.tls_port), timeout=5, source_address=(address, 0)) as raw:
+                raw.sendall(self.hello())
+                return len(raw.recv(10)) > 0 if answer else None
+        except OSError:
+            return False
+
+    def memory(self):
+        status = pathlib.Path(f"/proc/{self.vas.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status).group(1)) << 10
+
+    def refused(self):
+        return self.metric("vas_sip_handshakes_total", '{outcome="refused"}')
+
+    def test_one_address_has_its_budget_and_others_have_theirs(self):
+        begun = time.monotonic()
+        served = sum(self.say_hello("127.0.2.1") for _ in range(100))
+        most = 20 + 10 * (time.monotonic() - begun) + 1
+        self.assertGreaterEqual(served, 20)
+        self.assertLessEqual(served, most)
+        self.assertTrue(self.say_hello("127.0.2.2"))
+        wait_until(lambda: self.refused() >= 100 - most, 5, "the figures")
+        upgrades = [self.upgrade("127.0.2.3") for _ in range(60)]
+        self.assertIn(True, upgrades)
+        self.assertIn(False, upgrades)
+
+    def upgrade(self, address):
+        class FromThere(WebSocket):
+            def connect(self, server):
+                return socket.create_connection(("127.0.0.1", int(server.split(":")[1])), timeout=5, source_address=(address, 0))
+        try:
+            FromThere(f"127.0.0.1:{self.vas.ws_port}").close()
+            return True
+        except (WebSocketRefused, OSError):
+            return False
+
+    def flood(self, addresses, until):
+        def attack(number):
+            n = 0
+            while not until.is_set():
+                self.say_hello(addresses[(number + 7 * n) % len(addresses)], answer=False)
+                n += 1
+        threads = [threading.Thread(target=attack, args=(number,), daemon=True) for number in range(6)]
+        for thread in threads:
+            thread.start()
+        return threads
+
+    def test_udp_does_not_wait_for_handshakes_nor_do_those_who_proved_themselves(self):
+        friend = type("Friend", (TlsPhone,), {"tls": self.trusting()})
+        first = friend("127.0.3.1", f"127.0.0.1:{self.vas.tls_port}")
+        self.addCleanup(first.close)
+        first.send("OPTIONS")
+        self.assertEqual(first.final().status, 200)
+        udp = self.scripted("127.0.3.2")
+        def round_trips(count):
+            times = []
+            for number in range(count):
+                udp.call_id = f"trip{number}-{time.monotonic_ns()}"
+                sent = time.monotonic()
+                udp.send("OPTIONS")
+                self.assertEqual(udp.final().status, 200)
+                times.append(time.monotonic() - sent)
+            return sorted(times)
+        quiet = round_trips(100)
+        before, stop = self.refused(), threading.Event()
+        threads = self.flood([f"127.0.4.{n}" for n in range(1, 200)], stop)
+        try:
+            wait_until(lambda: self.refused() > before + 100, 20 * SLOW, "the flood")
+            flooded = round_trips(100)
+            for _ in range(3):
+                again = friend("127.0.3.1", f"127.0.0.1:{self.vas.tls_port}")
+                self.addCleanup(again.close)
+                again.send("OPTIONS")
+                self.assertEqual(again.final().status, 200)
+            first.send("OPTIONS", headers=["X-Late: 1"])
+            self.assertEqual(first.final().status, 200)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        print(f"OPTIONS over UDP, p50 and p95 in ms: quiet {quiet[50] * 1e3:.1f} {quiet[95] * 1e3:.1f}, "
+              f"flooded {flooded[50] * 1e3:.1f} {flooded[95] * 1e3:.1f}")
+        self.assertLess(flooded[50], 0.1 * SLOW)
+        self.assertLess(flooded[95], 0.5 * SLOW)
+
+    def test_half_a_hello_and_none_cost_a_descriptor_for_some_seconds(self):
+        quiet = self.memory()
+        silent = [socket.create_connection(("127.0.0.1", self.vas.tls_port), timeout=5, source_address=(f"127.0.5.{1 + n // 100}", 0))
+                  for n in range(600)]
+        half = []
+        for n in range(60):
+            half.append(socket.create_connection(("127.0.0.1", self.vas.tls_port), timeout=5, source_address=(f"127.0.6.{1 + n // 10}", 0)))
+            half[-1].sendall(self.hello()[:40])
+        wait_until(lambda: self.metric("vas_sip_connections") >= 600, 10 * SLOW, "the connections")
+        if SLOW == 1:
+            self.assertLess(self.memory() - quiet, 20 << 20)
+        self.assertTrue(self.say_hello("127.0.5.99"))
+        begun = time.monotonic()
+        wait_until(lambda: self.metric("vas_sip_connections") == 0, 20 * SLOW, "their end")
+        self.assertLess(time.monotonic() - begun, 11 * SLOW)
+        for each in (*silent, *half):
+            each.close()
+
+    def test_what_is_no_tls_is_closed_at_once(self):
+        begun = time.monotonic()
+        with socket.create_connection(("127.0.0.1", self.vas.tls_port), timeout=5, source_address=("127.0.7.1", 0)) as raw:
+            raw.sendall(b"OPTIONS sip:x SIP/2.0\r\n\r\n")
+            with contextlib.suppress(ConnectionError):
+                self.assertEqual(raw.recv(10), b"")
+        self.assertLess(time.monotonic() - begun, 3 * SLOW)
+
+    def test_a_connection_that_sends_without_end_holds_up_nobody(self):
+        loud = socket.create_connection(("127.0.0.1", self.vas.sip_port), timeout=5, source_address=("127.0.8.1", 0))
+        loud.setblocking(False)
+        message = ("OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.8.1;branch=z9hG4bKloud\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\n"
+                   "Call-ID: loud\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n").encode() * 500
+        stop = threading.Event()
+
+        def shout():
+            while not stop.is_set():
+                try:
+                    loud.send(message)
+                except BlockingIOError:
+                    time.sleep(0.001)
+                except OSError:
+                    return
+        thread = threading.Thread(target=shout, daemon=True)
+        thread.start()
+        try:
+            for number in range(20):
+                for kind, attributes in ((Phone, {}), (StreamPhone, {})):
+                    phone = self.phone_of(kind, **attributes)
+                    sent = time.monotonic()
+                    phone.send("OPTIONS")
+                    self.assertEqual(phone.final().status, 200)
+                    self.assertLess(time.monotonic() - sent, 1 * SLOW)
+        finally:
+            stop.set()
+            thread.join()
+            loud.close()
 
 
 class Trunks(GatewayTest):

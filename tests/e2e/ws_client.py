@@ -12,11 +12,11 @@ class WebSocketRefused(Exception):
 
 
 class WebSocket:
-    def __init__(self, server, protocol="sip", origin=None, tls=None):
+    def __init__(self, server, protocol="sip", origin=None, tls=None, host=None):
         self.socket = self.connect(server)
         if tls is not None:
             self.socket = tls.wrap_socket(self.socket, server_hostname=server.split(":")[0])
-        headers = [f"GET / HTTP/1.1", f"Host: {server}", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
+        headers = [f"GET / HTTP/1.1", f"Host: {host or server}", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
                    f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}"]
         if protocol:
             headers.append(f"Sec-WebSocket-Protocol: {protocol}")

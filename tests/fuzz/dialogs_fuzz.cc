@@ -14,8 +14,8 @@ void require(bool holds) {
   if (!holds) std::abort();
 }
 
-// One that is roomy knows exactly what the model knows; in one that is crowded what has ended may be forgotten
-// early, and nothing else.
+// One that is roomy knows exactly what the model knows; in one that is crowded what has ended may be
+// forgotten early, and nothing else.
 class Checked {
  public:
   explicit Checked(std::size_t slots, bool is_roomy) : dialogs_(slots), is_roomy_(is_roomy) {}
@@ -32,7 +32,8 @@ class Checked {
       case 2: require(!dialogs_.takes_request(key, now) || knows(id, now)); return;
       case 3:
         dialogs_.set_party(key, flow, true, now);
-        if (dialogs_.contains(key, now)) require(dialogs_.party(key, flow, now) == LiveDialogs::Party::kProved);
+        if (dialogs_.contains(key, now))
+          require(dialogs_.party(key, flow, now) == LiveDialogs::Party::kProved);
         return;
       default: return check(key, id, now);
     }

@@ -169,7 +169,10 @@ void add_options(CLI::App& app, Raw& raw) {
   option("wss-listen", raw.wss_listen, "Where SIP listens over secure WebSocket; may be given more than once")
       ->check(endpoint);
   signaling::TransportsConfig& transports = raw.config.sip.transports;
-  option("ws-origin", transports.ws_origins,
+  option("ws-host", transports.websocket.hosts,
+         "Name, besides our addresses, our certificate's names and phone-server's, that browsers may reach "
+         "WebSockets by, or `*`; may be given more than once");
+  option("ws-origin", transports.websocket.origins,
          "Origin whose pages may open WebSockets, or `*`; may be given more than once (default: the pages of "
          "the host itself)");
   option(
@@ -188,6 +191,14 @@ void add_options(CLI::App& app, Raw& raw) {
       ->check(CLI::Range(1, 1'000'000));
   option("sip-connections-per-address", transports.max_connections_of_address,
          "Of these, from one address (IPv6: one /64)")
+      ->check(CLI::Range(1, 1'000'000));
+  option(
+      "sip-handshakes-per-second", transports.handshakes.per_second,
+      "Handshakes of TLS and WebSockets begun in all; half of them for addresses that no sensible SIP came "
+      "from yet; 0: no limit")
+      ->check(CLI::Range(0, 1'000'000));
+  option("sip-handshakes-per-address", transports.handshakes.per_second_of_address,
+         "Of these, from one address (IPv6: one /64) that is no trunk's, in a second")
       ->check(CLI::Range(1, 1'000'000));
   signaling::SourceLimits& limits = raw.config.sip.limits;
   option("sip-requests-per-second", limits.requests_per_second,
@@ -356,6 +367,8 @@ Result<Config> meaning_of(const Raw& raw) {
   if (raw.seccomp == "strict") config.system_calls = SystemCallFilter::kStrict;
   if (raw.seccomp == "off") config.system_calls = SystemCallFilter::kOff;
   if (auto fault = fill_transports(raw, config.sip.transports); !fault.empty()) return Error{fault};
+  if (const auto host = signaling::host_of_url(config.phone_server); !host.empty())
+    config.sip.transports.websocket.hosts.emplace_back(host);
   if (config.phone_server.empty()) config.phone_server = default_phone_server(config.sip.transports);
   if (!raw.hep_collector.empty()) config.sip.hep_collector = Endpoint::parse(raw.hep_collector);
   if (!raw.dns_server.empty()) config.sip.dns_server = Endpoint::parse(raw.dns_server);

@@ -39,6 +39,15 @@ void add_gateway(prometheus::Registry& registry, const signaling::GatewayCounter
       .Register(registry)
       .Add({})
       .Set(static_cast<double>(counters.connections));
+  auto& handshakes = prometheus::BuildCounter()
+                         .Name("vas_sip_handshakes_total")
+                         .Help(
+                             "Handshakes of TLS and WebSockets with who connected to us: begun, refused over "
+                             "budget before they cost anything, and of the begun those that failed")
+                         .Register(registry);
+  handshakes.Add({{"outcome", "begun"}}).Increment(static_cast<double>(counters.handshakes));
+  handshakes.Add({{"outcome", "refused"}}).Increment(static_cast<double>(counters.handshakes_refused));
+  handshakes.Add({{"outcome", "failed"}}).Increment(static_cast<double>(counters.handshakes_failed));
   prometheus::BuildGauge()
       .Name("vas_sip_queue_age_seconds")
       .Help("How long a message needs from the gateway to call control at present")
