@@ -4,6 +4,10 @@ import json
 import platform
 import statistics
 
+# One customer has the whole server in a benchmark: in its domain's profile and its tenant's limits.
+UNLIMITED = {"max-calls": 100000, "max-calls-per-second": 100000, "max-sessions": 1000000, "max-session-bytes": 10**12, "max-polls": 100000}
+TRUNK_UNLIMITED = {"maxCallsPerSecond": 100000}
+
 
 def flags(description):
     parser = argparse.ArgumentParser(description=description)

@@ -13,7 +13,7 @@ UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30,
          "µs": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600, "d": 86400}
 CHRONO = {"microseconds": "µs", "milliseconds": "ms", "seconds": "s", "minutes": "min", "hours": "h", "days": "d"}
 # Of the shape of a bound, and none: what a number can say, not what is kept.
-NO_BOUNDS = {"kMaxTag", "kMaxCseq"}
+NO_BOUNDS = {"kMaxTag", "kMaxCseq", "kMostCapabilities"}
 
 
 def sources():
@@ -72,8 +72,8 @@ def flags_of(vas):
     text = subprocess.run([vas, "--help"], capture_output=True, text=True, check=True).stdout
     flags = {}
     for found in re.finditer(r"^\s+--([a-z0-9-]+)\b([^\n]*)", text, re.M):
-        brackets = re.findall(r"\[([^\[\]]*)\]", found.group(2).partition("(Env:")[0])  # a range's come before the default's
-        flags[found.group(1)] = brackets[-1] if brackets else None
+        default = re.search(r"(?:=|\[)([^\s=\[\]]*)\]?\s*\(Env:", found.group(2))
+        flags[found.group(1)] = default.group(1) if default else None
     return flags
 
 

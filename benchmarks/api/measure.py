@@ -22,16 +22,16 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
-from report import Report, flags  # noqa: E402
+from report import TRUNK_UNLIMITED, UNLIMITED, Report, flags  # noqa: E402
 
 HTTP, SIP, TRUNK = 18480, 15460, "127.0.0.9"
 DOMAIN, MSISDN, KEY = "bench.example", "15550001", "XIbench"
 DIRECTORY = {
-    "tenants": [{"id": 1, "name": "bench"}],
+    "tenants": [{"id": 1, "name": "bench", "limits": UNLIMITED}],
     "domains": [{"id": 3, "tenantId": 1, "name": DOMAIN, "profile": {
-        "api-requests-per-second": 1000000, "session-ttl": 3600, "registration-free-control-endpoint": "http://127.0.0.1:18481/incoming"}}],
+        **UNLIMITED, "api-requests-per-second": 1000000, "session-ttl": 3600, "registration-free-control-endpoint": "http://127.0.0.1:18481/incoming"}}],
     "subscribers": [{"id": 11, "domainId": 3, "msisdn": MSISDN}],
-    "trunks": [{"id": 1, "domainId": 3, "name": "carrier", "sources": [TRUNK]}],
+    "trunks": [{"id": 1, "domainId": 3, "name": "carrier", **TRUNK_UNLIMITED, "sources": [TRUNK]}],
     "apiKeys": [{"id": 1, "key": KEY, "scope": "system"}],
 }
 
@@ -43,7 +43,9 @@ class Vas:
         self.log = open(self.folder / "log", "wb")
         self.process = subprocess.Popen(
             [ROOT / "build/release/bin/vas", "--data-dir", self.folder / "data", "--directory", self.folder / "directory.json", "--log-level", "warn",
-             "--http-listen", f"127.0.0.1:{HTTP}", "--sip-listen", f"127.0.0.1:{SIP}", "--webhook-allow", "127.0.0.0/8", "--peer-allow", "127.0.0.0/8"], stdout=self.log, stderr=self.log)
+             "--http-listen", f"127.0.0.1:{HTTP}", "--sip-listen", f"127.0.0.1:{SIP}", "--webhook-allow", "127.0.0.0/8",
+             # Descriptors are for the polls.
+             "--sip-connections", "256", "--media-port-max", "20999", "--webhook-connections", "64", "--peer-allow", "127.0.0.0/8"], stdout=self.log, stderr=self.log)
         time.sleep(1)
         return self
 

@@ -13,6 +13,8 @@ import subprocess
 import tempfile
 import time
 
+from report import TRUNK_UNLIMITED, UNLIMITED
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
 HTTP, SIP, PEER, CARRIER, CARRIER_PORT = 18490, 15460, 15461, "127.0.0.9", 15490
@@ -31,10 +33,10 @@ class Place:
 
     def directory(self):
         return {
-            "tenants": [{"id": 1, "name": "bench"}],
-            "domains": [{"id": 3, "tenantId": 1, "name": DOMAIN, "profile": {"api-requests-per-second": 1000000, "session-ttl": 3600}}],
+            "tenants": [{"id": 1, "name": "bench", "limits": UNLIMITED}],
+            "domains": [{"id": 3, "tenantId": 1, "name": DOMAIN, "profile": {**UNLIMITED, "api-requests-per-second": 1000000, "session-ttl": 3600}}],
             "subscribers": [{"id": 11, "domainId": 3, "msisdn": MSISDN}],
-            "trunks": [{"id": 1, "domainId": 3, "name": "carrier", "sources": [self.carrier], "targets": [f"{self.carrier}:{CARRIER_PORT}"]}],
+            "trunks": [{"id": 1, "domainId": 3, "name": "carrier", **TRUNK_UNLIMITED, "sources": [self.carrier], "targets": [f"{self.carrier}:{CARRIER_PORT}"]}],
             "apiKeys": [{"id": 1, "key": KEY, "scope": "system"}, *self.keys],
         }
 

@@ -9,6 +9,7 @@ import urllib.request
 
 import lab
 from calls import NgCalls, SipCalls, phone_ports
+from report import TRUNK_UNLIMITED, UNLIMITED
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOMAIN, MSISDN, KEY = "bench.example", "15550001", "XIbench"
@@ -84,10 +85,10 @@ class Vas(Relay):
         self.name, self.trunk = means, 5100 + place
         sip, self.http, trunk = 5060 + 10 * place, 8080 + place, self.trunk
         (self.folder / "directory.json").write_text(json.dumps({
-            "tenants": [{"id": 1, "name": "bench"}],
-            "domains": [{"id": 3, "tenantId": 1, "name": DOMAIN, "profile": {"api-requests-per-second": 1000000, "session-ttl": 3600}}],
+            "tenants": [{"id": 1, "name": "bench", "limits": UNLIMITED}],
+            "domains": [{"id": 3, "tenantId": 1, "name": DOMAIN, "profile": {**UNLIMITED, "api-requests-per-second": 1000000, "session-ttl": 3600}}],
             "subscribers": [{"id": 11, "domainId": 3, "msisdn": MSISDN}],
-            "trunks": [{"id": 1, "domainId": 3, "name": "carrier", "sources": ["192.0.2.1"], "targets": [f"{lab.LOAD_IP}:{trunk}"]},
+            "trunks": [{"id": 1, "domainId": 3, "name": "carrier", **TRUNK_UNLIMITED, "sources": ["192.0.2.1"], "targets": [f"{lab.LOAD_IP}:{trunk}"]},
                        *({**each, "domainId": 3, "targets": [f"{lab.LOAD_IP}:{trunk}"]} for each in trunks)],
             "apiKeys": [{"id": 1, "key": KEY, "scope": "system"}],
         }))

@@ -1,4 +1,5 @@
 """The API against its own OpenAPI document: every operation and status of it, every scope, and what must be refused."""
+import concurrent.futures
 import itertools
 import json
 import os
@@ -23,6 +24,8 @@ def schema_of(definition):
 
 class Operations(ApiTest):
     """Drives every operation into every status that the document promises, and checks each answer against its schema."""
+
+    flags = ("--http-keyless-per-second", "10")
 
     def setUp(self):
         super().setUp()
@@ -230,7 +233,7 @@ class Operations(ApiTest):
         limited = [name for name, (_, _, definition) in OPERATIONS.items() if "429" in definition["responses"]]
         self.call("PATCH", "/tenants/1/domains/3", {"profile": {"api-requests-per-second": 1}})
         for name in limited:
-            if name == "pollRinging":
+            if name == "pollRinging" or "{domain}" not in OPERATIONS[name][1]:
                 continue
             for _ in range(4):  # two at once, and one a second
                 method, path, _ = OPERATIONS[name]
@@ -243,6 +246,8 @@ class Operations(ApiTest):
             self.seen.add((name, "429"))
         wait_until(lambda: self.call("PATCH", "/tenants/1/domains/3", {"profile": {"api-requests-per-second": None}}).status == 200, 5, "the limit's end")
         time.sleep(0.1)
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            list(pool.map(self.guess_too_much, [name for name in limited if name != "pollRinging" and "{domain}" not in OPERATIONS[name][1]]))
         token = self.incoming()["token"]
         request = f"GET /calls/example.com/ringing/{MSISDN}/{token} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
         waiting = [socket.create_connection(("127.0.0.1", self.vas.http_port)) for _ in range(16)]
@@ -253,6 +258,20 @@ class Operations(ApiTest):
         for connection in waiting:
             connection.close()
         self.wait_for_polls(0)
+
+    def guess_too_much(self, name):
+        """By a client of a proxy: wrong keys, or too many requests where none is needed. Each operation has an address of its own."""
+        method, path, definition = OPERATIONS[name]
+        path = path.replace("{tenant}", "1").replace("{key}", "1").replace("{source}", "192.0.2.9").replace("{token}", "0" * 32).replace("{id}", "none")
+        address = f"X-Forwarded-For: 203.0.113.{1 + list(OPERATIONS).index(name)}"
+        for _ in range(150):
+            answer = self.call(method, path, None, "XIguess" if definition["security"] else None, [address])
+            if answer.status == 429:
+                break
+        self.assertEqual(answer.status, 429, name)
+        self.assertGreaterEqual(int(answer.headers["Retry-After"]), 1)
+        self.check(definition, answer)
+        self.seen.add((name, "429"))
 
     def failures_of_the_store(self):
         """Tables are taken away under the server: nothing is acknowledged, calls go on, and all is well when they are back."""
@@ -516,11 +535,39 @@ class BadInput(ApiTest):
                      f"Content-Length: {len(body)}\r\nContent-Length: 5\r\n\r\n{body}", "Content-Length: -1\r\n\r\n", "Content-Length: 0x13\r\n\r\n" + body,
                      "Content-Length: 99999999999999999999\r\n\r\n", f"Content-Length : {len(body)}\r\n\r\n{body}", "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
                      "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n", f"X: a\0b\r\nContent-Length: {len(body)}\r\n\r\n{body}",
-                     f"X: {'a' * 20000}\r\n\r\n", "Bad Header\r\n\r\n"):
+                     f"X: {'a' * 20000}\r\n\r\n", "Bad Header\r\n\r\n", f"Transfer-Encoding: xchunked\r\n\r\n{chunked}", f"Transfer-Encoding: gzip, chunked\r\n\r\n{chunked}",
+                     f"Transfer-Encoding: identity\r\nContent-Length: {len(body)}\r\n\r\n{body}", f"Transfer-Encoding: chunked, identity\r\n\r\n{chunked}",
+                     f"Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n{chunked}", f"Transfer-Encoding:\r\n\r\n{chunked}",
+                     f"Content-Length: {len(body)}\r\nContent-Length: {len(body)}\r\n\r\n{body}", f"Content-Length: {len(body)}, {len(body)}\r\n\r\n{body}",
+                     f"Content-Length: +{len(body)}\r\n\r\n{body}", f"X: a\r\n b\r\nContent-Length: {len(body)}\r\n\r\n{body}",
+                     f"X: a\r\n\tContent-Length: 5\r\nContent-Length: {len(body)}\r\n\r\n{body}", f"X: a\nContent-Length: {len(body)}\r\n\r\n{body}",
+                     f"X: a\rContent-Length: {len(body)}\r\n\r\n{body}", f"Host: y\r\nContent-Length: {len(body)}\r\n\r\n{body}",
+                     f"Transfer-Encoding: chunked\r\n\r\n{len(body):x} \r\n{body}\r\n0\r\n\r\n", f"Transfer-Encoding: chunked\r\n\r\n0x{len(body):x}\r\n{body}\r\n0\r\n\r\n",
+                     f"Transfer-Encoding: chunked\r\n\r\n{len(body):x}\n{body}\r\n0\r\n\r\n", f"Transfer-Encoding: chunked\r\n\r\n{len(body):x}\r\n{body}X\r\n0\r\n\r\n",
+                     f"Transfer-Encoding: chunked\r\n\r\n{len(body):x}\r\n{body}\r\n0\r\nAuthorization: Bearer x\r\n\r\n",
+                     f"Transfer-Encoding: chunked\r\n\r\n1;{'a' * 70000}"):
             status = self.raw_status(head + evil)
             self.assertIn(status, (400, 413), evil[:60])
+        # What follows on the connection is nobody's request any more.
+        hidden = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+        for field in ("Transfer-Encoding: xchunked", "Transfer-Encoding: gzip", "Transfer-Encoding: chunked, identity", f"Content-Length: {len(hidden)}\r\nTransfer-Encoding: chunked"):
+            with socket.create_connection(("127.0.0.1", self.vas.http_port), timeout=5) as connection:
+                connection.sendall((head + field + "\r\n\r\n" + hidden).encode())
+                got = self.all_of(connection)
+                self.assertTrue(got.startswith(b"HTTP/1.1 400 "), field)
+                self.assertNotIn(b"HTTP/1.1 200", got, field)
         for start in ("GET / HTTP/9.9\r\n\r\n", "GET /\r\n\r\n", "\0\0\0\0\r\n\r\n", "GET  / HTTP/1.1\r\n\r\n", "SIP/2.0 200 OK\r\n\r\n"):
             self.assertIn(self.raw_status(start), (400, None), start)
+
+    @staticmethod
+    def all_of(connection):
+        got = b""
+        try:
+            while piece := connection.recv(65536):
+                got += piece
+        except ConnectionResetError:
+            pass  # closed with something unread
+        return got
 
     def test_slow_bodies_and_headers_are_cut_off(self):
         begun = time.monotonic()

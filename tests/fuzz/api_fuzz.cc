@@ -53,8 +53,9 @@ class Stub : public SessionService, public DirectoryService, public PlatformServ
   std::size_t sessions_of(std::int64_t) const override { return 0; }
   std::optional<std::string> fault_of_url(const std::string&) const override { return {}; }
 
-  std::optional<std::string> create(const NewSession& request,
-                                    std::function<void(const sessions::Session*)> done) override {
+  bool has_room_for_poll(std::int64_t) const override { return true; }
+  std::optional<Refused> create(const NewSession& request,
+                                std::function<void(const sessions::Session*)> done) override {
     sessions::Session session{.id = 2,
                               .token = "n",
                               .domain_id = 3,
@@ -64,7 +65,7 @@ class Stub : public SessionService, public DirectoryService, public PlatformServ
                               .callback = request.callback};
     if (!request.routing_json.empty()) {
       const auto normalized = calls::normalize_routing_plan(request.routing_json);
-      if (!normalized) return normalized.error();
+      if (!normalized) return Refused{400, normalized.error()};
       session.routing_json = *normalized;
     }
     const auto again = sessions::parse_store_json(to_store_json(session));
@@ -128,6 +129,7 @@ class OneAnswer final : public Responder {
       require(value.find_first_of("\r\n") == std::string::npos);
   }
   void watch_client(std::function<void()> gone) override { gone(); }
+  void vouch(std::int64_t) override {}
 
  private:
   int& answers_;
@@ -137,7 +139,8 @@ class OneAnswer final : public Responder {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static Stub stub;
-  static const HttpHandler api = make_api({stub, stub, stub, stub});
+  static ApiCounters counters;
+  static const HttpHandler api = make_api({stub, stub, stub, stub}, {}, counters).handle;
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   const auto first = input.find('\n');
   const auto second = first == std::string_view::npos ? first : input.find('\n', first + 1);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "vas/api/api_call.h"
+#include "vas/api/connection_shares.h"
 #include "vas/api/open_api.h"
 #include "vas/api/phone_page.h"
 #include "vas/api/rate_limit.h"
@@ -19,6 +20,8 @@ using directory::ApiKey;
 using directory::KeyScope;
 
 constexpr std::size_t kMaxJsonDepth = 32;
+// Who guesses waits for each answer, and comes again by a connection of its own.
+constexpr Duration kDelayOfGuesses = std::chrono::seconds(1);
 constexpr std::string_view kDraining = "This node is shutting down. Use another one.";
 
 std::optional<int> hex_value(char c) {
@@ -100,7 +103,8 @@ bool is_json(std::string_view content_type) {
 
 class Api {
  public:
-  explicit Api(const Services& services) : services_(services), phone_(services.platform.phone_server()) {
+  Api(const Services& services, const ClientLedger::Limits& limits, ApiCounters& counters)
+      : services_(services), counters_(counters), phone_(services.platform.phone_server()), clients_(limits) {
     add_session_operations(operations_, services.sessions);
     add_tenant_operations(operations_, services.directory);
     add_domain_operations(operations_, services.directory);
@@ -116,19 +120,31 @@ class Api {
   }
 
   void handle(const HttpRequest& request, const std::shared_ptr<Responder>& responder) {
-    if (auto page = phone_.answer(request)) return responder->send(std::move(*page));
+    if (auto page = phone_.answer(request)) return answer_stranger(request, responder, std::move(*page));
     const auto segments = segments_of(request.path);
-    if (!segments) return responder->send(problem(400, "The path is not properly percent-encoded."));
+    if (!segments)
+      return answer_stranger(request, responder, problem(400, "The path is not properly percent-encoded."));
     auto matched = document_.match(request.method, *segments);
     if (std::holds_alternative<NoSuchPath>(matched)) {
-      return responder->send(problem(404, "There is no such resource. GET /openapi.json lists them."));
+      return answer_stranger(request, responder,
+                             problem(404, "There is no such resource. GET /openapi.json lists them."));
     }
     if (const auto* wrong = std::get_if<NoSuchMethod>(&matched)) {
       HttpResponse response = problem(405, "This resource answers " + wrong->allowed + " only.");
       response.headers.emplace_back("Allow", wrong->allowed);
-      return responder->send(std::move(response));
+      return answer_stranger(request, responder, std::move(response));
     }
     run(std::get<Matched>(matched), request, responder);
+  }
+
+  // The key of the request. From an address that was wrong too often only one that has worked there before.
+  const ApiKey* find_key(const HttpRequest& request) {
+    constexpr std::string_view kScheme = "Bearer ";
+    const std::string_view header = request.authorization;
+    if (!starts_with_ignoring_case(header, kScheme)) return nullptr;
+    const ApiKey* key = services_.directory.directory().authenticate(trim(header.substr(kScheme.size())));
+    if (key == nullptr || !request.client || clients_.knows(*request.client, key->id)) return key;
+    return clients_.may_try(*request.client, monotonic_now()) ? key : nullptr;
   }
 
  private:
@@ -136,9 +152,7 @@ class Api {
     const Operation& operation = *matched.operation;
     ApiCall call{.path_parameters = std::move(matched.parameters), .responder = responder};
     call.domain = services_.directory.directory().find_domain(call.path("domain"));
-    const auto refused =
-        operation.is_public ? std::nullopt : authorize(operation, request.authorization, call);
-    if (refused) return call.fail(refused->status, refused->detail);
+    if (!is_let_in(operation, request, call)) return;
     if (is_over_limit(call)) return;
     if (auto fault = read_query(operation, request.query, call.query)) return call.fail(400, *fault);
     if (operation.body && !read_body(operation, request, call)) return;
@@ -147,13 +161,88 @@ class Api {
     operations_.at(operation.id)(call);
   }
 
+  // False: it was answered.
+  bool is_let_in(const Operation& operation, const HttpRequest& request, ApiCall& call) {
+    if (operation.is_public) {
+      if (!call.path("token").empty()) return proves_poll(request, call);
+      if (takes_keyless(request)) return true;
+      call.responder->send(too_much());
+      return false;
+    }
+    authenticate(request, call);
+    if (call.key == nullptr && !may_be_wrong(request)) {
+      call.responder->send(guesses_too_much());
+      return false;
+    }
+    if (const auto refused = authorize(operation, call)) {
+      call.fail(refused->status, refused->detail);
+      return false;
+    }
+    call.responder->vouch(call.key->scope == KeyScope::kSystem ? ConnectionShares::kPlatform : call.key->id);
+    return true;
+  }
+
+  void answer_stranger(const HttpRequest& request, const std::shared_ptr<Responder>& responder,
+                       HttpResponse response) {
+    responder->send(takes_keyless(request) ? std::move(response) : too_much());
+  }
+
+  bool takes_keyless(const HttpRequest& request) {
+    return !request.client || clients_.takes_keyless(*request.client, monotonic_now());
+  }
+
+  // Counts a wrong key or token; false where there were too many.
+  bool may_be_wrong(const HttpRequest& request) {
+    if (!request.client) return true;
+    const bool may = clients_.may_try(*request.client, monotonic_now());
+    clients_.note_failure(*request.client, monotonic_now());
+    return may;
+  }
+
+  HttpResponse too_much() {
+    ++counters_.limited_clients;
+    HttpResponse response = problem(429, "Too many requests without a key come from this address.", true);
+    response.headers.emplace_back("Retry-After", "1");
+    return response;
+  }
+
+  HttpResponse guesses_too_much() {
+    ++counters_.limited_clients;
+    HttpResponse response =
+        problem(429, "Too many wrong keys or tokens came from this address. Wait before the next.", true);
+    response.headers.emplace_back("Retry-After", "6");
+    response.delay = kDelayOfGuesses;
+    return response;
+  }
+
+  void authenticate(const HttpRequest& request, ApiCall& call) {
+    call.key = find_key(request);
+    if (call.key != nullptr && request.client) clients_.learn(*request.client, call.key->id);
+    if (call.key == nullptr && !request.authorization.empty()) ++counters_.wrong_keys;
+  }
+
+  // Whether a request without a key names a session that may be waited for. Who guesses uses up what its
+  // address may be wrong, and nothing of the domain's. False: it was answered.
+  bool proves_poll(const HttpRequest& request, ApiCall& call) {
+    const sessions::Session* session = session_of(call);
+    if (session != nullptr) {
+      call.responder->vouch(-call.domain->id);
+      return true;
+    }
+    ++counters_.wrong_polls;
+    if (may_be_wrong(request)) return true;  // and gets 403 as any
+    call.responder->send(guesses_too_much());
+    return false;
+  }
+
+  const sessions::Session* session_of(const ApiCall& call) const {
+    const sessions::Session* session = services_.sessions.registry().find(call.path("token"));
+    const bool is_its = session != nullptr && call.domain != nullptr && session->domain_id == call.domain->id;
+    return is_its ? session : nullptr;
+  }
+
   // 401 for who is nobody, or too little: the seed's word for both.
-  std::optional<Refused> authorize(const Operation& operation, const std::string& header, ApiCall& call) {
-    constexpr std::string_view kScheme = "Bearer ";
-    const directory::Directory& directory = services_.directory.directory();
-    call.key = starts_with_ignoring_case(header, kScheme)
-                   ? directory.authenticate(trim(std::string_view(header).substr(kScheme.size())))
-                   : nullptr;
+  std::optional<Refused> authorize(const Operation& operation, ApiCall& call) const {
     if (call.key == nullptr) return Refused{401, "Send `Authorization: Bearer KEY` with a key that exists."};
     const auto& scopes = operation.scopes;
     if (std::find(scopes.begin(), scopes.end(), call.key->scope) == scopes.end())
@@ -192,10 +281,12 @@ class Api {
   }
 
   bool is_over_limit(const ApiCall& call) {
-    if (call.domain == nullptr) return false;
+    const bool is_stranger = call.key == nullptr && session_of(call) == nullptr;
+    if (call.domain == nullptr || is_stranger) return false;
     RateLimit& limit = call.key != nullptr ? requests_ : polls_;
     const auto wait = limit.take(call.domain->id, call.domain->profile.requests_per_second, monotonic_now());
     if (!wait) return false;
+    ++counters_.limited_domains;
     HttpResponse response = problem(429, fmt::format("The domain makes more than {} requests a second.",
                                                      call.domain->profile.requests_per_second));
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(*wait).count();
@@ -233,7 +324,9 @@ class Api {
   }
 
   const Services services_;
+  ApiCounters& counters_;
   const PhonePage phone_;
+  ClientLedger clients_;
   const OpenApi document_;
   Operations operations_;
   RateLimit requests_;
@@ -260,11 +353,11 @@ void send_page(const std::shared_ptr<Responder>& responder, const std::string& p
   responder->send(std::move(response));
 }
 
-HttpHandler make_api(const Services& services) {
-  return [api = std::make_shared<Api>(services)](const HttpRequest& request,
-                                                 const std::shared_ptr<Responder>& responder) {
-    api->handle(request, responder);
-  };
+ApiEntry make_api(const Services& services, const ClientLedger::Limits& limits, ApiCounters& counters) {
+  const auto api = std::make_shared<Api>(services, limits, counters);
+  return {.handle = [api](const HttpRequest& request,
+                          const std::shared_ptr<Responder>& responder) { api->handle(request, responder); },
+          .shows_key = [api](const HttpRequest& head) { return api->find_key(head) != nullptr; }};
 }
 
 }  // namespace vas::api

@@ -2,6 +2,7 @@
 // hands it to its resource. (docs/api.md)
 #pragma once
 
+#include "vas/api/client_ledger.h"
 #include "vas/api/directory_service.h"
 #include "vas/api/gateway_service.h"
 #include "vas/api/http_server.h"
@@ -17,7 +18,20 @@ struct Services {  // borrowed; all outlive the handler
   GatewayService& gateway;
 };
 
+// Counts of what the API turned away; outlives the handler.
+struct ApiCounters {
+  std::uint64_t wrong_keys = 0;
+  std::uint64_t wrong_polls = 0;
+  std::uint64_t limited_clients = 0;  // 429 for what their address did
+  std::uint64_t limited_domains = 0;  // 429 for what their domain did
+};
+
+struct ApiEntry {
+  HttpHandler handle;
+  HeadCheck shows_key;
+};
+
 // Threads: control only.
-HttpHandler make_api(const Services& services);
+ApiEntry make_api(const Services& services, const ClientLedger::Limits& limits, ApiCounters& counters);
 
 }  // namespace vas::api

@@ -27,6 +27,21 @@ std::optional<Refused> read_entry(directory::Kind kind, const json::object& fiel
   return {};
 }
 
+std::optional<Refused> check_count(const directory::Directory& directory, directory::Kind kind,
+                                   std::int64_t parent, std::size_t most) {
+  if (directory.count_of(kind, parent) < most) return {};
+  return Refused{409, "There are " + std::to_string(most) + " entries of this kind already, as many as one " +
+                          (kind == directory::Kind::kDomain ? "tenant" : "domain") +
+                          " may have. Delete some; a system key may add more."};
+}
+
+std::optional<Refused> check_caps(const directory::Caps& stands, const directory::Caps& wanted,
+                                  directory::KeyScope scope) {
+  const char* raised = scope == directory::KeyScope::kSystem ? nullptr : raised_cap(stands, wanted);
+  if (raised == nullptr) return {};
+  return Refused{401, "`" + std::string(raised) + "` would be above what stands: that takes a system key."};
+}
+
 json::object stored_object(const directory::Entry& entry) {
   return json::parse(to_store_json(entry)).as_object();
 }
@@ -34,7 +49,7 @@ json::object stored_object(const directory::Entry& entry) {
 DirectoryService::Done answer_with(const std::shared_ptr<Responder>& responder, int status,
                                    std::shared_ptr<directory::Entry> entry, std::string location) {
   return [=](const std::optional<Refused>& refused) {
-    if (refused) return responder->send(problem(refused->status, refused->detail));
+    if (refused) return responder->send(problem(*refused));
     HttpResponse response{.status = status};
     if (entry) response.body = to_json(*entry);
     if (!location.empty())

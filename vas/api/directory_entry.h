@@ -18,6 +18,18 @@ void merge(boost::json::object& entry, const boost::json::object& fields);
 std::optional<Refused> read_entry(directory::Kind kind, const boost::json::object& fields,
                                   directory::Entry& entry);
 
+// Memory and look-ups are everybody's: how many entries who is not the system may put under one parent.
+inline constexpr std::size_t kMaxDomainsOfTenant = 1'000;
+inline constexpr std::size_t kMaxSubscribersOfDomain = 100'000;
+inline constexpr std::size_t kMaxTrunksOfDomain = 256;
+inline constexpr std::size_t kMaxKeysOfDomain = 1'000;
+std::optional<Refused> check_count(const directory::Directory& directory, directory::Kind kind,
+                                   std::int64_t parent, std::size_t most);
+
+// Only the system raises a cap above what stands.
+std::optional<Refused> check_caps(const directory::Caps& stands, const directory::Caps& wanted,
+                                  directory::KeyScope scope);
+
 // The object that the store keeps of `entry`, to merge a patch into.
 boost::json::object stored_object(const directory::Entry& entry);
 

@@ -14,6 +14,7 @@ namespace vas::api {
 struct Refused {
   int status = 409;
   std::string detail;
+  int retry_after_s = 0;  // 0: no Retry-After
 };
 
 // Threads: control only.

@@ -8,6 +8,7 @@ using directory::Change;
 using directory::Directory;
 using directory::Domain;
 using directory::Entry;
+using directory::KeyScope;
 using directory::Kind;
 
 // Names are unique on the whole platform: a token's INVITE names its domain by one.
@@ -34,10 +35,21 @@ std::optional<Refused> check_urls(const DirectoryService& service, const Domain&
   return {};
 }
 
+// `stands`: the profile as it is; of a new domain, as it would be without a word.
+std::optional<Refused> check_limits(const directory::DomainProfile& stands,
+                                    const directory::DomainProfile& wanted, KeyScope scope) {
+  if (auto refused = check_caps(stands.caps, wanted.caps, scope)) return refused;
+  const bool is_raised = wanted.requests_per_second > stands.requests_per_second;
+  if (!is_raised || scope == KeyScope::kSystem) return {};
+  return Refused{401, "`api-requests-per-second` would be above what stands: that takes a system key."};
+}
+
 std::optional<Refused> plan(DirectoryService& service, const boost::json::object& fields,
-                            const Directory& directory, Entry& entry, Change& change) {
+                            const Directory& directory, const directory::DomainProfile& stands,
+                            KeyScope scope, Entry& entry, Change& change) {
   if (auto refused = read_entry(Kind::kDomain, fields, entry)) return refused;
   const Domain& domain = std::get<Domain>(entry);
+  if (auto refused = check_limits(stands, domain.profile, scope)) return refused;
   if (auto refused = check_names(directory, domain)) return refused;
   if (auto refused = check_urls(service, domain)) return refused;
   change.emplace_back(entry);
@@ -48,12 +60,16 @@ void create(ApiCall& call, DirectoryService& service) {
   const auto entry = std::make_shared<Entry>();
   const std::int64_t tenant = *path_id(call, "tenant");
   service.change(
-      [&service, entry, tenant, fields = call.body](const Directory& directory,
-                                                    Change& change) mutable -> std::optional<Refused> {
+      [&service, entry, tenant, scope = call.key->scope, fields = call.body](
+          const Directory& directory, Change& change) mutable -> std::optional<Refused> {
         if (directory.tenant(tenant) == nullptr) return Refused{404, "There is no such tenant."};
+        if (scope != KeyScope::kSystem) {
+          if (auto refused = check_count(directory, Kind::kDomain, tenant, kMaxDomainsOfTenant))
+            return refused;
+        }
         fields["id"] = service.next_id(Kind::kDomain);
         fields["tenantId"] = tenant;
-        return plan(service, fields, directory, *entry, change);
+        return plan(service, fields, directory, {}, scope, *entry, change);
       },
       answer_with(call.responder, 201, entry, "/tenants/" + std::to_string(tenant) + "/domains/"));
 }
@@ -61,13 +77,13 @@ void create(ApiCall& call, DirectoryService& service) {
 void patch(ApiCall& call, DirectoryService& service) {
   const auto entry = std::make_shared<Entry>();
   service.change(
-      [&service, entry, id = call.domain->id, fields = call.body](const Directory& directory,
-                                                                  Change& change) -> std::optional<Refused> {
+      [&service, entry, id = call.domain->id, scope = call.key->scope, fields = call.body](
+          const Directory& directory, Change& change) -> std::optional<Refused> {
         const Domain* domain = directory.domain(id);
         if (domain == nullptr) return Refused{404, "There is no such domain."};
         boost::json::object object = stored_object(*domain);
         merge(object, fields);
-        return plan(service, object, directory, *entry, change);
+        return plan(service, object, directory, domain->profile, scope, *entry, change);
       },
       answer_with(call.responder, 200, entry));
 }

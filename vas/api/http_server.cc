@@ -6,9 +6,15 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <cstring>
+#include <iterator>
 #include <optional>
+#include <unordered_map>
 
+#include "vas/api/client_address.h"
+#include "vas/api/connection_shares.h"
+#include "vas/api/http_head.h"
 #include "vas/api/problem.h"
+#include "vas/base/shared_budget.h"
 
 namespace vas::api {
 namespace {
@@ -20,43 +26,88 @@ using asio::ip::tcp;
 
 constexpr auto kRequestDeadline = std::chrono::seconds(10);
 constexpr auto kIdleDeadline = std::chrono::seconds(60);
-constexpr std::size_t kMaxHeaderBytes = 16 * 1024;
 constexpr std::size_t kFirstReadBytes = 2048;
+// Of what is read and not yet parsed: a chunk's size, an extension, a trailer have no longer lines than this.
+constexpr std::size_t kMaxUnparsedBytes = 32 * 1024;
 
 using Stream = beast::basic_stream<tcp, asio::io_context::executor_type>;
 
 constexpr auto kAcceptRetry =
     std::chrono::milliseconds(100);  // after a failure, such as no descriptor being left
 
+class Connection;
+
 // What connections share with their server, and may outlive it with: a handler of the loop keeps a connection
 // until the loop itself goes.
 struct Shared {
-  HttpHandler handler;
-  std::size_t max_connections = 0;
-  std::size_t open_connections = 0;
+  Shared(HttpHandler to, HeadCheck check, const HttpServerConfig& from)
+      : handler(std::move(to)),
+        shows_key(std::move(check)),
+        config(from),
+        shares(std::min(from.max_connections, HttpServer::kMaxConnections), from.strangers_of_address) {}
+
+  const HttpHandler handler;
+  const HeadCheck shows_key;
+  const HttpServerConfig config;
+  ConnectionShares shares;
+  SharedBudget<IpAddress, IpAddressHash> bodies{HttpServer::kMaxBodiesBytes, HttpServer::kMaxBodiesOfAddress};
+  // Of who shows no right key: they take nothing of what the others have.
+  SharedBudget<IpAddress, IpAddressHash> bodies_of_strangers{HttpServer::kMaxBodiesOfStrangers,
+                                                             HttpServer::kMaxBodiesOfStrangers / 8};
+  std::unordered_map<ConnectionShares::Id, Connection*> open;
+  ConnectionShares::Id next_id = 1;
+  HttpCounters counters;
 };
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(std::shared_ptr<Shared> shared, Stream stream)
-      : shared_(std::move(shared)), stream_(std::move(stream)) {
-    ++shared_->open_connections;
+  Connection(std::shared_ptr<Shared> shared, ConnectionShares::Id id, Stream stream, const IpAddress& peer)
+      : shared_(std::move(shared)),
+        id_(id),
+        peer_(peer),
+        stream_(std::move(stream)),
+        delay_(stream_.get_executor()) {
+    shared_->open.emplace(id_, this);
   }
-  ~Connection() { --shared_->open_connections; }
+  ~Connection() {
+    give_back_body();
+    shared_->shares.remove(id_);
+    shared_->open.erase(id_);
+  }
   void read();
   void send(HttpResponse response);
   void watch(std::function<void()> gone);
+  void vouch(std::int64_t owner) { shared_->shares.vouch(id_, owner); }
+  void close();
 
  private:
-  void read_request();
+  void read_head();
+  void on_head();
+  void read_body();
   void handle();
+  void refuse(int status, const std::string& detail);
   void on_read_failure(const beast::error_code& failure);
+  void write(bool keeps_alive);
   void wait_for_close();
+  void give_back_body();
+  HttpRequest head() const;
+  std::string forwarded_for() const;
+  std::size_t fields() const;
+  std::string_view unparsed() const {
+    return {static_cast<const char*>(buffer_.data().data()), buffer_.size()};
+  }
 
   const std::shared_ptr<Shared> shared_;
+  const ConnectionShares::Id id_;
+  const IpAddress peer_;
   Stream stream_;
-  beast::flat_buffer buffer_;
+  asio::steady_timer delay_;
+  beast::flat_buffer buffer_{kMaxUnparsedBytes};
+  HeadScanner head_;
   std::optional<http::request_parser<http::string_body>> parser_;
+  std::size_t fields_of_head_ = 0;
+  SharedBudget<IpAddress, IpAddressHash>* body_pool_ = nullptr;
+  std::size_t body_bytes_ = 0;  // set aside of it
   std::optional<http::response<http::string_body>> response_;
   std::function<void()> gone_;
   bool is_answering_ = false;
@@ -73,6 +124,9 @@ class OneAnswer final : public Responder {
   void watch_client(std::function<void()> gone) override {
     if (connection_) connection_->watch(std::move(gone));
   }
+  void vouch(std::int64_t owner) override {
+    if (connection_) connection_->vouch(owner);
+  }
 
  private:
   std::shared_ptr<Connection> connection_;
@@ -80,10 +134,11 @@ class OneAnswer final : public Responder {
 
 class HttpServerImpl final : public HttpServer {
  public:
-  HttpServerImpl(asio::io_context& context, HttpHandler handler, std::size_t max_connections)
+  HttpServerImpl(asio::io_context& context, const HttpServerConfig& config, HttpHandler handler,
+                 HeadCheck shows_key)
       : acceptor_(context),
         retry_timer_(context),
-        shared_(std::make_shared<Shared>(Shared{std::move(handler), max_connections})) {}
+        shared_(std::make_shared<Shared>(std::move(handler), std::move(shows_key), config)) {}
   void open(const tcp::endpoint& endpoint) {
     acceptor_.open(endpoint.protocol());
     acceptor_.set_option(asio::socket_base::reuse_address(true));
@@ -97,17 +152,42 @@ class HttpServerImpl final : public HttpServer {
     std::memcpy(&storage, local.data(), local.size());
     return *Endpoint::from_sockaddr(storage);
   }
+  HttpCounters counters() const override {
+    HttpCounters counters = shared_->counters;
+    counters.connections = shared_->shares.size();
+    counters.body_bytes = shared_->bodies.taken() + shared_->bodies_of_strangers.taken();
+    return counters;
+  }
 
  private:
   void accept() {
     acceptor_.async_accept([this](beast::error_code failure, auto socket) {
       if (failure == asio::error::operation_aborted) return;
       if (failure) return retry();
-      if (shared_->open_connections < shared_->max_connections) {
-        std::make_shared<Connection>(shared_, Stream(std::move(socket)))->read();
-      }
+      serve(std::move(socket));
       accept();
     });
+  }
+  template <typename Socket>
+  void serve(Socket socket) {
+    beast::error_code failure;
+    const auto peer = socket.remote_endpoint(failure);
+    if (failure) return;  // gone already
+    sockaddr_storage storage{};
+    std::memcpy(&storage, peer.data(), peer.size());
+    const IpAddress address = Endpoint::from_sockaddr(storage)->address;
+    const auto id = shared_->next_id++;
+    const auto place = shared_->shares.add(id, address, is_proxy(address, shared_->config.proxies));
+    if (!place.is_taken) {
+      ++shared_->counters.no_place;
+      return;
+    }
+    if (place.makes_room) {
+      ++shared_->counters.made_room;
+      const auto found = shared_->open.find(*place.makes_room);
+      if (found != shared_->open.end()) found->second->close();
+    }
+    std::make_shared<Connection>(shared_, id, Stream(std::move(socket)), address)->read();
   }
   void retry() {
     retry_timer_.expires_after(kAcceptRetry);
@@ -124,56 +204,151 @@ class HttpServerImpl final : public HttpServer {
 // Idle until the first byte of a request; from it on, the whole request has one deadline.
 void Connection::read() {
   is_answering_ = keeps_alive_ = is_head_ = false;
-  parser_.emplace();
-  parser_->body_limit(HttpServer::kMaxBodyBytes);
-  parser_->header_limit(kMaxHeaderBytes);
-  if (buffer_.size() > 0) return read_request();
+  head_ = {};
+  if (buffer_.size() > 0) {
+    stream_.expires_after(kRequestDeadline);
+    return on_head();
+  }
   stream_.expires_after(kIdleDeadline);
   stream_.async_read_some(buffer_.prepare(kFirstReadBytes),
                           [self = shared_from_this()](beast::error_code failure, std::size_t size) {
                             if (failure) return self->on_read_failure(failure);
+                            self->stream_.expires_after(kRequestDeadline);
                             self->buffer_.commit(size);
-                            self->read_request();
+                            self->on_head();
                           });
 }
 
-void Connection::read_request() {
-  stream_.expires_after(kRequestDeadline);
+void Connection::read_head() {
+  stream_.async_read_some(buffer_.prepare(kFirstReadBytes),
+                          [self = shared_from_this()](beast::error_code failure, std::size_t size) {
+                            if (failure) return self->on_read_failure(failure);
+                            self->buffer_.commit(size);
+                            self->on_head();
+                          });
+}
+
+// The whole head is there before the parser sees any of it.
+void Connection::on_head() {
+  switch (head_.take(unparsed().substr(head_.size()))) {
+    case HeadScanner::Verdict::kMore:
+      if (buffer_.size() < HttpServer::kMaxHeadBytes) return read_head();
+      return refuse(400, "Start line and headers are over 16 KiB. Send fewer.");
+    case HeadScanner::Verdict::kBad:
+      return refuse(400, "The request is not HTTP/1.1: a line is folded, or has a stray control character.");
+    case HeadScanner::Verdict::kWhole: break;
+  }
+  if (head_.size() > HttpServer::kMaxHeadBytes)
+    return refuse(400, "Start line and headers are over 16 KiB. Send fewer.");
+  if (const auto fault = fault_of_head(unparsed().substr(0, head_.size()))) return refuse(400, *fault);
+  parser_.emplace();
+  parser_->body_limit(HttpServer::kMaxBodyBytes);
+  parser_->header_limit(HttpServer::kMaxHeadBytes);
+  beast::error_code failure;
+  buffer_.consume(parser_->put(asio::buffer(unparsed().substr(0, head_.size())), failure));
+  if (failure) return on_read_failure(failure);
+  fields_of_head_ = fields();
+  if (parser_->is_done()) return handle();
+  read_body();
+}
+
+// Memory is set aside before the body comes: for all that say they bring one, not for all that have.
+void Connection::read_body() {
+  const auto length = parser_->content_length();
+  const std::size_t bytes = length ? static_cast<std::size_t>(*length) : HttpServer::kMaxBodyBytes;
+  const bool is_from_proxy = is_proxy(peer_, shared_->config.proxies);
+  body_pool_ = shared_->shows_key(head()) ? &shared_->bodies : &shared_->bodies_of_strangers;
+  const bool is_taken = is_from_proxy
+                            ? body_pool_->take(source_block(peer_), bytes, HttpServer::kMaxBodiesBytes)
+                            : body_pool_->take(source_block(peer_), bytes);
+  if (!is_taken) {
+    ++shared_->counters.bodies_refused;
+    HttpResponse busy = problem(503, "Too many bodies are being read. Try again in a moment.", true);
+    busy.headers.emplace_back("Retry-After", "1");
+    return send(std::move(busy));
+  }
+  body_bytes_ = bytes;
+  parser_->eager(true);
   http::async_read(stream_, buffer_, *parser_,
                    [self = shared_from_this()](beast::error_code failure, std::size_t) {
                      if (failure) return self->on_read_failure(failure);
+                     // A trailer may not say what the head did not: who reads one takes it for a header.
+                     if (self->fields() != self->fields_of_head_)
+                       return self->refuse(400, "Trailers are not taken. Send all fields in the head.");
                      self->handle();
                    });
 }
 
+void Connection::give_back_body() {
+  if (const std::size_t bytes = std::exchange(body_bytes_, 0))
+    body_pool_->give_back(source_block(peer_), bytes);
+}
+
+// What is known of the request before its body comes.
+HttpRequest Connection::head() const {
+  const auto& message = parser_->get();
+  const std::string target(message.target());
+  const auto mark = target.find('?');
+  return {.client = client_of(peer_, forwarded_for(), shared_->config.proxies),
+          .method = std::string(message.method_string()),
+          .path = target.substr(0, mark),
+          .query = mark == std::string::npos ? std::string() : target.substr(mark + 1),
+          .authorization = std::string(message[http::field::authorization]),
+          .content_type = std::string(message[http::field::content_type])};
+}
+
+std::size_t Connection::fields() const {
+  const auto& fields = parser_->get();
+  return static_cast<std::size_t>(std::distance(fields.begin(), fields.end()));
+}
+
+// Every X-Forwarded-For of the request, in order.
+std::string Connection::forwarded_for() const {
+  std::string all;
+  const auto [begin, end] = parser_->get().equal_range("X-Forwarded-For");
+  for (auto field = begin; field != end; ++field)
+    all.append(all.empty() ? "" : ",").append(field->value().data(), field->value().size());
+  return all;
+}
+
+void Connection::refuse(int status, const std::string& detail) {
+  ++shared_->counters.bad_requests;
+  send(problem(status, detail, true));
+}
+
 void Connection::on_read_failure(const beast::error_code& failure) {
+  give_back_body();
   if (failure == http::error::body_limit) {
     return send(problem(413, "The body is over 256 KiB. Send a smaller one.", true));
   }
   const bool is_silent = failure == asio::error::eof || failure == http::error::end_of_stream ||
                          failure == beast::error::timeout || failure == asio::error::operation_aborted ||
-                         failure == asio::error::connection_reset || failure == http::error::partial_message;
+                         failure == asio::error::connection_reset ||
+                         failure == http::error::partial_message || failure == asio::error::bad_descriptor;
   if (is_silent) return;
-  send(problem(400, "The request is not HTTP/1.1: " + failure.message() + ".", true));
+  refuse(400, "The request is not HTTP/1.1: " + failure.message() + ".");
 }
 
 void Connection::handle() {
   stream_.expires_never();
+  HttpRequest request = head();
   auto message = parser_->release();
-  const std::string target(message.target());
-  const auto mark = target.find('?');
-  HttpRequest request{.method = std::string(message.method_string()),
-                      .path = target.substr(0, mark),
-                      .query = mark == std::string::npos ? std::string() : target.substr(mark + 1),
-                      .authorization = std::string(message[http::field::authorization]),
-                      .content_type = std::string(message[http::field::content_type]),
-                      .body = std::move(message.body())};
+  request.body = std::move(message.body());
   keeps_alive_ = message.keep_alive();
   is_head_ = message.method() == http::verb::head;
   // What a long poll would hold for nothing.
   parser_.reset();
   buffer_.shrink_to_fit();
   shared_->handler(request, std::make_shared<OneAnswer>(shared_from_this()));
+  give_back_body();
+}
+
+// Another takes its place.
+void Connection::close() {
+  const auto self = shared_from_this();  // who waits may hold the last of it
+  if (const auto gone = std::exchange(gone_, nullptr)) gone();
+  delay_.cancel();
+  stream_.close();
 }
 
 void Connection::send(HttpResponse answer) {
@@ -195,6 +370,14 @@ void Connection::send(HttpResponse answer) {
     // Set by hand: for 205 the library would leave the length of a body out, and this API sends one there.
     response_->content_length(response_->body().size());
   }
+  if (answer.delay == Duration::zero()) return write(keeps_alive);
+  delay_.expires_after(answer.delay);
+  delay_.async_wait([self = shared_from_this(), keeps_alive](beast::error_code failure) {
+    if (!failure) self->write(keeps_alive);
+  });
+}
+
+void Connection::write(bool keeps_alive) {
   stream_.expires_after(kRequestDeadline);
   http::async_write(stream_, *response_,
                     [self = shared_from_this(), keeps_alive](beast::error_code failure, std::size_t) {
@@ -227,15 +410,15 @@ void Connection::wait_for_close() {
 
 }  // namespace
 
-Result<std::unique_ptr<HttpServer>> HttpServer::open(asio::io_context& context, const Endpoint& listen,
-                                                     HttpHandler handler, std::size_t max_connections) {
-  auto server = std::make_unique<HttpServerImpl>(context, std::move(handler),
-                                                 std::min(max_connections, kMaxConnections));
+Result<std::unique_ptr<HttpServer>> HttpServer::open(asio::io_context& context,
+                                                     const HttpServerConfig& config, HttpHandler handler,
+                                                     HeadCheck shows_key) {
+  auto server = std::make_unique<HttpServerImpl>(context, config, std::move(handler), std::move(shows_key));
   try {
-    const auto address = asio::ip::make_address(vas::to_string(listen.address));
-    server->open({address, listen.port});
+    const auto address = asio::ip::make_address(vas::to_string(config.listen.address));
+    server->open({address, config.listen.port});
   } catch (const boost::system::system_error& failure) {
-    return Error{"cannot listen for HTTP at " + to_string(listen) + ": " + failure.code().message()};
+    return Error{"cannot listen for HTTP at " + to_string(config.listen) + ": " + failure.code().message()};
   }
   return std::unique_ptr<HttpServer>(std::move(server));
 }

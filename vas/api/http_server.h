@@ -1,14 +1,17 @@
 // A small HTTP/1.1 server on control's loop. Beast stays inside its .cc.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "vas/base/endpoint.h"
 #include "vas/base/result.h"
+#include "vas/base/time.h"
 
 namespace boost::asio {
 class io_context;
@@ -17,6 +20,8 @@ class io_context;
 namespace vas::api {
 
 struct HttpRequest {
+  std::optional<IpAddress>
+      client;          // whom it is counted against; none: this host, or a proxy that names nobody
   std::string method;  // "GET"
   std::string path;    // decoded segments are up to the router; without the query
   std::string query;   // without the `?`
@@ -31,6 +36,7 @@ struct HttpResponse {
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
   bool closes = false;
+  Duration delay{};  // before it goes out: who guesses waits
 };
 
 // Where the answer to one request goes. Copyable; the first send() counts, later ones do nothing.
@@ -40,23 +46,53 @@ class Responder {
   virtual void send(HttpResponse response) = 0;
   // `gone` runs once if the client leaves before it got its answer.
   virtual void watch_client(std::function<void()> gone) = 0;
+  // Whoever sent it has proved to be `owner`: its connection makes no room for strangers.
+  virtual void vouch(std::int64_t owner) = 0;
 };
 
 using HttpHandler = std::function<void(const HttpRequest&, std::shared_ptr<Responder>)>;
 
+// Whether the head of a request shows a right key: only then is much memory set aside for its body.
+using HeadCheck = std::function<bool(const HttpRequest& head)>;
+
+struct HttpServerConfig {
+  Endpoint listen;
+  std::size_t max_connections = 100'000;
+  std::size_t strangers_of_address =
+      256;                       // connections that have shown no right key or token (connection_shares.h)
+  std::vector<Network> proxies;  // whose X-Forwarded-For is believed, and who are not counted by address
+};
+
+struct HttpCounters {
+  std::size_t connections = 0;
+  std::size_t body_bytes = 0;        // of requests that are being read
+  std::uint64_t made_room = 0;       // connections of strangers closed for others
+  std::uint64_t no_place = 0;        // connections refused: all places are taken by who proved to be somebody
+  std::uint64_t bad_requests = 0;    // that are not HTTP/1.1, or could be read in two ways
+  std::uint64_t bodies_refused = 0;  // for want of memory for them
+};
+
 // Threads: all on the thread that runs `context`.
-// Bounds:  `max_connections` at once, kMaxConnections at most; 256 KiB of body, 16 KiB of headers, 10 s for a
-// request to arrive whole,
-//          60 s between requests.
+// Bounds:  connections as configured, kMaxConnections at most; kMaxBodyBytes of one body, kMaxBodiesBytes of
+// all
+//          that are being read, kMaxBodiesOfAddress of one address's, kMaxBodiesOfStrangers of those without
+//          a right key; kMaxHeadBytes of start line and headers; 10 s for a request to arrive whole, 60 s
+//          between requests.
 class HttpServer {
  public:
   static constexpr std::size_t kMaxConnections = 100'000;
   static constexpr std::size_t kMaxBodyBytes = 256 * 1024;
+  static constexpr std::size_t kMaxBodiesBytes = 64 * 1024 * 1024;
+  static constexpr std::size_t kMaxBodiesOfAddress = 8 * 1024 * 1024;
+  static constexpr std::size_t kMaxBodiesOfStrangers = 8 * 1024 * 1024;
+  static constexpr std::size_t kMaxHeadBytes = 16 * 1024;
 
-  static Result<std::unique_ptr<HttpServer>> open(boost::asio::io_context& context, const Endpoint& listen,
-                                                  HttpHandler handler, std::size_t max_connections);
+  static Result<std::unique_ptr<HttpServer>> open(boost::asio::io_context& context,
+                                                  const HttpServerConfig& config, HttpHandler handler,
+                                                  HeadCheck shows_key);
   virtual ~HttpServer() = default;
   virtual Endpoint listening() const = 0;
+  virtual HttpCounters counters() const = 0;
 };
 
 }  // namespace vas::api

@@ -60,6 +60,10 @@ void create(ApiCall& call, DirectoryService& service) {
                                                   : Refused{401, "This key may not make such a key."};
         }
         if (!governs(directory, owner, key)) return Refused{401, "This key may not make such a key."};
+        if (owner.scope != KeyScope::kSystem) {
+          if (auto refused = check_count(directory, Kind::kApiKey, key.domain_id, kMaxKeysOfDomain))
+            return refused;
+        }
         change.emplace_back(*entry);
         return {};
       },

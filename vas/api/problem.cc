@@ -31,4 +31,11 @@ HttpResponse problem(int status, const std::string& detail, bool closes) {
   return response;
 }
 
+HttpResponse problem(const Refused& refused) {
+  HttpResponse response = problem(refused.status, refused.detail);
+  if (refused.retry_after_s > 0)
+    response.headers.emplace_back("Retry-After", std::to_string(refused.retry_after_s));
+  return response;
+}
+
 }  // namespace vas::api

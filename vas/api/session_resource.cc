@@ -10,6 +10,7 @@ using sessions::PollOutcome;
 using sessions::Session;
 using sessions::Status;
 
+constexpr int kRetryPollAfterS = 5;
 constexpr const char* kNoSession = "There is no such session: it may have ended or expired.";
 
 HttpResponse status_response(Status status) {
@@ -52,7 +53,7 @@ class Sessions {
                           ? HttpResponse{.body = to_json(*session)}
                           : problem(503, "The session could not be stored. Try again in a moment."));
     });
-    if (wrong) call.fail(400, *wrong);
+    if (wrong) call.responder->send(problem(*wrong));
   }
 
   void list(ApiCall& call) const {
@@ -110,14 +111,15 @@ class Sessions {
 
     auto& registry = service_.registry();
     const std::string token = session->token;
+    if (!service_.has_room_for_poll(call.domain->id))
+      return call.responder->send(problem(
+          Refused{429, "As many polls of this domain wait as it may have (`max-polls`).", kRetryPollAfterS}));
     const auto ticket = registry.wait(token, [responder = call.responder](PollOutcome outcome) {
       responder->send(poll_response(outcome));
     });
-    if (!ticket) {
-      HttpResponse response = problem(429, "Too many polls wait on this session.");
-      response.headers.emplace_back("Retry-After", "5");
-      return call.responder->send(std::move(response));
-    }
+    if (!ticket)
+      return call.responder->send(
+          problem(Refused{429, "Too many polls wait on this session.", kRetryPollAfterS}));
     call.responder->watch_client([&registry, token, ticket] { registry.leave(token, *ticket); });
     service_.mark_ringing(token);
   }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "vas/api/directory_service.h"
 #include "vas/base/page.h"
 #include "vas/directory/directory.h"
 #include "vas/sessions/session.h"
@@ -34,10 +35,10 @@ class SessionService {
  public:
   virtual ~SessionService() = default;
 
-  // `done` runs when the session would survive a crash; null: it could not be stored. Says what is wrong with
-  // callback or routing plan by a sentence instead.
-  virtual std::optional<std::string> create(const NewSession& request,
-                                            std::function<void(const sessions::Session*)> done) = 0;
+  // `done` runs when the session would survive a crash; null: it could not be stored. Says instead what is
+  // wrong with callback or routing plan (400), or that its domain has as many as it may (429).
+  virtual std::optional<Refused> create(const NewSession& request,
+                                        std::function<void(const sessions::Session*)> done) = 0;
   // `done` gets the session as it became, when that would survive a crash; null: it is over.
   virtual void change(const std::string& token, const SessionChange& change,
                       std::function<void(const sessions::Session*)> done) = 0;
@@ -46,6 +47,8 @@ class SessionService {
   virtual void list(const sessions::SessionFilter& filter, const PageRequest& page,
                     std::function<void(std::optional<Page>)> done) = 0;
   virtual void mark_ringing(const std::string& token) = 0;
+  // Whether the domain may have one more poll that waits.
+  virtual bool has_room_for_poll(std::int64_t domain_id) const = 0;
   virtual sessions::SessionRegistry& registry() = 0;
   virtual const directory::Directory& directory() const = 0;
 };

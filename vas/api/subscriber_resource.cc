@@ -30,9 +30,13 @@ std::optional<Refused> plan(const boost::json::object& fields, const Directory& 
 void create(ApiCall& call, DirectoryService& service) {
   const auto entry = std::make_shared<Entry>();
   service.change(
-      [&service, entry, domain = call.domain->id, fields = call.body](
+      [&service, entry, domain = call.domain->id, scope = call.key->scope, fields = call.body](
           const Directory& directory, Change& change) mutable -> std::optional<Refused> {
         if (directory.domain(domain) == nullptr) return Refused{404, "There is no such domain."};
+        if (scope != directory::KeyScope::kSystem) {
+          if (auto refused = check_count(directory, Kind::kSubscriber, domain, kMaxSubscribersOfDomain))
+            return refused;
+        }
         fields["id"] = service.next_id(Kind::kSubscriber);
         fields["domainId"] = domain;
         return plan(fields, directory, *entry, change);

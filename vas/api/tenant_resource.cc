@@ -37,13 +37,14 @@ void create(ApiCall& call, DirectoryService& service) {
 void patch(ApiCall& call, DirectoryService& service) {
   const auto entry = std::make_shared<Entry>();
   service.change(
-      [entry, id = *path_id(call, "tenant"), fields = call.body](const Directory& directory,
-                                                                 Change& change) -> std::optional<Refused> {
+      [entry, id = *path_id(call, "tenant"), scope = call.key->scope, fields = call.body](
+          const Directory& directory, Change& change) -> std::optional<Refused> {
         const Tenant* tenant = directory.tenant(id);
         if (tenant == nullptr) return Refused{404, "There is no such tenant."};
         boost::json::object object = stored_object(*tenant);
         merge(object, fields);
         if (auto refused = read_entry(Kind::kTenant, object, *entry)) return refused;
+        if (auto refused = check_caps(tenant->caps, std::get<Tenant>(*entry).caps, scope)) return refused;
         change.emplace_back(*entry);
         return {};
       },

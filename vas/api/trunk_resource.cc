@@ -13,31 +13,60 @@ using directory::KeyScope;
 using directory::Kind;
 using directory::Trunk;
 
-// A wider block takes the platform's operator: whoever stands in `sources` calls in without a token.
-constexpr int kWidestIpv4 = 16;
-constexpr int kWidestIpv6 = 32;
+// A wider block takes the platform's operator: whoever stands in `sources` calls in without a token. No
+// carrier calls from more; the widest of the first pair is never a customer's, whoever else uses some of it.
+constexpr int kWidestIpv4 = 24, kNeverIpv4 = 16;
+constexpr int kWidestIpv6 = 48, kNeverIpv6 = 32;
 
 const Refused kNoTrunk{404, "The domain has no such trunk."};
 
-// A tenant cannot claim addresses that another tenant's carrier calls from, nor the whole internet.
-std::optional<Refused> check_sources(const Directory& directory, const Trunk& trunk, KeyScope scope) {
-  if (scope == KeyScope::kSystem) return {};
+// Loopback, private, shared, link-local, multicast: behind such an address stands whoever happens to be near.
+bool is_near(const Network& source) {
+  static const std::vector<Network> near = [] {
+    std::vector<Network> all;
+    for (const char* block : {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
+                              "172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/3", "::/96", "::ffff:0:0/96",
+                              "64:ff9b::/96", "fc00::/7", "fe80::/9", "ff00::/8"})
+      all.push_back(*Network::parse(block));
+    return all;
+  }();
+  return std::any_of(near.begin(), near.end(), [&](const Network& each) { return each.overlaps(source); });
+}
+
+Refused too_wide(const Network& source, int widest) {
+  return {400, "`sources` has `" + to_string(source) + "`: a block wider than /" + std::to_string(widest) +
+                   " takes a system key."};
+}
+
+std::optional<Refused> check_source(const Directory& directory, const Network& source, std::int64_t tenant) {
+  const bool is_ipv4 = source.address.family == AddressFamily::kIpv4;
+  const int widest = is_ipv4 ? kWidestIpv4 : kWidestIpv6;
+  if (source.prefix_bits < (is_ipv4 ? kNeverIpv4 : kNeverIpv6)) return too_wide(source, widest);
+  for (const auto& [id, other] : directory.trunks()) {
+    const directory::Domain* domain = directory.domain(other.domain_id);
+    if (domain == nullptr || domain->tenant_id == tenant) continue;
+    for (const Network& taken : other.sources) {
+      if (taken.overlaps(source))
+        return Refused{409, "`sources` has `" + to_string(source) +
+                                "`, which another tenant's trunk uses. A system key can share it."};
+    }
+  }
+  if (source.prefix_bits < widest) return too_wide(source, widest);
+  if (is_near(source))
+    return Refused{400, "`sources` has `" + to_string(source) +
+                            "`, which is no address of the internet: that takes a system key."};
+  return {};
+}
+
+// A tenant cannot claim addresses that another tenant's carrier calls from, nor the whole internet, nor what
+// is near. What stands in `before` was the system's to give.
+std::optional<Refused> check_sources(const Directory& directory, const Trunk& trunk, const Trunk* before) {
   const std::int64_t tenant = directory.domain(trunk.domain_id)->tenant_id;
   for (const Network& source : trunk.sources) {
-    const int widest = source.address.family == AddressFamily::kIpv4 ? kWidestIpv4 : kWidestIpv6;
-    if (source.prefix_bits < widest) {
-      return Refused{400, "`sources` has `" + to_string(source) + "`: a block wider than /" +
-                              std::to_string(widest) + " takes a system key."};
-    }
-    for (const auto& [id, other] : directory.trunks()) {
-      const directory::Domain* domain = directory.domain(other.domain_id);
-      if (domain == nullptr || domain->tenant_id == tenant) continue;
-      for (const Network& taken : other.sources) {
-        if (taken.overlaps(source))
-          return Refused{409, "`sources` has `" + to_string(source) +
-                                  "`, which another tenant's trunk uses. A system key can share it."};
-      }
-    }
+    const bool stands = before != nullptr && std::find(before->sources.begin(), before->sources.end(),
+                                                       source) != before->sources.end();
+    if (stands) continue;
+    if (auto refused = check_source(directory, source, tenant)) return refused;
   }
   return {};
 }
@@ -82,7 +111,9 @@ std::optional<Refused> plan(const boost::json::object& fields, const Directory& 
                             const Author& author, const Trunk* before, Entry& entry, Change& change) {
   if (auto refused = read_entry(Kind::kTrunk, fields, entry)) return refused;
   Trunk& trunk = std::get<Trunk>(entry);
-  if (auto refused = check_sources(directory, trunk, author.scope)) return refused;
+  if (author.scope != KeyScope::kSystem) {
+    if (auto refused = check_sources(directory, trunk, before)) return refused;
+  }
   if (auto refused = settle_private(before, author.says_private, author.scope, trunk)) return refused;
   if (auto refused = check_targets(author.service, before, trunk)) return refused;
   change.emplace_back(entry);
@@ -95,6 +126,9 @@ void create(ApiCall& call, DirectoryService& service) {
       [&service, entry, domain = call.domain->id, scope = call.key->scope, fields = call.body](
           const Directory& directory, Change& change) mutable -> std::optional<Refused> {
         if (directory.domain(domain) == nullptr) return Refused{404, "There is no such domain."};
+        if (scope != KeyScope::kSystem) {
+          if (auto refused = check_count(directory, Kind::kTrunk, domain, kMaxTrunksOfDomain)) return refused;
+        }
         fields["id"] = service.next_id(Kind::kTrunk);
         fields["domainId"] = domain;
         return plan(fields, directory, {service, scope, fields.contains("reachesPrivate")}, nullptr, *entry,

@@ -35,14 +35,13 @@ void CallbackDesk::restore(std::vector<webhooks::Event> events) {
 void CallbackDesk::add(webhooks::Event event) { enqueue(std::move(event), Duration::zero()); }
 
 void CallbackDesk::enqueue(webhooks::Event event, Duration wait) {
-  if (outbox_.size() >= webhooks::Outbox::kMaxEvents) {
+  if (!outbox_.add(event, monotonic_now(), wait)) {
     ++counters_.buried;
     log::warn(event.token, "a callback goes to the dead letters at once: {} wait already", outbox_.size());
     event.last_error = "too many callbacks were waiting";
     store_.commit(Transaction().bury(event), Urgency::kMustLast);
     return;
   }
-  outbox_.add(std::move(event), monotonic_now(), wait);
   send_due();
 }
 
@@ -53,11 +52,17 @@ void CallbackDesk::send_due() {
 
 void CallbackDesk::send(const webhooks::Event& event) {
   const directory::Domain* domain = directory_.domain(event.domain_id);
-  client_.post({.url = event.url,
-                .body = event.body,
-                .id = event.id,
-                .secret = domain != nullptr ? domain->profile.webhook_secret : "",
-                .timestamp = wall_now()},
+  webhooks::WebhookRequest request{
+      .url = event.url, .body = event.body, .id = event.id, .timestamp = wall_now()};
+  request.domain_id = event.domain_id;
+  if (domain != nullptr) {
+    request.secret = domain->profile.webhook_secret;
+    request.most_of_domain = static_cast<std::size_t>(domain->profile.caps.webhooks);
+    request.tenant_id = domain->tenant_id;
+    const directory::Caps* caps = directory_.caps_of_tenant(domain->tenant_id);
+    request.most_of_tenant = caps != nullptr ? static_cast<std::size_t>(caps->webhooks) : 0;
+  }
+  client_.post(std::move(request),
                [this, id = event.id](const webhooks::Answer& answer) { on_answered(id, answer); });
 }
 

@@ -29,6 +29,7 @@ struct Raw {
   int trace_mib = 32;
   std::string http_listen = "127.0.0.1:8080";
   std::string seccomp = "on";
+  std::vector<std::string> http_proxy = {"127.0.0.0/8", "::1"};
   std::string media_bind = "127.0.0.1";
   std::string media_advertised;
   std::string media_bind6;
@@ -136,6 +137,23 @@ void add_options(CLI::App& app, Raw& raw) {
   option("public-url", raw.config.public_url,
          "URL of the API that backends are told (default: of http-listen)");
   option("http-listen", raw.http_listen, "Where the API listens")->check(endpoint);
+  option("http-proxy", raw.http_proxy,
+         "Address or block of proxies whose X-Forwarded-For is believed, and who are not counted by address; "
+         "may be "
+         "given more than once")
+      ->check(validator(is_network, "ADDRESS/BITS"));
+  api::HttpServerConfig& http = raw.config.http;
+  option("http-connections", http.max_connections, "Connections to the API at once, ringing polls among them")
+      ->check(CLI::Range(8, 100'000));
+  option("http-connections-per-address", http.strangers_of_address,
+         "Of these, from one address (IPv6: one /64) and without a right key or token")
+      ->check(CLI::Range(1, 100'000));
+  option("http-failures-per-minute", raw.config.clients.failures_per_minute,
+         "Wrong keys and wrong poll tokens from one address; 0: no limit")
+      ->check(CLI::Range(0, 1'000'000));
+  option("http-keyless-per-second", raw.config.clients.keyless_per_second,
+         "Requests from one address that need no key; 0: no limit")
+      ->check(CLI::Range(0, 1'000'000));
   option("sip-listen", raw.sip_listen, "Where SIP listens, over UDP and TCP; may be given more than once")
       ->check(endpoint);
   option("tls-listen", raw.tls_listen, "Where SIP listens over TLS; may be given more than once")
@@ -185,6 +203,8 @@ void add_options(CLI::App& app, Raw& raw) {
   option("dns-server", raw.dns_server, "DNS server to ask (default: the system's)")->check(endpoint);
   option("session-expires", raw.config.session_expires_s, "Seconds between session refreshes (RFC 4028)")
       ->check(CLI::Range(90, 86400));
+  option("webhook-connections", raw.config.webhook_connections, "Requests to backends under way")
+      ->check(CLI::Range(8, 10'000));
   option("webhook-allow", raw.webhook_allow,
          "Block of loopback, private or otherwise reserved addresses that callbacks may reach; may be given "
          "more than once")
@@ -324,7 +344,8 @@ std::string default_phone_server(const signaling::TransportsConfig& transports) 
 
 Result<Config> meaning_of(const Raw& raw) {
   Config config = raw.config;
-  config.http_listen = *Endpoint::parse(raw.http_listen);
+  config.http.listen = *Endpoint::parse(raw.http_listen);
+  for (const std::string& each : raw.http_proxy) config.http.proxies.push_back(*Network::parse(each));
   if (raw.seccomp == "strict") config.system_calls = SystemCallFilter::kStrict;
   if (raw.seccomp == "off") config.system_calls = SystemCallFilter::kOff;
   if (auto fault = fill_transports(raw, config.sip.transports); !fault.empty()) return Error{fault};
@@ -365,7 +386,7 @@ Result<Config> meaning_of(const Raw& raw) {
   if (config.media.relays_only && !config.media.turn_server)
     return Error{"`ice-relays-only` needs a `turn-server`"};
   config.media.media_timeout = std::chrono::seconds(raw.media_timeout_s);
-  if (config.public_url.empty()) config.public_url = "http://" + to_string(config.http_listen);
+  if (config.public_url.empty()) config.public_url = "http://" + to_string(config.http.listen);
   return config;
 }
 

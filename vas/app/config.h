@@ -6,6 +6,8 @@
 
 #include "bridge/media_plane.h"
 #include "signaling/gateway/gateway.h"
+#include "vas/api/client_ledger.h"
+#include "vas/api/http_server.h"
 #include "vas/app/seccomp_filter.h"
 #include "vas/base/result.h"
 #include "vas/calls/call.h"
@@ -20,8 +22,9 @@ struct Config {
   std::string log_level = "info";
   std::string user;  // that root becomes; empty: `vas`, or none in particular
   SystemCallFilter system_calls = SystemCallFilter::kOn;
-  std::string public_url;  // empty: made of http_listen
-  Endpoint http_listen;
+  std::string public_url;             // empty: made of http_listen
+  api::HttpServerConfig http;         // where the API listens, and how many it serves
+  api::ClientLedger::Limits clients;  // of the API
   std::string
       phone_server;  // URL of SIP over WebSocket for the browser phone; made of wss-listen or ws-listen
   signaling::GatewayConfig sip;
@@ -30,8 +33,9 @@ struct Config {
   bridge::MediaPlaneConfig media;
   bool trusts_plain_signaling = false;  // with SRTP's keys
   calls::IceModes ice;
-  std::vector<Network> webhook_allow;  // of the platform's own network: what customers' URLs may reach
-  std::vector<Network> peer_allow;     // and what SIP and media may
+  std::size_t webhook_connections = 4096;  // requests to backends under way
+  std::vector<Network> webhook_allow;      // of the platform's own network: what customers' URLs may reach
+  std::vector<Network> peer_allow;         // and what SIP and media may
 };
 
 struct CommandLine {

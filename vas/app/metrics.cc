@@ -5,6 +5,8 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
+
 namespace vas::app {
 namespace {
 
@@ -41,6 +43,66 @@ void add_gateway(prometheus::Registry& registry, const signaling::GatewayCounter
       .Register(registry)
       .Add({})
       .Set(static_cast<double>(counters.queue_age_us) / 1e6);
+}
+
+constexpr std::size_t kMostDomainsTold = 100;  // those with most
+
+std::string name_of(const directory::Directory& directory, std::int64_t domain_id) {
+  const directory::Domain* domain = directory.domain(domain_id);
+  return domain != nullptr ? domain->name : std::to_string(domain_id);
+}
+
+// What domains use of their shares: of the busiest, so that no customer can make the text long.
+void add_domains(prometheus::Registry& registry, const Snapshot& snapshot) {
+  auto& calls = prometheus::BuildGauge()
+                    .Name("vas_domain_calls")
+                    .Help("Calls of the domains that have most")
+                    .Register(registry);
+  for (const auto& [id, count] : snapshot.quota->busiest(calls::CallQuota::Kind::kDomain, kMostDomainsTold))
+    calls.Add({{"domain", name_of(*snapshot.directory, id)}}).Set(static_cast<double>(count));
+  std::vector<std::pair<std::int64_t, sessions::SessionRegistry::Use>> uses(snapshot.session_uses->begin(),
+                                                                            snapshot.session_uses->end());
+  std::sort(uses.begin(), uses.end(),
+            [](const auto& a, const auto& b) { return a.second.sessions > b.second.sessions; });
+  if (uses.size() > kMostDomainsTold) uses.resize(kMostDomainsTold);
+  auto& sessions = prometheus::BuildGauge()
+                       .Name("vas_domain_sessions")
+                       .Help("Sessions of the domains that have most")
+                       .Register(registry);
+  auto& bytes = prometheus::BuildGauge()
+                    .Name("vas_domain_session_bytes")
+                    .Help("What the sessions of these take")
+                    .Register(registry);
+  for (const auto& [id, use] : uses) {
+    const std::string name = name_of(*snapshot.directory, id);
+    sessions.Add({{"domain", name}}).Set(static_cast<double>(use.sessions));
+    bytes.Add({{"domain", name}}).Set(static_cast<double>(use.bytes));
+  }
+}
+
+void add_shares(prometheus::Registry& registry, const Snapshot& snapshot) {
+  auto& calls = prometheus::BuildCounter()
+                    .Name("vas_calls_refused_total")
+                    .Help("Calls, or attempts by a trunk, turned away because a share was used up, by whose")
+                    .Register(registry);
+  calls.Add({{"of", "tenant"}}).Increment(static_cast<double>(snapshot.calls_refused.of_tenants));
+  calls.Add({{"of", "domain"}}).Increment(static_cast<double>(snapshot.calls_refused.of_domains));
+  calls.Add({{"of", "trunk"}}).Increment(static_cast<double>(snapshot.calls_refused.of_trunks));
+  auto& http = prometheus::BuildCounter()
+                   .Name("vas_http_refused_total")
+                   .Help("Connections and requests that the API turned away, by why")
+                   .Register(registry);
+  const auto add = [&http](const char* why, std::uint64_t count) {
+    http.Add({{"why", why}}).Increment(static_cast<double>(count));
+  };
+  add("made-room", snapshot.http.made_room);
+  add("no-place", snapshot.http.no_place);
+  add("bad-request", snapshot.http.bad_requests);
+  add("bodies", snapshot.http.bodies_refused);
+  add("wrong-key", snapshot.api.wrong_keys);
+  add("wrong-poll", snapshot.api.wrong_polls);
+  add("client-limit", snapshot.api.limited_clients);
+  add("domain-limit", snapshot.api.limited_domains);
 }
 
 }  // namespace
@@ -81,6 +143,13 @@ std::string to_metrics_text(const Snapshot& snapshot) {
           "Datagrams at a port that ICE legs share whose sender no leg's party has proved to be",
           snapshot.media.stray);
   gauge("vas_media_kernel_legs", "Legs whose media the kernel relays now", snapshot.media.fast_legs);
+  counter("vas_sessions_refused_total", "Sessions that were not made because a share was used up",
+          snapshot.sessions_refused);
+  gauge("vas_http_connections", "Connections to the API", snapshot.http.connections);
+  gauge("vas_http_body_bytes", "Bytes set aside for bodies that are being read", snapshot.http.body_bytes);
+  gauge("vas_webhooks_under_way", "Requests to backends under way", snapshot.webhooks_under_way);
+  add_shares(registry, snapshot);
+  add_domains(registry, snapshot);
   add_gateway(registry, *snapshot.gateway);
   return prometheus::TextSerializer().Serialize(registry.Collect());
 }

@@ -7,6 +7,8 @@
 
 #include "bridge/media_plane.h"
 #include "signaling/gateway/gateway.h"
+#include "vas/api/api.h"
+#include "vas/app/switchboard.h"
 
 namespace vas::app {
 
@@ -22,6 +24,14 @@ struct Snapshot {
   std::uint64_t callback_tries_failed = 0;
   std::uint64_t callbacks_buried = 0;
   std::uint64_t rows_refused = 0;
+  std::uint64_t sessions_refused = 0;
+  QuotaCounters calls_refused;
+  const calls::CallQuota* quota = nullptr;
+  const std::unordered_map<std::int64_t, sessions::SessionRegistry::Use>* session_uses = nullptr;
+  const directory::Directory* directory = nullptr;
+  api::ApiCounters api;
+  api::HttpCounters http;
+  std::size_t webhooks_under_way = 0;
   bridge::MediaFigures media;
   const signaling::GatewayCounters* gateway = nullptr;
 };

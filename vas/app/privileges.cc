@@ -24,7 +24,7 @@ bool has_low_port(const Config& config) {
   const auto any_low = [&](const std::vector<Endpoint>& all) {
     return std::any_of(all.begin(), all.end(), is_low);
   };
-  return is_low(config.http_listen) || any_low(transports.sip) || any_low(transports.tls) ||
+  return is_low(config.http.listen) || any_low(transports.sip) || any_low(transports.tls) ||
          any_low(transports.ws) || any_low(transports.wss);
 }
 

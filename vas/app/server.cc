@@ -1,7 +1,6 @@
 #include "vas/app/server.h"
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +20,7 @@
 #include "vas/api/api.h"
 #include "vas/app/callback_desk.h"
 #include "vas/app/cluster_desk.h"
+#include "vas/app/descriptor_budget.h"
 #include "vas/app/directory_desk.h"
 #include "vas/app/front_door.h"
 #include "vas/app/gateway_desk.h"
@@ -100,18 +100,6 @@ Result<directory::Change> first_key(const std::string& data_dir) {
   return directory::Change{directory::Entry(entry)};
 }
 
-// Connections may take what is left of the descriptors: calls and callbacks need theirs.
-std::size_t raise_descriptor_limit() {
-  constexpr rlim_t kReserved = 4000;
-  rlimit limit{};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-  getrlimit(RLIMIT_NOFILE, &limit);
-  const rlim_t left = limit.rlim_cur > 2 * kReserved ? limit.rlim_cur - kReserved : limit.rlim_cur / 2;
-  return static_cast<std::size_t>(std::min<rlim_t>(left, api::HttpServer::kMaxConnections));
-}
-
 // Parts in the order in which they are made; destroyed the other way round.
 class Server {
  public:
@@ -137,6 +125,7 @@ class Server {
   Result<bool> open_edges();
   Result<bool> open_media();
   IdSpace ids() const;
+  std::int64_t capacity() const;
   void take(signaling::SipEvent event);
   PlatformDesk::Addresses addresses() const;
   Snapshot snapshot() const;
@@ -167,6 +156,7 @@ class Server {
   std::unique_ptr<GatewayDesk> gateway_desk_;
   std::unique_ptr<InboxReader> sip_reader_;
   std::unique_ptr<InboxReader> media_reader_;
+  api::ApiCounters api_counters_;
   std::unique_ptr<api::HttpServer> http_;
   asio::signal_set signals_;
   asio::steady_timer shutdown_timer_;
@@ -192,7 +182,9 @@ Result<bool> Server::open_storage() {
               record.id);
   }
   webhooks_ = std::make_unique<webhooks::WebhookClient>(
-      webhooks::AddressGuard(config_.webhook_allow, own_addresses_), post);
+      webhooks::AddressGuard(config_.webhook_allow, own_addresses_), post,
+      webhooks::WebhookClient::Limits{.under_way = config_.webhook_connections,
+                                      .dns_server = config_.sip.dns_server});
   return true;
 }
 
@@ -234,6 +226,12 @@ Result<bool> Server::join_cluster() {
 
 IdSpace Server::ids() const {
   return config_.store.empty() ? IdSpace{} : IdSpace{kMaxNodes, membership_.number};
+}
+
+// Calls of two plain legs that the media ports carry.
+std::int64_t Server::capacity() const {
+  constexpr std::int64_t kPortsEach = 4;
+  return (config_.media.last_port - config_.media.first_port + 1) / kPortsEach;
 }
 
 Result<bool> Server::open_edges() {
@@ -304,7 +302,8 @@ Result<bool> Server::start() {
                         config_.public_url,
                         config_.trusts_plain_signaling,
                         config_.ice,
-                        {peers_, config_.media.first_port, config_.media.last_port}});
+                        {peers_, config_.media.first_port, config_.media.last_port},
+                        capacity()});
   sessions_->set_call_control(*switchboard_);
   gateway_desk_ = std::make_unique<GatewayDesk>(context_, *gateway_);
   platform_ = std::make_unique<PlatformDesk>(*callbacks_, addresses(), [this] { return snapshot(); });
@@ -315,9 +314,10 @@ Result<bool> Server::start() {
   media_reader_ = std::make_unique<InboxReader>(context_, media_->descriptor(), [this] {
     media_->drain([this](const bridge::MediaEvent& event) { switchboard_->on_media(event); });
   });
-  auto http = api::HttpServer::open(context_, config_.http_listen,
-                                    api::make_api({*sessions_, *directory_, *platform_, *gateway_desk_}),
-                                    raise_descriptor_limit());
+  auto entry =
+      api::make_api({*sessions_, *directory_, *platform_, *gateway_desk_}, config_.clients, api_counters_);
+  auto http =
+      api::HttpServer::open(context_, config_.http, std::move(entry.handle), std::move(entry.shows_key));
   if (!http) return Error{http.error()};
   http_ = std::move(*http);
 
@@ -370,6 +370,14 @@ Snapshot Server::snapshot() const {
           .callback_tries_failed = callbacks_->counters().failed_tries,
           .callbacks_buried = callbacks_->counters().buried,
           .rows_refused = store_->rows_refused(),
+          .sessions_refused = sessions_->refused(),
+          .calls_refused = switchboard_->refused(),
+          .quota = &switchboard_->quota(),
+          .session_uses = &sessions_->registry().uses(),
+          .directory = &directory_->directory(),
+          .api = api_counters_,
+          .http = http_->counters(),
+          .webhooks_under_way = webhooks_->under_way(),
           .media = media_->figures(),
           .gateway = &gateway_->counters()};
 }
@@ -400,8 +408,9 @@ int run_server(const Config& config) {
     return 1;
   };
   auto directory_text = read_directory_file(config.directory_file);
-  if (auto dropped = drop_privileges(config); !dropped) return fail(dropped.error());
-  Server server(config, std::move(directory_text));
+  const Config fitted = within_descriptors(config);
+  if (auto dropped = drop_privileges(fitted); !dropped) return fail(dropped.error());
+  Server server(fitted, std::move(directory_text));
   const auto started = server.start();
   if (!started) return fail(started.error());
   server.run();

@@ -18,6 +18,7 @@ using store::Transaction;
 using store::Urgency;
 
 constexpr std::size_t kTokenBytes = 16;  // 128 bits: 32 hex digits
+constexpr int kRetryAfterS = 5;
 constexpr auto kSweep = std::chrono::seconds(1);
 constexpr std::string_view kUpdated = "updated";
 constexpr std::string_view kDeleted = "deleted";
@@ -67,25 +68,69 @@ Session SessionDesk::blank(const directory::Domain& domain, const directory::Sub
           .node = node_};
 }
 
-std::optional<std::string> SessionDesk::create(const api::NewSession& request,
-                                               std::function<void(const Session*)> done) {
+sessions::SessionRegistry::Use SessionDesk::use_of_tenant(std::int64_t tenant_id) const {
+  sessions::SessionRegistry::Use sum;
+  for (const std::int64_t domain : directory().domains_of(tenant_id)) {
+    const auto use = registry_.use_of(domain);
+    sum.sessions += use.sessions;
+    sum.bytes += use.bytes;
+    sum.waiting += use.waiting;
+  }
+  return sum;
+}
+
+// A domain has a share of the sessions, and so has its tenant; summed up only where the tenant could be over.
+std::optional<std::string> SessionDesk::full_share(const directory::Domain& domain, std::size_t bytes) const {
+  const auto is_over = [bytes](const sessions::SessionRegistry::Use& use, const directory::Caps& caps) {
+    return use.sessions >= static_cast<std::size_t>(caps.sessions)            ? "max-sessions"
+           : use.bytes + bytes > static_cast<std::size_t>(caps.session_bytes) ? "max-session-bytes"
+                                                                              : nullptr;
+  };
+  if (const char* cap = is_over(registry_.use_of(domain.id), domain.profile.caps))
+    return "The domain has as many sessions as it may (`" + std::string(cap) + "` of its profile)";
+  const directory::Tenant* tenant = directory().tenant(domain.tenant_id);
+  const bool is_near =
+      tenant != nullptr && is_over({registry_.size(), registry_.bytes(), 0}, tenant->caps) != nullptr;
+  const char* cap = is_near ? is_over(use_of_tenant(tenant->id), tenant->caps) : nullptr;
+  if (cap == nullptr) return {};
+  return "The tenant's domains have as many sessions as they may (`" + std::string(cap) + "` of its limits)";
+}
+
+bool SessionDesk::has_room_for_poll(std::int64_t domain_id) const {
+  const directory::Domain* domain = directory().domain(domain_id);
+  if (domain == nullptr) return false;
+  const auto most = static_cast<std::size_t>(domain->profile.caps.polls);
+  if (registry_.use_of(domain_id).waiting >= most) return false;
+  const directory::Tenant* tenant = directory().tenant(domain->tenant_id);
+  const auto most_of_tenant = tenant != nullptr ? static_cast<std::size_t>(tenant->caps.polls) : most;
+  return registry_.waiting() < most_of_tenant || use_of_tenant(domain->tenant_id).waiting < most_of_tenant;
+}
+
+std::optional<api::Refused> SessionDesk::create(const api::NewSession& request,
+                                                std::function<void(const Session*)> done) {
   Session session = blank(*request.domain, *request.subscriber, request.direction);
   session.remote = request.remote;
   session.caller_id = request.caller_id;
   session.time_limit_s = request.time_limit_s;
   session.callback = request.callback;
   if (!session.callback.empty()) {
-    if (const auto fault = directory_.fault_of_url(session.callback)) return "`callback` " + *fault + ".";
+    if (const auto fault = directory_.fault_of_url(session.callback))
+      return api::Refused{400, "`callback` " + *fault + "."};
   }
   if (!request.routing_json.empty()) {
     const auto normalized = calls::normalize_routing_plan(request.routing_json);
-    if (!normalized) return "`" + normalized.error() + "`.";
+    if (!normalized) return api::Refused{400, "`" + normalized.error() + "`."};
     const auto plan = calls::parse_routing_plan(*normalized);
     for (std::size_t i = 0; plan && i < plan->routes.size(); ++i) {
       if (const auto fault = directory_.fault_of_server(to_string(plan->routes[i].server), false))
-        return "`routing.routes[" + std::to_string(i) + "].termination_ip` " + *fault + ".";
+        return api::Refused{400,
+                            "`routing.routes[" + std::to_string(i) + "].termination_ip` " + *fault + "."};
     }
     session.routing_json = *normalized;
+  }
+  if (const auto full = full_share(*request.domain, sessions::SessionRegistry::bytes_of(session))) {
+    ++refused_;
+    return api::Refused{429, *full + ". Delete some, or wait until they are over.", kRetryAfterS};
   }
   const std::string token = session.token;
   const Session* added = registry_.add(std::move(session));
@@ -108,6 +153,10 @@ Session* SessionDesk::make_incoming(const directory::Domain& domain, const direc
   Session session = blank(domain, subscriber, Direction::kIncoming);
   session.remote = origination;
   session.caller_id = caller_id;
+  if (full_share(domain, sessions::SessionRegistry::bytes_of(session))) {
+    ++refused_;
+    return nullptr;
+  }
   return registry_.add(std::move(session));
 }
 

@@ -80,8 +80,9 @@ class SessionDesk final : public api::SessionService {
            std::function<void()> stored = {});
 
   // For the API.
-  std::optional<std::string> create(const api::NewSession& request,
-                                    std::function<void(const sessions::Session*)> done) override;
+  std::optional<api::Refused> create(const api::NewSession& request,
+                                     std::function<void(const sessions::Session*)> done) override;
+  bool has_room_for_poll(std::int64_t domain_id) const override;
   void change(const std::string& token, const api::SessionChange& change,
               std::function<void(const sessions::Session*)> done) override;
   void destroy(const std::string& token, const std::string& reason, std::function<void()> done) override;
@@ -92,8 +93,12 @@ class SessionDesk final : public api::SessionService {
   const directory::Directory& directory() const override { return directory_.directory(); }
 
   std::uint64_t created() const { return created_; }
+  std::uint64_t refused() const { return refused_; }  // for want of a share
 
  private:
+  sessions::SessionRegistry::Use use_of_tenant(std::int64_t tenant_id) const;
+  // Whose share a session of `bytes` would be too much for, in words; nothing where there is room.
+  std::optional<std::string> full_share(const directory::Domain& domain, std::size_t bytes) const;
   sessions::Session blank(const directory::Domain& domain, const directory::Subscriber& subscriber,
                           sessions::Direction direction);
   void touch(sessions::Session& session);  // stores the change and calls back
@@ -114,6 +119,7 @@ class SessionDesk final : public api::SessionService {
   sessions::SessionRegistry registry_;
   std::map<std::int64_t, std::string> replicas_;  // tokens, by the session's id
   std::uint64_t created_ = 0;
+  std::uint64_t refused_ = 0;
   boost::asio::steady_timer sweep_timer_;
 };
 

@@ -77,7 +77,10 @@ void Switchboard::run(Entry& entry, calls::CallActions actions) {
 
 void Switchboard::carry_out(Entry& entry, const calls::CallAction& action, calls::CallActions& more) {
   if (const auto* command = std::get_if<signaling::SipCommand>(&action)) {
-    if (const auto* invite = std::get_if<signaling::SendInvite>(command)) add_dialog(entry, invite->dialog);
+    if (const auto* invite = std::get_if<signaling::SendInvite>(command)) {
+      add_dialog(entry, invite->dialog);
+      if (!take_out_trunk(entry)) return skip_trunk(entry, invite->dialog, more);
+    }
     return send(labelled(*command, entry.token));
   }
   if (const auto* open = std::get_if<calls::OpenLeg>(&action)) return open_leg(entry, *open, more);
@@ -93,6 +96,15 @@ void Switchboard::carry_out(Entry& entry, const calls::CallAction& action, calls
     return parts_.sessions.set_token_state(entry.token, TokenState::kFree);
   if (std::holds_alternative<calls::ConsumeToken>(action)) return parts_.sessions.consume(entry.token);
   if (std::holds_alternative<calls::Ended>(action)) return finish(entry);
+}
+
+// As if it could not be sent: the call goes on with its next route, or says why it ends.
+void Switchboard::skip_trunk(Entry& entry, signaling::DialogId dialog, calls::CallActions& more) {
+  calls::Call& call = *entry.call;
+  call.on(signaling::InviteFailed{dialog, 0, "the trunk has as many calls as it may"}, monotonic_now(),
+          wall_now(), more);
+  if (call.is_ended() && call.record().local_cause == records::LocalCause::kNone)
+    call.record().local_cause = records::LocalCause::kTrunkUsedUp;
 }
 
 void Switchboard::add_dialog(Entry& entry, signaling::DialogId dialog) {
@@ -181,6 +193,7 @@ void Switchboard::on_media(const bridge::MediaEvent& event) {
 void Switchboard::write_record(std::uint64_t call) {
   parts_.journal.end(entries_.at(call).call->record(), {});
   for (const std::uint64_t dialog : entries_.at(call).dialogs) calls_by_dialog_.erase(dialog);
+  give_back_shares(entries_.at(call));
   entries_.erase(call);
 }
 

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -15,6 +16,7 @@
 #include "signaling/ua/sip_stack.h"
 #include "vas/app/session_desk.h"
 #include "vas/calls/call.h"
+#include "vas/calls/call_quota.h"
 #include "vas/directory/directory.h"
 #include "vas/records/cdr_journal.h"
 #include "vas/webhooks/webhook_client.h"
@@ -27,6 +29,14 @@ struct SwitchboardConfig {
   bool trusts_plain_signaling = false;  // with SRTP's keys
   calls::IceModes ice;
   calls::FarEndRules far_ends;
+  std::int64_t capacity = 0;  // calls that the media ports carry; 0: unknown
+};
+
+// Calls that were turned away for want of a share.
+struct QuotaCounters {
+  std::uint64_t of_tenants = 0;
+  std::uint64_t of_domains = 0;
+  std::uint64_t of_trunks = 0;
 };
 
 // Threads: control only.
@@ -52,6 +62,8 @@ class Switchboard final : public CallControl {
   // Refuses new calls, ends those that are up. They are gone when open_calls() is 0.
   void shut_down();
   std::size_t open_calls() const { return entries_.size(); }
+  const calls::CallQuota& quota() const { return quota_; }
+  const QuotaCounters& refused() const { return refused_; }
 
  private:
   // Why an INVITE is refused after it was admitted, for its record.
@@ -69,6 +81,8 @@ class Switchboard final : public CallControl {
     bool asks_application = false;       // the domain has a call routing application
     std::vector<std::uint64_t> dialogs;  // that were ever this call's
     std::optional<bridge::BridgeId> bridge;
+    std::vector<calls::CallQuota::Holder> shares;    // that the call takes of
+    std::optional<calls::CallQuota::Holder> out_by;  // and the trunk that it goes out by now
     Time deadline = kNever;
     int waits_for = 0;  // commits of the store before it may begin, and the journal
     std::optional<bool> is_journaled;
@@ -91,6 +105,13 @@ class Switchboard final : public CallControl {
   void note_stored(std::uint64_t call);
   void wait_for_store(Entry& entry);
   void start(Entry& entry);
+  // The shares that a call takes of; with the trunk that brought it.
+  std::vector<calls::CallQuota::Holder> shares_of(const directory::Domain& domain,
+                                                  const directory::Trunk* trunk) const;
+  // Takes them; says why not.
+  std::optional<Refusal> take_shares(const std::vector<calls::CallQuota::Holder>& shares);
+  bool take_out_trunk(Entry& entry);
+  void give_back_shares(Entry& entry);
   const directory::Trunk* trunk_of(const signaling::InviteReceived& invite) const;
   records::CallRecord draft(const signaling::InviteReceived& invite, const directory::Domain* domain,
                             const std::string& direction) const;
@@ -100,6 +121,7 @@ class Switchboard final : public CallControl {
   void deliver(std::uint64_t call, const calls::CallEvent& event);
   void run(Entry& entry, calls::CallActions actions);
   void carry_out(Entry& entry, const calls::CallAction& action, calls::CallActions& more);
+  void skip_trunk(Entry& entry, signaling::DialogId dialog, calls::CallActions& more);
   void add_dialog(Entry& entry, signaling::DialogId dialog);
   void open_leg(Entry& entry, const calls::OpenLeg& action, calls::CallActions& more);
   void send(signaling::SipCommand command);
@@ -127,6 +149,8 @@ class Switchboard final : public CallControl {
   std::map<bridge::BridgeId, std::uint64_t> calls_by_bridge_;
   std::set<std::pair<Time, std::uint64_t>> deadlines_;
   boost::asio::steady_timer timer_;
+  calls::CallQuota quota_;
+  QuotaCounters refused_;
   std::uint64_t next_call_ = 1;
   bool is_shutting_down_ = false;
 };

@@ -16,6 +16,8 @@ using sessions::TokenState;
 
 constexpr auto kLongestAdmission = std::chrono::milliseconds(500);
 
+constexpr const char* kRetryAfter = "5";  // seconds, of who has used up a share
+
 bool has_backend(const directory::Domain& domain) {
   return !domain.profile.control_endpoint.empty() || !domain.profile.routing_application.empty();
 }
@@ -94,6 +96,12 @@ records::CallRecord Switchboard::draft(const signaling::InviteReceived& invite,
 
 void Switchboard::admit_outgoing(const signaling::InviteReceived& invite, const Session& session) {
   const directory::Domain& domain = *parts_.directory.domain(session.domain_id);
+  auto shares = shares_of(domain, nullptr);
+  // The token stays as it is: it may be presented again.
+  if (const auto refusal = take_shares(shares)) {
+    log::warn(session.token, "not admitted: {}", refusal->reason);
+    return reject(invite, refusal->status, "Service Unavailable", {{"Retry-After", kRetryAfter}});
+  }
   log::info(session.token, "{} dials {} (its INVITE says {})", session.msisdn, session.remote,
             invite.request_user);
 
@@ -116,12 +124,15 @@ void Switchboard::admit_outgoing(const signaling::InviteReceived& invite, const 
   setup.record.to = session.remote;
   setup.record.caller_id = setup.caller_id;
 
-  Entry entry{.token = session.token};
+  Entry entry{.token = session.token, .shares = std::move(shares)};
   const directory::Subscriber* callee =
       session.routing_json.empty() ? parts_.directory.find_subscriber(domain.id, session.remote) : nullptr;
   if (callee != nullptr && callee->active) {  // one of ours: their app is notified as for a call from outside
     const Session* incoming = parts_.sessions.make_incoming(domain, *callee, session.msisdn, setup.caller_id);
-    if (incoming == nullptr) return reject(invite, 503, "Service Unavailable");
+    if (incoming == nullptr) {
+      give_back_shares(entry);
+      return reject(invite, 503, "Service Unavailable", {{"Retry-After", kRetryAfter}});
+    }
     setup.kind = calls::CallKind::kParked;
     setup.has_backend = has_backend(domain);
     entry.asks_application = !domain.profile.routing_application.empty();
@@ -160,9 +171,12 @@ void Switchboard::admit_trunk(const signaling::InviteReceived& invite, const dir
                          .fingerprint = parts_.media.fingerprint(),
                          .record = draft(invite, &domain, "incoming")};
   setup.record.caller_id = invite.from_user;
-  std::optional<Refusal> refusal;
-  Entry entry{.asks_application = !domain.profile.routing_application.empty()};
-  if (subscriber == nullptr) {
+  Entry entry{.asks_application = !domain.profile.routing_application.empty(),
+              .shares = shares_of(domain, &trunk)};
+  std::optional<Refusal> refusal = take_shares(entry.shares);
+  if (refusal) {
+    entry.shares.clear();
+  } else if (subscriber == nullptr) {
     refusal = Refusal{404, LocalCause::kUnknownNumber, "unknown-number"};
   } else if (!subscriber->active) {
     refusal = Refusal{480, LocalCause::kSubscriberInactive, "subscriber-inactive"};
@@ -171,10 +185,13 @@ void Switchboard::admit_trunk(const signaling::InviteReceived& invite, const dir
     Session* session =
         uses_named ? named
                    : parts_.sessions.make_incoming(domain, *subscriber, invite.from_user, invite.from_user);
-    if (session == nullptr) return reject(invite, 503, "Service Unavailable", {{"Retry-After", "10"}});
-    entry.token = session->token;
-    setup.time_limit_s = session->time_limit_s;
-    setup.record.session = session->token;
+    if (session == nullptr) {
+      refusal = Refusal{503, LocalCause::kShareUsedUp, "domain-sessions"};
+    } else {
+      entry.token = session->token;
+      setup.time_limit_s = session->time_limit_s;
+      setup.record.session = session->token;
+    }
   }
   if (subscriber != nullptr) {
     entry.subscriber_id = setup.record.subscriber_id.emplace(subscriber->id);

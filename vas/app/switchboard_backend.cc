@@ -39,13 +39,18 @@ void Switchboard::notify_backend(Entry& entry) {
                            {"endpoint", config_.public_url}};
   ++entry.backend_tries;
   const directory::DomainProfile& profile = domain->profile;
+  const directory::Caps* caps = parts_.directory.caps_of_tenant(domain->tenant_id);
   parts_.webhooks.post(
       {.url = entry.asks_application ? profile.routing_application : profile.control_endpoint,
        .body = boost::json::serialize(body),
        .id = entry.token + "-notification",
        .secret = profile.webhook_secret,
        .timestamp = wall_now(),
-       .wants_body = entry.asks_application},
+       .wants_body = entry.asks_application,
+       .domain_id = domain->id,
+       .most_of_domain = static_cast<std::size_t>(profile.caps.webhooks),
+       .tenant_id = domain->tenant_id,
+       .most_of_tenant = caps != nullptr ? static_cast<std::size_t>(caps->webhooks) : 0},
       [this, id = entry.call->id()](const webhooks::Answer& answer) { on_backend_answered(id, answer); });
 }
 

@@ -61,6 +61,7 @@ struct Network {
   static std::optional<Network> parse(std::string_view text);
   bool contains(const IpAddress& address) const;
   bool overlaps(const Network& other) const;  // one contains the other
+  friend bool operator==(const Network&, const Network&) = default;
 };
 
 std::string to_string(const Network& network);

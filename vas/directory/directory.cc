@@ -191,6 +191,30 @@ bool Directory::has_domains(std::int64_t tenant_id) const {
                      [&](const auto& each) { return each.second.tenant_id == tenant_id; });
 }
 
+std::size_t Directory::count_of(Kind kind, std::int64_t parent) const {
+  const auto count = [parent](const auto& entries, auto owner) {
+    return static_cast<std::size_t>(std::count_if(
+        entries.begin(), entries.end(), [&](const auto& each) { return owner(each.second) == parent; }));
+  };
+  const auto domain_of = [](const auto& each) { return each.domain_id; };
+  switch (kind) {
+    case Kind::kTenant: return tenants_.size();
+    case Kind::kDomain: return count(domains_, [](const Domain& each) { return each.tenant_id; });
+    case Kind::kSubscriber: return count(subscribers_, domain_of);
+    case Kind::kTrunk: return count(trunks_, domain_of);
+    case Kind::kApiKey: return count(keys_, domain_of);
+  }
+  return 0;
+}
+
+std::vector<std::int64_t> Directory::domains_of(std::int64_t tenant_id) const {
+  std::vector<std::int64_t> ids;
+  for (const auto& [id, domain] : domains_) {
+    if (domain.tenant_id == tenant_id) ids.push_back(id);
+  }
+  return ids;
+}
+
 Change Directory::removal_of_domain(std::int64_t domain_id) const {
   Change change;
   const auto collect = [&](Kind kind, const auto& entries) {

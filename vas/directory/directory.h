@@ -13,12 +13,15 @@
 #include "vas/base/media_policy.h"
 #include "vas/base/result.h"
 #include "vas/base/time.h"
+#include "vas/directory/caps.h"
 
 namespace vas::directory {
 
 struct Tenant {
   std::int64_t id = 0;
   std::string name;
+  std::string limits_json = "{}";  // as given
+  Caps caps = caps_of_tenants();
 };
 
 // What the profile says, checked and with defaults; the profile itself is kept as it was given.
@@ -30,6 +33,7 @@ struct DomainProfile {
   Duration session_ttl = std::chrono::seconds(300);  // session-ttl
   int requests_per_second = 1000;                    // api-requests-per-second; twice as many at once
   MediaEncryption media_encryption = MediaEncryption::kOptional;  // media-encryption, of subscribers
+  Caps caps;
 };
 
 struct Domain {
@@ -67,7 +71,9 @@ struct Trunk {
   bool latches_to_anyone = false;  // its media may come from an address that SIP does not show
   std::string username;            // what its challenges are answered with; empty: not at all
   std::string password;
-  std::string realm;  // the only one that is answered; empty: any of this trunk's
+  std::string realm;           // the only one that is answered; empty: any of this trunk's
+  std::int64_t max_calls = 0;  // both ways; 0: no cap of its own
+  std::int64_t max_calls_per_second = kMaxCallsPerSecondOfTrunk;
 };
 
 enum class KeyScope { kSystem, kTenant, kDomain, kApplication };
@@ -127,6 +133,14 @@ class Directory {
   std::vector<const Trunk*> trunks_for(std::int64_t domain_id, std::string_view number) const;
 
   bool has_domains(std::int64_t tenant_id) const;
+  std::size_t count_of(Kind kind, std::int64_t parent) const;  // entries under one tenant or domain
+  std::vector<std::int64_t> domains_of(std::int64_t tenant_id) const;
+  const Caps* caps_of_tenant(std::int64_t tenant_id) const {
+    const Tenant* found = tenant(tenant_id);
+    return found != nullptr ? &found->caps : nullptr;
+  }
+  bool has_one_domain() const { return domains_.size() <= 1; }
+  bool has_one_tenant() const { return tenants_.size() <= 1; }
   const std::map<std::int64_t, Trunk>& trunks() const { return trunks_; }
   const std::map<std::int64_t, ApiKey>& keys() const { return keys_; }
   // What goes with a domain when it is removed: its subscribers, trunks and keys.

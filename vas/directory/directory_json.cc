@@ -113,6 +113,26 @@ std::optional<Enumeration> one_of(Fields& entry, std::string_view name, const Na
   return found;
 }
 
+std::int64_t within(Fields& entry, std::string_view name, std::int64_t fallback, std::int64_t least,
+                    std::int64_t most) {
+  const std::int64_t value = entry.number(name, fallback);
+  if (value < least || value > most)
+    throw entry.wrong(name, fmt::format("is not within {} to {}", least, most));
+  return value;
+}
+
+constexpr std::int64_t kHighestCap = 1'000'000'000;
+
+Caps parse_caps(Fields& fields, const Caps& fallback) {
+  return {
+      .calls = within(fields, "max-calls", fallback.calls, 0, kHighestCap),
+      .calls_per_second = within(fields, "max-calls-per-second", fallback.calls_per_second, 1, kHighestCap),
+      .sessions = within(fields, "max-sessions", fallback.sessions, 1, kHighestCap),
+      .session_bytes = within(fields, "max-session-bytes", fallback.session_bytes, 1, 1'000 * kHighestCap),
+      .webhooks = within(fields, "max-webhooks", fallback.webhooks, 1, kHighestCap),
+      .polls = within(fields, "max-polls", fallback.polls, 1, kHighestCap)};
+}
+
 // Fields that we do not know stay in the profile and mean nothing to us.
 DomainProfile parse_profile(const json::value& value, const std::string& where) {
   Fields fields(value, where + "profile");
@@ -127,6 +147,7 @@ DomainProfile parse_profile(const json::value& value, const std::string& where) 
   profile.requests_per_second = static_cast<int>(rate);
   profile.media_encryption = one_of<MediaEncryption>(fields, "media-encryption", kMediaEncryptionNames)
                                  .value_or(profile.media_encryption);
+  profile.caps = parse_caps(fields, profile.caps);
   return profile;
 }
 
@@ -143,6 +164,12 @@ void check_domain_name(const Fields& fields, std::string_view field, const std::
 Tenant parse_tenant(const json::value& value, const std::string& where) {
   Fields fields(value, where);
   Tenant tenant{.id = fields.number("id"), .name = fields.text("name")};
+  if (const json::value* limits = fields.field("limits")) {
+    Fields caps(*limits, where.empty() ? "limits" : where + ".limits");
+    tenant.caps = parse_caps(caps, tenant.caps);
+    caps.refuse_other_fields();
+    tenant.limits_json = json::serialize(*limits);
+  }
   fields.refuse_other_fields();
   return tenant;
 }
@@ -201,7 +228,9 @@ Trunk parse_trunk(const json::value& value, const std::string& where) {
       .latches_to_anyone = fields.flag("latchesToAnyone", false),
       .username = fields.text("username"),
       .password = fields.text("password"),
-      .realm = fields.text("realm")};
+      .realm = fields.text("realm"),
+      .max_calls = within(fields, "maxCalls", 0, 0, kHighestCap),
+      .max_calls_per_second = within(fields, "maxCallsPerSecond", kMaxCallsPerSecondOfTrunk, 1, kHighestCap)};
   for (const std::string& source : fields.texts("sources")) {
     const auto network = Network::parse(source);
     if (!network)
@@ -275,7 +304,9 @@ json::value parsed(const std::string& text) {
   return failure ? json::value(json::object{}) : value;
 }
 
-json::object object_of(const Tenant& tenant) { return {{"id", tenant.id}, {"name", tenant.name}}; }
+json::object object_of(const Tenant& tenant) {
+  return {{"id", tenant.id}, {"name", tenant.name}, {"limits", parsed(tenant.limits_json)}};
+}
 
 json::object object_of(const Domain& domain) {
   return {{"id", domain.id},
@@ -311,7 +342,9 @@ json::object object_of(const Trunk& trunk) {
           {"reachesPrivate", trunk.reaches_private},
           {"latchesToAnyone", trunk.latches_to_anyone},
           {"username", trunk.username},
-          {"realm", trunk.realm}};
+          {"realm", trunk.realm},
+          {"maxCalls", trunk.max_calls},
+          {"maxCallsPerSecond", trunk.max_calls_per_second}};
 }
 
 json::object object_of(const ApiKey& key) {

@@ -50,6 +50,8 @@ enum class LocalCause {
   kNodeFailure = 914,
   kDialogLost = 915,
   kStoreFailure = 916,
+  kShareUsedUp = 917,  // of calls, or of calls a second: the domain's or its tenant's
+  kTrunkUsedUp = 918,  // the trunk's own
 };
 
 struct RouteAttempt {

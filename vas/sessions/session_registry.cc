@@ -5,14 +5,26 @@
 
 namespace vas::sessions {
 
+// What is kept beside the texts: the objects, and their places in the indexes.
+constexpr std::size_t kBytesBeside = 768;
+
+std::size_t SessionRegistry::bytes_of(const Session& session) {
+  return kBytesBeside + session.routing_json.size() + session.callback.size() + session.remote.size() +
+         session.caller_id.size();
+}
+
 Session* SessionRegistry::add(Session session) {
-  if (sessions_.size() >= kMaxSessions) return nullptr;
+  const std::size_t bytes = bytes_of(session);
+  if (sessions_.size() >= kMaxSessions || bytes > kMaxBytes - bytes_) return nullptr;
   last_id_ = std::max(last_id_, session.id);
   const std::string token = session.token;
-  const auto [entry, is_new] = sessions_.try_emplace(token, Entry{std::move(session), {}});
+  const auto [entry, is_new] = sessions_.try_emplace(token, Entry{std::move(session), {}, bytes});
   if (!is_new) return nullptr;
   const Session& added = entry->second.session;
-  ++per_domain_[added.domain_id];
+  Use& use = per_domain_[added.domain_id];
+  ++use.sessions;
+  use.bytes += bytes;
+  bytes_ += bytes;
   expiries_.emplace(added.expires_at, token);
   if (index_ != nullptr) index_->add(token, added.node);
   return &entry->second.session;
@@ -45,14 +57,16 @@ void SessionRegistry::remove(std::string_view token) {
   const Session& session = found->second.session;
   const auto domain = per_domain_.find(session.domain_id);
   if (index_ != nullptr) index_->remove(token);
-  if (--domain->second == 0) per_domain_.erase(domain);
+  bytes_ -= found->second.bytes;
+  domain->second.bytes -= found->second.bytes;
+  if (--domain->second.sessions == 0) per_domain_.erase(domain);
   expiries_.erase({session.expires_at, session.token});
   sessions_.erase(found);
 }
 
-std::size_t SessionRegistry::size_of_domain(std::int64_t domain_id) const {
+SessionRegistry::Use SessionRegistry::use_of(std::int64_t domain_id) const {
   const auto found = per_domain_.find(domain_id);
-  return found == per_domain_.end() ? 0 : found->second;
+  return found == per_domain_.end() ? Use{} : found->second;
 }
 
 std::vector<std::string> SessionRegistry::take_expired(WallTime now) {
@@ -82,12 +96,19 @@ std::optional<std::uint64_t> SessionRegistry::wait(std::string_view token, Waite
   const std::uint64_t ticket = next_ticket_++;
   found->second.waiters.emplace(ticket, std::move(waiter));
   ++waiting_;
+  ++per_domain_.at(found->second.session.domain_id).waiting;
   return ticket;
 }
 
 void SessionRegistry::leave(std::string_view token, std::uint64_t ticket) {
   const auto found = sessions_.find(std::string(token));
-  if (found != sessions_.end()) waiting_ -= found->second.waiters.erase(ticket);
+  if (found != sessions_.end())
+    note_left(found->second.session.domain_id, found->second.waiters.erase(ticket));
+}
+
+void SessionRegistry::note_left(std::int64_t domain_id, std::size_t waiters) {
+  waiting_ -= waiters;
+  per_domain_.at(domain_id).waiting -= waiters;
 }
 
 void SessionRegistry::wake(std::string_view token, PollOutcome outcome) {
@@ -95,7 +116,7 @@ void SessionRegistry::wake(std::string_view token, PollOutcome outcome) {
   if (found == sessions_.end()) return;
   // A waiter may come back to the registry: it must find its ticket gone.
   const auto waiters = std::exchange(found->second.waiters, {});
-  waiting_ -= waiters.size();
+  note_left(found->second.session.domain_id, waiters.size());
   for (const auto& [ticket, waiter] : waiters) waiter(outcome);
 }
 

@@ -21,11 +21,12 @@ namespace vas::sessions {
 enum class PollOutcome { kConnected, kGone };
 
 // Threads: control only.
-// Bounds:  kMaxSessions sessions, kMaxWaiters polls on one session and kMaxAllWaiters in all: beyond them
-// refused.
+// Bounds:  kMaxSessions sessions of kMaxBytes, kMaxWaiters polls on one session and kMaxAllWaiters in all:
+// beyond them refused. What a domain has of them is counted for whoever gives it a share.
 class SessionRegistry {
  public:
   static constexpr std::size_t kMaxSessions = 1'000'000;
+  static constexpr std::size_t kMaxBytes = std::size_t{1} << 30;
   static constexpr std::size_t kMaxWaiters = 16;
   static constexpr std::size_t kMaxAllWaiters = 100'000;
   using Waiter = std::function<void(PollOutcome)>;
@@ -42,7 +43,16 @@ class SessionRegistry {
   void set_ids(const IdSpace& ids) { ids_ = ids; }
 
   std::size_t size() const { return sessions_.size(); }
-  std::size_t size_of_domain(std::int64_t domain_id) const;
+  struct Use {
+    std::size_t sessions = 0;
+    std::size_t bytes = 0;  // about what they take, when they were added
+    std::size_t waiting = 0;
+  };
+  Use use_of(std::int64_t domain_id) const;
+  std::size_t size_of_domain(std::int64_t domain_id) const { return use_of(domain_id).sessions; }
+  std::size_t bytes() const { return bytes_; }
+  static std::size_t bytes_of(const Session& session);
+  const std::unordered_map<std::int64_t, Use>& uses() const { return per_domain_; }
   std::size_t waiting() const { return waiting_; }
   // Tokens of sessions whose time is over and that nobody dialled. Costs as much as it finds.
   std::vector<std::string> take_expired(WallTime now);
@@ -58,11 +68,14 @@ class SessionRegistry {
   struct Entry {
     Session session;
     std::map<std::uint64_t, Waiter> waiters;
+    std::size_t bytes = 0;
   };
+  void note_left(std::int64_t domain_id, std::size_t waiters);
   TokenIndex* const index_;
   std::unordered_map<std::string, Entry> sessions_;
   std::set<std::pair<WallTime, std::string>> expiries_;  // of sessions not dialled yet, when last looked at
-  std::unordered_map<std::int64_t, std::size_t> per_domain_;
+  std::unordered_map<std::int64_t, Use> per_domain_;     // of those with sessions
+  std::size_t bytes_ = 0;
   std::size_t waiting_ = 0;
   IdSpace ids_;
   std::int64_t last_id_ = 0;

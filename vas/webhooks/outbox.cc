@@ -31,8 +31,7 @@ std::string endpoint_of(std::string_view url) {
 }
 
 bool Outbox::add(Event event, Time now, Duration wait) {
-  if (events_ >= kMaxEvents) return false;
-  ++events_;
+  if (!events_.take(event.domain_id, 1)) return false;
   const std::string token = event.token;
   Queue& queue = queues_[token];
   queue.events.push_back(std::move(event));
@@ -108,7 +107,7 @@ Fate Outbox::answered(const std::string& id, const Answer& answer, Time now, Wal
   }
   event = std::move(front);
   queue.events.pop_front();
-  --events_;
+  events_.give_back(event.domain_id, 1);
   if (queue.events.empty()) {
     queues_.erase(token);
   } else {

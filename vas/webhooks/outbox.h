@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "vas/base/shared_budget.h"
 #include "vas/base/time.h"
 #include "vas/webhooks/answer.h"
 #include "vas/webhooks/event.h"
@@ -32,19 +33,20 @@ enum class Fate {
 // Pure: time and chance come in, decisions go out. `Time` is monotonic, wall time is for what is stored.
 //
 // Threads: control only.
-// Bounds:  keeps kMaxEvents; add() refuses one more. Per endpoint at most kMaxAtOnce tries are under way; a
-// new or
+// Bounds:  keeps kMaxEvents, kMaxEventsOfDomain of one domain; add() refuses one more. Per endpoint at most
+// kMaxAtOnce tries are under way; a new or
 //          failing one begins with kAtOnceAtFirst.
 class Outbox {
  public:
   static constexpr std::size_t kMaxEvents = 100'000;
+  static constexpr std::size_t kMaxEventsOfDomain = 50'000;
   static constexpr int kMaxAtOnce = 64;
   static constexpr int kAtOnceAtFirst = 4;
   static constexpr int kFailuresThatBreak = 5;  // in a row
   static constexpr Duration kLongestTrying = std::chrono::hours(24);
 
-  // False when it is full. `wait`: how long from now the first try is due; an event restored with a try
-  // behind it keeps its delay.
+  // False when it, or the domain's part of it, is full. `wait`: how long from now the first try is due; an
+  // event restored with a try behind it keeps its delay.
   bool add(Event event, Time now, Duration wait = Duration::zero());
 
   // Those that are to be sent now; each is under way until answered() is told of it. The pointer holds until
@@ -55,7 +57,7 @@ class Outbox {
                 Event& event);
   Time next_due() const { return due_.empty() ? kNever : due_.begin()->first; }
 
-  std::size_t size() const { return events_; }
+  std::size_t size() const { return events_.taken(); }
   std::size_t broken_endpoints() const;
 
  private:
@@ -85,7 +87,7 @@ class Outbox {
   std::unordered_map<std::string, Endpoint> endpoints_;
   std::unordered_map<std::string, std::string> under_way_;  // event id to session
   std::set<std::pair<Time, std::string>> due_;              // endpoints that have something to send, and when
-  std::size_t events_ = 0;
+  SharedBudget<std::int64_t> events_{kMaxEvents, kMaxEventsOfDomain};  // by domain
 };
 
 }  // namespace vas::webhooks

@@ -7,9 +7,9 @@
 namespace vas::webhooks {
 namespace {
 
-std::string part_of(CURLU* url, CURLUPart part) {
+std::string part_of(CURLU* url, CURLUPart part, unsigned flags = 0) {
   char* text = nullptr;
-  if (curl_url_get(url, part, &text, 0) != CURLUE_OK) return {};
+  if (curl_url_get(url, part, &text, flags) != CURLUE_OK) return {};
   std::string copy(text);
   curl_free(text);
   return copy;
@@ -30,6 +30,15 @@ std::optional<std::string> fault_of_url(const std::string& url, const AddressGua
            ", which is inside the platform's own network; the operator's `webhook-allow` can let it through";
   }
   return {};
+}
+
+std::optional<UrlHost> host_of_url(const std::string& url) {
+  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> parsed(curl_url(), curl_url_cleanup);
+  if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) return {};
+  UrlHost host{.name = part_of(parsed.get(), CURLUPART_HOST, CURLU_PUNYCODE),
+               .port = part_of(parsed.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT)};
+  if (host.name.empty() || host.port.empty()) return {};
+  return host;
 }
 
 }  // namespace vas::webhooks

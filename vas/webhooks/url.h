@@ -13,4 +13,11 @@ namespace vas::webhooks {
 // resolved.
 std::optional<std::string> fault_of_url(const std::string& url, const AddressGuard& guard);
 
+// Where a good URL leads: its host as DNS knows it (A-labels), without brackets; its port.
+struct UrlHost {
+  std::string name;
+  std::string port;
+};
+std::optional<UrlHost> host_of_url(const std::string& url);
+
 }  // namespace vas::webhooks

@@ -14,8 +14,10 @@
 #include "vas/base/check.h"
 #include "vas/base/clock.h"
 #include "vas/base/tls_groups.h"
+#include "vas/webhooks/name_lookups.h"
 #include "vas/webhooks/outbox.h"
 #include "vas/webhooks/signature.h"
+#include "vas/webhooks/url.h"
 
 namespace vas::webhooks {
 namespace {
@@ -30,17 +32,22 @@ constexpr int kEventsAtOnce = 128;
 // What curl's multi interface needs of an event loop: its sockets in an epoll set, and one timer.
 class WebhookClient::Loop {
  public:
-  Loop()
+  explicit Loop(const Limits& limits)
       : multi_(curl_multi_init()),
         epoll_(epoll_create1(EPOLL_CLOEXEC)),
-        wakeup_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+        wakeup_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+        lookups_(limits.dns_server,
+                 [this](int socket, bool read, bool write) { watch_lookup(socket, read, write); }) {
     VAS_CHECK(multi_ != nullptr && epoll_ >= 0 && wakeup_ >= 0, "no descriptor is left to start with");
     watch(wakeup_, EPOLLIN, EPOLL_CTL_ADD);
     curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, on_socket);
     curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
     curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, on_timer);
     curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
-    curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, kIdleConnections);
+    // Connections that idle count among those that are used: their sum stays within the limit.
+    const auto most = static_cast<long>(limits.under_way);
+    curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, std::min(kIdleConnections, most));
+    curl_multi_setopt(multi_, CURLMOPT_MAX_TOTAL_CONNECTIONS, most);
   }
   ~Loop() {
     curl_multi_cleanup(multi_);
@@ -48,6 +55,7 @@ class WebhookClient::Loop {
     close(epoll_);
   }
   CURLM* multi() { return multi_; }
+  NameLookups& lookups() { return lookups_; }
   void wake() {
     const std::uint64_t one = 1;
     (void)!write(wakeup_, &one, sizeof one);
@@ -64,11 +72,18 @@ class WebhookClient::Loop {
         (void)!read(wakeup_, &ignored, sizeof ignored);
         continue;
       }
+      if (lookups_.owns(event.data.fd)) {
+        const bool is_broken = (event.events & (EPOLLERR | EPOLLHUP)) != 0;
+        lookups_.on_socket(event.data.fd, (event.events & EPOLLIN) != 0 || is_broken,
+                           (event.events & EPOLLOUT) != 0);
+        continue;
+      }
       const int what = ((event.events & EPOLLIN) != 0 ? CURL_CSELECT_IN : 0) |
                        ((event.events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
                        ((event.events & (EPOLLERR | EPOLLHUP)) != 0 ? CURL_CSELECT_ERR : 0);
       curl_multi_socket_action(multi_, event.data.fd, what, &running);
     }
+    lookups_.on_time();
     if (deadline_ && monotonic_now() >= *deadline_) {
       deadline_.reset();
       curl_multi_socket_action(multi_, CURL_SOCKET_TIMEOUT, 0, &running);
@@ -94,15 +109,29 @@ class WebhookClient::Loop {
     if (milliseconds >= 0) loop->deadline_ = monotonic_now() + std::chrono::milliseconds(milliseconds);
     return 0;
   }
-  void watch(int descriptor, std::uint32_t what, int operation) {
+  void watch_lookup(int socket, bool read, bool write) {
+    if (!read && !write) {
+      epoll_ctl(epoll_, EPOLL_CTL_DEL, socket, nullptr);
+      return;
+    }
+    const std::uint32_t events =
+        (read ? std::uint32_t{EPOLLIN} : 0u) | (write ? std::uint32_t{EPOLLOUT} : 0u);
+    if (!watch(socket, events, EPOLL_CTL_MOD)) watch(socket, events, EPOLL_CTL_ADD);
+  }
+  bool watch(int descriptor, std::uint32_t what, int operation) {
     epoll_event event{};
     event.events = what;
     event.data.fd = descriptor;
-    epoll_ctl(epoll_, operation, descriptor, &event);
+    return epoll_ctl(epoll_, operation, descriptor, &event) == 0;
   }
   int milliseconds_left() const {
-    if (!deadline_) return -1;
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline_ - monotonic_now()).count();
+    auto wait = lookups_.wait();
+    if (deadline_) {
+      const Duration left_of_curl = *deadline_ - monotonic_now();
+      wait = wait ? std::min(*wait, left_of_curl) : left_of_curl;
+    }
+    if (!wait) return -1;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*wait).count();
     return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
   }
 
@@ -110,6 +139,7 @@ class WebhookClient::Loop {
   const int epoll_;
   const int wakeup_;
   std::optional<Time> deadline_;
+  NameLookups lookups_;
 };
 
 struct WebhookClient::Transfer {
@@ -121,10 +151,13 @@ struct WebhookClient::Transfer {
   curl_slist* headers = nullptr;
   std::string received;
   std::string refused;  // the address that the guard forbade
+  Time begun{};
+  curl_slist* addresses = nullptr;  // of its name
 
   ~Transfer() {
     if (easy != nullptr) curl_easy_cleanup(easy);
     curl_slist_free_all(headers);
+    curl_slist_free_all(addresses);
   }
   void add_header(const std::string& line) { headers = curl_slist_append(headers, line.c_str()); }
 
@@ -149,10 +182,14 @@ struct WebhookClient::Transfer {
   }
 };
 
-WebhookClient::WebhookClient(AddressGuard guard, Post post)
-    : guard_(std::move(guard)), post_(std::move(post)) {
+WebhookClient::WebhookClient(AddressGuard guard, Post post, const Limits& limits)
+    : guard_(std::move(guard)),
+      post_(std::move(post)),
+      most_under_way_(std::min(limits.under_way, kMaxQueued)),
+      domains_(most_under_way_, most_under_way_),
+      tenants_(most_under_way_, most_under_way_) {
   curl_global_init(CURL_GLOBAL_DEFAULT);
-  loop_ = std::make_unique<Loop>();
+  loop_ = std::make_unique<Loop>(limits);
   thread_ = std::thread([this] { run(); });
   pthread_setname_np(thread_.native_handle(), "vas-webhooks");
 }
@@ -166,22 +203,38 @@ WebhookClient::~WebhookClient() {
   thread_.join();
   for (const auto& [easy, transfer] : running_) curl_multi_remove_handle(loop_->multi(), easy);
   running_.clear();
+  resolving_.clear();
 }
 
-bool WebhookClient::admit(const std::string& endpoint) {
-  if (under_way_ >= kMaxQueued) return false;
-  std::size_t& of_endpoint = per_endpoint_[endpoint];
-  if (of_endpoint >= kMaxPerEndpoint) return false;
-  ++of_endpoint;
-  ++under_way_;
-  return true;
+std::size_t WebhookClient::under_way() const {
+  const std::lock_guard lock(mutex_);
+  return domains_.taken();
+}
+
+// Why the request cannot be taken now; nothing: it is counted. Under mutex_.
+const char* WebhookClient::fault_of(const WebhookRequest& request, const std::string& endpoint) {
+  const auto to_endpoint = per_endpoint_.find(endpoint);
+  if (to_endpoint != per_endpoint_.end() && to_endpoint->second >= kMaxPerEndpoint)
+    return "too many requests to this endpoint are under way";
+  const std::size_t share = most_under_way_ - most_under_way_ / 4;
+  const auto most = [share](std::size_t cap) { return cap != 0 ? std::min(cap, share) : share; };
+  if (!tenants_.take(request.tenant_id, 1, most(request.most_of_tenant)))
+    return "too many requests, or too many of this tenant, are under way";
+  if (!domains_.take(request.domain_id, 1, most(request.most_of_domain))) {
+    tenants_.give_back(request.tenant_id, 1);
+    return "too many requests of this domain are under way";
+  }
+  ++per_endpoint_[endpoint];
+  return nullptr;
 }
 
 void WebhookClient::post(WebhookRequest request, Done done) {
+  const char* fault = nullptr;
   {
     std::string endpoint = endpoint_of(request.url);
     const std::lock_guard lock(mutex_);
-    if (admit(endpoint)) {
+    fault = fault_of(request, endpoint);
+    if (fault == nullptr) {
       auto transfer = std::make_unique<Transfer>();
       transfer->guard = &guard_;
       transfer->request = std::move(request);
@@ -192,7 +245,7 @@ void WebhookClient::post(WebhookRequest request, Done done) {
       return;
     }
   }
-  post_([done = std::move(done)] { done({.error = "too many requests to this endpoint are under way"}); });
+  post_([done = std::move(done), fault] { done({.error = fault}); });
 }
 
 void WebhookClient::run() {
@@ -212,7 +265,37 @@ void WebhookClient::run() {
   }
 }
 
+// Names are looked up here: curl would start a thread for each.
 void WebhookClient::begin(std::unique_ptr<Transfer> transfer) {
+  transfer->begun = monotonic_now();
+  const auto host = host_of_url(transfer->request.url);
+  if (!host) return answer(std::move(transfer), {.error = "its URL names no host"});
+  if (IpAddress::parse(host->name)) return connect(std::move(transfer));
+  look_up(std::move(transfer), host->name, host->port);
+}
+
+void WebhookClient::look_up(std::unique_ptr<Transfer> transfer, const std::string& name,
+                            const std::string& port) {
+  const std::uint64_t number = next_look_up_++;
+  resolving_.emplace(number, std::move(transfer));
+  loop_->lookups().resolve(name, [this, number, name, port](const NameLookups::Addresses& addresses) {
+    auto found = resolving_.extract(number);
+    if (found.empty()) return;
+    std::unique_ptr<Transfer> resolved = std::move(found.mapped());
+    if (addresses.empty()) return answer(std::move(resolved), {.error = "could not resolve host: " + name});
+    std::string all;
+    for (const IpAddress& address : addresses) all += (all.empty() ? "" : ",") + to_host(address);
+    // `+`: curl forgets it again. With and without the dot at the end, which curl takes off.
+    const std::string bare = name.ends_with('.') ? name.substr(0, name.size() - 1) : name;
+    for (const std::string& each : {bare, bare + "."}) {
+      const std::string line = "+" + each + ":" + port + ":" + all;
+      resolved->addresses = curl_slist_append(resolved->addresses, line.c_str());
+    }
+    connect(std::move(resolved));
+  });
+}
+
+void WebhookClient::connect(std::unique_ptr<Transfer> transfer) {
   const WebhookRequest& request = transfer->request;
   CURL* easy = curl_easy_init();
   transfer->easy = easy;
@@ -235,7 +318,9 @@ void WebhookClient::begin(std::unique_ptr<Transfer> transfer) {
   curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body.size()));
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, kConnectTimeoutMs);
-  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, kTotalTimeoutMs);
+  const long spent = static_cast<long>((monotonic_now() - transfer->begun) / std::chrono::milliseconds(1));
+  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, std::max(1L, kTotalTimeoutMs - spent));
+  curl_easy_setopt(easy, CURLOPT_RESOLVE, transfer->addresses);
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "VAS");
@@ -250,7 +335,7 @@ void WebhookClient::begin(std::unique_ptr<Transfer> transfer) {
 void WebhookClient::finish(void* easy, int result) {
   const auto found = running_.find(easy);
   if (found == running_.end()) return;
-  const std::unique_ptr<Transfer> transfer = std::move(found->second);
+  std::unique_ptr<Transfer> transfer = std::move(found->second);
   running_.erase(found);
   curl_multi_remove_handle(loop_->multi(), easy);
 
@@ -272,9 +357,14 @@ void WebhookClient::finish(void* easy, int result) {
   } else if (transfer->request.wants_body) {
     answer.body = std::move(transfer->received);
   }
+  this->answer(std::move(transfer), std::move(answer));
+}
+
+void WebhookClient::answer(std::unique_ptr<Transfer> transfer, Answer answer) {
   post_([done = std::move(transfer->done), answer = std::move(answer)] { done(answer); });
   const std::lock_guard lock(mutex_);
-  --under_way_;
+  domains_.give_back(transfer->request.domain_id, 1);
+  tenants_.give_back(transfer->request.tenant_id, 1);
   const auto of_endpoint = per_endpoint_.find(transfer->endpoint);
   if (--of_endpoint->second == 0) per_endpoint_.erase(of_endpoint);
 }

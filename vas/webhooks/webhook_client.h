@@ -1,14 +1,18 @@
 // POSTs to the customers' backends, on a thread of its own, so that a hanging one delays nobody.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <unordered_map>
 #include <vector>
 
+#include "vas/base/endpoint.h"
+#include "vas/base/shared_budget.h"
 #include "vas/base/time.h"
 #include "vas/webhooks/address_guard.h"
 #include "vas/webhooks/answer.h"
@@ -22,14 +26,19 @@ struct WebhookRequest {
   std::string secret;  // empty: not signed
   WallTime timestamp{};
   bool wants_body = false;  // the answer's, up to kMaxAnswerBytes
+  std::int64_t domain_id = 0;
+  std::size_t most_of_domain = 0;  // requests of the domain under way; 0: its part of all
+  std::int64_t tenant_id = 0;
+  std::size_t most_of_tenant = 0;  // and of its tenant's
 };
 
 // An address is resolved once, checked by the guard, and connected to as it was checked; redirects and
 // proxies of the environment are not followed.
 //
-// Bounds:  kMaxQueued requests wait or run, kMaxPerEndpoint of them to one endpoint; one more fails at once.
-// 5 s to
-//          connect, 10 s in all, 64 KiB of answer.
+// Bounds:  `under_way` requests wait or run, kMaxQueued at most; three quarters of these of one domain, or
+// what
+//          it may have; kMaxPerEndpoint to one endpoint; one more fails at once. 5 s to connect, 10 s in all,
+//          name look-up among it; 64 KiB of answer.
 // Threads: post() from any; completions go through the function that was given.
 class WebhookClient {
  public:
@@ -38,11 +47,16 @@ class WebhookClient {
   static constexpr std::size_t kMaxAnswerBytes = 64 * 1024;
   using Done = std::function<void(const Answer&)>;
   using Post = std::function<void(std::function<void()>)>;
+  struct Limits {
+    std::size_t under_way = 4096;
+    std::optional<Endpoint> dns_server;  // none: those of the system
+  };
 
-  WebhookClient(AddressGuard guard, Post post);
+  WebhookClient(AddressGuard guard, Post post, const Limits& limits);
   ~WebhookClient();  // drops what is under way, without completions
 
   void post(WebhookRequest request, Done done);
+  std::size_t under_way() const;
 
  private:
   struct Transfer;
@@ -50,18 +64,25 @@ class WebhookClient {
 
   void run();
   void begin(std::unique_ptr<Transfer> transfer);
+  void look_up(std::unique_ptr<Transfer> transfer, const std::string& name, const std::string& port);
+  void connect(std::unique_ptr<Transfer> transfer);
   void finish(void* easy, int result);
-  bool admit(const std::string& endpoint);
+  void answer(std::unique_ptr<Transfer> transfer, Answer answer);
+  const char* fault_of(const WebhookRequest& request, const std::string& endpoint);
 
   const AddressGuard guard_;
   const Post post_;
+  const std::size_t most_under_way_;
   std::unique_ptr<Loop> loop_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::vector<std::unique_ptr<Transfer>> waiting_;
-  std::size_t under_way_ = 0;                                  // waiting and running, under mutex_
+  SharedBudget<std::int64_t> domains_;                         // waiting and running, under mutex_
+  SharedBudget<std::int64_t> tenants_;                         // the same
   std::unordered_map<std::string, std::size_t> per_endpoint_;  // of these, under mutex_
   bool is_stopping_ = false;
-  std::unordered_map<void*, std::unique_ptr<Transfer>> running_;  // by easy handle
+  std::unordered_map<void*, std::unique_ptr<Transfer>> running_;            // by easy handle
+  std::unordered_map<std::uint64_t, std::unique_ptr<Transfer>> resolving_;  // whose name is looked up
+  std::uint64_t next_look_up_ = 1;
   std::thread thread_;
 };
 

@@ -108,9 +108,14 @@ TEST_F(OutboxTest, AHangingEndpointHoldsUpNoOther) {
   EXPECT_EQ(due(), Ids{"good-1"});
 }
 
-TEST_F(OutboxTest, RefusesMoreThanItsBound) {
-  for (std::size_t i = 0; i < Outbox::kMaxEvents; ++i) add("s" + std::to_string(i), 1);
+TEST_F(OutboxTest, RefusesMoreThanItsBoundAndThanTheDomainsPartOfIt) {
+  for (std::size_t i = 0; i < Outbox::kMaxEventsOfDomain; ++i) add("s" + std::to_string(i), 1);
   EXPECT_FALSE(outbox_.add({.id = "one too many", .token = "x"}, now_));
+  for (std::size_t i = outbox_.size(); i < Outbox::kMaxEvents; ++i) {
+    const std::string token = "t" + std::to_string(i);
+    ASSERT_TRUE(outbox_.add({.id = token, .token = token, .domain_id = 4, .url = "http://a.example"}, now_));
+  }
+  EXPECT_FALSE(outbox_.add({.id = "one too many", .token = "x", .domain_id = 5}, now_)) << "all is taken";
 }
 
 TEST(Endpoint, IsSchemeHostAndPortWithoutWhoAsks) {
