@@ -22,11 +22,12 @@ declare -A sources=(
   [media]="bridge/bridge.cc bridge/latch.cc bridge/leg.cc bridge/leg_handover.cc bridge/secure_path.cc $media $srtp $dtls $ice $base"
   [api]="$(ls vas/api/*.cc | grep -v http_server.cc) vas/directory/directory.cc vas/directory/directory_json.cc vas/sessions/session.cc
     vas/sessions/session_registry.cc vas/sessions/token_index.cc vas/calls/call_instructions.cc vas/calls/routing_plan.cc signaling/gateway/flow.cc vas/records/cdr.cc vas/base/host_port.cc $media $base"
+  [dialogs]="signaling/gateway/live_dialogs.cc signaling/gateway/flow.cc $base"
   [journal]="vas/records/cdr.cc vas/records/cdr_json.cc vas/records/cdr_journal.cc ice/candidate.cc $media $base"
 )
 # The OpenAPI document as the release build made it a part of the program.
 generated=build/release/generated
-fuzzers=${FUZZERS:-sip digest websocket sdp stun dtls media journal api}
+fuzzers=${FUZZERS:-sip digest websocket sdp stun dtls media journal api dialogs}
 export flags="-std=c++20 -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -DSPDLOG_COMPILED_LIB
   -DSPDLOG_FMT_EXTERNAL -DSPDLOG_SHARED_LIB -DFMT_SHARED -I. -I$generated" out
 

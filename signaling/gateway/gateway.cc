@@ -10,11 +10,14 @@
 #include <thread>
 
 #include "signaling/gateway/asio_endpoint.h"
+#include "signaling/gateway/dialog_gate.h"
 #include "signaling/gateway/guard.h"
 #include "signaling/gateway/hep.h"
 #include "signaling/gateway/hop_check.h"
 #include "signaling/gateway/load_shedder.h"
 #include "signaling/gateway/node_relay.h"
+#include "signaling/gateway/options_answer.h"
+#include "signaling/gateway/proof_question.h"
 #include "signaling/gateway/recent_set.h"
 #include "signaling/gateway/resolver.h"
 #include "signaling/gateway/sip_message.h"
@@ -36,7 +39,16 @@ constexpr Duration kForwardedMemory = std::chrono::minutes(5);  // an INVITE may
 constexpr std::size_t kMaxLookUps = 64;                         // at once
 constexpr std::size_t kLookUpsEach = 100;                       // kFigures
 constexpr std::size_t kTokenDigits = 32;
+// Of one message, to an address of UDP that has not proved itself: what is lost on the way of an honest
+// caller comes through, and nobody is flooded through us. To where only a Contact or Record-Route points:
+// one.
+constexpr std::uint32_t kRepeatsOfAnswer = 4;
+constexpr std::uint32_t kRepeatsOfRequest = 1;
 constexpr Duration kFigures = std::chrono::milliseconds(500);  // how often the gauges are set
+
+SourceKind kind_of(const Flow& source) {
+  return has_connections(source.transport) ? SourceKind::kConnection : SourceKind::kDatagram;
+}
 
 class GatewayImpl final : public Gateway, private TransportsReceiver {
  public:
@@ -67,6 +79,7 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   }
   std::optional<Flow> verify_flow(std::string_view token) const override { return signer_.verify(token); }
   const GatewayCounters& counters() const override { return counters_; }
+  LiveDialogs& dialogs() override { return dialogs_; }
   void answer_probe(std::uint64_t number) override { link_.answer_probe(number); }
   void list_bans(std::function<void(const std::vector<Ban>&, Time)> done) override;
   void lift_ban(const IpAddress& source, std::function<void(bool)> done) override;
@@ -79,6 +92,11 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   void on_unsent(std::string_view text, const Flow& flow) override;
   bool receive_request(const SipMessage& request, std::string_view text, const Flow& source);
   bool receive_response(const SipMessage& response, std::string_view text, const Flow& source);
+  bool is_kept_out(const SipMessage& request, const Flow& source, Time now) const;
+  bool has_live_call(const SipMessage& request, const Flow& source, Time now) const;
+  bool may_be_in_dialog(const SipMessage& request, std::string_view text, const Flow& source);
+  bool may_be_outside(const SipMessage& request, std::string_view text, const Flow& source);
+  void ask_for_proof(const Flow& source, std::size_t request_bytes);
   bool admits(const SipMessage& request, std::string_view text, const Flow& source);
   bool look_up(std::string_view token, std::string_view text, const Flow& source);
   bool passes_by(const SipMessage& request, const Flow& source);
@@ -90,6 +108,8 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   void refuse(const SipMessage& request, const Flow& source, const StatelessAnswer& answer,
               std::size_t request_bytes);
   void offend(const Flow& source, Offence offence);
+  bool is_proved(const Flow& flow) const;
+  bool is_own(const IpAddress& address) const;
   bool is_trusted(const IpAddress& source) const {
     return config_.admission == nullptr || config_.admission->is_trusted(source);
   }
@@ -97,6 +117,7 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   // From the stacks.
   void on_stack_message(std::string_view text);
   void on_stack_response(const SipMessage& response);
+  void send_answer(Outbound outbound);
   void on_stack_request(const SipMessage& request, std::string_view text);
   void send_resolved(const std::string& text, const ServerName& name, const std::vector<Target>& targets);
   void send_request(const SipMessage& request, const ViaEditor::Hop& hop);
@@ -124,6 +145,10 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   std::optional<ViaEditor> editor_;
   SourceLedger ledger_;
   LoadShedder shedder_;
+  LiveDialogs dialogs_;
+  ProvedSources proved_;
+  DialogGate gate_{dialogs_, proved_};
+  RecentSet repeats_;                                           // messages that went to who is not proved
   RecentSet admitted_;                                          // branches of INVITEs that were let in
   RecentSet sent_;                                              // messages that went to connections
   RecentSet asked_;                                             // tokens that the store was asked for
@@ -189,7 +214,7 @@ void GatewayImpl::set_figures() {
 // ---- from the network ----
 
 bool GatewayImpl::may_connect(const IpAddress& peer) {
-  return is_trusted(peer) || !ledger_.is_banned(peer, monotonic_now());
+  return is_trusted(peer) || !ledger_.is_banned(peer, SourceKind::kConnection, monotonic_now());
 }
 
 bool GatewayImpl::on_message(std::string_view text, const Flow& source) {
@@ -208,6 +233,11 @@ bool GatewayImpl::on_message(std::string_view text, const Flow& source) {
 }
 
 bool GatewayImpl::receive_response(const SipMessage& response, std::string_view text, const Flow& source) {
+  const Time now = monotonic_now();
+  if (answers_proof_question(response, source, signer_, now)) {
+    proved_.note(source.peer, now);
+    return true;
+  }
   const auto refused = check_response(response);
   const bool is_good = !refused && text.size() <= SipMessage::kMaxBytes;
   const auto edited = is_good ? editor_->response_to_stack(response, source) : std::nullopt;
@@ -215,13 +245,17 @@ bool GatewayImpl::receive_response(const SipMessage& response, std::string_view 
     // To what this gateway forwarded; its branch says for whom.
     if (auto outbound = editor_->response_to_peer(response)) {
       ++counters_.forwarded;
-      transports_.send(outbound->flow, std::move(outbound->text));
+      send_answer(std::move(*outbound));
       return true;
     }
   }
   if (!edited) {
     ++counters_.dropped;
     return false;
+  }
+  if (edited->proves_source) {
+    if (!has_connections(source.transport)) proved_.note(source.peer, now);
+    gate_.learn_party(response, source, now);
   }
   note(response, text, source, true);
   link_.send(edited->stack, edited->text);
@@ -233,12 +267,13 @@ bool GatewayImpl::receive_request(const SipMessage& request, std::string_view te
   const Time now = monotonic_now();
   const bool is_new = !has_to_tag(request);
   const bool is_exempt = is_trusted(source.peer.address) || is_node(source);
-  if (is_new && !is_exempt && ledger_.is_banned(source.peer.address, now)) {
+  if (is_new && !is_exempt && is_kept_out(request, source, now)) {
     ++counters_.banned;
+    ledger_.count_dropped(source.peer.address);
     return false;
   }
   // The source pays before its message is looked into: what is well-formed may be costly all the same.
-  const bool is_metered = is_new && !is_exempt && request.method() != "ACK";
+  const bool is_metered = !is_exempt && (is_new || !gate_.knows(request, now));
   if (is_metered && !ledger_.takes_request(source.peer.address, now)) {
     ++counters_.limited;
     return false;
@@ -251,11 +286,15 @@ bool GatewayImpl::receive_request(const SipMessage& request, std::string_view te
   if (passes_by(request, source)) return true;
   if (!is_new) {
     if (request.method() == "ACK" && is_ack_of_stateless_answer(request, signer_)) return true;
+    if (!may_be_in_dialog(request, text, source)) return false;
   } else if (!is_exempt && is_scanner(request)) {
     offend(source, Offence::kScanner);
     ++counters_.dropped;
     return false;
-  } else if (request.method() == "INVITE" && !admits(request, text, source)) {
+  } else if (request.method() == "OPTIONS") {
+    refuse(request, source, answer_options(request), text.size());
+    return true;
+  } else if (!may_be_outside(request, text, source)) {
     return false;
   }
   note(request, text, source, true);
@@ -268,6 +307,69 @@ bool GatewayImpl::receive_request(const SipMessage& request, std::string_view te
   return true;
 }
 
+// A ban that a forged datagram may have brought keeps out neither who is proved nor what has a live token.
+bool GatewayImpl::is_kept_out(const SipMessage& request, const Flow& source, Time now) const {
+  const IpAddress& address = source.peer.address;
+  if (!ledger_.is_banned(address, kind_of(source), now)) return false;
+  return ledger_.is_banned(address, SourceKind::kConnection, now) ||
+         !(proved_.knows(address) || has_live_call(request, source, now));
+}
+
+bool GatewayImpl::has_live_call(const SipMessage& request, const Flow& source, Time now) const {
+  const std::string branch = editor_->branch_of(request, source);
+  if (admitted_.contains(branch) || dialogs_.contains(dialogs_.key_of_invite(branch), now)) return true;
+  const HeaderField* token = request.first(HeaderName::kSessionToken);
+  return request.method() == "INVITE" && token != nullptr && config_.admission != nullptr &&
+         config_.admission->find_token(token->value).where != AdmissionCheck::TokenPlace::Where::kNowhere;
+}
+
+bool GatewayImpl::may_be_in_dialog(const SipMessage& request, std::string_view text, const Flow& source) {
+  const Time now = monotonic_now();
+  const bool is_exempt = is_trusted(source.peer.address) || is_node(source);
+  switch (gate_.judge(request, source, is_exempt || has_connections(source.transport), now)) {
+    case DialogGate::Verdict::kPasses: return true;
+    case DialogGate::Verdict::kNotAnswered: ++counters_.no_dialog; return false;
+    case DialogGate::Verdict::kOverBudget: ++counters_.limited; return false;
+    case DialogGate::Verdict::kMustProve:
+      ++counters_.unproved;
+      ask_for_proof(source, text.size());
+      return false;
+    case DialogGate::Verdict::kNoDialog: break;
+  }
+  ++counters_.no_dialog;
+  if (is_exempt || !ledger_.is_banned(source.peer.address, kind_of(source), now))
+    refuse(request, source, {481, "Call Does Not Exist"}, text.size());
+  return false;
+}
+
+// A CANCEL goes after an INVITE that was let in; the rest has a place in dialogs alone.
+bool GatewayImpl::may_be_outside(const SipMessage& request, std::string_view text, const Flow& source) {
+  const std::string_view method = request.method();
+  if (method == "INVITE") return admits(request, text, source);
+  if (method == "CANCEL") {
+    const std::string branch = editor_->branch_of(request, source);
+    if (admitted_.contains(branch) || dialogs_.contains(dialogs_.key_of_invite(branch), monotonic_now()))
+      return true;
+  }
+  ++counters_.no_dialog;
+  if (method != "ACK") refuse(request, source, {481, "Call Does Not Exist"}, text.size());
+  return false;
+}
+
+// One question for one request: who answers has its request heard when it comes again.
+void GatewayImpl::ask_for_proof(const Flow& source, std::size_t request_bytes) {
+  const Time now = monotonic_now();
+  std::string question = proof_question(source, contact_endpoint(source), signer_, now);
+  if (10 * question.size() > 13 * request_bytes || !ledger_.takes_refusal(source.peer.address, now)) return;
+  transports_.send(source, std::move(question));
+}
+
+// Whether what we send to `flow` is known to arrive at who asked for it.
+bool GatewayImpl::is_proved(const Flow& flow) const {
+  return has_connections(flow.transport) || proved_.knows(flow.peer) || is_trusted(flow.peer.address) ||
+         is_node(flow);
+}
+
 // What belongs to a call at another node, in either direction.
 bool GatewayImpl::passes_by(const SipMessage& request, const Flow& source) {
   if (config_.cluster_secret.empty()) return false;
@@ -276,6 +378,9 @@ bool GatewayImpl::passes_by(const SipMessage& request, const Flow& source) {
       forward(request, source, *flow, {contact_endpoint(*flow), false, true});
       return true;
     }
+    // Our signature, from where we sent it to, is as good as our tag.
+    if (flow->peer == source.peer && !has_connections(source.transport))
+      proved_.note(source.peer, monotonic_now());
     const auto target = numeric_target(request, true);
     if (!target || !config_.admission->is_node(*target)) return false;
     const Flow next{Transport::kUdp, *target, 0};
@@ -352,13 +457,18 @@ bool GatewayImpl::admits(const SipMessage& request, std::string_view text, const
     refuse(request, source, {503, "Service Unavailable", shedder_.retry_after_s()}, text.size());
     return false;
   }
+  if (dialogs_.is_full()) {
+    ++counters_.shed;
+    refuse(request, source, {503, "Too Many Calls", shedder_.retry_after_s()}, text.size());
+    return false;
+  }
   admitted_.note(branch, now);
   return true;
 }
 
 void GatewayImpl::refuse(const SipMessage& request, const Flow& source, const StatelessAnswer& answer,
                          std::size_t request_bytes) {
-  if (answer.status == 503) {
+  if (answer.status == 503 || answer.status == 200) {
     // The caller waits for it: a busy server that says nothing is sent everything twice.
   } else if (answer.status == 0 || !(is_trusted(source.peer.address) ||
                                      ledger_.takes_refusal(source.peer.address, monotonic_now()))) {
@@ -367,25 +477,39 @@ void GatewayImpl::refuse(const SipMessage& request, const Flow& source, const St
   }
   std::string text = stateless_response(request, source, answer, signer_);
   // An unproved source gets no more than it sent, give or take: nobody is to be flooded through us.
-  const bool amplifies = !has_connections(source.transport) && 10 * text.size() > 13 * request_bytes;
-  if (amplifies) {
+  const auto amplifies = [&] { return !is_proved(source) && 10 * text.size() > 13 * request_bytes; };
+  if (!answer.lines.empty() && amplifies())
+    text = stateless_response(request, source, {answer.status, answer.why}, signer_);
+  if (amplifies()) {
     ++counters_.dropped;
     return;
   }
-  if (answer.status != 503 && answer.status != 403) ++counters_.refused;
+  if (answer.status != 503 && answer.status != 403 && answer.status != 200) ++counters_.refused;
   transports_.send(source, std::move(text));
 }
 
 // The line that fail2ban and operators look for: its form does not change. (docs/signaling.md)
 void GatewayImpl::offend(const Flow& source, Offence offence) {
-  if (is_trusted(source.peer.address)) return;
+  const IpAddress& address = source.peer.address;
+  const SourceKind kind = kind_of(source);
+  const bool may_be_forged = kind == SourceKind::kDatagram;
+  if (is_trusted(address) || is_node(source) || is_own(address)) return;
+  if (may_be_forged && proved_.knows(address)) return;
   const Time now = monotonic_now();
-  const auto ban = ledger_.note(source.peer.address, offence, now);
+  const auto ban = ledger_.note(address, offence, kind, now);
   if (!ban) return;
   log::warn("", "gateway: ban {} reason={} transport={} seconds={}", to_string(ban->source),
             to_string(offence), to_string(source.transport),
             std::chrono::duration_cast<std::chrono::seconds>(ban->until - now).count());
-  asio::post(context_, [this, peer = source.peer.address] { transports_.drop(peer); });
+  if (may_be_forged) return;
+  asio::post(context_, [this, peer = address] { transports_.drop(peer); });
+}
+
+bool GatewayImpl::is_own(const IpAddress& address) const {
+  const auto& all = listeners().all();
+  return std::any_of(all.begin(), all.end(), [&](const Listener& each) {
+    return each.local.address == address || each.advertised.address == address;
+  });
 }
 
 // ---- from the stacks ----
@@ -408,7 +532,15 @@ void GatewayImpl::on_stack_response(const SipMessage& response) {
       sent_.note(outbound->text, monotonic_now()) != 0) {
     return;
   }
-  transports_.send(outbound->flow, std::move(outbound->text));
+  send_answer(std::move(*outbound));
+}
+
+void GatewayImpl::send_answer(Outbound outbound) {
+  if (!is_proved(outbound.flow) && repeats_.note(outbound.text, monotonic_now()) > kRepeatsOfAnswer) {
+    ++counters_.unproved;
+    return;
+  }
+  transports_.send(outbound.flow, std::move(outbound.text));
 }
 
 void GatewayImpl::on_stack_request(const SipMessage& request, std::string_view text) {
@@ -460,6 +592,12 @@ void GatewayImpl::send_request(const SipMessage& request, const ViaEditor::Hop& 
   std::string text = editor_->request_to_peer(request, hop, contact_endpoint(hop.flow));
   note(request, text, hop.flow, false);
   if (has_connections(hop.flow.transport) && sent_.note(text, monotonic_now()) != 0) return;
+  if (has_to_tag(request) && !is_proved(hop.flow) &&
+      !gate_.is_proved_party(request, hop.flow, monotonic_now()) &&
+      repeats_.note(text, monotonic_now()) > kRepeatsOfRequest) {
+    ++counters_.unproved;
+    return;
+  }
   transports_.send(hop.flow, std::move(text), is_secure(hop.flow.transport) ? hop.host : std::string());
 }
 

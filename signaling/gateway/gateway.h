@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "signaling/gateway/flow.h"
+#include "signaling/gateway/live_dialogs.h"
 #include "signaling/gateway/message_trace.h"
 #include "signaling/gateway/source_ledger.h"
 #include "signaling/gateway/transports.h"
@@ -62,6 +63,8 @@ struct GatewayCounters {
   std::atomic<std::uint64_t> bad_tokens{0};  // answered 403: no such session, or no right to call without one
   std::atomic<std::uint64_t> limited{0};     // over the source's budget
   std::atomic<std::uint64_t> banned{0};      // dropped because its source is banned
+  std::atomic<std::uint64_t> no_dialog{0};   // said to be in a dialog that is not here
+  std::atomic<std::uint64_t> unproved{0};    // would have moved a dialog, or repeated a message, unproved
   std::atomic<std::uint64_t> shed{0};        // new INVITEs answered 503 under overload
   std::atomic<std::uint64_t> forwarded{0};   // to or for another node
   std::atomic<std::uint64_t> no_next_hop{0};
@@ -96,6 +99,8 @@ class Gateway {
   virtual bool may_send_to(const Flow& hop, AddressPolicy::PrivateRanges ranges) const = 0;
   virtual std::optional<Flow> verify_flow(std::string_view token) const = 0;
   virtual const GatewayCounters& counters() const = 0;
+  // The stacks say in it which dialogs there are: what it does not know gets no further than here.
+  virtual LiveDialogs& dialogs() = 0;
 
   // Call control, when a probe has come through to it (stack_link.h).
   virtual void answer_probe(std::uint64_t number) = 0;

@@ -173,10 +173,17 @@ std::string_view private_value(const SipMessage& message, std::string_view name)
   return {};
 }
 
-std::optional<std::string_view> to_tag(const SipMessage& message) {
-  const std::string_view value = value_of(message, HeaderName::kTo);
+std::optional<std::string_view> tag_of(std::string_view value) {
   const auto bracket = value.rfind('>');  // parameters behind it are the header's own
   return parameter(value.substr(bracket == std::string_view::npos ? 0 : bracket), "tag");
+}
+
+std::optional<std::string_view> to_tag(const SipMessage& message) {
+  return tag_of(value_of(message, HeaderName::kTo));
+}
+
+std::optional<std::string_view> from_tag(const SipMessage& message) {
+  return tag_of(value_of(message, HeaderName::kFrom));
 }
 
 std::string_view first_element(std::string_view value) {

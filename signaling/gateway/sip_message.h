@@ -66,8 +66,11 @@ std::string_view private_value(const SipMessage& message, std::string_view name)
 inline constexpr std::string_view kCallHeader = "X-VAS-Call";      // the session that a dialog belongs to
 inline constexpr std::string_view kOriginHeader = "X-VAS-Origin";  // who sent what a node forwarded
 
-// The To header's tag: a request that has one is inside a dialog.
+// The tag of a From or To value, behind its address.
+std::optional<std::string_view> tag_of(std::string_view value);
+// The To header's tag: a request that has one says that it is inside a dialog.
 std::optional<std::string_view> to_tag(const SipMessage& message);
+std::optional<std::string_view> from_tag(const SipMessage& message);
 inline bool has_to_tag(const SipMessage& message) { return to_tag(message).has_value(); }
 
 // The end of a header value's first element: commas part elements outside quotes and angle brackets (RFC 3261

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "signaling/gateway/rate_budget.h"
+
 namespace vas::signaling {
 namespace {
 
@@ -30,19 +32,6 @@ std::size_t SourceLedger::Hash::operator()(const IpAddress& address) const {
       {reinterpret_cast<const char*>(address.bytes.data()), address.bytes.size()});
 }
 
-bool SourceLedger::Bucket::take(double per_second, Time now) {
-  if (tokens < 0) {
-    tokens = 2 * per_second;
-  } else {
-    const double elapsed = std::chrono::duration<double>(now - filled_at).count();
-    tokens = std::min(2 * per_second, tokens + elapsed * per_second);
-  }
-  filled_at = now;
-  if (tokens < 1) return false;
-  tokens -= 1;
-  return true;
-}
-
 SourceLedger::Entry& SourceLedger::touch(const IpAddress& source) {
   const IpAddress key = source_key(source);
   const auto found = index_.find(key);
@@ -50,77 +39,95 @@ SourceLedger::Entry& SourceLedger::touch(const IpAddress& source) {
     entries_.splice(entries_.begin(), entries_, found->second);
     return entries_.front();
   }
-  if (entries_.size() >= kMaxSources) forget_one();
+  if (entries_.size() >= kMaxSources) {
+    index_.erase(entries_.back().source);
+    entries_.pop_back();
+  }
   entries_.push_front({.source = key});
   index_.emplace(key, entries_.begin());
   return entries_.front();
 }
 
-// The quietest, unless it is banned: then, among the last few, one that is not.
-void SourceLedger::forget_one() {
-  constexpr int kTries = 16;
-  auto victim = std::prev(entries_.end());
-  for (int i = 0; i < kTries && victim->ban && victim != entries_.begin(); ++i) --victim;
-  index_.erase(victim->source);
-  entries_.erase(victim);
+bool SourceLedger::has_ban(SourceKind kind, const IpAddress& key, Time now) const {
+  const Bans& bans = bans_[static_cast<std::size_t>(kind)];
+  const auto found = bans.find(key);
+  return found != bans.end() && now < found->second.ban.until;
 }
 
-bool SourceLedger::is_banned(const IpAddress& source, Time now) {
-  const auto found = index_.find(source_key(source));
-  if (found == index_.end() || !found->second->ban) return false;
-  Entry& entry = *found->second;
-  if (now >= entry.ban->until) {
-    entry.last_ban_ended = entry.ban->until;
-    entry.ban.reset();
-    return false;
+bool SourceLedger::is_banned(const IpAddress& source, SourceKind kind, Time now) const {
+  const IpAddress key = source_key(source);
+  return has_ban(SourceKind::kConnection, key, now) ||
+         (kind == SourceKind::kDatagram && has_ban(SourceKind::kDatagram, key, now));
+}
+
+void SourceLedger::count_dropped(const IpAddress& source) {
+  for (Bans& bans : bans_) {
+    const auto found = bans.find(source_key(source));
+    if (found != bans.end()) ++found->second.ban.dropped;
   }
-  ++entry.ban->dropped;
-  return true;
 }
 
 bool SourceLedger::takes_request(const IpAddress& source, Time now) {
-  return limits_.requests_per_second == 0 || touch(source).requests.take(limits_.requests_per_second, now);
+  return limits_.requests_per_second == 0 ||
+         take_from_budget(touch(source).requests, limits_.requests_per_second, now);
 }
 
 bool SourceLedger::takes_refusal(const IpAddress& source, Time now) {
-  return touch(source).refusals.take(kRefusalsPerSecond, now);
+  return take_from_budget(touch(source).refusals, kRefusalsPerSecond, now);
 }
 
-std::optional<Ban> SourceLedger::note(const IpAddress& source, Offence offence, Time now) {
+std::optional<Ban> SourceLedger::note(const IpAddress& source, Offence offence, SourceKind kind, Time now) {
   if (limits_.offences == 0) return {};
   Entry& entry = touch(source);
-  if (entry.ban) return {};
-  if (now - entry.window_began > kOffenceWindow) {
-    entry.window_began = now;
-    entry.offences = 0;
-  }
-  ++entry.offences;
-  if (offence != Offence::kScanner && entry.offences < limits_.offences) return {};
+  if (has_ban(kind, entry.source, now)) return {};
+  Offences& offences = entry.offences[static_cast<std::size_t>(kind)];
+  if (now - offences.window_began > kOffenceWindow) offences = {0, now};
+  ++offences.count;
+  if (offence != Offence::kScanner && offences.count < limits_.offences) return {};
+  offences.count = 0;
+  return ban(entry.source, offence, kind, now);
+}
 
-  if (entry.bans_before != 0 && now - entry.last_ban_ended > kRemembersBans) entry.bans_before = 0;
-  const std::uint64_t seconds =
-      std::min(std::uint64_t{limits_.ban_seconds} << std::min<std::uint32_t>(entry.bans_before, 16),
-               kLongestBanSeconds);
-  ++entry.bans_before;
-  entry.offences = 0;
-  entry.ban = Ban{entry.source, offence, now + std::chrono::seconds(seconds), 0};
-  return entry.ban;
+std::optional<Ban> SourceLedger::ban(const IpAddress& key, Offence offence, SourceKind kind, Time now) {
+  const bool is_datagram = kind == SourceKind::kDatagram;
+  if (is_datagram && !take_from_budget(datagram_bans_, kDatagramBansPerSecond, now)) return {};
+  if (!of(kind).contains(key) && !makes_room(kind, now)) return {};
+  Past& past = of(kind)[key];
+  if (is_datagram || now - past.ban.until > kRemembersBans) past.times = 0;
+  const std::uint64_t seconds = std::min(
+      std::uint64_t{limits_.ban_seconds} << std::min<std::uint32_t>(past.times, 16), kLongestBanSeconds);
+  ++past.times;
+  const Duration lasts = is_datagram ? std::min<Duration>(std::chrono::seconds(seconds), kDatagramBan)
+                                     : Duration(std::chrono::seconds(seconds));
+  past.ban = Ban{key, offence, now + lasts, 0, kind};
+  return past.ban;
+}
+
+bool SourceLedger::makes_room(SourceKind kind, Time now) {
+  Bans& bans = of(kind);
+  if (bans.size() < kMaxBans) return true;
+  const auto first = std::min_element(bans.begin(), bans.end(), [](const auto& a, const auto& b) {
+    return a.second.ban.until < b.second.ban.until;
+  });
+  if (kind == SourceKind::kDatagram && now < first->second.ban.until) return false;
+  bans.erase(first);
+  return true;
 }
 
 std::vector<Ban> SourceLedger::bans(Time now) const {
   std::vector<Ban> all;
-  for (const Entry& entry : entries_) {
-    if (entry.ban && entry.ban->until > now) all.push_back(*entry.ban);
+  for (const Bans& bans : bans_) {
+    for (const auto& [source, past] : bans) {
+      if (now < past.ban.until) all.push_back(past.ban);
+    }
   }
   return all;
 }
 
 bool SourceLedger::lift(const IpAddress& source) {
-  const auto found = index_.find(source_key(source));
-  if (found == index_.end() || !found->second->ban) return false;
-  found->second->ban.reset();
-  found->second->bans_before = 0;
-  return true;
+  bool was_banned = false;
+  for (Bans& bans : bans_) was_banned = bans.erase(source_key(source)) != 0 || was_banned;
+  return was_banned;
 }
 
 }  // namespace vas::signaling

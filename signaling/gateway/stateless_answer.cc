@@ -8,7 +8,7 @@
 namespace vas::signaling {
 namespace {
 
-std::string tag_of(const SipMessage& request, const FlowSigner& signer) {
+std::string stateless_tag(const SipMessage& request, const FlowSigner& signer) {
   std::string key = "stateless|";
   key += value_of(request, HeaderName::kCallId);
   key += '|';
@@ -33,7 +33,7 @@ std::string stateless_response(const SipMessage& request, const Flow& source, co
       append_header(out, "Via", rest_elements(header.value));
     } else if (header.name == HeaderName::kTo) {
       append_line(out, std::string(header.line) +
-                           (has_to_tag(request) ? std::string() : ";tag=" + tag_of(request, signer)));
+                           (has_to_tag(request) ? std::string() : ";tag=" + stateless_tag(request, signer)));
     } else if (header.name == HeaderName::kFrom || header.name == HeaderName::kCallId ||
                header.name == HeaderName::kCseq) {
       append_line(out, header.line);
@@ -41,13 +41,14 @@ std::string stateless_response(const SipMessage& request, const Flow& source, co
   }
   if (answer.retry_after_s != 0) out += fmt::format("Retry-After: {}\r\n", answer.retry_after_s);
   if (answer.says_allow) out += fmt::format("Allow: {}\r\n", kAllow);
+  out += answer.lines;
   out += "Content-Length: 0\r\n\r\n";
   return out;
 }
 
 bool is_ack_of_stateless_answer(const SipMessage& ack, const FlowSigner& signer) {
   const auto tag = to_tag(ack);
-  return tag && *tag == tag_of(ack, signer);
+  return tag && *tag == stateless_tag(ack, signer);
 }
 
 }  // namespace vas::signaling

@@ -33,8 +33,8 @@ std::string ViaEditor::branch_of(const SipMessage& request, const Flow& source) 
   if (top.branch.starts_with(kMagicCookie)) {
     key += top.branch;
   } else {  // RFC 2543: what CANCEL, ACK and retransmissions share
-    const std::string_view cseq = request.first(HeaderName::kCseq)->value;
-    key += request.first(HeaderName::kCallId)->value;
+    const std::string_view cseq = value_of(request, HeaderName::kCseq);
+    key += value_of(request, HeaderName::kCallId);
     key += "|" + std::string(cseq.substr(0, cseq.find_first_of(" \t\r\n")));
   }
   const std::string token = signer_.sign(source);
@@ -66,16 +66,20 @@ std::string ViaEditor::request_to_stack(const SipMessage& request, const Flow& s
   return out;
 }
 
-// A branch that went out is the stack's own, which stack that is, and a keyed hash over both.
+// A branch that went out is the stack's own, which stack that is, a keyed hash over both, and one over both
+// and where it went: answers may come from elsewhere, but prove nothing then.
 std::optional<ViaEditor::Inbound> ViaEditor::response_to_stack(const SipMessage& response,
                                                                const Flow& source) const {
   const HeaderField* via_header = response.first(HeaderName::kVia);
   const auto top = Via::parse(first_element(via_header->value));
   if (!top) return {};
-  const auto dot = top->branch.rfind('.');
+  const auto last_dot = top->branch.rfind('.');
+  if (last_dot == std::string_view::npos) return {};
+  const std::string_view keyed = top->branch.substr(0, last_dot);
+  const auto dot = keyed.rfind('.');
   if (dot == std::string_view::npos) return {};
-  const std::string_view named = top->branch.substr(0, dot);
-  if (signer_.keyed_hash(named) != top->branch.substr(dot + 1)) return {};
+  const std::string_view named = keyed.substr(0, dot);
+  if (signer_.keyed_hash(named) != keyed.substr(dot + 1)) return {};
   const auto inner_dot = named.rfind('.');
   if (inner_dot == std::string_view::npos) return {};
   const std::string_view stack_branch = named.substr(0, inner_dot);
@@ -97,7 +101,7 @@ std::optional<ViaEditor::Inbound> ViaEditor::response_to_stack(const SipMessage&
   }
   out += "\r\n";
   out += response.body;
-  return Inbound{*stack, std::move(out)};
+  return Inbound{*stack, std::move(out), bound_to(named, source) == top->branch.substr(last_dot + 1)};
 }
 
 std::optional<Outbound> ViaEditor::response_to_peer(const SipMessage& response) const {
@@ -131,6 +135,11 @@ std::optional<Outbound> ViaEditor::response_to_peer(const SipMessage& response) 
   outbound.text += "\r\n";
   outbound.text += response.body;
   return outbound;
+}
+
+std::string ViaEditor::bound_to(std::string_view branch, const Flow& way) const {
+  return signer_.keyed_hash(
+      fmt::format("went|{}|{} {}", branch, to_string(way.transport), to_string(way.peer)));
 }
 
 std::optional<std::size_t> ViaEditor::stack_at(const Via& via) const {
@@ -200,8 +209,9 @@ std::string ViaEditor::request_to_peer(const SipMessage& request, const Hop& hop
 
   std::string out;
   append_line(out, request.start_line);
-  out += fmt::format("Via: SIP/2.0/{} {};rport;branch={}.{}\r\n", via_name(hop.flow.transport),
-                     to_string(public_endpoint), branch, signer_.keyed_hash(branch));
+  out +=
+      fmt::format("Via: SIP/2.0/{} {};rport;branch={}.{}.{}\r\n", via_name(hop.flow.transport),
+                  to_string(public_endpoint), branch, signer_.keyed_hash(branch), bound_to(branch, hop.flow));
   for (const HeaderField& header : request.headers) {
     if (header.name == HeaderName::kVasPrivate) continue;
     if (&header == via_header) {

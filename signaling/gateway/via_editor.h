@@ -42,6 +42,7 @@ class ViaEditor {
   struct Inbound {
     std::size_t stack = 0;
     std::string text;
+    bool proves_source = false;  // it comes from where its request went
   };
   std::optional<Inbound> response_to_stack(const SipMessage& response, const Flow& source) const;
 
@@ -67,6 +68,7 @@ class ViaEditor {
   std::string flow_route(const Flow& flow) const;
 
  private:
+  std::string bound_to(std::string_view branch, const Flow& way) const;
   std::optional<std::size_t> stack_at(const Via& via) const;
   bool is_private_mark(const SipUri& uri) const;
 

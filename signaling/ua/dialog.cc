@@ -45,6 +45,15 @@ LegHandle Dialog::make_leg(const std::string& local, const std::string& remote, 
       TAG_IF(remote_sequence != 0, NTATAG_REMOTE_CSEQ(remote_sequence)), TAG_END()));
 }
 
+// Both tags, whole (RFC 3261 §12.2.2): nta also takes an empty one for any, and none for ours. Of a dialog
+// whose far side is not known yet any is its.
+bool Dialog::is_of_this_dialog(const sip_t* sip) const {
+  const char* own = nta_leg_get_tag(leg_.get());
+  const char* far = nta_leg_get_rtag(leg_.get());
+  return own != nullptr && equals_ignoring_case(text(sip->sip_to->a_tag), own) &&
+         (far == nullptr || equals_ignoring_case(text(sip->sip_from->a_tag), far));
+}
+
 void Dialog::set_route(nta_leg_t* leg, const sip_t* sip, bool is_server) {
   routes_ = uris_of(sip->sip_record_route);
   if (!is_server) std::reverse(routes_.begin(), routes_.end());  // RFC 3261 §12.1.2
@@ -94,6 +103,26 @@ void Dialog::refresh_target(const sip_t* sip) {
   nta_leg_client_reroute(leg_.get(), nullptr, sip->sip_contact, 0);
 }
 
+// The gateway let it through, so the party is where this came from: what we send goes there where it would
+// not reach its target (a phone that came into another network, or connected anew).
+void Dialog::follow_source(const sip_t* sip) {
+  const auto source = source_of(*context_.gateway, sip);
+  if (!source || source == flow_) return;
+  const std::string first_hop = routes_.empty() ? remote_target_ : std::string(uri_of(routes_.front()));
+  const auto flow = stays_on_flow(*source, first_hop, !routes_.empty()) ? source : std::nullopt;
+  if (flow == flow_) return;
+  flow_ = flow;
+  // nta keeps the route that it has unless told as a client; it then takes them from the last to the first.
+  Scratch scratch;
+  std::vector<std::string> all = routes_;
+  if (flow_) all.insert(all.begin(), context_.gateway->flow_route(*flow_));
+  std::string list;
+  for (auto each = all.rbegin(); each != all.rend(); ++each) list += (list.empty() ? "" : ", ") + *each;
+  sip_record_route_t* route_set = list.empty() ? nullptr : sip_record_route_make(scratch.get(), list.c_str());
+  sip_contact_t* target = sip_contact_make(scratch.get(), ("<" + remote_target_ + ">").c_str());
+  nta_leg_client_reroute(leg_.get(), route_set, target, 1);
+}
+
 DialogState Dialog::state() const {
   return {.call_id = call_id_,
           .local = local_,
@@ -119,6 +148,9 @@ void Dialog::restore(const DialogState& state) {
   if (state.reaches_private) ranges_ = AddressPolicy::PrivateRanges::kOpen;
   contact_ = state.contact;
   local_sdp_ = state.local_sdp;
+  LiveDialogs& dialogs = context_.gateway->dialogs();
+  if (!live_.hold(dialogs, dialogs.key_of(call_id_, tag_of(local_).value_or("")), flow_ ? &*flow_ : nullptr))
+    return finish();
   leg_ = make_leg(local_, remote_, call_id_, state.local_sequence, state.remote_sequence);
   if (!leg_) return finish();
   apply_route(leg_.get());

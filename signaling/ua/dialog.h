@@ -10,6 +10,7 @@
 #include "signaling/gateway/sip_message.h"
 #include "signaling/gateway/stateless_answer.h"
 #include "signaling/sip_event.h"
+#include "signaling/ua/live_entry.h"
 #include "signaling/ua/session_timer.h"
 #include "signaling/ua/sip_stack.h"
 #include "signaling/ua/sofia_handles.h"
@@ -29,8 +30,6 @@ struct StackContext {
   std::size_t number = 0;  // of this stack among `stacks`
   std::size_t stacks = 1;
 };
-
-inline constexpr const char* kSupported = "timer, 100rel";
 
 // What the gateway saw, from a message's X-VAS-Source.
 std::optional<Flow> source_of(const Gateway& gateway, const sip_t* sip);
@@ -118,12 +117,14 @@ class Dialog {
 
   // Both.
   std::string draw_call_id() const;
+  bool is_of_this_dialog(const sip_t* sip) const;
   LegHandle make_leg(const std::string& local, const std::string& remote, const std::string& call_id,
                      std::uint32_t local_sequence, std::uint32_t remote_sequence);
   void set_route(nta_leg_t* leg, const sip_t* sip, bool is_server);
   void apply_route(nta_leg_t* leg);
   bool may_go_to(const std::string& first_hop) const;
   void refresh_target(const sip_t* sip);
+  void follow_source(const sip_t* sip);
   void lose(const std::string& why);
   void finish();
 
@@ -142,9 +143,11 @@ class Dialog {
   std::optional<Flow> flow_;
   AddressPolicy::PrivateRanges ranges_ = AddressPolicy::PrivateRanges::kClosed;
   std::string contact_;
+  LiveEntry live_;  // before the leg: it is known as long as there is one
   LegHandle leg_;
 
   // UAS.
+  LiveEntry live_invite_;  // until it is answered: a CANCEL may come
   IncomingHandle invite_in_;
   bool peer_supports_100rel_ = false;
   bool requires_100rel_ = false;

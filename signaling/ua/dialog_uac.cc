@@ -29,14 +29,20 @@ Dialog::Outgoing* Dialog::add(nta_outgoing_t* handle, Sent kind, RequestId reque
 
 void Dialog::send_invite(const SendInvite& command) {
   invite_ = command;
-  local_ = command.from;
+  const std::string tag = random_hex(16);
+  const std::string call_id = draw_call_id();
+  local_ = with_tag(command.from, tag);
   remote_ = command.to;
-  leg_ = make_leg(local_, remote_, draw_call_id(), 0, 0);
+  LiveDialogs& dialogs = context_.gateway->dialogs();
+  if (!live_.hold(dialogs, dialogs.key_of(call_id, tag), nullptr)) {
+    context_.publish(InviteFailed{id_, 0, "there are too many dialogs"});
+    return finish();
+  }
+  leg_ = make_leg(local_, remote_, call_id, 0, 0);
   if (!leg_) {
     context_.publish(InviteFailed{id_, 0, "bad From or To"});
     return finish();
   }
-  local_ = with_tag(local_, nta_leg_tag(leg_.get(), nullptr));
   create_invite();
 }
 

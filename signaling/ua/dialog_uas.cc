@@ -36,6 +36,16 @@ std::optional<Flow> seen_by_forwarder(const sip_t* sip) {
 
 bool Dialog::receive_invite(nta_incoming_t* request, const sip_t* sip, const Flow& source) {
   invite_in_.reset(request);
+  // Known before anything leaves that carries the tag, be it a refusal: its ACK comes with it.
+  LiveDialogs& dialogs = context_.gateway->dialogs();
+  const std::string tag = random_hex(16);
+  nta_incoming_tag(request, tag.c_str());
+  call_id_ = sip->sip_call_id->i_id;
+  if (!live_.hold(dialogs, dialogs.key_of(call_id_, tag), &source) ||
+      !live_invite_.hold(dialogs, dialogs.key_of_invite(text(sip->sip_via->v_branch)), nullptr)) {
+    nta_incoming_treply(request, SIP_503_SERVICE_UNAVAILABLE, TAG_END());
+    return false;
+  }
   peer_supports_timer_ = sip_has_feature(sip->sip_supported, "timer") != 0;
   peer_supports_100rel_ = sip_has_feature(sip->sip_supported, "100rel") != 0;
   requires_100rel_ = sip_has_feature(sip->sip_require, "100rel") != 0;
@@ -52,19 +62,15 @@ bool Dialog::receive_invite(nta_incoming_t* request, const sip_t* sip, const Flo
   }
 
   Scratch scratch;
-  local_ = header_text(reinterpret_cast<const sip_header_t*>(sip->sip_to));
+  local_ = with_tag(header_text(reinterpret_cast<const sip_header_t*>(sip->sip_to)), tag);
   remote_ = header_text(reinterpret_cast<const sip_header_t*>(sip->sip_from));
-  call_id_ = sip->sip_call_id->i_id;
   leg_ = make_leg(local_, remote_, call_id_, 0, sip->sip_cseq->cs_seq);
   if (!leg_) {
     nta_incoming_treply(request, SIP_500_INTERNAL_SERVER_ERROR, TAG_END());
     return false;
   }
   set_route(leg_.get(), sip, true);
-  const char* tag = nta_leg_tag(leg_.get(), nullptr);
-  nta_incoming_tag(request, tag);
   nta_incoming_bind(request, on_ack_or_cancel, reinterpret_cast<nta_incoming_magic_t*>(this));
-  local_ = with_tag(local_, tag);
   contact_ = contact_text(*context_.gateway, source, sip->sip_request->rq_url->url_type == url_sips);
   nta_incoming_treply(request, SIP_100_TRYING, TAG_END());
 
@@ -132,6 +138,7 @@ void Dialog::answer_invite(const AnswerInvite& command) {
     });
   }
   if (has_body) local_sdp_ = command.sdp;
+  if (command.status >= 200) live_invite_.reset();
   if (is_success) phase_ = Phase::kEstablished;
   if (command.status >= 300) finish();
 }
@@ -198,9 +205,12 @@ int Dialog::on_leg_request(nta_leg_magic_t* magic, nta_leg_t*, nta_incoming_t* r
 
 // Returns the status that nta is to answer with, or 0 when the request was answered or is kept.
 int Dialog::receive_request(nta_incoming_t* request, const sip_t* sip) {
+  const bool is_ack = sip->sip_request->rq_method == sip_method_ack;
+  if (!is_of_this_dialog(sip) && !is_ack) return 481;
   switch (sip->sip_request->rq_method) {
     case sip_method_ack:  // of a 2xx whose transaction is gone
-      if (!is_acked_ && phase_ == Phase::kEstablished) receive_ack(invite_in_.get(), sip);
+      if (is_of_this_dialog(sip) && !is_acked_ && phase_ == Phase::kEstablished)
+        receive_ack(invite_in_.get(), sip);
       nta_incoming_destroy(request);
       return 0;
     case sip_method_bye: return receive_bye(request, sip);
@@ -241,6 +251,7 @@ int Dialog::receive_offer(nta_incoming_t* request, const sip_t* sip) {
     return 500;
 
   refresh_target(sip);
+  follow_source(sip);
   if (is_invite) nta_incoming_bind(request, on_ack_or_cancel, reinterpret_cast<nta_incoming_magic_t*>(this));
   const bool is_refresh = !local_sdp_.empty() && (sdp ? *sdp == remote_sdp_ : true);
   if (is_refresh) {

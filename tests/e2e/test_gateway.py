@@ -265,46 +265,79 @@ class KeptOut(GatewayTest):
         self.assertEqual(self.metric("vas_sip_stopped_total", '{why="bad-token"}'), before + 2)
         self.assertEqual(self.vas.records(), [])
 
-    def test_guessing_tokens_brings_a_ban_that_calls_and_trunks_survive(self):
+    def guesses(self, phone, count=15):
+        """What so many unknown tokens are answered; None: nothing, or the connection was closed."""
+        statuses = []
+        for i in range(count):
+            phone.call_id = f"guess{i}-{phone.port}"
+            try:
+                phone.invite(f"{i:032x}")
+                statuses.append(self.final_or_nothing(phone))
+            except OSError:
+                statuses.append(None)
+        return statuses
+
+    def call_from(self, address):
         far, token = self.far_phone()
-        near = self.at("127.0.1.2")
+        near = self.at(address)
         near.invite(token)
         far.answer(far.receive(), 200, "OK", far.sdp())
         answer = near.final()
         near.ack(answer)
-        guesser = self.at("127.0.1.2")
-        statuses = []
-        for i in range(15):
-            guesser.call_id = f"guess{i}"
-            guesser.invite(f"{i:032x}")
-            statuses.append(self.final_or_nothing(guesser))
-        self.assertEqual(statuses[:10], [403] * 10)
-        self.assertEqual(statuses[10:], [None] * 5)
+        return near
+
+    def test_guessing_tokens_by_datagram_brings_a_ban_of_datagrams_that_live_tokens_pass(self):
+        self.assertEqual(self.guesses(self.at("127.0.1.2")), [403] * 10 + [None] * 5)
         self.assertRegex(self.vas.log_text(), r"gateway: ban 127\.0\.1\.2 reason=bad-token transport=udp seconds=60\n")
-        with self.assertRaises(OSError):  # no connection either
-            refused = socket.create_connection(("127.0.0.1", self.vas.sip_port), timeout=5, source_address=("127.0.1.2", 0))
-            refused.sendall(b"\r\n\r\n")
-            time.sleep(0.2)
-            refused.sendall(b"\r\n\r\n")
-            if not refused.recv(10):
-                raise ConnectionError
+        asks = self.at("127.0.1.2")
+        asks.send("OPTIONS")
+        self.assertIsNone(self.final_or_nothing(asks))
         code, text = self.vasctl("bans")
         self.assertEqual(code, 0)
         self.assertRegex(text, r"127\.0\.1\.2 +bad-token +\d+ s left +\d+ dropped")
-        self.assertEqual(near.bye().status, 200)  # the call that was up
+        connected = StreamPhone("127.0.1.2", self.vas.sip)
+        self.addCleanup(connected.close)
+        connected.send("OPTIONS")
+        self.assertEqual(connected.final().status, 200)
+        near = self.call_from("127.0.1.2")
+        asks.send("OPTIONS")  # it has shown by its ACK that it is there
+        self.assertEqual(asks.final().status, 200)
+        self.assertEqual(near.bye().status, 200)
         self.assertEqual(self.vasctl("bans", "--lift", "127.0.1.2")[0], 0)
         self.assertEqual(self.vasctl("bans", "--lift", "127.0.1.2")[0], 1)
         self.assertEqual(self.vasctl("bans", "--lift", "nonsense")[0], 1)
-        self.assertIn("nobody", self.vasctl("bans")[1])
-        near.call_id = "after"
-        near.remote_to = near.target = None
-        near.send("OPTIONS")
-        self.assertEqual(near.final().status, 200)
+        self.assertNotIn("127.0.1.2 ", self.vasctl("bans")[1])
+
+    def test_nobody_can_ban_an_address_that_has_calls_nor_a_trunk_nor_ourselves_by_datagram(self):
+        near = self.call_from("127.0.1.9")
+        self.assertEqual(self.guesses(self.at("127.0.1.9")), [403] * 15)
+        self.assertEqual(near.bye().status, 200)
+        self.assertEqual(self.guesses(self.at("127.0.0.1")), [403] * 15)
         trunk = self.at(TRUNK)
         for i in range(30):
             trunk.call_id = f"trunk{i}"
             trunk.send("OPTIONS", cseq=99999999999)
             self.assertEqual(trunk.final().status, 400)
+        self.assertNotRegex(self.vasctl("bans")[1], r"127\.0\.(1\.9|0\.\d+) ")
+
+    def test_guessing_tokens_over_a_connection_brings_a_ban_of_everything_new(self):
+        near = self.call_from("127.0.1.10")
+        guesser = StreamPhone("127.0.1.10", self.vas.sip)
+        self.addCleanup(guesser.close)
+        self.assertEqual(self.guesses(guesser), [403] * 10 + [None] * 5)
+        self.assertRegex(self.vas.log_text(), r"gateway: ban 127\.0\.1\.10 reason=bad-token transport=tcp seconds=60\n")
+        with self.assertRaises(OSError):
+            refused = socket.create_connection(("127.0.0.1", self.vas.sip_port), timeout=5, source_address=("127.0.1.10", 0))
+            refused.sendall(b"\r\n\r\n")
+            time.sleep(0.2)
+            refused.sendall(b"\r\n\r\n")
+            if not refused.recv(10):
+                raise ConnectionError
+        asks = self.at("127.0.1.10")
+        asks.send("OPTIONS")
+        self.assertIsNone(self.final_or_nothing(asks))
+        self.assertEqual(near.bye().status, 200)  # the call that was up
+        self.assertEqual(self.vasctl("bans", "--lift", "127.0.1.10")[0], 0)
 
     def test_malformed_messages_and_scanners_bring_bans_too(self):
         malformed = self.at("127.0.1.3")

@@ -50,6 +50,12 @@ TEST_F(ViaEditorTest, PutsItsViaOnTopSaysWhatItSawAndDropsForgedPrivateHeaders) 
   EXPECT_EQ(text.find("forged"), std::string::npos);
 }
 
+TEST_F(ViaEditorTest, AnyMessageHasABranch) {
+  for (const char* text :
+       {"X sip:a SIP/2.0\r\n\r\n", "X sip:a SIP/2.0\r\nVia: SIP/2.0/UDP a\r\n\r\n", "X\r\nVia: x\r\n\r\n"})
+    EXPECT_FALSE(editor_.branch_of(*SipMessage::parse(text), kPhone).empty()) << text;
+}
+
 TEST_F(ViaEditorTest, CancelAckAndRepeatsFallOnTheSameTransactionOthersDoNot) {
   EXPECT_EQ(branch(up(request())),
             branch(up(request("SIP/2.0/UDP 10.0.0.5;branch=z9hG4bKphone;rport", "CANCEL"))));
@@ -97,6 +103,11 @@ TEST_F(ViaEditorTest, HidesTheStackFromPeersAndPutsItsViaBackOnTheAnswer) {
   const auto back = editor_.response_to_stack(*SipMessage::parse(answer), kPhone);
   ASSERT_TRUE(back);
   EXPECT_EQ(back->stack, 0u);
+  EXPECT_TRUE(back->proves_source);
+  const Flow elsewhere{Transport::kUdp, *Endpoint::parse("203.0.113.5:61001"), 0};
+  const auto from_elsewhere = editor_.response_to_stack(*SipMessage::parse(answer), elsewhere);
+  ASSERT_TRUE(from_elsewhere);
+  EXPECT_FALSE(from_elsewhere->proves_source);
   EXPECT_NE(back->text.find("Via: SIP/2.0/UDP 127.0.0.1:7002;branch=z9hG4bKsofia\r\n"), std::string::npos);
   answer.replace(answer.find("z9hG4bKsofia"), 12, "z9hG4bKguess");
   EXPECT_FALSE(editor_.response_to_stack(*SipMessage::parse(answer), kPhone));

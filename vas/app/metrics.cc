@@ -30,6 +30,8 @@ void add_gateway(prometheus::Registry& registry, const signaling::GatewayCounter
   add("limited", counters.limited);
   add("banned", counters.banned);
   add("shed", counters.shed);
+  add("no-dialog", counters.no_dialog);
+  add("unproved", counters.unproved);
   add("no-next-hop", counters.no_next_hop);
   prometheus::BuildGauge()
       .Name("vas_sip_connections")

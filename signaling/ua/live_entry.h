@@ -1,0 +1,35 @@
+// A dialog's place among those that the gateway believes in, for as long as this is held.
+#pragma once
+
+#include "signaling/gateway/live_dialogs.h"
+#include "vas/base/clock.h"
+
+namespace vas::signaling {
+
+// Threads: the stack's. Lifetime: the set outlives it.
+class LiveEntry {
+ public:
+  LiveEntry() = default;
+  LiveEntry(const LiveEntry&) = delete;
+  LiveEntry& operator=(const LiveEntry&) = delete;
+  ~LiveEntry() { reset(); }
+
+  // False when there is no room for another.
+  bool hold(LiveDialogs& dialogs, LiveDialogs::Key key, const Flow* party) {
+    reset();
+    if (!dialogs.add(key, party, monotonic_now())) return false;
+    dialogs_ = &dialogs;
+    key_ = key;
+    return true;
+  }
+  void reset() {
+    if (dialogs_ != nullptr) dialogs_->end(key_, monotonic_now());
+    dialogs_ = nullptr;
+  }
+
+ private:
+  LiveDialogs* dialogs_ = nullptr;  // none: nothing is held
+  LiveDialogs::Key key_{};
+};
+
+}  // namespace vas::signaling
