@@ -52,6 +52,7 @@ class Stub : public SessionService, public DirectoryService, public PlatformServ
   }
   std::size_t sessions_of(std::int64_t) const override { return 0; }
   std::optional<std::string> fault_of_url(const std::string&) const override { return {}; }
+  std::optional<std::string> fault_of_server(std::string_view, bool) const override { return {}; }
 
   bool has_room_for_poll(std::int64_t) const override { return true; }
   std::optional<Refused> create(const NewSession& request,

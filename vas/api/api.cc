@@ -238,7 +238,9 @@ class Api {
 
   const sessions::Session* session_of(const ApiCall& call) const {
     const sessions::Session* session = services_.sessions.registry().find(call.path("token"));
-    const bool is_its = session != nullptr && call.domain != nullptr && session->domain_id == call.domain->id;
+    const bool is_its = session != nullptr && call.domain != nullptr &&
+                        session->domain_id == call.domain->id &&
+                        session->msisdn == directory::without_plus(call.path("msisdn"));
     return is_its ? session : nullptr;
   }
 

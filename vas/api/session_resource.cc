@@ -46,8 +46,7 @@ class Sessions {
         .caller_id = text_field(call.body, "callerId"),
         .time_limit_s = integer_field(call.body, "timeLimit"),
         .callback = text_field(call.body, "callback"),
-        .routing_json =
-            routing != nullptr && routing->is_object() ? to_text(*routing) : std::string()};
+        .routing_json = routing != nullptr && routing->is_object() ? to_text(*routing) : std::string()};
     const auto wrong = service_.create(request, [responder = call.responder](const Session* session) {
       responder->send(session != nullptr
                           ? HttpResponse{.body = to_json(*session)}

@@ -207,7 +207,8 @@ void add_options(CLI::App& app, Raw& raw) {
   option("sip-offences", limits.offences,
          "Malformed messages and bad tokens in a minute that bring an address a ban; 0: never")
       ->check(CLI::Range(0, 1'000'000));
-  option("sip-ban", limits.ban_seconds, "Seconds of the first ban; the next ones within a day last longer; by datagram at most 60")
+  option("sip-ban", limits.ban_seconds,
+         "Seconds of the first ban; the next ones within a day last longer; by datagram at most 60")
       ->check(CLI::Range(1, 86400));
   option("sip-threads", raw.config.sip_threads, "Signaling threads; calls are spread over them")
       ->check(CLI::Range(1, 16));

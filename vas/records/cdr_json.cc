@@ -242,27 +242,26 @@ void read_legs(const json::object& object, CallRecord& record) {
 }  // namespace
 
 std::string to_draft_json(const CallRecord& record) {
-  return to_text(
-      json::object{{"id", record.id},
-                   {"session", record.session},
-                   {"node", record.node},
-                   {"tenant_id", or_null(record.tenant_id)},
-                   {"domain_id", or_null(record.domain_id)},
-                   {"domain", record.domain},
-                   {"subscriber_id", or_null(record.subscriber_id)},
-                   {"direction", record.direction},
-                   {"from", record.from},
-                   {"to", record.to},
-                   {"caller_id", record.caller_id},
-                   {"call_ids", json::array(record.call_ids.begin(), record.call_ids.end())},
-                   {"start", or_null(record.start)},
-                   {"ring", or_null(record.ring)},
-                   {"answer", or_null(record.answer)},
-                   {"started_at", microseconds_or_null(record.started_at)},
-                   {"answered_at", microseconds_or_null(record.answered_at.value_or(Time{}))},
-                   {"sell", price_json(record.sell_price)},
-                   {"buy", price_json(record.buy_price)},
-                   {"legs", draft_legs(record)}});
+  return to_text(json::object{{"id", record.id},
+                              {"session", record.session},
+                              {"node", record.node},
+                              {"tenant_id", or_null(record.tenant_id)},
+                              {"domain_id", or_null(record.domain_id)},
+                              {"domain", record.domain},
+                              {"subscriber_id", or_null(record.subscriber_id)},
+                              {"direction", record.direction},
+                              {"from", record.from},
+                              {"to", record.to},
+                              {"caller_id", record.caller_id},
+                              {"call_ids", json::array(record.call_ids.begin(), record.call_ids.end())},
+                              {"start", or_null(record.start)},
+                              {"ring", or_null(record.ring)},
+                              {"answer", or_null(record.answer)},
+                              {"started_at", microseconds_or_null(record.started_at)},
+                              {"answered_at", microseconds_or_null(record.answered_at.value_or(Time{}))},
+                              {"sell", price_json(record.sell_price)},
+                              {"buy", price_json(record.buy_price)},
+                              {"legs", draft_legs(record)}});
 }
 
 std::string to_json(const LastSign& sign) {

@@ -126,8 +126,7 @@ std::optional<Session> parse_store_json(std::string_view text) {
   const json::value* is_free = object.if_contains("tokenFree");
   session.token_state =
       is_free != nullptr && is_free->is_bool() && is_free->as_bool() ? TokenState::kFree : TokenState::kUsed;
-  if (const json::value* routing = object.if_contains("routing"))
-    session.routing_json = to_text(*routing);
+  if (const json::value* routing = object.if_contains("routing")) session.routing_json = to_text(*routing);
   if (const json::value* ids = object.if_contains("callIds"); ids != nullptr && ids->is_array()) {
     for (const json::value& each : ids->as_array()) {
       if (each.is_string()) session.call_ids.emplace_back(each.as_string());
