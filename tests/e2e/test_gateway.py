@@ -21,7 +21,7 @@ from ws_client import WebSocket, WebSocketRefused
 class GatewayTest(E2eTest):
     """A server that listens over everything, with a certificate of the tests' own authority."""
 
-    limits = ("--sip-offences", "0")
+    limits = ("--sip-offences", "0", "--sip-handshakes-per-address", "1000")
 
     @classmethod
     def place_server(cls, vas):

@@ -14,6 +14,13 @@ class WebSocketRefused(Exception):
 class WebSocket:
     def __init__(self, server, protocol="sip", origin=None, tls=None, host=None):
         self.socket = self.connect(server)
+        try:
+            self.upgrade(server, protocol, origin, tls, host)
+        except (WebSocketRefused, OSError):
+            self.socket.close()
+            raise
+
+    def upgrade(self, server, protocol, origin, tls, host):
         if tls is not None:
             self.socket = tls.wrap_socket(self.socket, server_hostname=server.split(":")[0])
         headers = [f"GET / HTTP/1.1", f"Host: {host or server}", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
