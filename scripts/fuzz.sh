@@ -25,7 +25,7 @@ declare -A sources=(
   [api]="$(ls vas/api/*.cc | grep -v http_server.cc) vas/directory/directory.cc vas/directory/directory_json.cc vas/sessions/session.cc
     vas/sessions/session_registry.cc vas/sessions/token_index.cc vas/calls/call_instructions.cc vas/calls/routing_plan.cc signaling/gateway/flow.cc vas/records/cdr.cc vas/base/host_port.cc $media $base"
   [dialogs]="signaling/gateway/live_dialogs.cc signaling/gateway/flow.cc $base"
-  [journal]="vas/records/cdr.cc vas/records/cdr_json.cc vas/records/cdr_journal.cc vas/records/journal_format.cc vas/records/record_files.cc vas/secrets/sealer.cc ice/candidate.cc $media $base"
+  [journal]="vas/records/cdr.cc vas/records/cdr_json.cc vas/records/journal_format.cc ice/candidate.cc $media $base"
 )
 # The OpenAPI document as the release build made it a part of the program.
 generated=build/release/generated

@@ -88,6 +88,7 @@ class Stub : public SessionService, public DirectoryService, public PlatformServ
   sessions::SessionRegistry& registry() override { return registry_; }
 
   bool is_draining() const override { return false; }
+  std::vector<PartHealth> health() const override { return {{"store", "failing", WallTime{}, true}}; }
   std::string metrics() override { return {}; }
   std::vector<MediaResource> media_servers() const override { return {{"n", {"192.0.2.1"}}}; }
   std::vector<MediaResource> session_border_controllers() const override { return {}; }
