@@ -85,7 +85,7 @@ class FrozenDatabase(E2eTest):
                 self.assertEqual(status, 503)
                 self.assertLess(seconds, 5 * SLOW)
             began = time.monotonic()
-            self.assertEqual(vas.request("GET", f"/calls/{DOMAIN}/subscribers", timeout=20 * SLOW)[0], 503)
+            self.assertEqual(vas.request("GET", f"/calls/{DOMAIN}/sessions", timeout=20 * SLOW)[0], 503)
             self.assertLess(time.monotonic() - began, 5 * SLOW)
         finally:
             for each in processes:
