@@ -24,7 +24,7 @@ class Case:
 
     def is_answered_by(self, message, transport):
         """Late answers of other cases come too. One case has no Call-ID."""
-        call_id = message.header("Call-ID")
+        call_id = message.header("Call-ID") or message.header("I")
         return call_id.startswith(f"{transport}.") and call_id in self.raw(transport).decode(errors="replace") \
             or (not call_id and self.name in message.header("Via"))
 

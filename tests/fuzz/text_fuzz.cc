@@ -23,7 +23,8 @@ void write_json(const std::string& text) {
   require(
       test::is_strict_json(to_text(boost::json::object{{text, boost::json::array{text, {{"a", text}}}}})));
   // What is well-formed comes back as it was.
-  if (test::is_strict_utf8(text)) require(boost::json::parse(to_text(boost::json::value(text))) == text);
+  if (test::is_strict_utf8(text))
+    require(boost::json::parse(to_text(boost::json::value(text))) == boost::json::value(text));
   records::CallRecord record;
   record.id = "1";
   record.from = record.to = record.domain = record.termination_reason = text;
