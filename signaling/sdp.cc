@@ -199,8 +199,8 @@ std::optional<AudioDescription> parse_audio(const Section& session, const Sectio
 }
 
 // Splits text into the session's section and one for each m= line. Nothing when it breaks a bound, or where a
-// line holds what ends a line for another reader, or a media line or address is no text. An attribute that is
-// none is as though it had not come (docs/signaling.md, "Bytes").
+// media line or an address is no text. An attribute that is none, one with a CR among them, which ends a line
+// for another reader, is as though it had not come (docs/signaling.md, "Bytes").
 std::optional<std::vector<Section>> parse_sections(std::string_view text) {
   std::vector<Section> sections(1);
   for (std::string_view line : split(text, '\n')) {
@@ -209,7 +209,6 @@ std::optional<std::vector<Section>> parse_sections(std::string_view text) {
     if (line.size() > kMaxLineBytes || line.size() < 2 || line[1] != '=') return {};
     const std::string_view value = line.substr(2);
     const bool is_text = is_printable(value);
-    if (!is_text && value.find_first_of(std::string_view("\r\0", 2)) != std::string_view::npos) return {};
     switch (line[0]) {
       case 'm':
         if (sections.size() > kMaxMediaLines || !is_text) return {};

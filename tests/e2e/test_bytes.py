@@ -141,11 +141,6 @@ class Bytes:
             far = self.raw_phone(TRUNK)
             plan = {"routes": [{"termination_ip": f"{TRUNK}:{far.port}", "termination_number": "999"}]}
             near.invite(self.vas.make_outgoing(routing=plan)["token"], body=near.sdp() + evil.replace("{}", bad))
-            if bad in "\r\0":
-                answer = near.final()
-                near.ack(answer)
-                self.assertEqual(answer.status, 488, what)
-                continue
             invite = far.receive()
             self.assertNotIn("INJECTED", invite.body, what)
             far.answer(invite, 200, "OK", far.sdp(payloads="0") + evil.replace("{}", bad))

@@ -145,8 +145,8 @@ TEST(Rfc8122, AFingerprintThatIsNoneIsNoDtls) {
   EXPECT_FALSE(SessionDescription::parse(text)->audio.dtls);
 }
 
-// RFC 8866 §5: a byte-string holds no NUL, CR or LF. What another reader takes for a line end ends it all; an
-// attribute that is no text is as though it were not there.
+// RFC 8866 §5: a byte-string holds no NUL, CR or LF. An attribute that is no text is as though it were not
+// there.
 TEST(Sdp, IsOfTextAlone) {
   const auto with = [](const std::string& line) {
     return SessionDescription::parse(
@@ -159,8 +159,10 @@ TEST(Sdp, IsOfTextAlone) {
        std::vector<std::string>{"\xff", "\x1b[31m", "\x7f", "\xc2\x9b", "\xed\xa0\x80"})
     EXPECT_EQ(with("a=fmtp:0 x" + bytes)->audio.formats[0].fmtp, "") << bytes;
   for (const std::string& end : {std::string("\r"), std::string("\0", 1)}) {
-    EXPECT_FALSE(with("a=fmtp:0 x" + end + "a=crypto:1 y"));
-    EXPECT_FALSE(with("i=x" + end));
+    const auto read = with("a=fmtp:0 x" + end + "a=ice-ufrag:abcd");
+    EXPECT_EQ(read->audio.formats[0].fmtp, "");
+    EXPECT_TRUE(with("i=x" + end));
+    EXPECT_FALSE(with("m=video" + end + " 0 RTP/AVP 31"));
   }
   EXPECT_FALSE(with("m=video\x1b 0 RTP/AVP 31"));
   EXPECT_FALSE(with("c=IN IP4 192.0.2.1\xff"));
