@@ -65,6 +65,7 @@ class Operations(ApiTest):
         self.failures_of_the_store()
         self.draining()
         promised = {(name, status) for name, (_, _, definition) in OPERATIONS.items() for status in definition["responses"]}
+        promised -= {("isUp", "503")}  # takes a part that is stuck: test_faults.py
         self.assertEqual(sorted(promised - self.seen), [])
 
     def successes(self):
@@ -283,7 +284,7 @@ class Operations(ApiTest):
                   "createDomain": {"name": "x.example"}, "createSubscriber": {"msisdn": "15550077"}, "createTrunk": {"name": "x"},
                   "createApiKey": {"scope": "system"}}
         for name, (method, path, definition) in OPERATIONS.items():
-            if "503" in definition["responses"] and name not in ("isReady", "replayDeadLetter", "deleteDomain", "deleteTenant", "updateApiKey", "deleteApiKey"):
+            if "503" in definition["responses"] and name not in ("isUp", "isReady", "replayDeadLetter", "deleteDomain", "deleteTenant", "updateApiKey", "deleteApiKey"):
                 self.drive(name, 503, bodies.get(name, {}), trunk=7)
         for name, path, method in (("deleteDomain", "/tenants/1/domains/12", "DELETE"), ("deleteApiKey", "/apikeys/8", "DELETE"),
                                    ("updateApiKey", "/apikeys/8", "PATCH")):
