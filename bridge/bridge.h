@@ -44,6 +44,7 @@ class Bridge {
   bool is_silent(Time now) const;
 
   LegStats stats(LegSide side) const { return leg(side).stats(); }
+  void count_expired(LegSide side) { leg(side).count_expired(); }
   void count_overrun(LegSide side, std::uint64_t datagrams) { leg(side).count_overrun(datagrams); }
   std::uint64_t over_limit() const { return legs_[0].over_limit() + legs_[1].over_limit(); }
 

@@ -63,21 +63,43 @@ bool EpollIo::turn(Duration longest, PacketSink& sink) {
 // What is left is reported in the next turn.
 bool EpollIo::receive(SocketId socket, PacketSink& sink) {
   sockaddr_storage from;
-  socklen_t from_length = sizeof from;
-  const ssize_t got = recvfrom(watched_[socket].descriptor, buffer_.data(), kLargestDatagram,
-                               MSG_DONTWAIT | MSG_TRUNC, reinterpret_cast<sockaddr*>(&from), &from_length);
+  iovec room{buffer_.data(), kLargestDatagram};
+  alignas(cmsghdr) std::array<std::uint8_t, kTtlControlBytes> control;
+  msghdr message{};
+  message.msg_name = &from;
+  message.msg_namelen = sizeof from;
+  message.msg_iov = &room;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  const ssize_t got = recvmsg(watched_[socket].descriptor, &message, MSG_DONTWAIT | MSG_TRUNC);
   if (got < 0) return false;
   const auto source = Endpoint::from_sockaddr(from);
   const auto size = static_cast<std::size_t>(got);
-  if (size <= kLargestDatagram && source) sink.on_datagram(socket, *source, {MutableBytes(buffer_), size});
+  if (size <= kLargestDatagram && source)
+    sink.on_datagram(socket, *source, ttl_of(CMSG_FIRSTHDR(&message)), {MutableBytes(buffer_), size});
   return true;
 }
 
-void EpollIo::send(SocketId socket, const Endpoint& to, Bytes bytes) {
+void EpollIo::send(SocketId socket, const Endpoint& to, Ttl ttl, Bytes bytes) {
   sockaddr_storage address;
   const socklen_t length = to.to_sockaddr(address);
+  if (ttl != 0) return send_with_ttl(socket, {&address, length}, to.address.family, ttl, bytes);
   (void)!sendto(watched_[socket].descriptor, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
                 reinterpret_cast<const sockaddr*>(&address), length);
+}
+
+void EpollIo::send_with_ttl(SocketId socket, iovec to, AddressFamily family, Ttl ttl, Bytes bytes) {
+  iovec payload{const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
+  alignas(cmsghdr) std::array<std::uint8_t, kTtlControlBytes> control{};
+  msghdr message{};
+  message.msg_name = to.iov_base;
+  message.msg_namelen = static_cast<socklen_t>(to.iov_len);
+  message.msg_iov = &payload;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  put_ttl(message, family, ttl);
+  (void)!sendmsg(watched_[socket].descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 }  // namespace vas::bridge

@@ -22,7 +22,7 @@ class EpollIo final : public PacketIo {
   bool add(SocketId socket, int descriptor, unsigned at_once) override;
   void remove(SocketId socket) override;
   bool turn(Duration longest, PacketSink& sink) override;
-  void send(SocketId socket, const Endpoint& to, Bytes bytes) override;
+  void send(SocketId socket, const Endpoint& to, Ttl ttl, Bytes bytes) override;
   void flush() override {}  // nothing waits
 
  private:
@@ -30,6 +30,7 @@ class EpollIo final : public PacketIo {
     int descriptor = -1;
     unsigned at_once = 1;
   };
+  void send_with_ttl(SocketId socket, iovec to, AddressFamily family, Ttl ttl, Bytes bytes);
   bool receive(SocketId socket, PacketSink& sink);  // false: there was nothing
 
   const int epoll_;

@@ -17,7 +17,6 @@
 namespace vas::bridge {
 namespace {
 
-constexpr std::uint8_t kTtl = 64;
 constexpr std::size_t kHeaders = sizeof(ether_header) + sizeof(ip6_hdr) + sizeof(udphdr);
 
 // Ones' complement sum, in the machine's byte order: swapped bytes sum to the swapped sum (RFC 1071).
@@ -50,14 +49,15 @@ std::uint8_t* put_ethernet(std::uint8_t* at, const Route& route, std::uint16_t t
   return put(at + 2 * ETH_ALEN, htons(type));
 }
 
-std::uint8_t* put_ipv4(std::uint8_t* at, const IpAddress& from, const IpAddress& to, std::size_t udp_bytes) {
+std::uint8_t* put_ipv4(std::uint8_t* at, const IpAddress& from, const IpAddress& to, Ttl ttl,
+                       std::size_t udp_bytes) {
   iphdr ip{};
   ip.version = 4;
   ip.ihl = sizeof ip / 4;
   ip.tos = kTosExpeditedForwarding;
   ip.tot_len = htons(static_cast<std::uint16_t>(sizeof ip + udp_bytes));
   ip.frag_off = htons(IP_DF);
-  ip.ttl = kTtl;
+  ip.ttl = ttl;
   ip.protocol = IPPROTO_UDP;
   std::memcpy(&ip.saddr, from.bytes.data(), 4);
   std::memcpy(&ip.daddr, to.bytes.data(), 4);
@@ -65,12 +65,13 @@ std::uint8_t* put_ipv4(std::uint8_t* at, const IpAddress& from, const IpAddress&
   return put(at, ip);
 }
 
-std::uint8_t* put_ipv6(std::uint8_t* at, const IpAddress& from, const IpAddress& to, std::size_t udp_bytes) {
+std::uint8_t* put_ipv6(std::uint8_t* at, const IpAddress& from, const IpAddress& to, Ttl ttl,
+                       std::size_t udp_bytes) {
   ip6_hdr ip{};
   ip.ip6_flow = htonl(6U << 28 | std::uint32_t{kTosExpeditedForwarding} << 20);
   ip.ip6_plen = htons(static_cast<std::uint16_t>(udp_bytes));
   ip.ip6_nxt = IPPROTO_UDP;
-  ip.ip6_hlim = kTtl;
+  ip.ip6_hlim = ttl;
   std::memcpy(&ip.ip6_src, from.bytes.data(), 16);
   std::memcpy(&ip.ip6_dst, to.bytes.data(), 16);
   return put(at, ip);
@@ -105,15 +106,16 @@ FrameSender::FrameSender(int socket) : socket_(socket), batch_(std::make_unique<
 
 FrameSender::~FrameSender() { ::close(socket_); }
 
-void FrameSender::add(const Route& route, const Endpoint& from, const Endpoint& to, Bytes payload) {
+void FrameSender::add(const Route& route, const Endpoint& from, const Endpoint& to, Ttl ttl, Bytes payload) {
+  if (ttl == 0) ttl = kMediaTtl;
   if (batch_->count == kBatch) flush();
   const std::size_t index = batch_->count++;
   const bool is_ipv4 = to.address.family == AddressFamily::kIpv4;
   const std::size_t udp_bytes = sizeof(udphdr) + payload.size();
   std::uint8_t* const frame = batch_->frames[index].data();
   std::uint8_t* at = put_ethernet(frame, route, is_ipv4 ? ETHERTYPE_IP : ETHERTYPE_IPV6);
-  at = is_ipv4 ? put_ipv4(at, from.address, to.address, udp_bytes)
-               : put_ipv6(at, from.address, to.address, udp_bytes);
+  at = is_ipv4 ? put_ipv4(at, from.address, to.address, ttl, udp_bytes)
+               : put_ipv6(at, from.address, to.address, ttl, udp_bytes);
 
   udphdr udp{};
   udp.source = htons(from.port);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "bridge/packet_ttl.h"
 #include "bridge/route_keeper.h"
 #include "vas/base/bytes.h"
 #include "vas/base/endpoint.h"
@@ -34,7 +35,7 @@ class FrameSender {
            payload.size() <= kLargestPayload;
   }
   // A UDP datagram with DSCP EF. `route` and `payload` are such as takes() accepts.
-  void add(const Route& route, const Endpoint& from, const Endpoint& to, Bytes payload);
+  void add(const Route& route, const Endpoint& from, const Endpoint& to, Ttl ttl, Bytes payload);
   void flush();
 
  private:

@@ -92,6 +92,7 @@ class Leg {
   std::optional<media::SenderInfo> sender_info(Time now, WallTime wall_now) const;
 
   LegStats stats() const;
+  void count_expired() { ++stats_.expired; }
   void count_overrun(std::uint64_t datagrams) { stats_.overrun += datagrams; }
   std::uint64_t over_limit() const { return stats_.over_limit + kernel_.over_limit; }
 

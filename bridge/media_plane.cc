@@ -38,6 +38,7 @@ void set_media_options(int descriptor, AddressFamily family, PortUse use) {
     setsockopt(descriptor, IPPROTO_IPV6, IPV6_TCLASS, &kTosExpeditedForwarding,
                sizeof kTosExpeditedForwarding);
   }
+  set_ttl_options(descriptor, family);
 }
 
 int bind_udp(const Endpoint& local, PortUse use) {
@@ -71,9 +72,14 @@ Result<std::unique_ptr<MediaPlane>> MediaPlane::open(const MediaPlaneConfig& con
   const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   const int workers = config.workers > 0 ? config.workers : cores;
   for (int i = 0; i < workers; ++i) {
-    plane->workers_.push_back(std::make_unique<MediaWorker>(
-        MediaWorker::Config{config.io, {plane->kernel_.get(), plane->routes_.get()}, plane->sends_frames_},
-        plane->events_));
+    plane->workers_.push_back(
+        std::make_unique<MediaWorker>(MediaWorker::Config{config.io,
+                                                          {plane->kernel_.get(), plane->routes_.get()},
+                                                          plane->sends_frames_,
+                                                          config.peers,
+                                                          config.first_port,
+                                                          config.last_port},
+                                      plane->events_));
   }
   plane->load_.resize(plane->workers_.size());
   plane->shared_ports_.resize(plane->workers_.size());

@@ -19,7 +19,7 @@ constexpr unsigned kTicksPerLook = 4;  // at the sockets' losses: a system call 
 }  // namespace
 
 MediaWorker::MediaWorker(const Config& config, Inbox<MediaEvent>& events)
-    : events_(events), fast_path_(config.kernel, *this), io_kind_(config.io) {
+    : config_(config), events_(events), fast_path_(config.kernel, *this), io_kind_(config.io) {
   if (config.sends_frames) {
     if (auto frames = FrameSender::open()) frames_ = std::move(*frames);
   }
@@ -65,11 +65,22 @@ void MediaWorker::run(std::promise<void>& has_io) {
   io_.reset();  // on the thread that made it
 }
 
-void MediaWorker::on_datagram(SocketId id, const Endpoint& source, media::PacketBuffer datagram) {
+void MediaWorker::on_datagram(SocketId id, const Endpoint& source, Ttl ttl, media::PacketBuffer datagram) {
   const Socket& socket = sockets_[id];
+  ttl_ = ttl;
+  if (media::packet_kind(datagram.bytes()) == media::PacketKind::kStun && !may_check(source)) return;
   if (socket.shared != nullptr) return on_shared_datagram(*socket.shared, source, datagram);
   if (socket.entry == nullptr) return;
   relay({socket.entry, socket.side}, socket.component, source, datagram, monotonic_now());
+}
+
+// A check proves who sent it, not from where, until ours comes back; and ours is answered by any leg of ours
+// whose password its party gave away. So none is heard from where media may not go: nothing loops.
+bool MediaWorker::may_check(const Endpoint& source) const {
+  if (config_.peers == nullptr) return true;
+  const bool is_ours = source.port >= config_.first_port && source.port <= config_.last_port &&
+                       config_.peers->is_own(source.address);
+  return !is_ours && !config_.peers->refusal_of(source.address, AddressPolicy::PrivateRanges::kOpen);
 }
 
 // A check is its leg's who knows the password. An address that one leg's party uses is nobody else's,
@@ -118,18 +129,34 @@ void MediaWorker::relay(const Place& place, Component component, const Endpoint&
   if (outbox_.size() == 0) return;
   counters_.user_packets.store(counters_.user_packets.load(std::memory_order_relaxed) + 1,
                                std::memory_order_relaxed);
-  send(entry);
+  send_onward(entry, place.side, ttl_);
 }
 
-void MediaWorker::send(const Entry& entry) {
+void MediaWorker::send(Entry& entry) {
+  for (const Outgoing& datagram : outbox_) send(entry, datagram, 0);
+  outbox_.clear();
+}
+
+// What goes on to the other party has less time to live than it came with; what is answered has its own.
+void MediaWorker::send_onward(Entry& entry, LegSide near, Ttl ttl) {
   for (const Outgoing& datagram : outbox_) {
-    const auto& socket = entry.sockets[index_of(datagram.side)][static_cast<std::size_t>(datagram.component)];
-    if (socket && !send_frame(entry, datagram)) io_->send(*socket, datagram.to, datagram.bytes);
+    if (datagram.side == near) {
+      send(entry, datagram, 0);
+    } else if (may_go_on(ttl)) {
+      send(entry, datagram, ttl_onward(ttl));
+    } else {
+      entry.bridge.count_expired(near);
+    }
   }
   outbox_.clear();
 }
 
-bool MediaWorker::send_frame(const Entry& entry, const Outgoing& datagram) {
+void MediaWorker::send(const Entry& entry, const Outgoing& datagram, Ttl ttl) {
+  const auto& socket = entry.sockets[index_of(datagram.side)][static_cast<std::size_t>(datagram.component)];
+  if (socket && !send_frame(entry, datagram, ttl)) io_->send(*socket, datagram.to, ttl, datagram.bytes);
+}
+
+bool MediaWorker::send_frame(const Entry& entry, const Outgoing& datagram, Ttl ttl) {
   const FastDirection& direction = entry.directions[index_of(other(datagram.side))];
   if (!frames_ || datagram.component != Component::kRtp || direction.far != datagram.to ||
       !FrameSender::takes(direction.onward, datagram.bytes)) {
@@ -137,7 +164,7 @@ bool MediaWorker::send_frame(const Entry& entry, const Outgoing& datagram) {
   }
   Endpoint from = entry.directions[index_of(datagram.side)].local;
   if (from.address.is_unspecified()) from.address = direction.onward.source;
-  frames_->add(direction.onward, from, datagram.to, datagram.bytes);
+  frames_->add(direction.onward, from, datagram.to, ttl, datagram.bytes);
   return true;
 }
 
@@ -300,7 +327,7 @@ void MediaWorker::adopt(AdoptSocket&& command) {
   for (std::vector<std::uint8_t>& early : path.early) {
     // A handshake goes on where it was; media is not worth a delay.
     if (media::packet_kind(early) != media::PacketKind::kDtls) continue;
-    on_datagram(rtp, path.to, {MutableBytes(early), early.size()});
+    on_datagram(rtp, path.to, 0, {MutableBytes(early), early.size()});
     io_->flush();
   }
 }

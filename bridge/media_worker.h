@@ -17,6 +17,7 @@
 #include "bridge/leg_config.h"
 #include "bridge/packet_io.h"
 #include "ice/nice_agents.h"
+#include "vas/base/address_policy.h"
 #include "vas/base/inbox.h"
 #include "vas/base/pulse.h"
 
@@ -125,6 +126,10 @@ class MediaWorker final : private PacketSink, private RouteListener {
     PacketIoKind io = PacketIoKind::kAuto;
     FastPath::Kernel kernel;    // borrowed; none: all is relayed in user space
     bool sends_frames = false;  // where routes are known and privilege allows
+    // Where ICE may lead; none: anywhere. And our own media ports, where it never does.
+    std::shared_ptr<const AddressPolicy> peers = nullptr;
+    std::uint16_t first_port = 0;
+    std::uint16_t last_port = 0;
   };
   // `events` outlives the worker.
   MediaWorker(const Config& config, Inbox<MediaEvent>& events);
@@ -177,12 +182,15 @@ class MediaWorker final : private PacketSink, private RouteListener {
   void tick();
   void advance_slice();
   void tick(Entry& entry, Time now, WallTime wall);
-  void on_datagram(SocketId id, const Endpoint& source, media::PacketBuffer datagram) override;
+  void on_datagram(SocketId id, const Endpoint& source, Ttl ttl, media::PacketBuffer datagram) override;
+  bool may_check(const Endpoint& source) const;
   void on_shared_datagram(SharedPort& port, const Endpoint& source, media::PacketBuffer datagram);
   void relay(const Place& place, Component component, const Endpoint& source, media::PacketBuffer datagram,
              Time now);
-  void send(const Entry& entry);
-  bool send_frame(const Entry& entry, const Outgoing& datagram);
+  void send(Entry& entry);
+  void send_onward(Entry& entry, LegSide near, Ttl ttl);
+  void send(const Entry& entry, const Outgoing& datagram, Ttl ttl);
+  bool send_frame(const Entry& entry, const Outgoing& datagram, Ttl ttl);
   void note_overrun(Entry& entry);
   void note_shared_overrun();
   void note_over_limit(Entry& entry);
@@ -205,12 +213,15 @@ class MediaWorker final : private PacketSink, private RouteListener {
   SocketId watch(const Socket& socket, unsigned at_once = 1);
   void unwatch(Entry& entry, LegSide side);
 
+  const Config config_;
+
   // Borrowed.
   Inbox<MediaEvent>& events_;
 
   // Owned.
   Inbox<WorkerCommand> inbox_{kInboxCapacity};
   std::unique_ptr<PacketIo> io_;
+  Ttl ttl_ = 0;  // of the datagram that is being handed over
   PerSecond handshakes_{kMaxHandshakesPerSecond};
   PerSecond repeated_handshakes_{kMaxRepeatedHandshakesPerSecond};
   PerSecond strangers_{kMaxStrangersPerSecond};

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "bridge/packet_ttl.h"
 #include "media/packet_buffer.h"
 #include "vas/base/bytes.h"
 #include "vas/base/endpoint.h"
@@ -21,7 +22,8 @@ using SocketId =
 class PacketSink {
  public:
   // `datagram` may be rewritten in place, grow into the room behind it, and be sent until the call returns.
-  virtual void on_datagram(SocketId socket, const Endpoint& source, media::PacketBuffer datagram) = 0;
+  virtual void on_datagram(SocketId socket, const Endpoint& source, Ttl ttl,
+                           media::PacketBuffer datagram) = 0;
 
  protected:
   ~PacketSink() = default;
@@ -38,7 +40,7 @@ class PacketIo {
   static constexpr Duration kGather = std::chrono::microseconds(250);
   static constexpr std::size_t kGatherFrom = 4;     // packets in the turn before
   static constexpr std::size_t kGatherAtMost = 32;  // as many are worth a turn of their own
-  static constexpr std::size_t kLargestDatagram = 2048 - 64;
+  static constexpr std::size_t kLargestDatagram = 2048 - 96;
 
   virtual ~PacketIo() = default;
   virtual const char* name() const = 0;
@@ -55,7 +57,7 @@ class PacketIo {
 
   // `bytes` are borrowed until the current on_datagram() returns, or copied outside of one. A datagram that
   // the kernel does not take is lost, like any other.
-  virtual void send(SocketId socket, const Endpoint& to, Bytes bytes) = 0;
+  virtual void send(SocketId socket, const Endpoint& to, Ttl ttl, Bytes bytes) = 0;
 
   // What was given to send() is on its way when it returns.
   virtual void flush() = 0;

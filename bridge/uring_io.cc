@@ -54,7 +54,9 @@ std::optional<Error> UringIo::start() {
   slots_.resize(files);
   if (!set_up_buffers()) return refused("no ring of buffers", errno);
   shape_.msg_namelen = sizeof(sockaddr_in6);
+  shape_.msg_controllen = kTtlControlBytes;
   addresses_.resize(kEntries);
+  labelled_.resize(kEntries);
   copies_.resize(kCopies);
   sending_.reserve(kBuffers);
   unarmed_.reserve(files);
@@ -224,7 +226,8 @@ void UringIo::receive(SocketId socket, std::uint16_t buffer, std::size_t bytes, 
     auto* const payload = static_cast<std::uint8_t*>(io_uring_recvmsg_payload(message, &shape_));
     const std::size_t size = io_uring_recvmsg_payload_length(message, static_cast<int>(bytes), &shape_);
     current_ = MutableBytes(payload, buffer_at(buffer) + kBufferBytes);
-    if (source) sink.on_datagram(socket, *source, {current_, size});
+    const Ttl ttl = ttl_of(io_uring_recvmsg_cmsg_firsthdr(message, &shape_));
+    if (source) sink.on_datagram(socket, *source, ttl, {current_, size});
     current_ = {};
   }
   if (is_current_sent_) {
@@ -234,7 +237,7 @@ void UringIo::receive(SocketId socket, std::uint16_t buffer, std::size_t bytes, 
   }
 }
 
-void UringIo::send(SocketId socket, const Endpoint& to, Bytes bytes) {
+void UringIo::send(SocketId socket, const Endpoint& to, Ttl ttl, Bytes bytes) {
   const bool is_current = !current_.empty() && bytes.data() >= current_.data() &&
                           bytes.data() + bytes.size() <= current_.data() + current_.size();
   if (!is_current && copies_used_ == copies_.size()) submit();
@@ -247,12 +250,25 @@ void UringIo::send(SocketId socket, const Endpoint& to, Bytes bytes) {
     std::copy(bytes.begin(), bytes.end(), copy.begin());
     bytes = Bytes(copy).first(bytes.size());
   }
-  sockaddr_storage& address = addresses_[addresses_used_++];  // there are as many as entries in the queue
+  sockaddr_storage& address = addresses_[addresses_used_];  // there are as many as entries in the queue
+  Labelled& labelled = labelled_[addresses_used_++];
   const socklen_t length = to.to_sockaddr(address);
-  io_uring_prep_send(entry, static_cast<int>(socket), bytes.data(), bytes.size(),
-                     MSG_DONTWAIT | MSG_NOSIGNAL);
-  io_uring_prep_send_set_addr(entry, reinterpret_cast<const sockaddr*>(&address),
-                              static_cast<std::uint16_t>(length));
+  constexpr int kFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
+  if (ttl == 0) {
+    io_uring_prep_send(entry, static_cast<int>(socket), bytes.data(), bytes.size(), kFlags);
+    io_uring_prep_send_set_addr(entry, reinterpret_cast<const sockaddr*>(&address),
+                                static_cast<std::uint16_t>(length));
+  } else {
+    labelled.payload = {const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
+    labelled.message = {};
+    labelled.message.msg_name = &address;
+    labelled.message.msg_namelen = length;
+    labelled.message.msg_iov = &labelled.payload;
+    labelled.message.msg_iovlen = 1;
+    labelled.message.msg_control = labelled.control.data();
+    put_ttl(labelled.message, to.address.family, ttl);
+    io_uring_prep_sendmsg(entry, static_cast<int>(socket), &labelled.message, kFlags);
+  }
   entry->flags |= IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
   entry->user_data = tag(Kind::kSend);
 }

@@ -27,7 +27,7 @@ class UringIo final : public PacketIo {
   bool add(SocketId socket, int descriptor, unsigned at_once) override;
   void remove(SocketId socket) override;
   bool turn(Duration longest, PacketSink& sink) override;
-  void send(SocketId socket, const Endpoint& to, Bytes bytes) override;
+  void send(SocketId socket, const Endpoint& to, Ttl ttl, Bytes bytes) override;
   void flush() override { submit(); }
 
  private:
@@ -46,6 +46,12 @@ class UringIo final : public PacketIo {
   explicit UringIo(int wake_descriptor) : wake_descriptor_(wake_descriptor) {}
   std::optional<Error> start();  // nothing when all is well
   bool set_up_buffers();
+  // What a send with a TTL of its own needs until it is submitted.
+  struct Labelled {
+    msghdr message{};
+    iovec payload{};
+    alignas(cmsghdr) std::array<std::uint8_t, kTtlControlBytes> control{};
+  };
   void close_sockets();
   io_uring_sqe* next_entry();
   void arm_wake();
@@ -66,6 +72,7 @@ class UringIo final : public PacketIo {
   io_uring_buf_ring* buffer_ring_ = nullptr;
   std::vector<std::uint8_t> buffers_;
   std::vector<sockaddr_storage> addresses_;  // of the sends since the last submit
+  std::vector<Labelled> labelled_;           // beside them
   std::vector<std::array<std::uint8_t, kLargestCopy>> copies_;
 
   // State.
@@ -74,7 +81,7 @@ class UringIo final : public PacketIo {
   std::vector<SocketId> unarmed_;       // whose receive ended for want of buffers
   std::size_t addresses_used_ = 0;
   std::size_t copies_used_ = 0;
-  msghdr shape_{};        // of every receive: room for the source's address, none for control data
+  msghdr shape_{};        // of every receive: room for the source's address and the TTL
   MutableBytes current_;  // the datagram that is being handed over, and the room behind it
   bool is_current_sent_ = false;
   std::size_t last_count_ = 0;

@@ -10,7 +10,7 @@ SIP, OTHER, CALLER, CARRIER = "10.78.1.2", "10.78.2.2", "10.78.1.1", "10.78.2.1"
 DOMAIN_KEY = "XIe2eDomainKey"
 
 
-class Addresses(E2eTest):
+class Lab(E2eTest):
     """The server has two addresses, its media sockets all; the platform opens its carrier's network to it, and nothing else."""
 
     @classmethod
@@ -48,6 +48,8 @@ class Addresses(E2eTest):
         far.receive()  # its ACK
         return near, far, answer, request
 
+
+class Addresses(Lab):
     def trap(self, kind, address="127.0.0.1"):
         with self.hosts.on(SERVER):
             trap = socket.socket(socket.AF_INET, kind)
@@ -186,6 +188,43 @@ class Addresses(E2eTest):
                 near.ack(answer)
                 self.assertEqual(near.receive().method, "BYE")
                 self.assertEqual(self.vas.record_of(near.token)["local_cause"], 908)
+
+
+class TimeToLive(Lab):
+    """What is relayed lives less long than it came with, by whatever means it is sent."""
+
+    means = ()
+
+    @classmethod
+    def place_server(cls, vas):
+        super().place_server(vas)
+        vas.flags += cls.means
+
+    def test_goes_down_by_one_or_to_what_the_server_sends_with(self):
+        near, far, answer, _ = self.call()
+        far.rtp.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTTL, 1)
+        far.rtp.settimeout(3)
+        number = 0
+        for sent, heard in [(64, 48), (255, 48), (49, 48), (48, 47), (10, 9), (2, 1)] * 2:  # by sockets first, then perhaps as frames
+            near.rtp.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, sent)
+            number += 1
+            near.rtp.sendto(rtp_packet(number, 160 * number), answer.media())
+            _, control, _, _ = far.rtp.recvmsg(2048, 64)
+            self.assertEqual(int.from_bytes(control[0][2], "little"), heard, sent)
+        near.rtp.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 1)
+        near.rtp.sendto(rtp_packet(number + 1, 160 * (number + 1)), answer.media())
+        far.rtp.settimeout(0.3)
+        with self.assertRaises(TimeoutError):
+            far.rtp.recv(2048)
+        self.assertEqual(near.bye().status, 200)
+
+
+class TimeToLiveByEpoll(TimeToLive):
+    means = ("--media-io", "epoll", "--media-send", "sockets")
+
+
+class TimeToLiveByUring(TimeToLive):
+    means = ("--media-send", "sockets")
 
 
 if __name__ == "__main__":

@@ -113,6 +113,33 @@ TEST_F(ViaEditorTest, HidesTheStackFromPeersAndPutsItsViaBackOnTheAnswer) {
   EXPECT_FALSE(editor_.response_to_stack(*SipMessage::parse(answer), kPhone));
 }
 
+TEST_F(ViaEditorTest, OnlyOurOwnMarkOpensPrivateRangesAndIsTakenOff) {
+  using Ranges = AddressPolicy::PrivateRanges;
+  const std::string mark = editor_.private_route();
+  const std::string via = "Via: SIP/2.0/UDP 127.0.0.1:7002;branch=z9hG4bKs\r\n";
+  const struct {
+    std::string routes;
+    const char* next;
+    Ranges ranges;
+  } kTable[] = {{"Route: " + mark + "\r\n", "10.0.0.5:5060", Ranges::kOpen},
+                {"Route: " + mark + ", <sip:10.0.0.9:5070;lr>\r\n", "10.0.0.9:5070", Ranges::kOpen},
+                {"Route: " + mark + "\r\nRoute: <sip:10.0.0.9:5070;lr>\r\n", "10.0.0.9:5070", Ranges::kOpen},
+                {"Route: <sip:10.0.0.9:5070;lr>\r\n", "10.0.0.9:5070", Ranges::kClosed},
+                {"", "10.0.0.5:5060", Ranges::kClosed}};
+  for (const auto& row : kTable) {
+    const std::string text = "BYE sip:a@10.0.0.5 SIP/2.0\r\n" + row.routes + via + "\r\n";
+    const auto message = *SipMessage::parse(text);
+    const auto hop = std::get<ViaEditor::Hop>(editor_.next_hop(message));
+    EXPECT_EQ(to_string(hop.flow.peer), row.next) << row.routes;
+    EXPECT_EQ(editor_.ranges_of(message), row.ranges) << row.routes;
+    EXPECT_EQ(editor_.request_to_peer(message, hop, kPublic).find("127.0.0.1:7001"), std::string::npos);
+  }
+  const auto forged = *SipMessage::parse(
+      "BYE sip:a@10.0.0.5 SIP/2.0\r\nRoute: <sip:deadbeef@127.0.0.1:7001;lr>\r\n" + via + "\r\n");
+  EXPECT_EQ(editor_.ranges_of(forged), Ranges::kClosed);
+  EXPECT_TRUE(std::holds_alternative<NoHop>(editor_.next_hop(forged)));
+}
+
 TEST_F(ViaEditorTest, TheNextHopIsTheFlowElseTheRouteElseTheRequestUri) {
   const Flow connection{Transport::kTcp, *Endpoint::parse("203.0.113.5:5000"), 9};
   const auto hop = [&](const std::string& routes, const std::string& uri = "sip:a@10.0.0.5") {

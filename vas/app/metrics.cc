@@ -33,6 +33,7 @@ void add_gateway(prometheus::Registry& registry, const signaling::GatewayCounter
   add("no-dialog", counters.no_dialog);
   add("unproved", counters.unproved);
   add("no-next-hop", counters.no_next_hop);
+  add("refused-next-hop", counters.refused_hops);
   prometheus::BuildGauge()
       .Name("vas_sip_connections")
       .Help("TCP, TLS and WebSocket connections of SIP peers")
