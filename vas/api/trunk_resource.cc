@@ -71,13 +71,25 @@ std::optional<Refused> check_sources(const Directory& directory, const Trunk& tr
   return {};
 }
 
+struct Author {
+  const DirectoryService& service;
+  KeyScope scope = KeyScope::kDomain;
+  // Fields of its request.
+  bool says_private = false;
+  bool names_targets = false;
+};
+
+Author author_of(const DirectoryService& service, KeyScope scope, const boost::json::object& fields) {
+  return {service, scope, fields.contains("reachesPrivate"), fields.contains("targets")};
+}
+
 // Who names the targets says whether they may be in private ranges: the system may, and what others name in
 // its place is theirs again. `before`: the trunk as it stands; none: it is new.
-std::optional<Refused> settle_private(const Trunk* before, bool names_it, KeyScope scope, Trunk& trunk) {
+std::optional<Refused> settle_private(const Trunk* before, const Author& author, Trunk& trunk) {
   const bool was_said = before != nullptr && before->reaches_private;
-  if (scope == KeyScope::kSystem) {
-    const bool names_targets = before == nullptr || trunk.targets != before->targets;
-    if (!names_it && names_targets && names_private_target(trunk)) trunk.reaches_private = true;
+  if (author.scope == KeyScope::kSystem) {
+    if (!author.says_private && author.names_targets && names_private_target(trunk))
+      trunk.reaches_private = true;
     return {};
   }
   if (trunk.reaches_private && !was_said) return Refused{400, "`reachesPrivate` takes a system key."};
@@ -101,12 +113,6 @@ std::optional<Refused> check_targets(const DirectoryService& service, const Trun
   return {};
 }
 
-struct Author {
-  const DirectoryService& service;
-  KeyScope scope = KeyScope::kDomain;
-  bool says_private = false;  // its request has the field
-};
-
 std::optional<Refused> plan(const boost::json::object& fields, const Directory& directory,
                             const Author& author, const Trunk* before, Entry& entry, Change& change) {
   if (auto refused = read_entry(Kind::kTrunk, fields, entry)) return refused;
@@ -114,7 +120,7 @@ std::optional<Refused> plan(const boost::json::object& fields, const Directory& 
   if (author.scope != KeyScope::kSystem) {
     if (auto refused = check_sources(directory, trunk, before)) return refused;
   }
-  if (auto refused = settle_private(before, author.says_private, author.scope, trunk)) return refused;
+  if (auto refused = settle_private(before, author, trunk)) return refused;
   if (auto refused = check_targets(author.service, before, trunk)) return refused;
   change.emplace_back(entry);
   return {};
@@ -131,8 +137,7 @@ void create(ApiCall& call, DirectoryService& service) {
         }
         fields["id"] = service.next_id(Kind::kTrunk);
         fields["domainId"] = domain;
-        return plan(fields, directory, {service, scope, fields.contains("reachesPrivate")}, nullptr, *entry,
-                    change);
+        return plan(fields, directory, author_of(service, scope, fields), nullptr, *entry, change);
       },
       answer_with(call.responder, 201, entry, "/domains/" + call.domain->name + "/trunks/"));
 }
@@ -151,8 +156,7 @@ void patch(ApiCall& call, DirectoryService& service) {
         if (trunk == nullptr) return kNoTrunk;
         boost::json::object object = stored_object(*trunk);
         merge(object, fields);
-        return plan(object, directory, {service, scope, fields.contains("reachesPrivate")}, trunk, *entry,
-                    change);
+        return plan(object, directory, author_of(service, scope, fields), trunk, *entry, change);
       },
       answer_with(call.responder, 200, entry));
 }
