@@ -74,6 +74,76 @@ TEST_P(MediaPlaneTest, RelaysBetweenRealSocketsAndReturnsItsFigures) {
   EXPECT_GE(closed.legs[1].sent_packets, 1u);
 }
 
+// What it came with, and what it goes on with; 0: not at all.
+TEST_P(MediaPlaneTest, WhatIsRelayedLivesLessLongThanItCameWith) {
+  if (GetParam().uses_kernel) GTEST_SKIP() << "the kernel's own has a test of its own (kernel_relay_test)";
+  const UdpSocket near("127.0.0.1:0"), far("127.0.0.1:0");
+  const BridgeId bridge = plane_.open_bridge();
+  const auto a = plane_.open_leg(bridge, LegSide::kA, AddressFamily::kIpv4);
+  ASSERT_TRUE(a && plane_.open_leg(bridge, LegSide::kB, AddressFamily::kIpv4));
+  ASSERT_TRUE(plane_.configure_leg(bridge, LegSide::kA, to(to_string(near.local()).c_str())));
+  ASSERT_TRUE(plane_.configure_leg(bridge, LegSide::kB, to(to_string(far.local()).c_str())));
+  plane_.start(bridge);
+  const int yes = 1;
+  setsockopt(far.descriptor(), IPPROTO_IP, IP_RECVTTL, &yes, sizeof yes);
+
+  std::uint16_t number = 0;
+  for (const auto& [came, goes] : {std::pair{64, kMediaTtl},
+                                   {255, kMediaTtl},
+                                   {49, kMediaTtl},
+                                   {48, 47},
+                                   {10, 9},
+                                   {2, 1},
+                                   {1, 0},
+                                   {3, 2}}) {
+    setsockopt(near.descriptor(), IPPROTO_IP, IP_TTL, &came, sizeof came);
+    near.send(*a, media::build_rtp({.sequence_number = {++number}}));
+    pollfd waiting{far.descriptor(), POLLIN, 0};
+    ASSERT_EQ(poll(&waiting, 1, goes == 0 ? 100 : 5000), goes == 0 ? 0 : 1) << came;
+    if (goes == 0) continue;
+    std::array<std::uint8_t, 2048> bytes;
+    iovec room{bytes.data(), bytes.size()};
+    alignas(cmsghdr) std::array<std::uint8_t, kTtlControlBytes> control;
+    msghdr message{};
+    message.msg_iov = &room;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    ASSERT_GT(recvmsg(far.descriptor(), &message, 0), 0);
+    EXPECT_EQ(ttl_of(CMSG_FIRSTHDR(&message)), goes) << came;
+  }
+  plane_.close(bridge);
+  EXPECT_EQ(wait_for_close().legs[0].expired, 1u);
+}
+
+// A far end that is one of our media ports is judged by its port and by whether the address is this host's.
+TEST(MediaPlanePolicy, KnowsItsPortsAtEveryAddressOfTheHost) {
+  const auto own = std::make_shared<OwnAddresses>();
+  own->set({.local = {*Network::parse("9.9.9.9"), *Network::parse("127.0.0.0/8")}, .groups = {}});
+  const auto plane = std::move(*MediaPlane::open(
+      {.bind_ipv4 = *IpAddress::parse("127.0.0.1"),
+       .advertised_ipv4 = {},
+       .bind_ipv6 = {},
+       .first_port = 19000,
+       .last_port = 19039,
+       .peers = std::make_shared<AddressPolicy>(AddressPolicy::Door::kPeer, std::vector<Network>{}, own),
+       .also_ours = {*IpAddress::parse("8.8.4.4")}}));
+  const BridgeId one = plane->open_bridge(), two = plane->open_bridge();
+  for (const BridgeId each : {one, two}) {
+    for (const LegSide side : {LegSide::kA, LegSide::kB})
+      ASSERT_TRUE(plane->open_leg(each, side, AddressFamily::kIpv4));
+  }
+  const auto far = [](const std::string& address, int port) {
+    LegConfig config;
+    config.far_rtp = *Endpoint::parse(address + ":" + std::to_string(port));
+    return config;
+  };
+  for (const char* address : {"127.0.0.1", "127.0.0.7", "9.9.9.9", "8.8.4.4", "[::ffff:9.9.9.9]"})
+    EXPECT_FALSE(plane->configure_leg(one, LegSide::kA, far(address, 19038))) << address;  // no call has it
+  EXPECT_TRUE(plane->configure_leg(one, LegSide::kA, far("8.8.8.8", 19038)));
+  EXPECT_TRUE(plane->configure_leg(one, LegSide::kA, far("9.9.9.9", 4000)));  // call control's to judge
+}
+
 // Overload is loss that is counted, not delay: what is sent is either received or stands in the overrun.
 TEST_P(MediaPlaneTest, WhatTheWorkerIsTooSlowForIsCounted) {
   const int sender = socket(AF_INET, SOCK_DGRAM, 0);
