@@ -5,9 +5,10 @@ Whatever is written, records, log, traces, callbacks, answers, is read here by r
 import http.client
 import json
 import signal
+import subprocess
 import unittest
 
-from harness import ALICE, DOMAIN, KEY, TRUNK, E2eTest, Phone, wait_until
+from harness import ALICE, BIN, DOMAIN, KEY, TRUNK, E2eTest, Phone
 from postgres_lab import Postgres
 
 # As they stand on the wire: no UTF-8, a surrogate, controls of both sets, a line end for some readers.
@@ -162,6 +163,10 @@ class Bytes:
         text = self.trace(token)
         self.assertNotIn(token[8:], text)
         self.assertIn("200 O\\u009bK", text)
+        shown = subprocess.run([BIN / "vasctl", "--url", f"http://127.0.0.1:{self.vas.http_port}", "--key", KEY, "trace", token, "--messages"],
+                               capture_output=True, check=True, timeout=20).stdout
+        assert_text(self, shown, "the terminal")
+        self.assertIn(b"200 O\\xc2\\x9bK", shown)
 
     def trace(self, token):
         connection = http.client.HTTPConnection("127.0.0.1", self.vas.http_port, timeout=10)

@@ -22,14 +22,14 @@ std::string field(const json::object& object, std::string_view name) {
 // "INVITE", or "200 OK", with its CSeq's method where it is a response.
 std::string label(const Message& message) {
   const std::string_view text = message.text;
-  const std::string_view first = trim(text.substr(0, text.find('\n')));
+  const std::string first = printable(trim(text.substr(0, text.find('\n'))));
   const std::string has_sdp = text.find("\r\nm=audio") != std::string_view::npos ? " (SDP)" : "";
-  if (!first.starts_with("SIP/2.0 ")) return std::string(first.substr(0, first.find(' '))) + has_sdp;
-  std::string said(first.substr(8));
+  if (!first.starts_with("SIP/2.0 ")) return first.substr(0, first.find(' ')) + has_sdp;
+  std::string said = first.substr(8);
   const auto cseq = text.find("\nCSeq:");
   if (cseq != std::string_view::npos) {
     const std::string_view line = trim(text.substr(cseq + 6, text.find('\n', cseq + 1) - cseq - 6));
-    said += " (" + std::string(line.substr(line.find(' ') + 1)) + ")";
+    said += " (" + printable(line.substr(line.find(' ') + 1)) + ")";
   }
   return said + has_sdp;
 }

@@ -9,10 +9,12 @@
 #include "tools/vasctl/api_client.h"
 #include "tools/vasctl/ladder.h"
 #include "vas/base/rotated_files.h"
+#include "vas/base/text.h"
 
 namespace {
 
 using namespace vas::vasctl;
+using vas::printable;
 using vas::to_string;
 
 // One line a record that a person can scan; the JSON itself with --json.
@@ -26,9 +28,9 @@ std::string summary(const std::string& line) {
     if (field == nullptr || field->is_null()) return std::string("-");
     return field->is_string() ? std::string(field->as_string()) : boost::json::serialize(*field);
   };
-  return text("start") + "  " + text("direction") + "  " + text("from") + " -> " + text("to") + "  " +
-         text("disposition") + "  " + text("billsec") + " s  " + text("termination_reason") + " (" +
-         text("ended_by") + ")  " + text("codec") + "  " + text("id");
+  return printable(text("start") + "  " + text("direction") + "  " + text("from") + " -> " + text("to") +
+                   "  " + text("disposition") + "  " + text("billsec") + " s  " + text("termination_reason") +
+                   " (" + text("ended_by") + ")  " + text("codec") + "  " + text("id"));
 }
 
 std::deque<std::string> last_lines(std::istream& in, std::size_t count) {
@@ -86,6 +88,16 @@ int lift_ban(const ApiAccess& access, const std::string& source) {
   return 0;
 }
 
+// A message as it may go to a terminal, line by line.
+std::string printable_lines(std::string_view text) {
+  std::string shown;
+  for (std::string_view line : vas::split(text, '\n')) {
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    shown += printable(line) + "\n";
+  }
+  return shown;
+}
+
 int print_trace(const ApiAccess& access, const std::string& token, const std::string& pcap_file,
                 bool with_messages) {
   const auto body = ask(access, "GET", "/gateway/traces/" + token);
@@ -96,7 +108,7 @@ int print_trace(const ApiAccess& access, const std::string& token, const std::st
   if (with_messages) {
     for (const Message& each : *messages) {
       std::printf("\n---- %s  %s -> %s  %s\n%s", each.at.c_str(), to_string(each.from).c_str(),
-                  to_string(each.to).c_str(), each.transport.c_str(), each.text.c_str());
+                  to_string(each.to).c_str(), each.transport.c_str(), printable_lines(each.text).c_str());
     }
   }
   if (pcap_file.empty()) return 0;
