@@ -30,29 +30,29 @@ bool has_table(soci::session& database, Dialect dialect, const std::string& name
 // nobody: it was nothing to anybody before, either.
 void seal_sessions(soci::session& database, const SealedRows& rows) {
   struct Row {
-    std::int64_t id;
+    std::int64_t id = 0;
     std::string token, body;
   };
   for (std::int64_t after = -1;;) {
     std::vector<Row> page;
-    soci::rowset<soci::row> found =
+    Row row;
+    soci::statement found =
         (database.prepare << "SELECT id, token, body FROM sessions WHERE id > :after ORDER BY id LIMIT "
                           << kRowsAtOnce,
-         soci::use(after));
-    for (const soci::row& row : found)
-      page.push_back({row.get<long long>(0), row.get<std::string>(1), row.get<std::string>(2)});
+         soci::use(after), soci::into(row.id), soci::into(row.token), soci::into(row.body));
+    for (bool more = found.execute(true); more; more = found.fetch()) page.push_back(row);
     if (page.empty()) return;
     after = page.back().id;
-    for (const Row& row : page) {
-      if (secrets::Sealer::is_sealed(row.body)) continue;
-      const auto session = sessions::parse_store_json(row.body);
+    for (const Row& each : page) {
+      if (secrets::Sealer::is_sealed(each.body)) continue;
+      const auto session = sessions::parse_store_json(each.body);
       if (!session) {
-        database << "DELETE FROM sessions WHERE id = :id", soci::use(row.id);
+        database << "DELETE FROM sessions WHERE id = :id", soci::use(each.id);
         continue;
       }
-      const std::string token = rows.look_up(row.token), body = rows.body_of(*session);
+      const std::string token = rows.look_up(each.token), body = rows.body_of(*session);
       database << "UPDATE sessions SET token = :token, body = :body WHERE id = :id", soci::use(token),
-          soci::use(body), soci::use(row.id);
+          soci::use(body), soci::use(each.id);
     }
   }
 }
@@ -81,9 +81,10 @@ void seal_directory(soci::session& database, const SealedRows& rows) {
   std::vector<Row> all;
   for (const Kind kind : {Kind::kTenant, Kind::kDomain, Kind::kSubscriber, Kind::kTrunk, Kind::kApiKey}) {
     const std::string name(to_string(kind));
-    soci::rowset<soci::row> found =
-        (database.prepare << "SELECT id, body FROM directory WHERE kind = :kind", soci::use(name));
-    for (const soci::row& row : found) all.push_back({kind, row.get<long long>(0), row.get<std::string>(1)});
+    Row row{.kind = kind, .id = 0, .body = {}};
+    soci::statement found = (database.prepare << "SELECT id, body FROM directory WHERE kind = :kind",
+                             soci::use(name), soci::into(row.id), soci::into(row.body));
+    for (bool more = found.execute(true); more; more = found.fetch()) all.push_back(row);
   }
   for (const Row& row : all) {
     if (secrets::Sealer::is_sealed(row.body)) continue;

@@ -175,7 +175,7 @@ TEST_P(SealedStoreTest, ARowOfOneKindDoesNotPassForAnother) {
   {
     const auto database = connect(location());
     *database << "UPDATE directory SET body = (SELECT body FROM directory WHERE kind = 'trunk') WHERE kind = "
-                 "'Domain'";
+                 "'domain'";
   }
   const auto contents = (*open(key_file_))->load();
   ASSERT_FALSE(contents);
