@@ -75,12 +75,11 @@ void MediaWorker::on_datagram(SocketId id, const Endpoint& source, Ttl ttl, medi
 }
 
 // A check proves who sent it, not from where, until ours comes back; and ours is answered by any leg of ours
-// whose password its party gave away. So none is heard from where media may not go: nothing loops.
+// whose password its party gave away. So none is heard from a media port of ours: nothing loops. From
+// elsewhere nothing but what holds the session's password answers, whatever the address is.
 bool MediaWorker::may_check(const Endpoint& source) const {
-  if (config_.peers == nullptr) return true;
-  const bool is_ours = source.port >= config_.first_port && source.port <= config_.last_port &&
-                       config_.peers->is_own(source.address);
-  return !is_ours && !config_.peers->refusal_of(source.address, AddressPolicy::PrivateRanges::kOpen);
+  const bool may_be_ours = source.port >= config_.first_port && source.port <= config_.last_port;
+  return !may_be_ours || config_.peers == nullptr || !config_.peers->is_own(source.address);
 }
 
 // A check is its leg's who knows the password. An address that one leg's party uses is nobody else's,

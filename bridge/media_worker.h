@@ -126,7 +126,7 @@ class MediaWorker final : private PacketSink, private RouteListener {
     PacketIoKind io = PacketIoKind::kAuto;
     FastPath::Kernel kernel;    // borrowed; none: all is relayed in user space
     bool sends_frames = false;  // where routes are known and privilege allows
-    // Where ICE may lead; none: anywhere. And our own media ports, where it never does.
+    // Which addresses are this host's, and our media ports: ICE does not lead there.
     std::shared_ptr<const AddressPolicy> peers = nullptr;
     std::uint16_t first_port = 0;
     std::uint16_t last_port = 0;
