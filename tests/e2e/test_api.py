@@ -66,6 +66,7 @@ class Operations(ApiTest):
         self.draining()
         promised = {(name, status) for name, (_, _, definition) in OPERATIONS.items() for status in definition["responses"]}
         promised -= {("isUp", "503")}  # takes a part that is stuck: test_faults.py
+        promised.discard(("isUp", 503))  # a thread that has been stuck for 10 s: nobody can bring that about from outside
         self.assertEqual(sorted(promised - self.seen), [])
 
     def successes(self):

@@ -331,12 +331,20 @@ bool CdrJournal::write_journal(const std::vector<Queued>& batch) {
   std::string entries;
   for (const Queued& each : batch) entries += encode(each.entry);
   if (!append(entries)) return false;
+  const Time now = monotonic_now();
   for (const Queued& each : batch) {
     if (each.entry.kind == EntryKind::kEnded) {
+      just_ended_.emplace_back(now, each.entry.payload);
+      just_ended_bytes_ += each.entry.payload.size();
       open_.erase(each.call);
     } else {
       open_.insert_or_assign(each.call, each.entry.payload);
     }
+  }
+  while (!just_ended_.empty() &&
+         (now - just_ended_.front().first > kEndedIsKept || just_ended_bytes_ > renew_at_ / 4)) {
+    just_ended_bytes_ -= just_ended_.front().second.size();
+    just_ended_.pop_front();
   }
   return true;
 }
@@ -369,14 +377,15 @@ void CdrJournal::keep_endings(std::vector<Queued>& batch) {
   wakeup_.wait_for(lock, kRetryPause, [this] { return is_stopping_; });
 }
 
-// A new journal with the open calls alone takes the old one's place. Only when all lines are out: until then
-// the old one is what they would be recovered from.
+// A new journal with the open calls, and those that ended just now, takes the old one's place. Only when all
+// lines are out: until then the old one is what they would be recovered from.
 void CdrJournal::renew() {
   if (!lines_that_wait_.empty() || !lines_.sync()) return;
   const std::string path = folder_ + "/calls.journal";
   const std::string fresh_path = path + ".new";
   std::string entries;
   for (const auto& [call, draft] : open_) entries += encode({EntryKind::kStarted, draft});
+  for (const auto& [ended_at, record] : just_ended_) entries += encode({EntryKind::kEnded, record});
   const int fresh = ::open(fresh_path.c_str(), kJournalFlags | O_TRUNC, 0600);
   const bool is_good = fresh >= 0 && write_all(fresh, entries) && fdatasync(fresh) == 0 &&
                        std::rename(fresh_path.c_str(), path.c_str()) == 0;

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -41,6 +42,7 @@ class CdrJournal {
   static constexpr auto kLinger = std::chrono::milliseconds(5);
   static constexpr std::uint64_t kRenewAt = 64 << 20;  // bytes
   static constexpr auto kSignEach = std::chrono::seconds(5);
+  static constexpr Duration kEndedIsKept = std::chrono::seconds(10);
   static constexpr std::uint64_t kLeastFree =
       1 << 20;  // bytes of the disk, below which the journal is not well
   using Done = std::function<void(bool written)>;
@@ -105,6 +107,9 @@ class CdrJournal {
   bool is_full_ = false;                     // its disk
   std::string lines_that_wait_;              // the file could not take them yet
   std::map<std::string, std::string> open_;  // calls that have not ended, by id: their last draft
+  // Of calls that ended a moment ago, oldest first: the store may not know yet that their tokens are used.
+  std::deque<std::pair<Time, std::string>> just_ended_;
+  std::size_t just_ended_bytes_ = 0;  // a quarter of renew_at_ at most
 
   // Shared.
   Pulse pulse_;

@@ -108,6 +108,22 @@ TEST_F(CdrJournalTest, RemembersThePastUntilItIsToldToForgetIt) {
   EXPECT_EQ(lines(), 3u);
 }
 
+// The store takes the end of a call's session a little later than the journal its record.
+TEST_F(CdrJournalTest, ATokenThatWasJustUsedOutlivesARenewal) {
+  {
+    const auto journal = open();
+    start(*journal, "ended");
+    std::promise<void> ended;
+    journal->end(record("ended"), [&](bool) { ended.set_value(); });
+    ended.get_future().wait();
+    journal->forget_past();
+    start(*journal, "open");
+  }
+  open();
+  EXPECT_EQ(sessions_, (std::set<std::string>{"token of ended", "token of open"}));
+  EXPECT_EQ(lines(), 2u);
+}
+
 TEST_F(CdrJournalTest, ALineThatACrashKeptFromTheRecordsIsAddedFromTheJournal) {
   {
     const auto journal = open();
