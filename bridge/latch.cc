@@ -120,7 +120,11 @@ bool Latch::leads(const Candidate& candidate) const {
 
 void Latch::move_to(const Endpoint& source) {
   heard_ = source;
-  destination_ = is_symmetric_ ? source : sdp_rtp_;
+  if (is_symmetric_) {
+    destination_ = source;
+  } else if (source.address == sdp_rtp_.address) {
+    destination_ = sdp_rtp_;  // it has shown that it is there
+  }
 }
 
 bool Latch::may_come_from(const Endpoint& source) const {

@@ -206,6 +206,21 @@ TEST_F(LatchTest, AnUnspecifiedAddressIsSentNothingAndAfterItAllIsAsBefore) {
   EXPECT_EQ(latch_.rtp_destination(), kNat);
 }
 
+TEST_F(LatchTest, AnAddressThatMustShowItselfIsSentNothingBefore) {
+  config_.must_show = true;
+  begin(kPrivate);
+  EXPECT_FALSE(latch_.rtp_destination().is_set());
+  EXPECT_FALSE(latch_.rtcp_destination().is_set());
+  EXPECT_TRUE(hears(kPrivate));
+  EXPECT_EQ(latch_.rtp_destination(), kPrivate);
+
+  config_.symmetric = false;
+  begin(port_above(kPrivate, 2));
+  EXPECT_FALSE(latch_.rtp_destination().is_set());
+  EXPECT_TRUE(hears(port_above(kPrivate, 8)));
+  EXPECT_EQ(latch_.rtp_destination(), port_above(kPrivate, 2));
+}
+
 // ---- It sends from another port than it receives at ----
 
 TEST_F(LatchTest, AnAsymmetricPartyIsHeardFromOnePortAndSentToAtSdps) {

@@ -282,6 +282,16 @@ TEST_F(CallTest, WhoComesIntoANetworkOfTheOtherIpVersionGetsALegThere) {
   EXPECT_EQ(done<ConfigureLegMedia>()->config.far_rtp, *Endpoint::parse("[2001:db8::7]:4000"));
 }
 
+TEST_F(CallTest, AnOfferFromAnotherNetworkMovesWhoMayBeTheLegsParty) {
+  connect();
+  const Endpoint moved = *Endpoint::parse("198.51.100.77:5062");
+  on(SipEvent(OfferReceived{kCaller, {1}, std::string(kOffer), {Transport::kUdp, moved, 0}}));
+  on(SipEvent(OfferAnswered{callee(), 200, std::string(kAnswer)}));
+  ASSERT_NE(done<ConfigureLegMedia>(), nullptr);
+  EXPECT_EQ(done<ConfigureLegMedia>()->side, LegSide::kA);
+  EXPECT_EQ(done<ConfigureLegMedia>()->config.signaling_address, moved.address);
+}
+
 TEST_F(CallTest, AHoldOfOldSaysNothingOfTheIpVersion) {
   begin_routed();
   on(SipEvent(answered()));

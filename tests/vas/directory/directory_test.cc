@@ -7,9 +7,9 @@ namespace {
 
 constexpr std::string_view kFile = R"({
   "tenants":[{"id":1,"name":"t"}],
-  "domains":[{"id":3,"tenantId":1,"name":"Example.com","aliases":["alias.example"],"profile":{"call-timeout":10,"unknown":{"kept":1}}}],
+  "domains":[{"id":3,"tenantId":1,"name":"Example.com","aliases":["alias.example"],"profile":{"call-timeout":10,"symmetric":false,"unknown":{"kept":1}}}],
   "subscribers":[{"id":11,"domainId":3,"msisdn":"+15550001","aliases":["100"]}],
-  "trunks":[{"id":7,"domainId":3,"sources":["192.0.2.0/24"],"targets":["192.0.2.1:5060"],"mediaKeying":"dtls","ice":"full"}],
+  "trunks":[{"id":7,"domainId":3,"sources":["192.0.2.0/24"],"targets":["192.0.2.1:5060"],"mediaKeying":"dtls","ice":"full","symmetric":false}],
   "apiKeys":[{"id":1,"key":"XIsys","scope":"system"},{"id":2,"key":"XIapp","scope":"application","domainId":3}]})";
 
 Directory read(std::string_view text) {
@@ -36,6 +36,17 @@ TEST(Directory, TrustsATrunksSourcesOnly) {
   const Directory directory = read(kFile);
   EXPECT_EQ(directory.trusted_trunks(*IpAddress::parse("192.0.2.77")).size(), 1u);
   EXPECT_TRUE(directory.trusted_trunks(*IpAddress::parse("192.0.3.1")).empty());
+}
+
+TEST(Directory, KnowsWhoSendsMediaFromOtherPorts) {
+  const Directory directory = read(kFile);
+  EXPECT_FALSE(directory.find_domain("3")->profile.symmetric);
+  const Trunk& trunk = *directory.trunk(7);
+  EXPECT_FALSE(trunk.symmetric);
+  const auto kept = parse_entry(Kind::kTrunk, to_store_json(trunk));
+  ASSERT_TRUE(kept);
+  EXPECT_FALSE(std::get<Trunk>(*kept).symmetric);
+  EXPECT_TRUE(Trunk{}.symmetric && DomainProfile{}.symmetric);
 }
 
 TEST(Directory, KnowsAKeyAndHowFarItReaches) {
