@@ -61,12 +61,19 @@ void Dialog::set_route(nta_leg_t* leg, const sip_t* sip, bool is_server) {
   if (remote_target_.empty()) remote_target_ = invite_.request_uri;
 
   const auto source = source_of(*context_.gateway, sip);
-  const std::string first_hop = routes_.empty() ? remote_target_ : std::string(uri_of(routes_.front()));
   if (source && ranges_near(source->peer.address) == AddressPolicy::PrivateRanges::kOpen)
     ranges_ = AddressPolicy::PrivateRanges::kOpen;
-  const bool stays = source && (stays_on_flow(*source, first_hop, !routes_.empty()) || !may_go_to(first_hop));
-  flow_ = stays ? source : std::nullopt;
+  flow_ = source && stays_with(*source) ? source : std::nullopt;
   apply_route(leg);
+}
+
+// Whoever has a token is reached over the way that it opened: its Contact and Record-Route may name anybody.
+bool Dialog::stays_with(const Flow& source) const {
+  const std::string first_hop = routes_.empty() ? remote_target_ : std::string(uri_of(routes_.front()));
+  const auto uri = SipUri::parse(first_hop);
+  const bool names_source = uri && IpAddress::parse(uri->host) == source.peer.address;
+  return (is_of_token_ && !names_source) || stays_on_flow(source, first_hop, !routes_.empty()) ||
+         !may_go_to(first_hop);
 }
 
 // Where the peer may not have us send (its Contact is of a network that we do not reach, or of our own), the
@@ -77,15 +84,22 @@ bool Dialog::may_go_to(const std::string& first_hop) const {
   return context_.gateway->may_send_to(way_to(*uri), ranges_);
 }
 
+// The routes of its requests, ours first.
+std::vector<std::string> Dialog::all_routes() const {
+  std::vector<std::string> all;
+  if (flow_) {
+    all.push_back(context_.gateway->flow_route(*flow_));
+  } else if (ranges_ == AddressPolicy::PrivateRanges::kOpen) {
+    all.push_back(context_.gateway->private_route());
+  }
+  all.insert(all.end(), routes_.begin(), routes_.end());
+  return all;
+}
+
 void Dialog::apply_route(nta_leg_t* leg) {
   Scratch scratch;
   std::string list;
-  if (flow_) {
-    list = context_.gateway->flow_route(*flow_);
-  } else if (ranges_ == AddressPolicy::PrivateRanges::kOpen) {
-    list = context_.gateway->private_route();
-  }
-  for (const std::string& route : routes_) list += (list.empty() ? "" : ", ") + route;
+  for (const std::string& route : all_routes()) list += (list.empty() ? "" : ", ") + route;
   sip_record_route_t* route_set = list.empty() ? nullptr : sip_record_route_make(scratch.get(), list.c_str());
   sip_contact_t* target = sip_contact_make(scratch.get(), ("<" + remote_target_ + ">").c_str());
   nta_leg_server_route(leg, route_set, target);
@@ -108,14 +122,12 @@ void Dialog::refresh_target(const sip_t* sip) {
 void Dialog::follow_source(const sip_t* sip) {
   const auto source = source_of(*context_.gateway, sip);
   if (!source || source == flow_) return;
-  const std::string first_hop = routes_.empty() ? remote_target_ : std::string(uri_of(routes_.front()));
-  const auto flow = stays_on_flow(*source, first_hop, !routes_.empty()) ? source : std::nullopt;
+  const auto flow = stays_with(*source) ? source : std::nullopt;
   if (flow == flow_) return;
   flow_ = flow;
   // nta keeps the route that it has unless told as a client; it then takes them from the last to the first.
   Scratch scratch;
-  std::vector<std::string> all = routes_;
-  if (flow_) all.insert(all.begin(), context_.gateway->flow_route(*flow_));
+  const std::vector<std::string> all = all_routes();
   std::string list;
   for (auto each = all.rbegin(); each != all.rend(); ++each) list += (list.empty() ? "" : ", ") + *each;
   sip_record_route_t* route_set = list.empty() ? nullptr : sip_record_route_make(scratch.get(), list.c_str());

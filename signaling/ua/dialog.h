@@ -125,6 +125,8 @@ class Dialog {
   bool may_go_to(const std::string& first_hop) const;
   void refresh_target(const sip_t* sip);
   void follow_source(const sip_t* sip);
+  bool stays_with(const Flow& source) const;
+  std::vector<std::string> all_routes() const;
   void lose(const std::string& why);
   void finish();
 
@@ -148,7 +150,8 @@ class Dialog {
   LegHandle leg_;
 
   // UAS.
-  LiveEntry live_invite_;  // until it is answered: a CANCEL may come
+  bool is_of_token_ = false;  // its caller is no trunk
+  LiveEntry live_invite_;     // until it is answered: a CANCEL may come
   IncomingHandle invite_in_;
   bool peer_supports_100rel_ = false;
   bool requires_100rel_ = false;

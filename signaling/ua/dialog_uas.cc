@@ -70,6 +70,7 @@ bool Dialog::receive_invite(nta_incoming_t* request, const sip_t* sip, const Flo
     nta_incoming_treply(request, SIP_500_INTERNAL_SERVER_ERROR, TAG_END());
     return false;
   }
+  is_of_token_ = !unknown_header(sip, "X-Cloudonix-Session").empty();
   set_route(leg_.get(), sip, true);
   nta_incoming_bind(request, on_ack_or_cancel, reinterpret_cast<nta_incoming_magic_t*>(this));
   contact_ = contact_text(*context_.gateway, source, sip->sip_request->rq_url->url_type == url_sips);
