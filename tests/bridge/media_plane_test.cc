@@ -88,6 +88,12 @@ TEST_P(MediaPlaneTest, WhatIsRelayedLivesLessLongThanItCameWith) {
   setsockopt(far.descriptor(), IPPROTO_IP, IP_RECVTTL, &yes, sizeof yes);
 
   std::uint16_t number = 0;
+  for (int heard = 0; heard < 1 && number < 50;) {  // until the worker has heard of the call
+    near.send(*a, media::build_rtp({.sequence_number = {++number}}));
+    pollfd waiting{far.descriptor(), POLLIN, 0};
+    heard = poll(&waiting, 1, 100);
+  }
+  for (pollfd waiting{far.descriptor(), POLLIN, 0}; poll(&waiting, 1, 100) == 1;) (void)far.receive();
   for (const auto& [came, goes] : {std::pair{64, kMediaTtl},
                                    {255, kMediaTtl},
                                    {49, kMediaTtl},
