@@ -165,7 +165,7 @@ TEST_F(EveryByte, OfARequestIsRefusedOrGoesOnAsText) {
 TEST_F(EveryByte, OfAResponseIsDroppedOrGoesOnAsText) {
   const std::string branch = "z9hG4bKx.0";
   const std::string via = "Via: SIP/2.0/UDP h;branch=" + branch + "." + signer_.keyed_hash(branch) +
-                          "\r\nVia: SIP/2.0/UDP i;branch=z9";
+                          ".bound\r\nVia: SIP/2.0/UDP i;branch=z9";
   std::size_t passed = 0;
   for (const char* field : {"Server: a@b", "User-Agent: a@b", "Reason: SIP;text=\"@\"", "To: <sip:b>;tag=2@",
                             "From: <sip:a>;tag=@", "Call-ID: c@", "Contact: <sip:a@>", "CSeq: 1@INVITE",
