@@ -34,7 +34,7 @@ class VasBehindNat(NatLab):
         cls.start_turn()
         vas.address, vas.wrapper = INSIDE, hosts.wrapper("c")
         vas.ws_port = free_ports()
-        vas.flags += ["--media-bind", INSIDE, "--ws-listen", f"{INSIDE}:{vas.ws_port}", *cls.ICE]
+        vas.flags += ["--peer-allow", INSIDE, "--media-bind", INSIDE, "--ws-listen", f"{INSIDE}:{vas.ws_port}", *cls.ICE]
 
     @classmethod
     def start_turn(cls):
