@@ -8,7 +8,7 @@ mkdir -p "$out"
 base="vas/base/clock.cc vas/base/endpoint.cc vas/base/json.cc vas/base/random.cc vas/base/text.cc"
 media="media/codec.cc media/receive_stats.cc media/rtcp_packet.cc media/rtp_packet.cc media/srtp_suite.cc media/stream_splicer.cc media/voice_quality.cc"
 srtp="media/srtp_cipher.cc media/srtp_key_derivation.cc media/srtp_libsrtp.cc media/srtp_openssl.cc media/srtp_session.cc"
-dtls="media/dtls_context.cc media/dtls_session.cc"
+dtls="media/client_hello.cc media/dtls_association.cc media/dtls_context.cc media/dtls_session.cc"
 ice="ice/candidate.cc ice/consent_checks.cc ice/ice_lite.cc ice/stun_message.cc"
 gateway="signaling/gateway/flow.cc signaling/gateway/framer.cc signaling/gateway/guard.cc signaling/gateway/header_bounds.cc signaling/gateway/message_lines.cc
   signaling/gateway/message_secrets.cc signaling/gateway/message_trace.cc signaling/gateway/node_relay.cc signaling/gateway/sip_message.cc signaling/gateway/stateless_answer.cc signaling/gateway/via_editor.cc"
@@ -17,7 +17,8 @@ declare -A sources=(
   [text]="signaling/gateway/message_lines.cc signaling/gateway/message_secrets.cc signaling/gateway/sip_message.cc signaling/sdes.cc signaling/sdp.cc
     media/dtls_context.cc vas/records/cdr.cc vas/records/cdr_json.cc ice/candidate.cc $media $base"
   [digest]="signaling/digest.cc vas/base/host_port.cc $base"
-  [websocket]="signaling/gateway/connection.cc signaling/gateway/websocket_connection.cc signaling/gateway/sip_message.cc $base"
+  [websocket]="signaling/gateway/connection.cc signaling/gateway/flow.cc signaling/gateway/listener_table.cc signaling/gateway/sip_message.cc
+    signaling/gateway/tls_record_guard.cc signaling/gateway/websocket_connection.cc signaling/gateway/websocket_door.cc $base"
   [sdp]="signaling/sdes.cc signaling/sdp.cc signaling/offer_answer.cc media/codec.cc media/dtls_context.cc media/srtp_suite.cc ice/candidate.cc $base"
   [stun]="$ice $base"
   [dtls]="$dtls media/srtp_suite.cc $base"

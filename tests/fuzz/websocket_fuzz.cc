@@ -3,10 +3,12 @@
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <cstdlib>
 
 #include "signaling/gateway/connection.h"
 #include "signaling/gateway/sip_message.h"
+#include "signaling/gateway/websocket_door.h"
 
 namespace {
 
@@ -16,11 +18,18 @@ namespace asio = boost::asio;
 
 class Owner final : public ConnectionOwner {
  public:
-  bool on_message(std::string_view text, const Flow&) override {
+  explicit Owner(asio::io_context& context) : context_(context) {}
+
+  bool has_room(Connection& connection) override { return connection.waiting() < Connection::kMaxWaiting; }
+  void on_message(std::string text, Connection& connection) override {
     if (text.size() > SipMessage::kMaxBytes) std::abort();
-    return SipMessage::parse(text).has_value();
+    const bool is_good = SipMessage::parse(text).has_value();
+    asio::post(context_, [kept = connection.shared_from_this(), is_good] { kept->on_handled(is_good); });
   }
   void on_closed(Connection&) override {}
+
+ private:
+  asio::io_context& context_;
 };
 
 constexpr std::string_view kUpgrade =
@@ -35,12 +44,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) != 0) return 0;
   asio::io_context context;
-  Owner owner;
-  const std::vector<std::string> origins;
+  Owner owner(context);
+  const ListenerTable listeners;
+  const WebSocketDoor door(listeners, {.hosts = {"h"}, .origins = {}});
   asio::ip::tcp::socket socket(context);
   socket.assign(asio::ip::tcp::v4(), pair[0]);
   const auto connection =
-      make_websocket_connection(owner, std::move(socket), {Transport::kWs, {}, 1}, nullptr, origins);
+      make_websocket_connection(owner, std::move(socket), {Transport::kWs, {}, 1}, nullptr, door);
   connection->serve();
   if (data[0] % 2 == 0) (void)!write(pair[1], kUpgrade.data(), kUpgrade.size());
   (void)!write(pair[1], data + 1, size - 1);
