@@ -13,7 +13,8 @@ Latch::Others Latch::others_of(const LegConfig& config) {
   if (!config.symmetric) return Others::kSdpAddress;
   if (!config.signaling_address) return Others::kNobody;
   if (sdp == *config.signaling_address) return Others::kAnotherPort;
-  const bool is_public = !sdp.is_unspecified() && !sdp.is_private() && !sdp.is_loopback();
+  const bool is_public =
+      !config.must_show && !sdp.is_unspecified() && !sdp.is_private() && !sdp.is_loopback();
   return is_public ? Others::kNobody : Others::kSignalingAddress;
 }
 
@@ -26,8 +27,8 @@ void Latch::configure(const LegConfig& config) {
   const bool is_same_signaling = signaling_address_ == config.signaling_address;
   if (is_muted_ && is_known && is_same_signaling) return;
 
-  const bool is_same_party =
-      is_known && is_same_signaling && sdp_rtp_ == config.far_rtp && others_ == others_of(config);
+  const bool is_same_party = is_known && is_same_signaling && sdp_rtp_ == config.far_rtp &&
+                             others_ == others_of(config) && must_show_ == config.must_show;
   if (is_same_party && sdp_rtcp_ == config.far_rtcp) return;
   sdp_rtcp_ = config.far_rtcp;
   learned_rtcp_.reset();
@@ -43,6 +44,7 @@ void Latch::configure(const LegConfig& config) {
 
 void Latch::begin(const LegConfig& config) {
   sdp_rtp_ = config.far_rtp;
+  must_show_ = config.must_show;
   destination_ = config.must_show ? Endpoint{} : config.far_rtp;
   heard_ = {};
   opened_at_.reset();

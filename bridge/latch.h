@@ -87,6 +87,7 @@ class Latch {
   bool is_keyed_ = false;
   bool is_symmetric_ = true;
   bool is_muted_ = false;
+  bool must_show_ = false;
   std::array<Endpoint, 2> former_;  // what SDP named before, and what was heard then
 
   // What came.

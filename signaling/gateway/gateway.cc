@@ -99,6 +99,7 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   bool receive_request(const SipMessage& request, std::string_view text, const Flow& source);
   bool receive_response(const SipMessage& response, std::string_view text, const Flow& source);
   bool is_kept_out(const SipMessage& request, const Flow& source, Time now) const;
+  Purse purse_of(const SipMessage& request, const Flow& source, Time now) const;
   bool has_live_call(const SipMessage& request, const Flow& source, Time now) const;
   bool may_be_in_dialog(const SipMessage& request, std::string_view text, const Flow& source);
   bool may_be_outside(const SipMessage& request, std::string_view text, const Flow& source);
@@ -116,8 +117,8 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   void offend(const Flow& source, Offence offence);
   bool is_proved(const Flow& flow) const;
   bool is_own(const IpAddress& address) const;
-  bool is_trusted(const IpAddress& source) const {
-    return config_.admission == nullptr || config_.admission->is_trusted(source);
+  bool exempts(const IpAddress& source) const {
+    return config_.admission == nullptr || config_.admission->is_exempt(source);
   }
 
   // From the stacks.
@@ -226,7 +227,7 @@ void GatewayImpl::set_figures() {
 // ---- from the network ----
 
 Welcome GatewayImpl::welcome(const IpAddress& peer) {
-  if (is_trusted(peer)) return Welcome::kTrusted;
+  if (exempts(peer)) return Welcome::kTrusted;
   return ledger_.is_banned(peer, SourceKind::kConnection, monotonic_now()) ? Welcome::kNone
                                                                            : Welcome::kStranger;
 }
@@ -280,7 +281,7 @@ bool GatewayImpl::receive_response(const SipMessage& response, std::string_view 
 bool GatewayImpl::receive_request(const SipMessage& request, std::string_view text, const Flow& source) {
   const Time now = monotonic_now();
   const bool is_new = !has_to_tag(request);
-  const bool is_exempt = is_trusted(source.peer.address) || is_node(source);
+  const bool is_exempt = exempts(source.peer.address) || is_node(source);
   if (is_new && !is_exempt && is_kept_out(request, source, now)) {
     ++counters_.banned;
     ledger_.count_dropped(source.peer.address);
@@ -288,7 +289,7 @@ bool GatewayImpl::receive_request(const SipMessage& request, std::string_view te
   }
   // The source pays before its message is looked into: what is well-formed may be costly all the same.
   const bool is_metered = !is_exempt && (is_new || !gate_.knows(request, now));
-  if (is_metered && !ledger_.takes_request(source.peer.address, now)) {
+  if (is_metered && !ledger_.takes_request(source.peer.address, purse_of(request, source, now), now)) {
     ++counters_.limited;
     return false;
   }
@@ -321,6 +322,12 @@ bool GatewayImpl::receive_request(const SipMessage& request, std::string_view te
   return true;
 }
 
+Purse GatewayImpl::purse_of(const SipMessage& request, const Flow& source, Time now) const {
+  if (has_connections(source.transport)) return Purse::kConnections;
+  const bool is_known = proved_.knows(source.peer) || has_live_call(request, source, now);
+  return is_known ? Purse::kProved : Purse::kDatagrams;
+}
+
 // A ban that a forged datagram may have brought keeps out neither who is proved nor what has a live token.
 bool GatewayImpl::is_kept_out(const SipMessage& request, const Flow& source, Time now) const {
   const IpAddress& address = source.peer.address;
@@ -339,7 +346,7 @@ bool GatewayImpl::has_live_call(const SipMessage& request, const Flow& source, T
 
 bool GatewayImpl::may_be_in_dialog(const SipMessage& request, std::string_view text, const Flow& source) {
   const Time now = monotonic_now();
-  const bool is_exempt = is_trusted(source.peer.address) || is_node(source);
+  const bool is_exempt = exempts(source.peer.address) || is_node(source);
   switch (gate_.judge(request, source, is_exempt || has_connections(source.transport), now)) {
     case DialogGate::Verdict::kPasses: return true;
     case DialogGate::Verdict::kNotAnswered: ++counters_.no_dialog; return false;
@@ -380,7 +387,7 @@ void GatewayImpl::ask_for_proof(const Flow& source, std::size_t request_bytes) {
 
 // Whether what we send to `flow` is known to arrive at who asked for it.
 bool GatewayImpl::is_proved(const Flow& flow) const {
-  return has_connections(flow.transport) || proved_.knows(flow.peer) || is_trusted(flow.peer.address) ||
+  return has_connections(flow.transport) || proved_.knows(flow.peer) || exempts(flow.peer.address) ||
          is_node(flow);
 }
 
@@ -484,8 +491,8 @@ void GatewayImpl::refuse(const SipMessage& request, const Flow& source, const St
                          std::size_t request_bytes) {
   if (answer.status == 503 || answer.status == 200) {
     // The caller waits for it: a busy server that says nothing is sent everything twice.
-  } else if (answer.status == 0 || !(is_trusted(source.peer.address) ||
-                                     ledger_.takes_refusal(source.peer.address, monotonic_now()))) {
+  } else if (answer.status == 0 ||
+             !(exempts(source.peer.address) || ledger_.takes_refusal(source.peer.address, monotonic_now()))) {
     ++counters_.dropped;
     return;
   }
@@ -507,7 +514,7 @@ void GatewayImpl::offend(const Flow& source, Offence offence) {
   const IpAddress& address = source.peer.address;
   const SourceKind kind = kind_of(source);
   const bool may_be_forged = kind == SourceKind::kDatagram;
-  if (is_trusted(address) || is_node(source) || is_own(address)) return;
+  if (exempts(address) || is_node(source) || is_own(address)) return;
   if (may_be_forged && proved_.knows(address)) return;
   const Time now = monotonic_now();
   const auto ban = ledger_.note(address, offence, kind, now);
@@ -521,9 +528,10 @@ void GatewayImpl::offend(const Flow& source, Offence offence) {
 
 bool GatewayImpl::is_own(const IpAddress& address) const {
   const auto& all = listeners().all();
-  return std::any_of(all.begin(), all.end(), [&](const Listener& each) {
+  const bool is_listener = std::any_of(all.begin(), all.end(), [&](const Listener& each) {
     return each.local.address == address || each.advertised.address == address;
   });
+  return is_listener || (config_.peers != nullptr && config_.peers->is_own(address));
 }
 
 // ---- from the stacks ----

@@ -27,8 +27,10 @@ namespace vas::signaling {
 class AdmissionCheck {
  public:
   virtual ~AdmissionCheck() = default;
-  // A trunk of ours: it needs no token, and is neither limited nor banned.
+  // A trunk of ours: it needs no token.
   virtual bool is_trusted(const IpAddress& source) const = 0;
+  // One whose sources the system gave: it is neither limited nor banned, and what is sent there is its own.
+  virtual bool is_exempt(const IpAddress& source) const = 0;
   // Another node's gateway: what it forwards was checked there.
   virtual bool is_node(const Endpoint& source) const = 0;
   // Where a session lives under this token. Takes as long for one that does as for one that does not.

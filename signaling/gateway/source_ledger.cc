@@ -1,8 +1,10 @@
 #include "signaling/gateway/source_ledger.h"
 
 #include <algorithm>
+#include <array>
 
 #include "signaling/gateway/rate_budget.h"
+#include "vas/base/random.h"
 
 namespace vas::signaling {
 namespace {
@@ -28,8 +30,12 @@ IpAddress source_key(const IpAddress& address) {
 }
 
 std::size_t SourceLedger::Hash::operator()(const IpAddress& address) const {
-  return std::hash<std::string_view>{}(
-      {reinterpret_cast<const char*>(address.bytes.data()), address.bytes.size()});
+  // Salted: who forges sources must not choose their buckets.
+  static const std::string salt = random_hex(8);
+  std::array<char, 16 + sizeof address.bytes> text{};
+  std::copy(salt.begin(), salt.end(), text.begin());
+  std::copy(address.bytes.begin(), address.bytes.end(), text.begin() + 16);
+  return std::hash<std::string_view>{}({text.data(), text.size()});
 }
 
 SourceLedger::Entry& SourceLedger::touch(const IpAddress& source) {
@@ -67,9 +73,10 @@ void SourceLedger::count_dropped(const IpAddress& source) {
   }
 }
 
-bool SourceLedger::takes_request(const IpAddress& source, Time now) {
+bool SourceLedger::takes_request(const IpAddress& source, Purse purse, Time now) {
   return limits_.requests_per_second == 0 ||
-         take_from_budget(touch(source).requests, limits_.requests_per_second, now);
+         take_from_budget(touch(source).requests[static_cast<std::size_t>(purse)],
+                          limits_.requests_per_second, now);
 }
 
 bool SourceLedger::takes_refusal(const IpAddress& source, Time now) {

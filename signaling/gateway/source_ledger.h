@@ -20,6 +20,10 @@ std::string_view to_string(Offence offence);  // "malformed", "bad-token", "scan
 // Whether the source of an offence is who it seems: a connection's is, a datagram's may be made up.
 enum class SourceKind : std::uint8_t { kDatagram, kConnection };
 
+// What a request is paid from. Who forges an address spends what strangers' datagrams from there have, and
+// nothing of what its connections, its calls and who is proved there have.
+enum class Purse : std::uint8_t { kDatagrams, kConnections, kProved };
+
 // The unit that is counted: an IPv4 address, or an IPv6 /64, whose holder has all of it.
 IpAddress source_key(const IpAddress& address);
 
@@ -57,8 +61,8 @@ class SourceLedger {
   // Whether what comes from there in this way is kept out.
   bool is_banned(const IpAddress& source, SourceKind kind, Time now) const;
   void count_dropped(const IpAddress& source);  // a message that was kept out
-  // False when the source has used up its requests for now.
-  bool takes_request(const IpAddress& source, Time now);
+  // False when the source has used up its requests of that kind for now.
+  bool takes_request(const IpAddress& source, Purse purse, Time now);
   // False when it has had enough answers for its mistakes.
   bool takes_refusal(const IpAddress& source, Time now);
   // The ban that this offence brings, if it does.
@@ -75,7 +79,7 @@ class SourceLedger {
   };
   struct Entry {
     IpAddress source;
-    Time requests{};  // rate_budget.h
+    Time requests[3]{};  // by Purse; rate_budget.h
     Time refusals{};
     Offences offences[2];  // by SourceKind
   };

@@ -66,13 +66,15 @@ TEST_F(SourceLedgerTest, BansOfAThousandForgedSourcesAreFewAndPushOutNoneThatIsP
 
 TEST_F(SourceLedgerTest, RequestsAndAnswersHaveBudgets) {
   int requests = 0, refusals = 0;
-  while (ledger_.takes_request(source_, kStart)) ++requests;
+  while (ledger_.takes_request(source_, Purse::kDatagrams, kStart)) ++requests;
   while (ledger_.takes_refusal(source_, kStart)) ++refusals;
   EXPECT_EQ(requests, 20);
   EXPECT_EQ(refusals, 40);
-  EXPECT_TRUE(ledger_.takes_request(source_, kStart + 100ms));
-  EXPECT_FALSE(ledger_.takes_request(source_, kStart + 100ms));
-  EXPECT_TRUE(ledger_.takes_request(address(2), kStart));
+  EXPECT_TRUE(ledger_.takes_request(source_, Purse::kDatagrams, kStart + 100ms));
+  EXPECT_FALSE(ledger_.takes_request(source_, Purse::kDatagrams, kStart + 100ms));
+  EXPECT_TRUE(ledger_.takes_request(address(2), Purse::kDatagrams, kStart));
+  EXPECT_TRUE(ledger_.takes_request(source_, Purse::kConnections, kStart));
+  EXPECT_TRUE(ledger_.takes_request(source_, Purse::kProved, kStart));
 }
 
 TEST_F(SourceLedgerTest, ALiftedBanIsForgottenOfBothKinds) {

@@ -77,10 +77,12 @@ struct Author {
   // Fields of its request.
   bool says_private = false;
   bool names_targets = false;
+  bool says_trusted = false;
 };
 
 Author author_of(const DirectoryService& service, KeyScope scope, const boost::json::object& fields) {
-  return {service, scope, fields.contains("reachesPrivate"), fields.contains("targets")};
+  return {service, scope, fields.contains("reachesPrivate"), fields.contains("targets"),
+          fields.contains("trusted")};
 }
 
 // Who names the targets says whether they may be in private ranges: the system may, and what others name in
@@ -98,6 +100,21 @@ std::optional<Refused> settle_private(const Trunk* before, const Author& author,
         return std::find(before->targets.begin(), before->targets.end(), each) == before->targets.end();
       });
   if (names_others) trunk.reaches_private = false;
+  return {};
+}
+
+// Only of sources that the system gave are budgets, bans and proofs waived: else any customer could waive
+// them for a stranger, or for the victim of one.
+std::optional<Refused> settle_trust(const Trunk* before, const Author& author, Trunk& trunk) {
+  if (author.scope == KeyScope::kSystem) return {};
+  const bool was_trusted = before != nullptr && before->trusted;
+  if (author.says_trusted && trunk.trusted && !was_trusted)
+    return Refused{400, "`trusted` takes a system key."};
+  const bool names_others =
+      before == nullptr || std::any_of(trunk.sources.begin(), trunk.sources.end(), [&](const Network& each) {
+        return std::find(before->sources.begin(), before->sources.end(), each) == before->sources.end();
+      });
+  if (names_others) trunk.trusted = false;
   return {};
 }
 
@@ -121,6 +138,7 @@ std::optional<Refused> plan(const boost::json::object& fields, const Directory& 
     if (auto refused = check_sources(directory, trunk, before)) return refused;
   }
   if (auto refused = settle_private(before, author, trunk)) return refused;
+  if (auto refused = settle_trust(before, author, trunk)) return refused;
   if (auto refused = check_targets(author.service, before, trunk)) return refused;
   change.emplace_back(entry);
   return {};

@@ -6,17 +6,27 @@
 namespace vas::app {
 
 void FrontDoor::set_trunks(const directory::Directory& directory) {
-  std::vector<Network> trunks;
-  for (const auto& [id, trunk] : directory.trunks())
-    trunks.insert(trunks.end(), trunk.sources.begin(), trunk.sources.end());
+  NetworkSet trunks;
+  NetworkSet exempt;
+  for (const auto& [id, trunk] : directory.trunks()) {
+    for (const Network& source : trunk.sources) {
+      trunks.add(source);
+      if (trunk.trusted) exempt.add(source);
+    }
+  }
   const std::unique_lock lock(mutex_);
   trunks_ = std::move(trunks);
+  exempt_ = std::move(exempt);
 }
 
 bool FrontDoor::is_trusted(const IpAddress& source) const {
   const std::shared_lock lock(mutex_);
-  return std::any_of(trunks_.begin(), trunks_.end(),
-                     [&](const Network& network) { return network.contains(source); });
+  return trunks_.contains(source);
+}
+
+bool FrontDoor::is_exempt(const IpAddress& source) const {
+  const std::shared_lock lock(mutex_);
+  return exempt_.contains(source);
 }
 
 void FrontDoor::set_nodes(std::map<std::string, Endpoint> nodes) {

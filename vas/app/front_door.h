@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "signaling/gateway/gateway.h"
+#include "vas/base/network_set.h"
 #include "vas/directory/directory.h"
 #include "vas/sessions/token_index.h"
 
@@ -28,6 +29,7 @@ class FrontDoor final : public signaling::AdmissionCheck {
   void set_look_up(LookUp look_up) { look_up_ = std::move(look_up); }  // before the gateway starts
 
   bool is_trusted(const IpAddress& source) const override;
+  bool is_exempt(const IpAddress& source) const override;
   bool is_node(const Endpoint& source) const override;
   TokenPlace find_token(std::string_view token) const override;
   bool looks_further() const override { return look_up_ != nullptr; }
@@ -40,7 +42,8 @@ class FrontDoor final : public signaling::AdmissionCheck {
   sessions::TokenIndex tokens_;
   LookUp look_up_;
   mutable std::shared_mutex mutex_;
-  std::vector<Network> trunks_;
+  NetworkSet trunks_;
+  NetworkSet exempt_;  // of these, the system's
   std::map<std::string, Endpoint> nodes_;
 };
 

@@ -9,7 +9,10 @@ FarEndRules::Verdict FarEndRules::verdict_on(const Endpoint& far, AddressPolicy:
   if (may_be_ours && policy->is_own(far.address)) return Verdict::kReachable;
   const auto kind = policy->refusal_of(far.address, ranges);
   if (!kind) return Verdict::kReachable;
-  return *kind == AddressKind::kPrivate ? Verdict::kBehindNat : Verdict::kRefused;
+  // Phones say what their own network calls them; on 464XLAT that is 192.0.0.4 (RFC 7335).
+  const bool is_nobodys_here =
+      *kind == AddressKind::kPrivate || *kind == AddressKind::kLinkLocal || *kind == AddressKind::kReserved;
+  return is_nobodys_here ? Verdict::kBehindNat : Verdict::kRefused;
 }
 
 AddressPolicy::PrivateRanges ranges_of(const signaling::Flow& source, bool reaches_private) {

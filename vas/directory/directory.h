@@ -68,7 +68,8 @@ struct Trunk {
   MediaKeying media_keying = MediaKeying::kSdes;
   std::optional<IceMode> ice;  // none: as its listener, and not offered by us
   bool reaches_private =
-      false;  // its targets and its media may be in private ranges: only the system says so
+      false;            // its targets and its media may be in private ranges: only the system says so
+  bool trusted = true;  // false: its sources are nobody the system knows, and have budgets like anybody
   bool latches_to_anyone = false;  // its media may come from an address that SIP does not show
   bool symmetric = true;           // false: it sends media from other ports than it receives at
   std::string username;            // what its challenges are answered with; empty: not at all
