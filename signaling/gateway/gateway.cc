@@ -531,7 +531,9 @@ bool GatewayImpl::is_own(const IpAddress& address) const {
   const bool is_listener = std::any_of(all.begin(), all.end(), [&](const Listener& each) {
     return each.local.address == address || each.advertised.address == address;
   });
-  return is_listener || (config_.peers != nullptr && config_.peers->is_own(address));
+  // Nobody out there can forge loopback.
+  return is_listener ||
+         (!address.is_loopback() && config_.peers != nullptr && config_.peers->is_own(address));
 }
 
 // ---- from the stacks ----
