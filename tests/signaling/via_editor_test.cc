@@ -134,8 +134,9 @@ TEST_F(ViaEditorTest, OnlyOurOwnMarkOpensPrivateRangesAndIsTakenOff) {
     EXPECT_EQ(editor_.ranges_of(message), row.ranges) << row.routes;
     EXPECT_EQ(editor_.request_to_peer(message, hop, kPublic).find("127.0.0.1:7001"), std::string::npos);
   }
-  const auto forged = *SipMessage::parse(
-      "BYE sip:a@10.0.0.5 SIP/2.0\r\nRoute: <sip:deadbeef@127.0.0.1:7001;lr>\r\n" + via + "\r\n");
+  const std::string unsigned_mark =
+      "BYE sip:a@10.0.0.5 SIP/2.0\r\nRoute: <sip:deadbeef@127.0.0.1:7001;lr>\r\n" + via + "\r\n";
+  const auto forged = *SipMessage::parse(unsigned_mark);
   EXPECT_EQ(editor_.ranges_of(forged), Ranges::kClosed);
   EXPECT_TRUE(std::holds_alternative<NoHop>(editor_.next_hop(forged)));
 }
