@@ -8,12 +8,11 @@ namespace {
 
 // The first `bits` of it, zeros behind.
 IpAddress masked(IpAddress address, int bits) {
-  const std::size_t whole = static_cast<std::size_t>(bits) / 8;
-  if (whole >= address.bytes.size()) return address;
-  const int rest = bits % 8;
-  address.bytes[whole] = static_cast<std::uint8_t>(address.bytes[whole] & (0xff00 >> rest));
-  std::fill(address.bytes.begin() + static_cast<std::ptrdiff_t>(whole) + 1, address.bytes.end(),
-            std::uint8_t{0});
+  for (std::uint8_t& byte : address.bytes) {
+    const int kept = std::clamp(bits, 0, 8);
+    byte = static_cast<std::uint8_t>(byte & (0xff00 >> kept));
+    bits -= kept;
+  }
   return address;
 }
 

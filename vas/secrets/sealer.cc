@@ -61,8 +61,10 @@ std::optional<std::vector<std::uint8_t>> from_base64(std::string_view text) {
   if (text.empty() || text.size() % 4 != 0) return {};
   std::vector<std::uint8_t> bytes(text.size() / 4 * 3);
   if (EVP_DecodeBlock(bytes.data(), bytes_of(text), static_cast<int>(text.size())) < 0) return {};
-  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with("=") ? 1 : 0;
-  bytes.resize(bytes.size() - padding);
+  const std::ptrdiff_t padding = text.ends_with("==") ? 2 : text.ends_with("=") ? 1 : 0;
+  bytes.erase(bytes.end() - padding, bytes.end());
+  // The bits that padding leaves over must be nobody's: one text for the same bytes.
+  if (base64(bytes) != text) return {};
   return bytes;
 }
 
