@@ -36,14 +36,17 @@ inline void set_ttl_options(int descriptor, AddressFamily family) {
   }
 }
 
-// `header`: the only one that there is.
-inline Ttl ttl_of(const cmsghdr* header) {
-  if (header == nullptr || header->cmsg_len < CMSG_LEN(sizeof(int))) return 0;
-  const bool is_ttl = (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_TTL) ||
-                      (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_HOPLIMIT);
+// `first`: the only header that there is. In io_uring's buffers it stands at any address.
+inline Ttl ttl_of(const cmsghdr* first) {
+  if (first == nullptr) return 0;
+  cmsghdr header;
+  std::memcpy(&header, static_cast<const void*>(first), sizeof header);
+  if (header.cmsg_len < CMSG_LEN(sizeof(int))) return 0;
+  const bool is_ttl = (header.cmsg_level == IPPROTO_IP && header.cmsg_type == IP_TTL) ||
+                      (header.cmsg_level == IPPROTO_IPV6 && header.cmsg_type == IPV6_HOPLIMIT);
   if (!is_ttl) return 0;
   int ttl = 0;
-  std::memcpy(&ttl, CMSG_DATA(header), sizeof ttl);
+  std::memcpy(&ttl, reinterpret_cast<const std::uint8_t*>(first) + CMSG_LEN(0), sizeof ttl);
   return static_cast<Ttl>(ttl);
 }
 

@@ -1,9 +1,10 @@
 """Where peers may have the server send: SDP, Contacts, Record-Routes, routes and trunks that point at the server's own host, at
 loopback, metadata, groups, private ranges; and media that is to run in circles."""
+import contextlib
 import socket
 import unittest
 
-from harness import DOMAIN, E2eTest, Phone, rtp_packet
+from harness import DOMAIN, E2eTest, Phone, rtp_packet, wait_until
 from hosts import SERVER, Hosts
 
 SIP, OTHER, CALLER, CARRIER = "10.78.1.2", "10.78.2.2", "10.78.1.1", "10.78.2.1"
@@ -204,8 +205,20 @@ class TimeToLive(Lab):
     def test_goes_down_by_one_or_to_what_the_server_sends_with(self):
         near, far, answer, _ = self.call()
         far.rtp.setsockopt(socket.IPPROTO_IP, IP_RECVTTL, 1)
-        far.rtp.settimeout(3)
+        far.rtp.settimeout(0.3)
         number = 0
+
+        def reaches():  # once the worker has heard of the call
+            nonlocal number
+            number += 1
+            near.rtp.sendto(rtp_packet(number, 160 * number), answer.media())
+            with contextlib.suppress(TimeoutError):
+                return far.rtp.recv(2048)
+        wait_until(reaches, 10, "the first packet")
+        with contextlib.suppress(TimeoutError):
+            while far.rtp.recv(2048):
+                pass
+        far.rtp.settimeout(3)
         for sent, heard in [(64, 48), (255, 48), (49, 48), (48, 47), (10, 9), (2, 1)] * 2:  # by sockets first, then perhaps as frames
             near.rtp.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, sent)
             number += 1

@@ -10,8 +10,9 @@ FarEndRules::Verdict FarEndRules::verdict_on(const Endpoint& far, AddressPolicy:
   const auto kind = policy->refusal_of(far.address, ranges);
   if (!kind) return Verdict::kReachable;
   // Phones say what their own network calls them; on 464XLAT that is 192.0.0.4 (RFC 7335).
+  static const Network kTranslated = *Network::parse("192.0.0.0/29");
   const bool is_nobodys_here =
-      *kind == AddressKind::kPrivate || *kind == AddressKind::kLinkLocal || *kind == AddressKind::kReserved;
+      *kind == AddressKind::kPrivate || *kind == AddressKind::kLinkLocal || kTranslated.contains(far.address);
   return is_nobodys_here ? Verdict::kBehindNat : Verdict::kRefused;
 }
 

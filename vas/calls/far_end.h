@@ -20,7 +20,7 @@ struct FarEndRules {
 
   enum class Verdict {
     kReachable,
-    kBehindNat,  // of another network (private, link-local, reserved): the party has to show itself
+    kBehindNat,  // of another network (private, link-local, 464XLAT's): the party has to show itself
     kRefused,
   };
   Verdict verdict_on(const Endpoint& far, AddressPolicy::PrivateRanges ranges) const;

@@ -30,6 +30,9 @@ TEST(FarEnd, IsReachableBehindANatOrRefused) {
   } kTable[] = {{"192.0.2.1:4000", Ranges::kClosed, Verdict::kReachable},
                 {"10.0.0.1:4000", Ranges::kClosed, Verdict::kBehindNat},
                 {"10.0.0.1:4000", Ranges::kOpen, Verdict::kReachable},
+                {"192.0.0.4:4000", Ranges::kClosed, Verdict::kBehindNat},  // a phone on 464XLAT
+                {"169.254.7.7:4000", Ranges::kClosed, Verdict::kBehindNat},
+                {"240.0.0.1:4000", Ranges::kOpen, Verdict::kRefused},
                 {"127.0.0.1:4000", Ranges::kOpen, Verdict::kRefused},
                 {"203.0.113.1:4000", Ranges::kOpen, Verdict::kRefused},
                 {"203.0.113.1:20000", Ranges::kClosed, Verdict::kReachable},  // the media plane knows whose
