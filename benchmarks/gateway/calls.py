@@ -30,6 +30,7 @@ class Place:
     server_within: list = dataclasses.field(default_factory=list)
     load_within: list = dataclasses.field(default_factory=list)
     keys: list = dataclasses.field(default_factory=list)  # beside the system's
+    requests_per_second: int = 0  # of one address; 0: no limit
 
     def directory(self):
         return {
@@ -83,7 +84,7 @@ class Vas:
         self.process = subprocess.Popen(
             ["taskset", "-c", self.cores, *self.place.server_within, ROOT / "build/release/bin/vas", "--data-dir", self.folder / "data", "--directory",
              self.folder / "directory.json", "--log-level", "error", "--http-listen", f"{self.place.address}:{HTTP}", "--sip-listen",
-             f"{self.place.address}:{SIP}", "--media-bind", self.place.address, "--sip-requests-per-second", "0", "--peer-allow", f"{self.place.address}/8", "--media-kernel", "off", "--media-workers", "1", "--media-port-max", "60000", *self.flags],
+             f"{self.place.address}:{SIP}", "--media-bind", self.place.address, "--sip-requests-per-second", str(self.place.requests_per_second), "--peer-allow", f"{self.place.address}/8", "--media-kernel", "off", "--media-workers", "1", "--media-port-max", "60000", *self.flags],
             stdout=self.log, stderr=self.log)
         time.sleep(1.5)
         assert self.process.poll() is None, (self.folder / "log").read_text()

@@ -21,6 +21,7 @@ from attacks import DOMAIN_KEY, TLS, all_attacks  # noqa: E402
 from report import Report, flags  # noqa: E402
 
 RATE = 50  # real calls a second
+DEFAULT_LIMIT = 100  # sip-requests-per-second, as it comes
 WARM_UP = 35  # seconds of calls before: until then transactions that linger fill memory by themselves
 FLOOR_MS = 5  # below that a p99 is the machine's noise
 
@@ -74,7 +75,7 @@ def real_calls(tokens, seconds):
 
 def server():
     place = calls.Place(address=lab.SERVER_IP, carrier=lab.CARRIER_IP, server_within=lab.inside(lab.SERVER), load_within=lab.inside(lab.LOAD),
-                        keys=[{"id": 2, "key": DOMAIN_KEY, "scope": "domain", "domainId": 3}])
+                        requests_per_second=DEFAULT_LIMIT, keys=[{"id": 2, "key": DOMAIN_KEY, "scope": "domain", "domainId": 3}])
     return calls.Vas(*certificate(ROOT / "build"), place=place), calls.Carrier(place)
 
 

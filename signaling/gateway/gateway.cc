@@ -324,8 +324,8 @@ bool GatewayImpl::receive_request(const SipMessage& request, std::string_view te
 
 Purse GatewayImpl::purse_of(const SipMessage& request, const Flow& source, Time now) const {
   if (has_connections(source.transport)) return Purse::kConnections;
-  const bool is_known = proved_.knows(source.peer) || has_live_call(request, source, now);
-  return is_known ? Purse::kProved : Purse::kDatagrams;
+  if (has_live_call(request, source, now)) return Purse::kTokens;
+  return proved_.knows(source.peer) ? Purse::kProved : Purse::kDatagrams;
 }
 
 // A ban that a forged datagram may have brought keeps out neither who is proved nor what has a live token.

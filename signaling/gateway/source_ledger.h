@@ -21,8 +21,8 @@ std::string_view to_string(Offence offence);  // "malformed", "bad-token", "scan
 enum class SourceKind : std::uint8_t { kDatagram, kConnection };
 
 // What a request is paid from. Who forges an address spends what strangers' datagrams from there have, and
-// nothing of what its connections, its calls and who is proved there have.
-enum class Purse : std::uint8_t { kDatagrams, kConnections, kProved };
+// nothing of what its connections and its calls have; who forges a proved one, nothing of what tokens have.
+enum class Purse : std::uint8_t { kDatagrams, kConnections, kProved, kTokens };
 
 // The unit that is counted: an IPv4 address, or an IPv6 /64, whose holder has all of it.
 IpAddress source_key(const IpAddress& address);
@@ -79,7 +79,7 @@ class SourceLedger {
   };
   struct Entry {
     IpAddress source;
-    Time requests[3]{};  // by Purse; rate_budget.h
+    Time requests[4]{};  // by Purse; rate_budget.h
     Time refusals{};
     Offences offences[2];  // by SourceKind
   };

@@ -75,6 +75,7 @@ TEST_F(SourceLedgerTest, RequestsAndAnswersHaveBudgets) {
   EXPECT_TRUE(ledger_.takes_request(address(2), Purse::kDatagrams, kStart));
   EXPECT_TRUE(ledger_.takes_request(source_, Purse::kConnections, kStart));
   EXPECT_TRUE(ledger_.takes_request(source_, Purse::kProved, kStart));
+  EXPECT_TRUE(ledger_.takes_request(source_, Purse::kTokens, kStart));
 }
 
 TEST_F(SourceLedgerTest, ALiftedBanIsForgottenOfBothKinds) {

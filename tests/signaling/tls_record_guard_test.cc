@@ -72,7 +72,7 @@ TEST_P(TlsRecordGuardTest, AnyNumberOfRecordsThatCarrySomethingIsFine) {
 }
 
 TEST_P(TlsRecordGuardTest, AFewKeyUpdatesAreFineAndAFloodIsTold) {
-  if (GetParam() != TLS1_3_VERSION) GTEST_SKIP() << "TLS 1.3 alone has KeyUpdate";
+  if (GetParam() != TLS1_3_VERSION) return;  // it alone has KeyUpdate
   const auto update = [this] {
     SSL_key_update(client_, SSL_KEY_UPDATE_NOT_REQUESTED);
     SSL_do_handshake(client_);
