@@ -13,6 +13,7 @@
 #include <cstring>
 #include <optional>
 
+#include "bridge/netlink_socket.h"
 #include "vas/base/capabilities.h"
 #include "vas/base/clock.h"
 
@@ -152,14 +153,6 @@ std::uint64_t ask_neighbour(mnl_socket* socket, unsigned& sequence, const Hop& h
   const std::uint64_t mac = mac_of(attribute_of(answer, sizeof *neighbour, NDA_LLADDR));
   if ((state & kFreshNeighbour) == 0) confirm_neighbour(socket, ++sequence, hop);
   return (state & kUsableNeighbour) != 0 ? mac : 0;
-}
-
-mnl_socket* open_netlink(unsigned groups) {
-  mnl_socket* socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | (groups != 0 ? SOCK_NONBLOCK : 0));
-  if (socket == nullptr) return nullptr;
-  if (mnl_socket_bind(socket, groups, MNL_SOCKET_AUTOPID) == 0) return socket;
-  mnl_socket_close(socket);
-  return nullptr;
 }
 
 }  // namespace

@@ -100,6 +100,7 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   bool receive_response(const SipMessage& response, std::string_view text, const Flow& source);
   bool is_kept_out(const SipMessage& request, const Flow& source, Time now) const;
   Purse purse_of(const SipMessage& request, const Flow& source, Time now) const;
+  bool is_let_in(const SipMessage& request, const Flow& source, Time now) const;
   bool has_live_call(const SipMessage& request, const Flow& source, Time now) const;
   bool may_be_in_dialog(const SipMessage& request, std::string_view text, const Flow& source);
   bool may_be_outside(const SipMessage& request, std::string_view text, const Flow& source);
@@ -336,9 +337,14 @@ bool GatewayImpl::is_kept_out(const SipMessage& request, const Flow& source, Tim
          !(proved_.knows(address) || has_live_call(request, source, now));
 }
 
-bool GatewayImpl::has_live_call(const SipMessage& request, const Flow& source, Time now) const {
+// Of its branch an INVITE was let in, and may still be ringing.
+bool GatewayImpl::is_let_in(const SipMessage& request, const Flow& source, Time now) const {
   const std::string branch = editor_->branch_of(request, source);
-  if (admitted_.contains(branch) || dialogs_.contains(dialogs_.key_of_invite(branch), now)) return true;
+  return admitted_.contains(branch) || dialogs_.contains(dialogs_.key_of_invite(branch), now);
+}
+
+bool GatewayImpl::has_live_call(const SipMessage& request, const Flow& source, Time now) const {
+  if (is_let_in(request, source, now)) return true;
   const HeaderField* token = request.first(HeaderName::kSessionToken);
   return request.method() == "INVITE" && token != nullptr && config_.admission != nullptr &&
          config_.admission->find_token(token->value).where != AdmissionCheck::TokenPlace::Where::kNowhere;
@@ -367,11 +373,7 @@ bool GatewayImpl::may_be_in_dialog(const SipMessage& request, std::string_view t
 bool GatewayImpl::may_be_outside(const SipMessage& request, std::string_view text, const Flow& source) {
   const std::string_view method = request.method();
   if (method == "INVITE") return admits(request, text, source);
-  if (method == "CANCEL") {
-    const std::string branch = editor_->branch_of(request, source);
-    if (admitted_.contains(branch) || dialogs_.contains(dialogs_.key_of_invite(branch), monotonic_now()))
-      return true;
-  }
+  if (method == "CANCEL" && is_let_in(request, source, monotonic_now())) return true;
   ++counters_.no_dialog;
   if (method != "ACK") refuse(request, source, {481, "Call Does Not Exist"}, text.size());
   return false;

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "bridge/netlink_socket.h"
 #include "vas/base/log.h"
 
 namespace vas::app {
@@ -18,14 +19,6 @@ using Buffer = std::array<char, 32768>;
 // anyway, for routes made by hand are not told of.
 constexpr auto kSoon = std::chrono::milliseconds(20);
 constexpr auto kAnyway = std::chrono::seconds(5);
-
-mnl_socket* open_netlink(unsigned groups) {
-  mnl_socket* socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | (groups != 0 ? SOCK_NONBLOCK : 0));
-  if (socket == nullptr) return nullptr;
-  if (mnl_socket_bind(socket, groups, MNL_SOCKET_AUTOPID) == 0) return socket;
-  mnl_socket_close(socket);
-  return nullptr;
-}
 
 struct RouteAttributes {
   const nlattr* destination = nullptr;
@@ -64,8 +57,9 @@ int note_route(const nlmsghdr* message, void* lists_to_fill) {
 
 Result<std::unique_ptr<HostAddresses>> HostAddresses::open(boost::asio::io_context& context,
                                                            std::shared_ptr<OwnAddresses> told) {
-  mnl_socket* questions = open_netlink(0);
-  mnl_socket* events = questions != nullptr ? open_netlink(RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR) : nullptr;
+  mnl_socket* questions = bridge::open_netlink(0);
+  mnl_socket* events =
+      questions != nullptr ? bridge::open_netlink(RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR) : nullptr;
   const std::string reason = std::strerror(errno);
   if (events == nullptr) {
     if (questions != nullptr) mnl_socket_close(questions);

@@ -17,6 +17,7 @@
 
 #include "vas/base/clock.h"
 #include "vas/base/log.h"
+#include "vas/base/write_all.h"
 
 namespace vas::records {
 namespace {
@@ -24,16 +25,6 @@ namespace {
 constexpr int kJournalFlags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC;
 constexpr std::string_view kDraft = "draft";  // where a sealed token belongs
 constexpr auto kRetryPause = std::chrono::milliseconds(200);
-
-bool write_all(int descriptor, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return true;
-}
 
 std::string read_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary | std::ios::ate);

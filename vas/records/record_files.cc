@@ -12,6 +12,7 @@
 
 #include "vas/base/log.h"
 #include "vas/base/rotated_files.h"
+#include "vas/base/write_all.h"
 #include "vas/records/journal_format.h"
 
 namespace vas::records {
@@ -21,16 +22,6 @@ constexpr const char* kName = "records";
 
 int open_to_append(const std::string& path) {
   return ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-}
-
-bool write_all(int file, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(file, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return true;
 }
 
 // Where the last whole line ends: a crash may have cut the one behind it short.
