@@ -87,7 +87,7 @@ Result<std::unique_ptr<MediaPlane>> MediaPlane::open(const MediaPlaneConfig& con
 }
 
 MediaPlane::MediaPlane(const MediaPlaneConfig& config)
-    : config_(config), ports_(config.first_port, config.last_port, random_u32()) {}
+    : config_(config), ports_(config.first_port, config.last_port) {}
 
 MediaPlane::~MediaPlane() {
   is_stopping_ = true;
@@ -129,7 +129,6 @@ MediaFigures MediaPlane::figures() const {
     sum.user_packets += each.user_packets.load(std::memory_order_relaxed);
     sum.kernel_packets += each.kernel_packets.load(std::memory_order_relaxed);
     sum.overrun += each.overrun.load(std::memory_order_relaxed);
-    sum.oversized += each.oversized.load(std::memory_order_relaxed);
     sum.stray += each.stray.load(std::memory_order_relaxed);
     sum.over_limit += each.over_limit.load(std::memory_order_relaxed);
     sum.fast_legs += each.fast_legs.load(std::memory_order_relaxed);
@@ -223,13 +222,7 @@ Result<Endpoint> MediaPlane::bind_leg(BridgeId bridge, BridgePlace& place, LegSi
   const Endpoint said{said_address(*address), bound->port};
   place.legs[index_of(side)] = {.port = bound->port, .family = family, .local = said};
   owners_.insert_or_assign(bound->port, Owner{bridge, side});
-  const auto ghost = ghosts_.find(bound->port);
-  post(place.worker, AddLeg{bridge,
-                            side,
-                            bound->rtp_socket,
-                            bound->rtcp_socket,
-                            {*address, bound->port},
-                            ghost == ghosts_.end() ? std::nullopt : std::optional(ghost->second)});
+  post(place.worker, AddLeg{bridge, side, bound->rtp_socket, bound->rtcp_socket, {*address, bound->port}});
   return said;
 }
 
@@ -262,10 +255,6 @@ bool MediaPlane::configure_leg(BridgeId bridge, LegSide side, const LegConfig& c
   if (leg.agent) direct_agent(leg, checked);
   post(place.worker, ConfigureLeg{bridge, side, std::move(checked)});
   return true;
-}
-
-void MediaPlane::await_dtls(BridgeId bridge, LegSide side) {
-  post(bridges_.at(bridge).worker, AwaitDtls{bridge, side});
 }
 
 // Full ICE sends checks wherever a party says (RFC 8445 §19.5.1): not to a group, and not to this machine
@@ -403,8 +392,6 @@ bool MediaPlane::is_safe_far_end(const BridgePlace& place, LegSide side, const E
 
 void MediaPlane::start(BridgeId bridge) { post(bridges_.at(bridge).worker, StartBridge{bridge}); }
 
-void MediaPlane::ask_heard(BridgeId bridge) { post(bridges_.at(bridge).worker, AskHeard{bridge}); }
-
 void MediaPlane::close(BridgeId bridge) {
   BridgePlace& place = bridges_.at(bridge);
   for (LegPlace& leg : place.legs) close_agents(leg);
@@ -417,15 +404,10 @@ void MediaPlane::give_back_port(LegPlace& leg) {
   ports_.take_back(std::exchange(leg.port, std::uint16_t{0}), monotonic_now());
 }
 
-void MediaPlane::forget(const BridgeClosed& closed) {
-  const auto place = bridges_.find(closed.bridge);
+void MediaPlane::forget(BridgeId bridge) {
+  const auto place = bridges_.find(bridge);
   if (place == bridges_.end()) return;
-  for (const LegSide side : {LegSide::kA, LegSide::kB}) {
-    LegPlace& leg = place->second.legs[index_of(side)];
-    const auto& heard = closed.legs[index_of(side)].heard;
-    if (leg.port != 0 && heard) ghosts_.insert_or_assign(leg.port, *heard);
-    give_back_port(leg);
-  }
+  for (LegPlace& leg : place->second.legs) give_back_port(leg);
   --load_[place->second.worker];
   bridges_.erase(place);
 }

@@ -18,11 +18,6 @@ using boost::system::error_code;
 
 constexpr int kUdpBuffer = 4 << 20;
 constexpr int kPortTries = 16;
-constexpr int kReportsBefore = 4;  // of one call each: ICMP errors of datagrams that went before
-
-bool has_no_way(const error_code& failure) {
-  return failure == asio::error::host_unreachable || failure == asio::error::network_unreachable;
-}
 
 }  // namespace
 
@@ -31,12 +26,9 @@ class UdpListener {
   UdpListener(TransportsReceiver& receiver, asio::io_context& context)
       : receiver_(receiver),
         socket_(context),
-        reader_(
-            socket_,
-            [this](std::string_view text, const Endpoint& from) {
-              receiver_.on_message(text, {Transport::kUdp, from, 0, listener_});
-            },
-            [this](std::string_view text) { receiver_.on_undelivered(text); }) {}
+        reader_(socket_, [this](std::string_view text, const Endpoint& from) {
+          receiver_.on_message(text, {Transport::kUdp, from, 0, listener_});
+        }) {}
 
   void open(const Endpoint& local) {
     const auto endpoint = to_asio<udp::endpoint>(local);
@@ -52,15 +44,9 @@ class UdpListener {
     reader_.start();
   }
 
-  // A datagram that cannot be sent is lost, and retransmission mends it; one that has no way is told of. What
-  // the socket reports may be of an earlier datagram: then it is asked again.
   void send(const Endpoint& to, std::string_view text) {
-    error_code failure;
-    for (int i = 0; i < kReportsBefore; ++i) {
-      socket_.send_to(asio::buffer(text), to_asio<udp::endpoint>(to), 0, failure);
-      if (!has_no_way(failure) && failure != asio::error::connection_refused) return;
-    }
-    if (has_no_way(failure)) receiver_.on_undelivered(text);
+    error_code ignored;  // a datagram that cannot be sent is lost; retransmission mends it
+    socket_.send_to(asio::buffer(text), to_asio<udp::endpoint>(to), 0, ignored);
   }
 
   Endpoint local() const { return from_asio(socket_.local_endpoint()); }
@@ -171,10 +157,9 @@ void Transports::on_arrival(const Arrival& arrival) {
   }
 }
 
-void Transports::send(const Flow& flow, std::string text, const Manner& manner) {
+void Transports::send(const Flow& flow, std::string text, const std::string& tls_name) {
   if (has_connections(flow.transport)) {
-    if (!streams_.send(flow, std::move(text), manner.tls_name, manner.is_repeated))
-      receiver_.on_unsent(text, {flow.transport, flow.peer, 0, flow.listener});
+    if (!streams_.send(flow, std::move(text), tls_name)) receiver_.on_unsent(text, flow);
     return;
   }
   const std::uint16_t listener = flow.listener != Flow::kAnyListener
