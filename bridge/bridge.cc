@@ -37,8 +37,11 @@ bool Bridge::is_on_hold() const {
 
 bool Bridge::is_silent(Time now) const {
   if (!is_started_ || is_on_hold()) return false;
-  const Time last = std::max({silence_since_, legs_[0].last_rtp_at(), legs_[1].last_rtp_at()});
-  return now - last >= media_timeout_;
+  return now - last_heard_at() >= media_timeout_;
+}
+
+Time Bridge::last_heard_at() const {
+  return std::max({silence_since_, legs_[0].last_heard_at(), legs_[1].last_heard_at()});
 }
 
 void Bridge::on_datagram(LegSide side, Component component, const Endpoint& source,
@@ -69,9 +72,23 @@ void Bridge::shake_hands(LegSide side, Component component, const Endpoint& sour
                          Outbox& outbox) {
   Leg& near = leg(side);
   const auto from = near.dtls_source(now, component, source);
-  if (!from) return near.count_malformed();
-  for (const auto& each : near.path().on_dtls(now, component, source, *from, datagram))
-    outbox.add({side, component, source, each});
+  if (!from && !near.path().awaits_dtls()) return near.count_malformed();
+  const auto& flight = from ? near.path().on_dtls(now, component, source, *from, datagram)
+                            : near.path().on_early_hello(now, component, source, datagram);
+  for (const auto& each : flight) outbox.add({side, component, source, each});
+}
+
+bool Bridge::answer_early_hello(LegSide side, Time now, Outbox& outbox) {
+  for (const Component component : {Component::kRtp, Component::kRtcp}) {
+    const auto hello = leg(side).path().take_early_hello(component);
+    if (!hello) continue;
+    const auto from = leg(side).dtls_source(now, component, hello->source);
+    if (!from) return true;  // it is not the party's
+    for (const auto& each : leg(side).path().answer_early_hello(now, component, *from, *hello))
+      outbox.add({side, component, hello->source, each});
+    return true;
+  }
+  return false;
 }
 
 void Bridge::shake_hands_on_time(LegSide side, Time now, Outbox& outbox) {
@@ -93,12 +110,13 @@ void Bridge::relay_rtp(LegSide near_side, const Endpoint& source, media::PacketB
   if (!near.takes_rtp_from(now, source) || !near.unprotect(datagram)) return;
   const auto packet = media::RtpPacket::parse(datagram.bytes());
   if (!packet) return near.count_malformed();
-  if (near.admit(now, *packet, datagram.size(), source) != Admitted::kYes) return;
-  if (!near.config().sends) return;
+  const auto arrived = near.admit(now, *packet, datagram.size(), source);
+  if (!arrived || !near.config().sends) return;
 
-  const LegFormat& format = *near.format_of(packet->payload_type());
+  const LegFormat* format = near.format_of(packet->payload_type());
   const std::size_t plain_bytes = datagram.size();
-  if (!far.rewrite_for_party(now, *packet, format, datagram.bytes()) || !far.protect(datagram)) return;
+  if (!far.rewrite_for_party(now, *packet, *arrived, format, datagram.bytes()) || !far.protect(datagram))
+    return;
   far.on_sent(plain_bytes);
   outbox.add({other(near_side), Component::kRtp, far.rtp_destination(now), datagram.bytes()});
 }
@@ -111,16 +129,16 @@ void Bridge::relay_rtcp(LegSide near_side, const Endpoint& source, media::Packet
       !near.admit_rtcp(now, datagram.bytes(), source) || !rtcp_budgets_[index_of(near_side)].take(now))
     return;
 
-  // What passes is packed to the front of the datagram: reports and names. BYE ends no call, and feedback
-  // that we do not translate would name streams that the far party never saw.
+  // What passes is packed to the front of the datagram: reports and names, a report first (RFC 3550 §6.1).
+  // BYE ends no call, and feedback that we do not translate would name streams that the far party never saw.
   const MutableBytes all = datagram.bytes();
   MutableBytes rest = all;
   std::size_t kept = 0;
-  while (const auto packet = media::next_rtcp(rest)) {
-    const bool is_report =
-        packet->type == media::RtcpType::kSenderReport || packet->type == media::RtcpType::kReceiverReport;
-    if (is_report) near.on_party_report(now, *packet);
+  while (auto packet = media::next_rtcp(rest)) {
+    if (media::is_padded(*packet) && !rest.empty()) break;  // padding is the end (RFC 3550 §6.4.1)
+    if (media::is_report(*packet)) near.on_party_report(now, *packet);
     if (!translate(*packet, near, far, now)) continue;
+    if (kept == 0 && !media::is_report(*packet)) continue;
     std::copy(packet->bytes.begin(), packet->bytes.end(), all.begin() + static_cast<std::ptrdiff_t>(kept));
     kept += packet->bytes.size();
   }
@@ -133,28 +151,37 @@ void Bridge::relay_rtcp(LegSide near_side, const Endpoint& source, media::Packet
 }
 
 // Makes one packet of `near`'s party speak of the streams that `far`'s party knows. False when it is not to
-// pass.
-bool Bridge::translate(const media::RtcpView& packet, const Leg& near, Leg& far, Time now) {
-  const MutableBytes bytes = packet.bytes;
-  if (bytes.size() < 8) return false;
-  const media::Ssrc sender{load_u32(bytes, 4)};
+// pass. A sender report of a stream that does not play there is a receiver report for the rest that it says.
+bool Bridge::translate(media::RtcpView& packet, const Leg& near, Leg& far, Time now) {
   switch (packet.type) {
-    case media::RtcpType::kSenderReport: {
-      if (bytes.size() < 28) return false;
-      const auto timestamp = far.splicer().translate_timestamp(sender, {load_u32(bytes, 16)});
-      if (!timestamp) return false;
-      store_u32(bytes, 16, timestamp->value);
-      far.on_report_sent(now, load_u32(bytes, 10));
+    case media::RtcpType::kSenderReport:
+    case media::RtcpType::kReceiverReport:
+      if (!media::is_whole_report(packet)) return false;
+      if (packet.type == media::RtcpType::kSenderReport && !translate_sender(packet, far, now))
+        media::make_receiver_report(packet);
+      translate_blocks(packet, near);
       break;
-    }
-    case media::RtcpType::kReceiverReport: break;
-    case media::RtcpType::kSdes: store_u32(bytes, 4, far.outgoing_ssrc().value); return packet.count == 1;
+    case media::RtcpType::kSdes:
+      if (!media::is_whole_sdes(packet)) return false;
+      break;
     case media::RtcpType::kBye:
     case media::RtcpType::kApp:
     default: return false;
   }
-  store_u32(bytes, 4, far.outgoing_ssrc().value);
+  store_u32(packet.bytes, 4, far.outgoing_ssrc().value);
+  return true;
+}
 
+bool Bridge::translate_sender(const media::RtcpView& packet, Leg& far, Time now) {
+  const MutableBytes bytes = packet.bytes;
+  const auto timestamp = far.splicer().translate_timestamp({load_u32(bytes, 4)}, {load_u32(bytes, 16)});
+  if (!timestamp) return false;
+  store_u32(bytes, 16, timestamp->value);
+  far.on_report_sent(now, load_u32(bytes, 10));
+  return true;
+}
+
+void Bridge::translate_blocks(const media::RtcpView& packet, const Leg& near) {
   const auto far_stream = near.splicer().current();
   const MutableBytes blocks = media::report_blocks(packet);
   for (std::size_t at = 0; at + media::kReportBlockBytes <= blocks.size(); at += media::kReportBlockBytes) {
@@ -163,7 +190,6 @@ bool Bridge::translate(const media::RtcpView& packet, const Leg& near, Leg& far,
     store_u32(block, 0, far_stream->value);
     store_u32(block, 8, near.splicer().untranslate_sequence(load_u32(block, 8)));
   }
-  return true;
 }
 
 bool Bridge::describe_relay(LegSide near, Time now, relay_entry& entry) const {

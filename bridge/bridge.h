@@ -25,9 +25,18 @@ class Bridge {
 
   void configure(LegSide side, const LegConfig& config, Time now);
 
+  // The leg has a port that another call's had before: whose stream may still come to it.
+  void expect_ghost(LegSide side, const std::optional<HeardStream>& ghost) { leg(side).expect_ghost(ghost); }
+
   // The leg's agent has found its party (ice::PathFound).
   void take_over(LegSide side, const Endpoint& to, const Endpoint& peer, bool is_pipe, Time now);
   void lose_path(LegSide side);
+
+  // The leg's party is being offered DTLS (SecurePath::await_dtls).
+  void await_dtls(LegSide side) { leg(side).path().await_dtls(); }
+  // After configure(): answers one hello that came before it. False when there is none left; else the outbox
+  // is to be emptied before the next call.
+  bool answer_early_hello(LegSide side, Time now, Outbox& outbox);
 
   // The call is answered: from now on silence of both parties counts.
   void start(Time now);
@@ -40,10 +49,14 @@ class Bridge {
   // Once a second or so: sends what RTCP is due.
   void tick(Time now, WallTime wall_now, Outbox& outbox);
 
-  // True once both parties were silent for the media timeout; never on hold or before start().
+  // True once both parties were silent for the media timeout: neither RTP, comfort noise and keep-alives
+  // among it, nor RTCP. Never on hold or before start().
   bool is_silent(Time now) const;
+  // When either party was heard last, on hold too; the start, or the end of a hold, where that was later.
+  Time last_heard_at() const;
 
   LegStats stats(LegSide side) const { return leg(side).stats(); }
+  void count_oversized(LegSide side) { leg(side).count_oversized(); }
   void count_expired(LegSide side) { leg(side).count_expired(); }
   void count_overrun(LegSide side, std::uint64_t datagrams) { leg(side).count_overrun(datagrams); }
   std::uint64_t over_limit() const { return legs_[0].over_limit() + legs_[1].over_limit(); }
@@ -79,7 +92,9 @@ class Bridge {
   void shake_hands(LegSide side, Component component, const Endpoint& source, Bytes datagram, Time now,
                    Outbox& outbox);
   void shake_hands_on_time(LegSide side, Time now, Outbox& outbox);
-  bool translate(const media::RtcpView& packet, const Leg& near, Leg& far, Time now);
+  bool translate(media::RtcpView& packet, const Leg& near, Leg& far, Time now);
+  static bool translate_sender(const media::RtcpView& packet, Leg& far, Time now);
+  static void translate_blocks(const media::RtcpView& packet, const Leg& near);
   void send_own_rtcp(LegSide side, Time now, WallTime wall_now, Outbox& outbox);
 
   const Duration media_timeout_;

@@ -76,8 +76,12 @@ bool EpollIo::receive(SocketId socket, PacketSink& sink) {
   if (got < 0) return false;
   const auto source = Endpoint::from_sockaddr(from);
   const auto size = static_cast<std::size_t>(got);
-  if (size <= kLargestDatagram && source)
+  if (!source) return true;
+  if (size > kLargestDatagram) {
+    sink.on_oversized(socket, *source);
+  } else {
     sink.on_datagram(socket, *source, ttl_of(CMSG_FIRSTHDR(&message)), {MutableBytes(buffer_), size});
+  }
   return true;
 }
 

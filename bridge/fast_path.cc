@@ -128,15 +128,21 @@ bool FastPath::take_back(Bridge& bridge, LegSide near, FastDirection& direction)
   return true;
 }
 
-bool FastPath::is_straggler(const FastDirection& direction, Bytes datagram) const {
+bool FastPath::is_straggler(const FastDirection& direction, Bytes datagram, Time now) const {
   const auto packet = media::RtpPacket::parse(datagram);
   if (!packet) return false;
   relay_entry entry;
   kernel_.relay->read(direction.local.port, entry);
-  const std::uint16_t number = packet->sequence_number().value;
-  const bool is_relayed_there = entry.format_of[packet->payload_type().value] < kRelayFormats;
-  return is_relayed_there && rtp_continues_stretch(&entry.receive, packet->ssrc().value, number) != 0 &&
-         rtp_unwrap(&entry.receive, number) < entry.receive.highest;
+  const std::uint8_t format = entry.format_of[packet->payload_type().value];
+  if (format >= kRelayFormats) return false;
+  const rtp_arrival arrival{.at_ns = media::nanoseconds(now),
+                            .tick_length_q10 = entry.formats[format].tick_length_q10,
+                            .ssrc = packet->ssrc().value,
+                            .timestamp = packet->timestamp().value,
+                            .bytes = 0,
+                            .number = packet->sequence_number().value};
+  const rtp_judgement judged = rtp_judge(&entry.receive, &arrival);
+  return judged.place == kRtpGoesOn && judged.number < entry.receive.highest;
 }
 
 void FastPath::on_unusual(Bridge& bridge, LegSide near, FastDirection& direction, Time now) {

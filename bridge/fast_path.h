@@ -53,7 +53,7 @@ class FastPath {
   // True for a packet that waited in the socket while the direction went into the kernel, which has passed it
   // by: it is too late to be relayed, and no reason to come back. There are none but under overload
   // (kLongestWait).
-  bool is_straggler(const FastDirection& direction, Bytes datagram) const;
+  bool is_straggler(const FastDirection& direction, Bytes datagram, Time now) const;
 
   // Takes the direction back because of a packet that the kernel did not know what to do with.
   void on_unusual(Bridge& bridge, LegSide near, FastDirection& direction, Time now);

@@ -66,6 +66,7 @@ bool Latch::judge(Time now, const Endpoint& source, media::Ssrc ssrc) {
     move_to(source);
     return is_closed_ = true;
   }
+  if (ghost_ == HeardStream{source, ssrc}) return false;
 
   const Candidate& candidate = note(now, source, ssrc);
   if (others_ == Others::kAnotherPort) {

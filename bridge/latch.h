@@ -33,6 +33,9 @@ class Latch {
   // unspecified address is sent nothing (RFC 3264 §8.4) and changes nothing else.
   void configure(const LegConfig& config);
 
+  // The stream of the party that had the port before this one: it may still be sent, and is nobody's here.
+  void expect_ghost(const std::optional<HeardStream>& ghost) { ghost_ = ghost; }
+
   // `source` and `ssrc` of a valid RTP packet of a negotiated payload type, which the leg's key has opened if
   // it has one. True if it is this leg's party.
   bool accepts_rtp(Time now, const Endpoint& source, media::Ssrc ssrc) {
@@ -88,6 +91,7 @@ class Latch {
   bool is_symmetric_ = true;
   bool is_muted_ = false;
   bool must_show_ = false;
+  std::optional<HeardStream> ghost_;
   std::array<Endpoint, 2> former_;  // what SDP named before, and what was heard then
 
   // What came.

@@ -4,6 +4,12 @@
 #include <utility>
 
 namespace vas::bridge {
+namespace {
+
+// Who leaves pauses out sends it whether it was agreed on or not.
+constexpr LegFormat kUnagreedComfortNoise{media::kComfortNoisePayloadType, media::Codec::kComfortNoise, 8000};
+
+}  // namespace
 
 const LegFormat* Leg::counterpart(const LegFormat& wanted) const {
   const auto& formats = config_.formats;
@@ -70,8 +76,10 @@ std::optional<media::DtlsSource> Leg::dtls_source(Time now, Component component,
 }
 
 const LegFormat* Leg::format_of(media::PayloadType payload_type) const {
-  const int index = is_configured_ ? format_index_[payload_type.value & 0x7f] : -1;
-  return index < 0 ? nullptr : &config_.formats[static_cast<std::size_t>(index)];
+  if (!is_configured_) return nullptr;
+  const int index = format_index_[payload_type.value & 0x7f];
+  if (index >= 0) return &config_.formats[static_cast<std::size_t>(index)];
+  return payload_type == kUnagreedComfortNoise.payload_type ? &kUnagreedComfortNoise : nullptr;
 }
 
 bool Leg::may_be_party(Time now, const Endpoint& source) {
@@ -85,34 +93,45 @@ bool Leg::takes_rtcp_from(Time now, const Endpoint& source) const {
   return path_.has_ice() ? path_.is_proved(now, source) : latch_.rtcp_may_come_from(source);
 }
 
-Admitted Leg::admit(Time now, const media::RtpPacket& packet, std::size_t bytes, const Endpoint& source) {
+std::optional<media::Arrived> Leg::admit(Time now, const media::RtpPacket& packet, std::size_t bytes,
+                                         const Endpoint& source) {
+  path_.on_alive(now, source);  // a keep-alive's payload type is none that was negotiated (RFC 6263 §4.6)
   const LegFormat* format = format_of(packet.payload_type());
-  if (format == nullptr) {
-    ++stats_.unknown_payload_type;
-    return Admitted::kUnknownPayloadType;
-  }
+  if (format == nullptr) return count_unknown(now, packet, bytes, source);
   if (path_.has_ice() ? !path_.is_proved(now, source) : !latch_.accepts_rtp(now, source, packet.ssrc())) {
     ++stats_.refused_source;
-    return Admitted::kRefusedSource;
+    return {};
   }
   if (!rtp_budget_.take(now)) {
     ++stats_.over_limit;
-    return Admitted::kOverLimit;
+    return {};
   }
   last_rtp_at_ = now;
   const bool is_event = format->codec == media::Codec::kTelephoneEvent;
-  receive_stats_.on_packet(now, {.ssrc = packet.ssrc(),
-                                 .sequence_number = packet.sequence_number(),
-                                 .timestamp = packet.timestamp(),
-                                 .clock_rate = format->clock_rate,
-                                 .bytes = bytes,
-                                 .measures_jitter = !is_event});
-  if (is_event) {
-    telephone_events_.on_event(packet);
-  } else {
-    measure_ptime(packet, *format);
-  }
-  return Admitted::kYes;
+  const auto arrived = receive_stats_.on_packet(now, {.ssrc = packet.ssrc(),
+                                                      .sequence_number = packet.sequence_number(),
+                                                      .timestamp = packet.timestamp(),
+                                                      .clock_rate = format->clock_rate,
+                                                      .bytes = bytes,
+                                                      .is_event = is_event});
+  if (is_event) telephone_events_.on_event(packet);
+  if (media::is_audio(format->codec)) measure_ptime(packet, *format);
+  return arrived;
+}
+
+// A keep-alive by RFC 6263 §4.6, say. It moves no latch, and begins no stream.
+std::optional<media::Arrived> Leg::count_unknown(Time now, const media::RtpPacket& packet, std::size_t bytes,
+                                                 const Endpoint& source) {
+  ++stats_.unknown_payload_type;
+  const bool is_of_stream = is_configured_ && is_party(now, source) && receive_stats_.is_in_stretch() &&
+                            receive_stats_.state().ssrc == packet.ssrc().value;
+  if (!is_of_stream) return {};
+  last_rtp_at_ = now;
+  return receive_stats_.on_packet(now, {.ssrc = packet.ssrc(),
+                                        .sequence_number = packet.sequence_number(),
+                                        .timestamp = packet.timestamp(),
+                                        .bytes = bytes,
+                                        .is_unknown = true});
 }
 
 void Leg::measure_ptime(const media::RtpPacket& packet, const LegFormat& format) {
@@ -140,32 +159,52 @@ bool Leg::admit_rtcp(Time now, Bytes compound, const Endpoint& source) {
   const bool is_proved = path_.is_encrypted() || names_party;
   if (path_.has_ice() ? !path_.is_proved(now, source) : !latch_.accepts_rtcp(source, is_proved)) return false;
   last_rtcp_at_ = now;
+  path_.on_alive(now, source);
   return true;
 }
 
-bool Leg::rewrite_for_party(Time now, const media::RtpPacket& packet, const LegFormat& format,
-                            MutableBytes datagram) {
+bool Leg::rewrite_for_party(Time now, const media::RtpPacket& packet, media::Arrived arrived,
+                            const LegFormat* format, MutableBytes datagram) {
   if (!is_configured_ || !config_.receives || !rtp_destination(now).is_set()) {
     splicer_.restart();  // what is not sent leaves no gap behind
     return false;
   }
-  const media::StreamSplicer::Incoming incoming{packet.ssrc(), packet.sequence_number(), packet.timestamp(),
-                                                format.clock_rate};
-  const LegFormat* far_format = counterpart(format);
+  media::StreamSplicer::Incoming incoming{.ssrc = packet.ssrc(),
+                                          .sequence_number = packet.sequence_number(),
+                                          .timestamp = packet.timestamp(),
+                                          .arrived = arrived};
+  const LegFormat* far_format = format != nullptr ? counterpart(*format) : nullptr;
   if (far_format == nullptr) {
     splicer_.skip(incoming);
     return false;
   }
-  const media::Spliced spliced = splicer_.splice(now, incoming);
-  media::rewrite_header(datagram, {.marker = packet.marker() || spliced.starts_segment,
+  incoming.clock_rate = format->clock_rate;
+  incoming.is_event = format->codec == media::Codec::kTelephoneEvent;
+  const std::uint32_t shift = incoming.is_event && far_format->clock_rate != format->clock_rate
+                                  ? scale_event(packet, *far_format, datagram, incoming)
+                                  : 0;
+  const auto spliced = splicer_.splice(now, incoming);
+  if (!spliced) return false;
+  media::rewrite_header(datagram, {.marker = packet.marker() || spliced->starts_segment,
                                    .payload_type = far_format->payload_type,
-                                   .sequence_number = spliced.sequence_number,
-                                   .timestamp = spliced.timestamp,
+                                   .sequence_number = spliced->sequence_number,
+                                   .timestamp = {spliced->timestamp.value + shift},
                                    .ssrc = outgoing_ssrc_});
-  last_sent_timestamp_ = spliced.timestamp;
+  if (incoming.is_event) return true;
+  last_sent_timestamp_ = spliced->timestamp;
   last_sent_at_ = now;
-  last_sent_clock_rate_ = format.clock_rate;
+  last_sent_clock_rate_ = format->clock_rate;
   return true;
+}
+
+std::uint32_t Leg::scale_event(const media::RtpPacket& packet, const LegFormat& to, MutableBytes datagram,
+                               media::StreamSplicer::Incoming& incoming) {
+  const auto event = media::TelephoneEvent::parse(packet);
+  if (!event) return 0;
+  const auto scaled = event_scaler_.scale(packet, *event, incoming.clock_rate, to.clock_rate);
+  media::rewrite_event_duration(datagram, packet, scaled.duration);
+  incoming.timestamp = scaled.press;
+  return scaled.segment_shift;
 }
 
 void Leg::on_sent(std::size_t bytes) {
@@ -228,6 +267,8 @@ LegStats Leg::stats() const {
   stats.received = receive_stats_.summary();
   stats.telephone_events = telephone_events_.count();
   stats.media_endpoint = path_.has_ice() ? path_.peer() : latch_.rtp_destination();
+  if (!path_.has_ice() && latch_.heard().is_set() && receive_stats_.is_in_stretch())
+    stats.heard = HeardStream{latch_.heard(), {receive_stats_.state().ssrc}};
   stats.srtp = path_.suite();
   return stats;
 }

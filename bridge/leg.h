@@ -1,6 +1,7 @@
 // One party's media: whose packets it takes, what it counts, and the one unbroken stream that it is sent.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -23,8 +24,6 @@ struct StreamSeed {
   media::RtpTimestamp timestamp;
 };
 
-enum class Admitted { kYes, kRefusedSource, kUnknownPayloadType, kOverLimit };
-
 // Threads: its bridge's media worker only.
 // Bounds:  SecureSetup::leg_packets_per_second of RTP, of what is the party's.
 class Leg {
@@ -36,6 +35,7 @@ class Leg {
         splicer_(seed.sequence_number, seed.timestamp) {}
 
   void configure(const LegConfig& config);
+  void expect_ghost(const std::optional<HeardStream>& ghost) { latch_.expect_ghost(ghost); }
   bool is_configured() const { return is_configured_; }
   const LegConfig& config() const { return config_; }
 
@@ -57,16 +57,20 @@ class Leg {
     return path_.protect_rtcp(compound) == media::SrtpResult::kOk;
   }
 
-  // Near side. Checks, counts and measures one RTP packet that came from the party.
-  Admitted admit(Time now, const media::RtpPacket& packet, std::size_t bytes, const Endpoint& source);
+  // Near side. Checks, counts and measures one RTP packet that came from the party. Nothing when it is to go
+  // no further. One of a payload type that was not negotiated has its place in the party's numbers too: it is
+  // left out there (format_of() is null).
+  std::optional<media::Arrived> admit(Time now, const media::RtpPacket& packet, std::size_t bytes,
+                                      const Endpoint& source);
   bool admit_rtcp(Time now, Bytes compound, const Endpoint& source);
   void count_malformed() { ++stats_.malformed; }
   const LegFormat* format_of(media::PayloadType payload_type) const;
 
   // Far side. Turns the other party's packet, in place, into the next of this party's stream. False when it
-  // is not to be sent: on hold, nowhere to go, or no payload type for `format`.
-  bool rewrite_for_party(Time now, const media::RtpPacket& packet, const LegFormat& format,
-                         MutableBytes datagram);
+  // is not to be sent: on hold, nowhere to go, too late, or no payload type for `format` (null: not even the
+  // other party's).
+  bool rewrite_for_party(Time now, const media::RtpPacket& packet, media::Arrived arrived,
+                         const LegFormat* format, MutableBytes datagram);
   void on_sent(std::size_t bytes);
 
   // RTCP. The party's reports speak of our outgoing stream; these turn them into the other party's numbers.
@@ -88,10 +92,11 @@ class Leg {
   const media::StreamSplicer& splicer() const { return splicer_; }
   media::ReceiveStats& receive_stats() { return receive_stats_; }
   const Latch& latch() const { return latch_; }
-  Time last_rtp_at() const { return last_rtp_at_; }
+  Time last_heard_at() const { return std::max(last_rtp_at_, last_rtcp_at_); }
   std::optional<media::SenderInfo> sender_info(Time now, WallTime wall_now) const;
 
   LegStats stats() const;
+  void count_oversized() { ++stats_.oversized; }
   void count_expired() { ++stats_.expired; }
   void count_overrun(std::uint64_t datagrams) { stats_.overrun += datagrams; }
   std::uint64_t over_limit() const { return stats_.over_limit + kernel_.over_limit; }
@@ -113,10 +118,18 @@ class Leg {
   };
 
   bool may_be_party(Time now, const Endpoint& source);
+  bool is_party(Time now, const Endpoint& source) const {
+    return path_.has_ice() ? path_.is_proved(now, source) : source == latch_.heard();
+  }
+  std::optional<media::Arrived> count_unknown(Time now, const media::RtpPacket& packet, std::size_t bytes,
+                                              const Endpoint& source);
   bool needs_user_space() const { return path_.is_encrypted() || path_.has_ice(); }
   bool note_unprotected(media::SrtpResult result);
   void measure_ptime(const media::RtpPacket& packet, const LegFormat& format);
   void note_frame(std::uint32_t ticks, std::uint32_t clock_rate);
+  // Ticks from the press to the segment of it that the packet becomes; 0 for what is no event.
+  std::uint32_t scale_event(const media::RtpPacket& packet, const LegFormat& to, MutableBytes datagram,
+                            media::StreamSplicer::Incoming& incoming);
   // The payload type under which this party is sent what the other sends as `wanted`.
   const LegFormat* counterpart(const LegFormat& wanted) const;
   void note_report_block(Time now, Bytes block);
@@ -139,6 +152,7 @@ class Leg {
   // What the party is sent.
   media::Ssrc outgoing_ssrc_;
   media::StreamSplicer splicer_;
+  media::TelephoneEventScaler event_scaler_;
   media::RtpTimestamp last_sent_timestamp_;
   Time last_sent_at_{};
   std::uint32_t last_sent_clock_rate_ = 8000;

@@ -52,10 +52,11 @@ struct LegSrtp {
   friend bool operator==(const LegSrtp&, const LegSrtp&) = default;
 };
 
-// Or: they are agreed by DTLS, with the certificate of this fingerprint (RFC 5763).
+// Or: they are agreed by DTLS, with a certificate of these fingerprints (RFC 5763).
 struct LegDtls {
   media::DtlsRole role = media::DtlsRole::kServer;
-  media::CertificateFingerprint peer;
+  media::CertificateFingerprints peer;
+  std::string tls_id;  // the party's name of the association (RFC 8842 §4); empty: it gives none
   friend bool operator==(const LegDtls&, const LegDtls&) = default;
 };
 
@@ -93,6 +94,13 @@ struct LegConfig {
   friend bool operator==(const LegConfig&, const LegConfig&) = default;
 };
 
+// One source's packets from one address.
+struct HeardStream {
+  Endpoint source;
+  media::Ssrc ssrc;
+  friend bool operator==(const HeardStream&, const HeardStream&) = default;
+};
+
 // What a leg counted: the record's figures. What is not known is absent, never 0.
 struct LegStats {
   media::ReceiveSummary received;
@@ -110,11 +118,13 @@ struct LegStats {
   std::optional<media::Codec> codec;  // of the last audio packet
   std::optional<double> ptime_ms;     // between the timestamps of successive audio packets
   std::optional<media::SrtpSuite> srtp;
-  Endpoint media_endpoint;  // where its media went at last
+  Endpoint media_endpoint;           // where its media went at last
+  std::optional<HeardStream> heard;  // whom the latch took last
 
   std::uint64_t refused_source = 0;        // RTP from an address that nothing proved
   std::uint64_t unknown_payload_type = 0;  // RTP of a payload type that was not negotiated
   std::uint64_t malformed = 0;
+  std::uint64_t oversized = 0;        // datagrams larger than what is read
   std::uint64_t unauthenticated = 0;  // SRTP and SRTCP that the party's key does not open
   std::uint64_t replayed = 0;         // SRTP and SRTCP that was there before
   std::uint64_t overrun = 0;          // did not fit into the sockets' receive buffers: we were too slow

@@ -25,7 +25,8 @@ bool Leg::describe_far(const Leg& near, relay_entry& entry) const {
   const Endpoint& to = latch_.rtp_destination();
   if (!is_configured_ || needs_user_space() || !config_.receives || !to.is_set()) return false;
   if ((to.address.family == AddressFamily::kIpv4) != (entry.family == 4)) return false;
-  if (splicer_.current() != media::Ssrc{near.receive_stats_.state().ssrc}) return false;
+  if (splicer_.current() != media::Ssrc{near.receive_stats_.state().ssrc} || !splicer_.is_settled())
+    return false;
   entry.far = to_relay(to.address);
   entry.far_port = to_relay(to.port);
   entry.tos = kTosExpeditedForwarding;
@@ -33,6 +34,7 @@ bool Leg::describe_far(const Leg& near, relay_entry& entry) const {
   entry.splice = splicer_.state();
 
   std::fill(std::begin(entry.format_of), std::end(entry.format_of), kRelayFormatUnknown);
+  entry.format_of[media::kComfortNoisePayloadType.value] = kRelayFormatGoesUp;
   const auto& formats = near.config_.formats;
   for (std::size_t i = 0; i < formats.size(); ++i) {
     std::uint8_t& place = entry.format_of[formats[i].payload_type.value & 0x7f];
@@ -41,7 +43,9 @@ bool Leg::describe_far(const Leg& near, relay_entry& entry) const {
         i < kRelayFormats && mine != nullptr && formats[i].codec != media::Codec::kTelephoneEvent;
     place = is_relayed ? static_cast<std::uint8_t>(i) : std::uint8_t{kRelayFormatGoesUp};
     if (is_relayed) {
-      entry.formats[i] = {media::tick_length_q10(formats[i].clock_rate), mine->payload_type.value, {}};
+      const std::uint8_t is_noise = formats[i].codec == media::Codec::kComfortNoise ? 1 : 0;
+      entry.formats[i] = {
+          media::tick_length_q10(formats[i].clock_rate), mine->payload_type.value, is_noise, {}};
     }
   }
   return true;

@@ -87,7 +87,7 @@ Result<std::unique_ptr<MediaPlane>> MediaPlane::open(const MediaPlaneConfig& con
 }
 
 MediaPlane::MediaPlane(const MediaPlaneConfig& config)
-    : config_(config), ports_(config.first_port, config.last_port) {}
+    : config_(config), ports_(config.first_port, config.last_port, random_u32()) {}
 
 MediaPlane::~MediaPlane() {
   is_stopping_ = true;
@@ -129,6 +129,7 @@ MediaFigures MediaPlane::figures() const {
     sum.user_packets += each.user_packets.load(std::memory_order_relaxed);
     sum.kernel_packets += each.kernel_packets.load(std::memory_order_relaxed);
     sum.overrun += each.overrun.load(std::memory_order_relaxed);
+    sum.oversized += each.oversized.load(std::memory_order_relaxed);
     sum.stray += each.stray.load(std::memory_order_relaxed);
     sum.over_limit += each.over_limit.load(std::memory_order_relaxed);
     sum.fast_legs += each.fast_legs.load(std::memory_order_relaxed);
@@ -222,7 +223,13 @@ Result<Endpoint> MediaPlane::bind_leg(BridgeId bridge, BridgePlace& place, LegSi
   const Endpoint said{said_address(*address), bound->port};
   place.legs[index_of(side)] = {.port = bound->port, .family = family, .local = said};
   owners_.insert_or_assign(bound->port, Owner{bridge, side});
-  post(place.worker, AddLeg{bridge, side, bound->rtp_socket, bound->rtcp_socket, {*address, bound->port}});
+  const auto ghost = ghosts_.find(bound->port);
+  post(place.worker, AddLeg{bridge,
+                            side,
+                            bound->rtp_socket,
+                            bound->rtcp_socket,
+                            {*address, bound->port},
+                            ghost == ghosts_.end() ? std::nullopt : std::optional(ghost->second)});
   return said;
 }
 
@@ -255,6 +262,10 @@ bool MediaPlane::configure_leg(BridgeId bridge, LegSide side, const LegConfig& c
   if (leg.agent) direct_agent(leg, checked);
   post(place.worker, ConfigureLeg{bridge, side, std::move(checked)});
   return true;
+}
+
+void MediaPlane::await_dtls(BridgeId bridge, LegSide side) {
+  post(bridges_.at(bridge).worker, AwaitDtls{bridge, side});
 }
 
 // Full ICE sends checks wherever a party says (RFC 8445 §19.5.1): not to a group, and not to this machine
@@ -392,6 +403,8 @@ bool MediaPlane::is_safe_far_end(const BridgePlace& place, LegSide side, const E
 
 void MediaPlane::start(BridgeId bridge) { post(bridges_.at(bridge).worker, StartBridge{bridge}); }
 
+void MediaPlane::ask_heard(BridgeId bridge) { post(bridges_.at(bridge).worker, AskHeard{bridge}); }
+
 void MediaPlane::close(BridgeId bridge) {
   BridgePlace& place = bridges_.at(bridge);
   for (LegPlace& leg : place.legs) close_agents(leg);
@@ -404,10 +417,15 @@ void MediaPlane::give_back_port(LegPlace& leg) {
   ports_.take_back(std::exchange(leg.port, std::uint16_t{0}), monotonic_now());
 }
 
-void MediaPlane::forget(BridgeId bridge) {
-  const auto place = bridges_.find(bridge);
+void MediaPlane::forget(const BridgeClosed& closed) {
+  const auto place = bridges_.find(closed.bridge);
   if (place == bridges_.end()) return;
-  for (LegPlace& leg : place->second.legs) give_back_port(leg);
+  for (const LegSide side : {LegSide::kA, LegSide::kB}) {
+    LegPlace& leg = place->second.legs[index_of(side)];
+    const auto& heard = closed.legs[index_of(side)].heard;
+    if (leg.port != 0 && heard) ghosts_.insert_or_assign(leg.port, *heard);
+    give_back_port(leg);
+  }
   --load_[place->second.worker];
   bridges_.erase(place);
 }

@@ -45,6 +45,7 @@ struct MediaFigures {
   std::uint64_t kernel_packets = 0;
   std::uint64_t overrun = 0;
   std::uint64_t fast_legs = 0;
+  std::uint64_t oversized = 0;
   std::uint64_t stray = 0;
   std::uint64_t over_limit = 0;
 };
@@ -73,6 +74,9 @@ class MediaPlane {
   // Of the certificate that all DTLS legs have.
   const media::CertificateFingerprint& fingerprint() const { return dtls_->fingerprint(); }
 
+  // Whether legs can be of that family: IPv6 is where it is configured.
+  bool has(AddressFamily family) const { return family == AddressFamily::kIpv4 || config_.bind_ipv6; }
+
   BridgeId open_bridge();
 
   // Binds a port pair, or has the leg share its worker's port, and returns what SDP is to say. kShared is for
@@ -90,9 +94,13 @@ class MediaPlane {
   // Of all that the leg's party is sent.
   media::Ssrc outgoing_ssrc(BridgeId bridge, LegSide side) const;
 
+  // The leg's party is about to be offered DTLS: its hello may come before its answer.
+  void await_dtls(BridgeId bridge, LegSide side);
+
   // False, and nothing changed, when the far end is one of our own media ports in a way that could loop.
   bool configure_leg(BridgeId bridge, LegSide side, const LegConfig& config);
   void start(BridgeId bridge);
+  void ask_heard(BridgeId bridge);  // a BridgeHeard event follows
 
   // A BridgeClosed event follows; only then are its ports lent again.
   void close(BridgeId bridge);
@@ -102,7 +110,7 @@ class MediaPlane {
   template <typename Consumer>
   void drain(Consumer&& consume) {
     events_.drain([&](MediaEvent&& event) {
-      if (const auto* closed = std::get_if<BridgeClosed>(&event)) forget(closed->bridge);
+      if (const auto* closed = std::get_if<BridgeClosed>(&event)) forget(*closed);
       if (auto* agents = std::get_if<ice::AgentEvent>(&event)) event = take(std::move(*agents));
       consume(std::move(event));
     });
@@ -160,7 +168,7 @@ class MediaPlane {
   void close_agents(LegPlace& leg);
   void close_agent(std::optional<ice::AgentId>& agent);
   void give_back_port(LegPlace& leg);
-  void forget(BridgeId bridge);
+  void forget(const BridgeClosed& closed);
   void post(std::size_t worker, WorkerCommand command);
 
   const MediaPlaneConfig config_;
@@ -180,7 +188,8 @@ class MediaPlane {
   bool sends_frames_ = false;
   std::string description_;
   std::map<BridgeId, BridgePlace> bridges_;
-  std::map<std::uint16_t, Owner> owners_;  // by RTP port
+  std::map<std::uint16_t, Owner> owners_;        // by RTP port
+  std::map<std::uint16_t, HeardStream> ghosts_;  // by RTP port: of its last call
   std::uint64_t next_id_ = 1;
   Pulse agents_pulse_;
   std::atomic<bool> is_stopping_{false};

@@ -74,6 +74,14 @@ void MediaWorker::on_datagram(SocketId id, const Endpoint& source, Ttl ttl, medi
   relay({socket.entry, socket.side}, socket.component, source, datagram, monotonic_now());
 }
 
+void MediaWorker::on_oversized(SocketId id, const Endpoint& source) {
+  counters_.oversized.fetch_add(1, std::memory_order_relaxed);
+  const Socket& socket = sockets_[id];
+  if (socket.entry != nullptr) return socket.entry->bridge.count_oversized(socket.side);
+  auto* const holder = socket.shared != nullptr ? socket.shared->demux.at(source) : nullptr;
+  if (holder != nullptr) holder->leg().entry->bridge.count_oversized(holder->leg().side);
+}
+
 // A check proves who sent it, not from where, until ours comes back; and ours is answered by any leg of ours
 // whose password its party gave away. So none is heard from a media port of ours: nothing loops. From
 // elsewhere nothing but what holds the session's password answers, whatever the address is.
@@ -89,7 +97,7 @@ void MediaWorker::on_shared_datagram(SharedPort& port, const Endpoint& source, m
   auto* const holder = port.demux.at(source);
   auto* member = holder;
   const bool is_stun = media::packet_kind(datagram.bytes()) == media::PacketKind::kStun;
-  if (is_stun) {
+  if (is_stun && !ice::is_binding_indication(datagram.bytes())) {
     const auto check = ice::StunMessage::parse(datagram.bytes());
     const auto ufrag = check ? ice::local_ufrag_of(*check) : std::nullopt;
     member = ufrag ? port.demux.named(*ufrag) : nullptr;
@@ -116,7 +124,7 @@ void MediaWorker::relay(const Place& place, Component component, const Endpoint&
   if (direction.is_in_kernel && component == Component::kRtp &&
       media::packet_kind(datagram.bytes()) == media::PacketKind::kRtp &&
       source == entry.bridge.heard(place.side)) {
-    if (fast_path_.is_straggler(direction, datagram.bytes())) return count_overrun(entry, place.side, 1);
+    if (fast_path_.is_straggler(direction, datagram.bytes(), now)) return count_overrun(entry, place.side, 1);
     fast_path_.on_unusual(entry.bridge, place.side, direction, now);
   }
   entry.bridge.on_datagram(place.side, component, source, datagram, now, outbox_);
@@ -255,8 +263,14 @@ void MediaWorker::handle(WorkerCommand&& command) {
     if (entry != bridges_.end()) entry->second->bridge.lose_path(lost->side);
     return;
   }
+  if (const auto* awaited = std::get_if<AwaitDtls>(&command)) {
+    const auto entry = bridges_.find(awaited->bridge.value);
+    if (entry != bridges_.end()) entry->second->bridge.await_dtls(awaited->side);
+    return;
+  }
   if (const auto* configured = std::get_if<ConfigureLeg>(&command)) return configure(*configured);
   if (const auto* started = std::get_if<StartBridge>(&command)) return start(*started);
+  if (const auto* asked = std::get_if<AskHeard>(&command)) return tell_heard(*asked);
   if (const auto* closed = std::get_if<CloseBridge>(&command)) return close(*closed);
   if (const auto* changed = std::get_if<RouteChanged>(&command))
     return fast_path_.on_route(changed->to, changed->route);
@@ -282,6 +296,7 @@ void MediaWorker::add_leg(const AddLeg& command) {
   unwatch(entry, command.side);
   entry.directions[side].local = command.local;
   entry.directions[side].socket = command.rtp_socket;
+  entry.bridge.expect_ghost(command.side, command.ghost);
   entry.sockets[side][0] = watch({&entry, command.side, Component::kRtp, command.rtp_socket});
   entry.sockets[side][1] = watch({&entry, command.side, Component::kRtcp, command.rtcp_socket});
 }
@@ -332,17 +347,25 @@ void MediaWorker::adopt(AdoptSocket&& command) {
 }
 
 void MediaWorker::configure(const ConfigureLeg& command) {
-  const auto entry = bridges_.find(command.bridge.value);
-  if (entry == bridges_.end()) return;
-  leave_fast_path(*entry->second);
-  entry->second->bridge.configure(command.side, command.config, monotonic_now());
-  const auto& member = entry->second->shares[index_of(command.side)];
+  const auto found = bridges_.find(command.bridge.value);
+  if (found == bridges_.end()) return;
+  Entry& entry = *found->second;
+  const Time now = monotonic_now();
+  leave_fast_path(entry);
+  entry.bridge.configure(command.side, command.config, now);
+  const auto& member = entry.shares[index_of(command.side)];
   if (member && command.config.ice) member->name(command.config.ice->local.ufrag);
+  while (entry.bridge.answer_early_hello(command.side, now, outbox_)) send(entry);
 }
 
 void MediaWorker::start(const StartBridge& command) {
   const auto entry = bridges_.find(command.bridge.value);
   if (entry != bridges_.end()) entry->second->bridge.start(monotonic_now());
+}
+
+void MediaWorker::tell_heard(const AskHeard& command) {
+  const auto entry = bridges_.find(command.bridge.value);
+  if (entry != bridges_.end()) publish(BridgeHeard{command.bridge, entry->second->bridge.last_heard_at()});
 }
 
 void MediaWorker::close(const CloseBridge& command) {

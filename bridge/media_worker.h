@@ -35,7 +35,8 @@ struct AddLeg {
   LegSide side = LegSide::kA;
   int rtp_socket = -1;
   int rtcp_socket = -1;
-  Endpoint local;  // of the RTP socket
+  Endpoint local;                    // of the RTP socket
+  std::optional<HeardStream> ghost;  // what the port's last call heard there
 };
 // The one socket of a family for all of the worker's legs that join it, for its whole life.
 struct SharePort {
@@ -58,12 +59,19 @@ struct LosePath {
   BridgeId bridge;
   LegSide side = LegSide::kA;
 };
+struct AwaitDtls {
+  BridgeId bridge;
+  LegSide side = LegSide::kA;
+};
 struct ConfigureLeg {
   BridgeId bridge;
   LegSide side = LegSide::kA;
   LegConfig config;
 };
 struct StartBridge {
+  BridgeId bridge;
+};
+struct AskHeard {
   BridgeId bridge;
 };
 struct CloseBridge {
@@ -73,12 +81,18 @@ struct RouteChanged {
   IpAddress to;
   Route route;
 };
-using WorkerCommand = std::variant<std::monostate, OpenBridge, AddLeg, SharePort, JoinPort, AdoptSocket,
-                                   LosePath, ConfigureLeg, StartBridge, CloseBridge, RouteChanged>;
+using WorkerCommand =
+    std::variant<std::monostate, OpenBridge, AddLeg, SharePort, JoinPort, AdoptSocket, LosePath, AwaitDtls,
+                 ConfigureLeg, StartBridge, AskHeard, CloseBridge, RouteChanged>;
 
 // What a worker tells control.
 struct MediaSilent {
   BridgeId bridge;
+};
+// The answer to AskHeard.
+struct BridgeHeard {
+  BridgeId bridge;
+  Time last{};  // when either party sent anything: Bridge::last_heard_at()
 };
 struct BridgeClosed {
   BridgeId bridge;
@@ -96,8 +110,8 @@ struct LegPathFound {
   LegSide side = LegSide::kA;
   ice::CandidateType local_type = ice::CandidateType::kHost;
 };
-using MediaEvent =
-    std::variant<std::monostate, MediaSilent, BridgeClosed, ice::AgentEvent, LegGathered, LegPathFound>;
+using MediaEvent = std::variant<std::monostate, MediaSilent, BridgeHeard, BridgeClosed, ice::AgentEvent,
+                                LegGathered, LegPathFound>;
 
 // What a worker did, for metrics. Written by the worker alone, read by anyone.
 struct WorkerCounters {
@@ -105,6 +119,7 @@ struct WorkerCounters {
   std::atomic<std::uint64_t> kernel_packets{0};  // relayed by the kernel; a quarter of a second old at most
   std::atomic<std::uint64_t> overrun{0};         // lost in receive buffers: we were too slow
   std::atomic<std::uint64_t> stray{0};           // came to a shared port, and no leg's party sent it
+  std::atomic<std::uint64_t> oversized{0};       // larger than what is read
   std::atomic<std::uint64_t> over_limit{0};  // more than a leg may send; a quarter of a second old at most
   std::atomic<std::uint64_t> fast_legs{0};   // directions that the kernel relays now
 };
@@ -183,6 +198,7 @@ class MediaWorker final : private PacketSink, private RouteListener {
   void advance_slice();
   void tick(Entry& entry, Time now, WallTime wall);
   void on_datagram(SocketId id, const Endpoint& source, Ttl ttl, media::PacketBuffer datagram) override;
+  void on_oversized(SocketId id, const Endpoint& source) override;
   bool may_check(const Endpoint& source) const;
   void on_shared_datagram(SharedPort& port, const Endpoint& source, media::PacketBuffer datagram);
   void relay(const Place& place, Component component, const Endpoint& source, media::PacketBuffer datagram,
@@ -209,6 +225,7 @@ class MediaWorker final : private PacketSink, private RouteListener {
   void adopt(AdoptSocket&& command);
   void configure(const ConfigureLeg& command);
   void start(const StartBridge& command);
+  void tell_heard(const AskHeard& command);
   void close(const CloseBridge& command);
   SocketId watch(const Socket& socket, unsigned at_once = 1);
   void unwatch(Entry& entry, LegSide side);

@@ -24,6 +24,8 @@ class PacketSink {
   // `datagram` may be rewritten in place, grow into the room behind it, and be sent until the call returns.
   virtual void on_datagram(SocketId socket, const Endpoint& source, Ttl ttl,
                            media::PacketBuffer datagram) = 0;
+  // One came that is larger than what is read (kLargestDatagram, about): its rest is gone, so it is no use.
+  virtual void on_oversized(SocketId socket, const Endpoint& source) = 0;
 
  protected:
   ~PacketSink() = default;

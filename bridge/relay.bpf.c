@@ -99,6 +99,15 @@ static __always_inline void measure_frame(struct relay_entry* entry, __u16 numbe
   entry->frame_timestamp = timestamp;
 }
 
+/* A function of its own, which the verifier looks at once: inside its caller each way through it would be followed to
+ * the program's end. */
+__attribute__((noinline)) int goes_on(const struct rtp_receive_state* state, const struct rtp_arrival* arrival,
+                                      struct rtp_judgement* judged) {
+  if (!state || !arrival || !judged) return 0;
+  *judged = rtp_judge(state, arrival);
+  return judged->place == kRtpGoesOn;
+}
+
 enum verdict { kVerdictUp, kVerdictDrop, kVerdictRelay };
 
 /* False where the party has sent all that it may in a second. */
@@ -121,13 +130,14 @@ static __always_inline enum verdict move_state(struct relay_entry* entry, const 
       .number = bpf_ntohs(packet->rtp->number),
   };
   __u32 timestamp = arrival.timestamp;
+  struct rtp_judgement judged;
   __u16 number;
   format &= kRelayFormats - 1;
   arrival.tick_length_q10 = entry->formats[format].tick_length_q10;
 
   if (!take(entry)) return kVerdictUp;
-  if (!entry->active || arrival.at_ns > alive_until_ns || !rtp_continues_stretch(&entry->receive, arrival.ssrc, arrival.number) ||
-      !rtp_continues_segment(&entry->splice, arrival.ssrc, arrival.number)) {
+  if (!entry->active || arrival.at_ns > alive_until_ns || !goes_on(&entry->receive, &arrival, &judged) ||
+      !rtp_continues_segment(&entry->splice, arrival.ssrc)) {
     release(entry);
     return kVerdictUp;
   }
@@ -136,11 +146,13 @@ static __always_inline enum verdict move_state(struct relay_entry* entry, const 
     release(entry);
     return kVerdictDrop;
   }
-  rtp_count(&entry->receive, &arrival);
-  measure_frame(entry, arrival.number, arrival.timestamp);
+  rtp_count(&entry->receive, &arrival, &judged);
+  if (!entry->formats[format].is_noise) {
+    measure_frame(entry, arrival.number, arrival.timestamp);
+    entry->last_format = format;
+  }
   number = rtp_splice(&entry->splice, arrival.at_ns, arrival.number, &timestamp);
   entry->last_at_ns = arrival.at_ns;
-  entry->last_format = format;
   ++entry->sent_packets;
   entry->sent_bytes += arrival.bytes;
   release(entry);
@@ -174,15 +186,11 @@ static __always_inline enum verdict judge(struct relay_entry* entry, const struc
   __u8 format;
   if (!is_plain_rtp(packet)) return kVerdictUp;
   format = entry->format_of[packet->rtp->second & 0x7f];
-  if (format == kRelayFormatUnknown) {
-    __sync_fetch_and_add(&entry->unknown_payload_type, 1);
-    return kVerdictDrop;
-  }
   if (!is_near || packet->udp->source != entry->near_port) {
-    __sync_fetch_and_add(&entry->refused_source, 1);
+    __sync_fetch_and_add(format == kRelayFormatUnknown ? &entry->unknown_payload_type : &entry->refused_source, 1);
     return kVerdictDrop;
   }
-  if (format == kRelayFormatGoesUp) return kVerdictUp;
+  if (format == kRelayFormatGoesUp || format == kRelayFormatUnknown) return kVerdictUp;
   if (ttl <= 1) { /* two legs that were made to point at each other send a packet round for ever */
     __sync_fetch_and_add(&entry->expired, 1);
     return kVerdictDrop;
@@ -343,7 +351,7 @@ int relay(struct __sk_buff* skb) {
   void* data = (void*)(long)skb->data;
   void* end = (void*)(long)skb->data_end;
   const struct hook hook = {.is_driver = 0, .frame_bytes = skb->len};
-  struct outcome outcome;
+  struct outcome outcome = {0};
   enum verdict verdict = kVerdictUp;
   if (skb->vlan_present || skb->gso_segs > 1) return kGoUp;
   if (skb->protocol == bpf_htons(ETH_P_IP)) verdict = relay_ipv4(data, end, &hook, &outcome);
@@ -368,7 +376,7 @@ int relay_in_driver(struct xdp_md* context) {
   void* end = (void*)(long)context->data_end;
   struct ethhdr* ethernet = data;
   const struct hook hook = {.is_driver = 1, .frame_bytes = (__u32)(end - data)};
-  struct outcome outcome;
+  struct outcome outcome = {0};
   enum verdict verdict = kVerdictUp;
   if ((void*)(ethernet + 1) > end) return XDP_PASS;
   if (ethernet->h_proto == bpf_htons(ETH_P_IP)) verdict = relay_ipv4(data, end, &hook, &outcome);

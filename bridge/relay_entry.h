@@ -15,14 +15,15 @@
 
 enum {
   kRelayFormats = 8,
-  kRelayFormatUnknown = 0xff, /* a payload type that was not negotiated: counted and dropped */
-  kRelayFormatGoesUp = 0xfe,  /* user space relays it: telephone events */
+  kRelayFormatUnknown = 0xff, /* was not negotiated: goes up from the party, is dropped from anybody else */
+  kRelayFormatGoesUp = 0xfe,  /* user space relays it, or leaves it out: telephone events */
 };
 
 struct relay_format {
   __u64 tick_length_q10;
   __u8 payload_type; /* as the far party calls it */
-  __u8 reserved[7];
+  __u8 is_noise;     /* comfort noise: no frame, and not what the party talks by */
+  __u8 reserved[6];
 };
 
 struct relay_address {

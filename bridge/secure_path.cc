@@ -10,21 +10,34 @@ const media::DtlsSession::Flight kNothing;
 }  // namespace
 
 void Keying::configure(const SecureSetup& setup, const std::optional<LegSrtp>& keys,
-                       const std::optional<LegDtls>& dtls) {
+                       const std::optional<LegDtls>& dtls, PathChange change) {
   setup_ = setup;
-  configure_dtls(dtls);
+  configure_dtls(dtls, change);
   if (!dtls) use(keys);
 }
 
-// A new fingerprint or role is a new association (RFC 8842 §5.4); its keys take over when it has some.
-void Keying::configure_dtls(const std::optional<LegDtls>& wanted) {
-  if (wanted == dtls_config_) return;
-  dtls_config_ = wanted;
-  dtls_.reset();
-  if (!wanted) return;
+// A new fingerprint or role is a new association (RFC 8842 §4); its keys take over when it has some. Where
+// both are as they were the one that there is goes on, and another may follow it.
+void Keying::configure_dtls(const std::optional<LegDtls>& wanted, PathChange change) {
+  const std::optional<LegDtls> before = std::exchange(dtls_config_, wanted);
+  if (!wanted) {
+    dtls_.reset();
+    early_.reset();
+    return;
+  }
+  if (before && dtls_ && before->role == wanted->role && before->peer == wanted->peer) {
+    const bool is_due = before->tls_id != wanted->tls_id || change == PathChange::kOtherAddress;
+    if (is_due || change == PathChange::kIceRestart) dtls_->renew(is_due);
+    return;
+  }
   VAS_CHECK(setup_.dtls != nullptr, "control offers DTLS only where there is a certificate");
-  dtls_ =
-      std::make_unique<media::DtlsAssociation>(*setup_.dtls, wanted->role, wanted->peer, setup_.handshakes);
+  dtls_ = std::make_unique<media::DtlsAssociation>(*setup_.dtls, wanted->role, wanted->peer,
+                                                   setup_.handshakes, cookies());
+}
+
+const media::HelloCookies& Keying::cookies() {
+  if (!cookies_) cookies_.emplace();
+  return *cookies_;
 }
 
 // A key that stays keeps its session: indices go on, and what was replayed stays replayed. A new one starts
@@ -49,22 +62,55 @@ std::optional<media::SrtpSuite> Keying::suite() const {
 const media::DtlsSession::Flight& Keying::on_dtls(Time now, const Endpoint& source, media::DtlsSource from,
                                                   Bytes datagram) {
   if (!dtls_) return kNothing;
-  const bool had_keys = dtls_->keys().has_value();
+  if (dtls_->is_unannounced(source, from, datagram)) return on_early_hello(source, datagram);
+  return shake_hands(now, source, from, datagram);
+}
+
+const media::DtlsSession::Flight& Keying::shake_hands(Time now, const Endpoint& source,
+                                                      media::DtlsSource from, Bytes datagram) {
+  if (!dtls_) return kNothing;
+  const unsigned before = dtls_->handshakes_done();
   const auto& flight = dtls_->on_datagram(now, source, from, datagram);
-  if (!had_keys && dtls_->keys()) use(LegSrtp{dtls_->keys()->inbound, dtls_->keys()->outbound});
+  if (dtls_->handshakes_done() != before) use(LegSrtp{dtls_->keys()->inbound, dtls_->keys()->outbound});
   return flight;
+}
+
+const media::DtlsSession::Flight& Keying::on_early_hello(const Endpoint& source, Bytes datagram) {
+  if (!early_) early_.emplace(cookies());
+  return early_->on_datagram(source, datagram);
 }
 
 void SecurePath::configure(const LegConfig& config) {
   wants_keys_ = config.srtp || config.dtls;
+  awaits_dtls_ = false;
   rtcp_keying_ = config.dtls && !config.rtcp_mux ? Component::kRtcp : Component::kRtp;
-  of(Component::kRtp).configure(setup_, config.srtp, config.dtls);
+  const PathChange change = note_path(config);
+  of(Component::kRtp).configure(setup_, config.srtp, config.dtls, change);
   if (rtcp_keying_ == Component::kRtcp) {
-    of(Component::kRtcp).configure(setup_, {}, config.dtls);
+    of(Component::kRtcp).configure(setup_, {}, config.dtls, change);
   } else {
     of(Component::kRtcp) = Keying();
   }
   configure_ice(config.ice);
+}
+
+// An address that is none says that nothing is to be sent for a while, and no more.
+PathChange SecurePath::note_path(const LegConfig& config) {
+  if (config.ice) {
+    named_ = {};
+    const bool is_same = ice_config_ && ice_config_->remote == config.ice->remote;
+    return is_same ? PathChange::kNone : PathChange::kIceRestart;
+  }
+  if (config.far_rtp.address.is_unspecified()) return PathChange::kNone;
+  const Endpoint before = std::exchange(named_, config.far_rtp);
+  return ice_config_ || (before.is_set() && before != named_) ? PathChange::kOtherAddress : PathChange::kNone;
+}
+
+// From anybody, so they cost no more of the worker than other strangers may.
+const media::DtlsSession::Flight& SecurePath::on_early_hello(Time now, Component component,
+                                                             const Endpoint& source, Bytes datagram) {
+  if (setup_.strangers != nullptr && !setup_.strangers->take(now)) return kNothing;
+  return of(component).on_early_hello(source, datagram);
 }
 
 void SecurePath::configure_ice(const std::optional<LegIce>& wanted) {
@@ -122,6 +168,11 @@ void SecurePath::lose() { pipe_ = {}; }
 
 std::optional<Bytes> SecurePath::on_stun(Time now, const Endpoint& source, Bytes datagram) {
   if (!ice_) return {};
+  if (ice::is_binding_indication(datagram)) {
+    if (!is_proved(now, source)) return {};
+    ice_->on_alive(now, source);
+    return Bytes();
+  }
   const auto message = ice::StunMessage::parse(datagram);
   if (!message) return {};
   if (!checks_ || !checks_->on_answer(source, *message)) return ice_->on_check(now, source, *message, reply_);

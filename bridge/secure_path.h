@@ -9,6 +9,7 @@
 #include "ice/consent_checks.h"
 #include "ice/ice_lite.h"
 #include "media/dtls_association.h"
+#include "media/early_hellos.h"
 #include "media/srtp_session.h"
 #include "vas/base/per_second.h"
 
@@ -23,12 +24,20 @@ struct SecureSetup {
   int leg_packets_per_second = kLegPacketsPerSecond;
 };
 
+// What has become of the way to the party, for an association that there is: whether it may be followed by
+// another with the same certificate.
+enum class PathChange : std::uint8_t {
+  kNone,
+  kIceRestart,    // it may: some begin anew then (RFC 8842 §4 asks nobody to)
+  kOtherAddress,  // it has to, without ICE (RFC 5763 §6.6)
+};
+
 // Keys and sessions of one socket of a leg, or of both where they share keys.
 class Keying {
  public:
   // What stays as it was keeps its state: indices, or a whole association.
   void configure(const SecureSetup& setup, const std::optional<LegSrtp>& keys,
-                 const std::optional<LegDtls>& dtls);
+                 const std::optional<LegDtls>& dtls, PathChange change);
 
   std::optional<media::SrtpSuite> suite() const;
   media::SrtpUnprotector* unprotector() { return unprotector_.get(); }  // null: no keys yet
@@ -41,8 +50,17 @@ class Keying {
     if (dtls_) dtls_->on_time(now, peer, send);
   }
 
+  // A hello that may be kept for the association that is to come, and one that was.
+  const media::DtlsSession::Flight& on_early_hello(const Endpoint& source, Bytes datagram);
+  std::optional<media::EarlyHellos::Hello> take_early_hello() {
+    return early_ ? early_->take() : std::nullopt;
+  }
+  const media::DtlsSession::Flight& shake_hands(Time now, const Endpoint& source, media::DtlsSource from,
+                                                Bytes datagram);
+
  private:
-  void configure_dtls(const std::optional<LegDtls>& wanted);
+  void configure_dtls(const std::optional<LegDtls>& wanted, PathChange change);
+  const media::HelloCookies& cookies();
   void use(const std::optional<LegSrtp>& keys);
 
   SecureSetup setup_;
@@ -51,6 +69,8 @@ class Keying {
   std::unique_ptr<media::SrtpProtector> protector_;
   std::optional<LegDtls> dtls_config_;
   std::unique_ptr<media::DtlsAssociation> dtls_;
+  std::optional<media::HelloCookies> cookies_;  // of this socket's associations, one after the other
+  std::optional<media::EarlyHellos> early_;
 };
 
 // Threads: its bridge's media worker only.
@@ -83,6 +103,10 @@ class SecurePath {
   bool is_proved(Time now, const Endpoint& source) const {
     return pipe_.is_set() ? source == pipe_ : ice_->is_proved(now, source);
   }
+  // Media came from there, which the key has opened if there is one.
+  void on_alive(Time now, const Endpoint& source) {
+    if (ice_) ice_->on_alive(now, source);
+  }
   // Whether they still come from there, as far as checks show.
   bool is_in_use(Time now, const Endpoint& source) const { return ice_->is_in_use(now, source); }
   // Where media goes; unset while there is nowhere, or consent has run out.
@@ -98,6 +122,21 @@ class SecurePath {
   // The check of our own that is due.
   std::optional<ice::ConsentChecks::Check> check_on_time(Time now);
 
+  // An offer of DTLS is under way to the party: hellos may come before its answer does, from anywhere. Until
+  // the next configure().
+  void await_dtls() { awaits_dtls_ = true; }
+  bool awaits_dtls() const { return awaits_dtls_; }
+  const media::DtlsSession::Flight& on_early_hello(Time now, Component component, const Endpoint& source,
+                                                   Bytes datagram);
+  // After configure(), until there is none: what came before it.
+  std::optional<media::EarlyHellos::Hello> take_early_hello(Component component) {
+    return of(component).take_early_hello();
+  }
+  const media::DtlsSession::Flight& answer_early_hello(Time now, Component component, media::DtlsSource from,
+                                                       const media::EarlyHellos::Hello& hello) {
+    return of(component).shake_hands(now, hello.source, from, hello.datagram);
+  }
+
   // DTLS. Without rtcp-mux each socket has an association of its own (RFC 5764 §4.1). `send(to, flight)`.
   const media::DtlsSession::Flight& on_dtls(Time now, Component component, const Endpoint& source,
                                             media::DtlsSource from, Bytes datagram);
@@ -107,12 +146,15 @@ class SecurePath {
   }
 
  private:
+  PathChange note_path(const LegConfig& config);
   void configure_ice(const std::optional<LegIce>& wanted);
   Keying& of(Component component) { return keyings_[static_cast<std::size_t>(component)]; }
   const Keying& of(Component component) const { return keyings_[static_cast<std::size_t>(component)]; }
 
   const SecureSetup setup_;
   bool wants_keys_ = false;
+  bool awaits_dtls_ = false;
+  Endpoint named_;                           // by SDP, at last
   Component rtcp_keying_ = Component::kRtp;  // whose keys RTCP goes under
   std::array<Keying, 2> keyings_;            // by component; the second only where rtcp_keying_ says so
   std::optional<LegIce> ice_config_;

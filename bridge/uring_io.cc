@@ -218,16 +218,21 @@ void UringIo::receive(SocketId socket, std::uint16_t buffer, std::size_t bytes, 
   io_uring_recvmsg_out* message =
       io_uring_recvmsg_validate(buffer_at(buffer), static_cast<int>(bytes), &shape_);
   is_current_sent_ = false;
-  if (message != nullptr && (message->flags & MSG_TRUNC) == 0) {
+  std::optional<Endpoint> source;
+  if (message != nullptr) {
     sockaddr_storage from{};
     std::memcpy(&from, io_uring_recvmsg_name(message),
                 std::min<std::size_t>(message->namelen, sizeof(sockaddr_in6)));
-    const auto source = Endpoint::from_sockaddr(from);
+    source = Endpoint::from_sockaddr(from);
+  }
+  if (source && (message->flags & MSG_TRUNC) != 0) {
+    sink.on_oversized(socket, *source);
+  } else if (source) {
     auto* const payload = static_cast<std::uint8_t*>(io_uring_recvmsg_payload(message, &shape_));
     const std::size_t size = io_uring_recvmsg_payload_length(message, static_cast<int>(bytes), &shape_);
     current_ = MutableBytes(payload, buffer_at(buffer) + kBufferBytes);
     const Ttl ttl = ttl_of(io_uring_recvmsg_cmsg_firsthdr(message, &shape_));
-    if (source) sink.on_datagram(socket, *source, ttl, {current_, size});
+    sink.on_datagram(socket, *source, ttl, {current_, size});
     current_ = {};
   }
   if (is_current_sent_) {

@@ -9,7 +9,8 @@ ARROWS = {
     "media": ["vas/base"],
     "ice": ["vas/base"],
     "bridge": ["media", "ice", "vas/base"],
-    "signaling": ["media", "ice", "vas/base"],
+    "vas/tls": ["vas/base"],
+    "signaling": ["media", "ice", "vas/tls", "vas/base"],
     "vas/records": ["vas/secrets", "media", "ice", "bridge", "vas/base"],
     "vas/directory": ["vas/base"],
     "vas/sessions": ["vas/directory", "vas/base"],
@@ -17,7 +18,7 @@ ARROWS = {
     "vas/store": ["vas/secrets", "vas/sessions", "vas/directory", "vas/webhooks", "vas/base"],
     "vas/webhooks": ["vas/base"],
     "vas/calls": ["signaling", "bridge", "media", "ice", "vas/records", "vas/sessions", "vas/directory", "vas/base"],
-    "vas/api": ["vas/sessions", "vas/directory", "vas/webhooks", "vas/base"],
+    "vas/api": ["vas/sessions", "vas/directory", "vas/webhooks", "vas/tls", "vas/base"],
     "tools/vasctl": ["vas/base"],
     "tools/vas-caller": ["signaling", "media", "vas/base"],
 }

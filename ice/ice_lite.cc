@@ -62,7 +62,6 @@ std::optional<Bytes> IceLite::on_check(Time now, const Endpoint& source, const S
   if (check.kind() != StunClass::kRequest) return {};
   const Side* side = named_by(check);
   if (side == nullptr || !is_signed(now, source, *side, check) || !checks_.take(now)) return {};
-  if (side != &current_) begin_next();
 
   // Both cannot have one role (RFC 8445 §7.3.1.1). Ours is settled: a lite side never controls a full one,
   // and a full side has controlled its nomination.
@@ -82,15 +81,19 @@ std::optional<Bytes> IceLite::on_check(Time now, const Endpoint& source, const S
     writer.add_error(487, "Role Conflict");
   } else {
     writer.add_xor_mapped_address(source);
+    if (side != &current_) begin_next();
+    side = &current_;
     note(now, source, role_ == IceRole::kControlled && check.find(StunAttribute::kUseCandidate).has_value());
   }
-  return writer.sign(current_.local.password);
+  return writer.sign(side->local.password);
 }
 
 void IceLite::begin_next() {
   current_ = std::move(*std::exchange(next_, {}));
   proved_.clear();
   is_chosen_ = false;  // the old destination stays until a check names another
+  last_check_.reset();
+  keeps_checking_ = false;  // it may be another device's
 }
 
 void IceLite::on_proved(Time now, const Endpoint& source, bool is_chosen) {
@@ -98,8 +101,23 @@ void IceLite::on_proved(Time now, const Endpoint& source, bool is_chosen) {
   note(now, source, is_chosen);
 }
 
-void IceLite::note(Time now, const Endpoint& source, bool is_chosen) {
+void IceLite::note_habit(Time now) {
+  if (!last_check_ || now - *last_check_ >= kAbandoned) checks_since_ = now;
   last_check_ = now;
+  lives_by_media_ = false;
+  keeps_checking_ = keeps_checking_ || now - checks_since_ >= kAgreement;
+}
+
+void IceLite::on_alive(Time now, const Endpoint& source) {
+  if (keeps_checking_ || source != destination_) return;
+  for (Proved& each : proved_) {
+    if (each.source == source) each.at = now;
+  }
+  lives_by_media_ = last_check_ && now - *last_check_ >= kAbandoned;
+}
+
+void IceLite::note(Time now, const Endpoint& source, bool is_chosen) {
+  note_habit(now);
   const auto same = [&](const Proved& each) { return each.source == source; };
   const auto found = std::find_if(proved_.begin(), proved_.end(), same);
   if (found != proved_.end()) {
@@ -124,11 +142,12 @@ bool IceLite::was_proved_within(Duration period, Time now, const Endpoint& sourc
 }
 
 bool IceLite::is_proved(Time now, const Endpoint& source) const {
-  return was_proved_within(kConsent, now, source);
+  const bool is_where_it_goes = destination_.is_set() && source == destination_;
+  return (is_where_it_goes && !keeps_checking_) || was_proved_within(kConsent, now, source);
 }
 
 bool IceLite::is_in_use(Time now, const Endpoint& source) const {
-  return was_proved_within(kAbandoned, now, source);
+  return was_proved_within(lives_by_media_ ? kQuiet : kAbandoned, now, source);
 }
 
 }  // namespace vas::ice

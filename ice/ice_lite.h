@@ -32,6 +32,11 @@ std::optional<std::string_view> local_ufrag_of(const StunMessage& check);
 // (another network, a NAT's new mapping) goes on with its next check from there, or, where it does not choose
 // anew, once the address that it chose has been quiet for kAbandoned.
 //
+// Consent to be sent to (RFC 7675) lives by what the peer does. One that goes on checking for kAgreement is
+// held to it: kConsent after its last check it is sent and heard no more. One that checks no more once it has
+// chosen (RFC 5245) shows by media and keep-alives that it is still there; kConsent after the last of them it
+// is sent nothing, until it shows itself again where it was proved.
+//
 // Cheap proof comes first, and only the party's own checks use up what the party may: another USERNAME costs
 // a comparison. One that is right from an address that is not proved costs an HMAC, and where that comes out
 // wrong it is a stranger's: those have a bucket of their own, the leg's and their worker's.
@@ -43,6 +48,10 @@ class IceLite {
   static constexpr Duration kConsent = std::chrono::seconds(30);  // RFC 7675 §5.1
   static constexpr Duration kAbandoned =
       std::chrono::seconds(8);  // checks come each 4 to 6 s (RFC 7675 §5.1)
+  static constexpr Duration kAgreement =
+      std::chrono::seconds(15);  // longer than a list of checks is worked at
+  static constexpr Duration kQuiet =
+      std::chrono::seconds(20);  // of who checks no more: keep-alives come each 15 s (RFC 5245 §10)
   static constexpr std::size_t kMaxProved = 8;
   static constexpr int kMaxChecksPerSecond = 100;
   static constexpr int kMaxStrangersPerSecond = 20;
@@ -62,7 +71,12 @@ class IceLite {
   // What a check of our own proved: as one of the peer's from there would have.
   void on_proved(Time now, const Endpoint& source, bool is_chosen);
 
-  // Whether this address has proved itself lately, chosen or not.
+  // It sent something else from there: media, which its key has opened if it has one, or a Binding
+  // indication. No more than that: nothing is proved or chosen by it.
+  void on_alive(Time now, const Endpoint& source);
+
+  // Whether what comes from this address is the peer's: it has proved it lately, chosen or not; or media goes
+  // there, and the peer is none that goes on checking.
   bool is_proved(Time now, const Endpoint& source) const;
 
   // Whether it still does so as often as it has to: nobody else can be there.
@@ -72,8 +86,8 @@ class IceLite {
   // there is none.
   const Endpoint& destination() const { return destination_; }
 
-  // False once the peer has been silent for kConsent: it must be sent nothing more.
-  bool has_consent(Time now) const { return destination_.is_set() && now - last_check_ < kConsent; }
+  // False once the peer has not shown itself there for kConsent: it must be sent nothing more.
+  bool has_consent(Time now) const { return was_proved_within(kConsent, now, destination_); }
 
  private:
   struct Side {
@@ -82,7 +96,7 @@ class IceLite {
   };
   struct Proved {
     Endpoint source;
-    Time at{};
+    Time at{};  // when it showed itself last
   };
 
   // Whose credentials it names; none: nobody's here.
@@ -90,6 +104,7 @@ class IceLite {
   bool is_signed(Time now, const Endpoint& source, const Side& side, const StunMessage& check);
   void begin_next();
   void note(Time now, const Endpoint& source, bool is_chosen);
+  void note_habit(Time now);
   bool was_proved_within(Duration period, Time now, const Endpoint& source) const;
 
   Side current_;
@@ -98,7 +113,13 @@ class IceLite {
   std::vector<Proved> proved_;
   Endpoint destination_;
   bool is_chosen_ = false;
-  Time last_check_{};
+
+  // The peer's habit.
+  std::optional<Time> last_check_;
+  Time checks_since_{};          // without a pause of kAbandoned
+  bool keeps_checking_ = false;  // has done so for kAgreement
+  bool lives_by_media_ = false;  // has checked no more for kAbandoned, and is there
+
   PerSecond checks_{kMaxChecksPerSecond};  // the party's
   PerSecond strangers_{kMaxStrangersPerSecond};
   PerSecond* const all_strangers_;

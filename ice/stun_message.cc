@@ -30,6 +30,12 @@ constexpr std::uint16_t type_of(StunClass kind) {
   return static_cast<std::uint16_t>(kBindingMethod | (bits & 1) << 4 | (bits & 2) << 7);
 }
 
+bool is_whole(Bytes datagram) {
+  constexpr std::size_t kHeaderBytes = StunMessage::kHeaderBytes;
+  return datagram.size() >= kHeaderBytes && load_u32(datagram, 4) == StunMessage::kMagicCookie &&
+         load_u16(datagram, 2) == datagram.size() - kHeaderBytes && datagram.size() % 4 == 0;
+}
+
 struct Attribute {
   std::uint16_t type = 0;
   std::size_t at = 0;  // of its header
@@ -79,10 +85,7 @@ Mac integrity_of(Bytes datagram, std::size_t at, std::string_view password) {
 
 std::optional<StunMessage> StunMessage::parse(Bytes datagram) {
   constexpr std::size_t kMaxMessage = 2048;
-  const bool is_whole = datagram.size() >= kHeaderBytes && datagram.size() <= kMaxMessage &&
-                        load_u32(datagram, 4) == kMagicCookie &&
-                        load_u16(datagram, 2) == datagram.size() - kHeaderBytes && datagram.size() % 4 == 0;
-  if (!is_whole) return {};
+  if (datagram.size() > kMaxMessage || !is_whole(datagram)) return {};
   const std::uint16_t type = load_u16(datagram, 0);
   constexpr std::array kKinds{StunClass::kRequest, StunClass::kIndication, StunClass::kSuccess,
                               StunClass::kError};
@@ -160,6 +163,10 @@ bool StunMessage::is_signed_with(std::string_view password) const {
   if (integrity_at_ == 0) return false;
   const Mac mac = integrity_of(datagram_, integrity_at_, password);
   return CRYPTO_memcmp(mac.data(), datagram_.data() + integrity_at_ + kAttributeHeaderBytes, mac.size()) == 0;
+}
+
+bool is_binding_indication(Bytes datagram) {
+  return is_whole(datagram) && load_u16(datagram, 0) == type_of(StunClass::kIndication);
 }
 
 StunWriter::StunWriter(MutableBytes out, StunClass kind, const StunTransaction& transaction) : out_(out) {

@@ -70,6 +70,10 @@ class StunMessage {
   std::size_t integrity_at_ = 0;  // 0: none
 };
 
+// Whether it is a Binding indication: a keep-alive, which proves nothing (RFC 8445 §11). Any bytes at all;
+// not all agents put a FINGERPRINT into it.
+bool is_binding_indication(Bytes datagram);
+
 // Writes one into a buffer that is large enough: kMaxBytes are for all that we say.
 class StunWriter {
  public:

@@ -35,7 +35,7 @@ struct ClientHello {
 // association (CVE-2026-75806).
 bool may_be_handshake(Bytes datagram);
 
-// Threads: one at a time.
+// Threads: one at a time. Copies know each other's.
 class HelloCookies {
  public:
   HelloCookies();  // of a key of its own

@@ -8,12 +8,13 @@
 namespace vas::media {
 namespace {
 
-constexpr std::array<CodecInfo, 5> kCodecs = {{
+constexpr std::array<CodecInfo, 6> kCodecs = {{
     {Codec::kPcmu, "PCMU", 8000, 1, PayloadType{0}},
     {Codec::kPcma, "PCMA", 8000, 1, PayloadType{8}},
     {Codec::kG722, "G722", 8000, 1, PayloadType{9}},
     {Codec::kOpus, "opus", 48000, 2, {}},
     {Codec::kTelephoneEvent, "telephone-event", 8000, 1, {}},
+    {Codec::kComfortNoise, "CN", 8000, 1, kComfortNoisePayloadType},
 }};
 
 }  // namespace

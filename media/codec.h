@@ -1,5 +1,5 @@
 // The audio formats that a call can carry, with the numbers that SDP and RTP give them. (RFC 3551, 7587,
-// 4733)
+// 4733, 3389)
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,15 @@
 
 namespace vas::media {
 
-enum class Codec : std::uint8_t { kPcmu, kPcma, kG722, kOpus, kTelephoneEvent };
+enum class Codec : std::uint8_t { kPcmu, kPcma, kG722, kOpus, kTelephoneEvent, kComfortNoise };
+
+// Neither telephone events nor comfort noise (RFC 3389) are the talk itself: they go beside a codec that is.
+constexpr bool is_audio(Codec codec) {
+  return codec != Codec::kTelephoneEvent && codec != Codec::kComfortNoise;
+}
+
+// RFC 3551 §6; sent by some whether it was agreed on or not.
+inline constexpr PayloadType kComfortNoisePayloadType{13};
 
 struct CodecInfo {
   Codec codec;

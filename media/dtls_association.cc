@@ -5,16 +5,40 @@
 
 namespace vas::media {
 
-DtlsAssociation::DtlsAssociation(const DtlsContext& context, DtlsRole role, CertificateFingerprint peer,
-                                 const Budgets& budgets)
-    : context_(context), role_(role), peer_(std::move(peer)), budgets_(budgets) {}
+DtlsAssociation::DtlsAssociation(const DtlsContext& context, DtlsRole role, CertificateFingerprints peer,
+                                 const Budgets& budgets, const HelloCookies& cookies)
+    : context_(context), role_(role), peer_(std::move(peer)), budgets_(budgets), cookies_(cookies) {}
 
 const std::optional<DtlsKeys>& DtlsAssociation::keys() const {
   static const std::optional<DtlsKeys> kNone;
-  return handshakes_.size() == 1 ? handshakes_.front().session->keys() : kNone;
+  return done_ ? done_->session->keys() : kNone;
+}
+
+void DtlsAssociation::renew(bool is_due) {
+  may_begin_ = true;
+  is_to_begin_ = is_to_begin_ || is_due;
+}
+
+bool DtlsAssociation::is_of(const Handshake& handshake, const Endpoint& source,
+                            const ClientHello& hello) const {
+  return handshake.source == source &&
+         std::equal(hello.random.begin(), hello.random.end(), handshake.random.begin());
+}
+
+bool DtlsAssociation::is_known(const Endpoint& source, const ClientHello& hello) const {
+  return (done_ && is_of(*done_, source, hello)) ||
+         std::any_of(handshakes_.begin(), handshakes_.end(),
+                     [&](const Handshake& each) { return is_of(each, source, hello); });
+}
+
+bool DtlsAssociation::is_unannounced(const Endpoint& source, DtlsSource from, Bytes datagram) const {
+  if (may_begin_ && role_ == DtlsRole::kServer) return false;
+  const auto hello = ClientHello::parse(datagram);
+  return hello && !is_known(key_of(source, from), *hello);
 }
 
 const DtlsAssociation::Flight& DtlsAssociation::begin_as_client(Time now) {
+  is_to_begin_ = false;
   handshakes_.push_back({{}, {}, std::make_unique<DtlsSession>(context_, role_, peer_), now});
   return handshakes_.front().session->start(now);
 }
@@ -23,16 +47,11 @@ const DtlsAssociation::Flight& DtlsAssociation::on_datagram(Time now, const Endp
                                                             Bytes datagram) {
   flight_.clear();
   if (!may_be_handshake(datagram)) return flight_;
-  const Endpoint key = role_ == DtlsRole::kClient || from == DtlsSource::kProved ? Endpoint{} : source;
-  const auto hello = role_ == DtlsRole::kServer && !keys() ? ClientHello::parse(datagram) : std::nullopt;
-  const bool is_known =
-      !hello || std::any_of(handshakes_.begin(), handshakes_.end(), [&](const Handshake& each) {
-        return each.source == key &&
-               std::equal(hello->random.begin(), hello->random.end(), each.random.begin());
-      });
-  if (is_known) {
+  const Endpoint key = key_of(source, from);
+  const auto hello = role_ == DtlsRole::kServer ? ClientHello::parse(datagram) : std::nullopt;
+  if (!hello || is_known(key, *hello)) {
     feed(now, key, datagram);
-  } else {
+  } else if (may_begin_) {
     take_hello(now, source, from, *hello, datagram);
   }
   return flight_;
@@ -40,23 +59,35 @@ const DtlsAssociation::Flight& DtlsAssociation::on_datagram(Time now, const Endp
 
 // What is no hello is every handshake's of its sender: whose it is not, it ends, and that one alone.
 void DtlsAssociation::feed(Time now, const Endpoint& source, Bytes datagram) {
+  say_again(now, source, datagram);
   for (Handshake& each : handshakes_) {
     if (each.source != source) continue;
     const Flight& said = each.session->on_datagram(now, datagram);
     flight_.insert(flight_.end(), said.begin(), said.end());
-    if (has_keys(each)) return keep_only(each);
+    if (each.session->keys()) return keep_only(each);
   }
-  drop_failed();
+  drop_failed(now);
+}
+
+// The peer may not have heard the last flight of the handshake that is done.
+void DtlsAssociation::say_again(Time now, const Endpoint& source, Bytes datagram) {
+  if (!done_ || done_->source != source) return;
+  const Flight& said = done_->session->on_datagram(now, datagram);
+  flight_.insert(flight_.end(), said.begin(), said.end());
 }
 
 void DtlsAssociation::keep_only(Handshake& done) {
-  std::swap(handshakes_.front(), done);
-  handshakes_.erase(handshakes_.begin() + 1, handshakes_.end());
+  done_ = std::move(done);
+  handshakes_.clear();
+  ++handshakes_done_;
+  may_begin_ = is_to_begin_ = false;
 }
 
-void DtlsAssociation::drop_failed() {
-  if (role_ == DtlsRole::kClient) return;  // it begins anew by itself
-  std::erase_if(handshakes_, [](const Handshake& each) { return each.session->is_fresh(); });
+void DtlsAssociation::drop_failed(Time now) {
+  std::erase_if(handshakes_, [&](const Handshake& each) {
+    if (role_ == DtlsRole::kServer) return each.session->is_fresh();
+    return done_ && now - each.begun > kRenewal;  // else it begins anew by itself
+  });
 }
 
 bool DtlsAssociation::may_begin(Time now, const Endpoint& source, DtlsSource from, const ClientHello& hello,
@@ -97,7 +128,7 @@ void DtlsAssociation::take_hello(Time now, const Endpoint& source, DtlsSource fr
   fresh.begun = now;
   flight_ = has_answered ? fresh.session->on_verified_hello(now, datagram)
                          : fresh.session->on_datagram(now, datagram);
-  drop_failed();
+  drop_failed(now);
 }
 
 }  // namespace vas::media

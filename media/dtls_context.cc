@@ -115,6 +115,17 @@ std::string CertificateFingerprint::text() const {
   return text;
 }
 
+void CertificateFingerprints::add(CertificateFingerprint fingerprint) {
+  const auto place = std::lower_bound(all_.begin(), all_.end(), fingerprint);
+  const bool is_there = place != all_.end() && *place == fingerprint;
+  if (!is_there && all_.size() < kMost) all_.insert(place, std::move(fingerprint));
+}
+
+bool CertificateFingerprints::matches(X509* certificate) const {
+  return std::any_of(all_.begin(), all_.end(),
+                     [&](const CertificateFingerprint& each) { return each.matches(certificate); });
+}
+
 Result<std::unique_ptr<DtlsContext>> DtlsContext::make() {
   const Key key(EVP_EC_gen("P-256"));
   const Certificate certificate = key != nullptr ? self_signed(key.get()) : nullptr;

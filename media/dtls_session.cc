@@ -35,7 +35,7 @@ const SrtpSuiteShape* chosen_suite(SSL* ssl) {
 
 }  // namespace
 
-DtlsSession::DtlsSession(const DtlsContext& context, DtlsRole role, CertificateFingerprint peer)
+DtlsSession::DtlsSession(const DtlsContext& context, DtlsRole role, CertificateFingerprints peer)
     : context_(context), role_(role), peer_(std::move(peer)) {
   begin_attempt();
 }

@@ -34,7 +34,7 @@ class DtlsSession {
   static constexpr std::size_t kMaxFlight = 6;  // datagrams; ours need two
 
   // Lifetime: `context` outlives it.
-  DtlsSession(const DtlsContext& context, DtlsRole role, CertificateFingerprint peer);
+  DtlsSession(const DtlsContext& context, DtlsRole role, CertificateFingerprints peer);
   ~DtlsSession();
   DtlsSession(const DtlsSession&) = delete;
   DtlsSession& operator=(const DtlsSession&) = delete;
@@ -51,7 +51,7 @@ class DtlsSession {
   // The next datagram begins an attempt: it costs what a handshake costs.
   bool is_fresh() const { return !keys_ && !has_begun_; }
 
-  // Set once, when the handshake is done and the peer's certificate is the one whose fingerprint we know.
+  // Set once, when the handshake is done and the peer's certificate is one whose fingerprint we know.
   const std::optional<DtlsKeys>& keys() const { return keys_; }
 
  private:
@@ -63,7 +63,7 @@ class DtlsSession {
 
   const DtlsContext& context_;
   const DtlsRole role_;
-  const CertificateFingerprint peer_;
+  const CertificateFingerprints peer_;
   SSL* ssl_ = nullptr;
   BIO* incoming_ = nullptr;  // both are the SSL's
   BIO* outgoing_ = nullptr;

@@ -22,29 +22,82 @@ std::optional<double> ReceiveSummary::loss_percent() const {
   return 100.0 * static_cast<double>(lost) / static_cast<double>(expected);
 }
 
-void ReceiveStats::on_packet(Time now, const Arrival& packet) {
-  if (!rtp_continues_stretch(&state_, packet.ssrc.value, packet.sequence_number.value)) {
-    end_stretch();
-    begin_stretch(packet);
+Arrived ReceiveStats::on_packet(Time now, const Arrival& packet) {
+  const bool has_clock = !packet.is_event && !packet.is_unknown;
+  const rtp_arrival arrival{.at_ns = nanoseconds(now),
+                            .tick_length_q10 = has_clock ? tick_length_q10(packet.clock_rate) : 0,
+                            .ssrc = packet.ssrc.value,
+                            .timestamp = packet.timestamp.value,
+                            .bytes = static_cast<std::uint32_t>(packet.bytes),
+                            .number = packet.sequence_number.value};
+  const rtp_judgement judged = rtp_judge(&state_, &arrival);
+  if (judged.place == kRtpGoesOn) {
+    rtp_count(&state_, &arrival, &judged);
+    return Arrived::kGoesOn;
   }
-  const rtp_arrival arrival{
-      .at_ns = nanoseconds(now),
-      .tick_length_q10 = packet.measures_jitter ? tick_length_q10(packet.clock_rate) : 0,
-      .ssrc = packet.ssrc.value,
-      .timestamp = packet.timestamp.value,
-      .bytes = static_cast<std::uint32_t>(packet.bytes),
-      .number = packet.sequence_number.value};
-  rtp_count(&state_, &arrival);
+  return on_unusual(arrival, judged);
 }
 
-void ReceiveStats::begin_stretch(const Arrival& packet) {
+Arrived ReceiveStats::on_unusual(const rtp_arrival& arrival, const rtp_judgement& judged) {
+  switch (judged.place) {
+    case kRtpGoesOn: break;
+    case kRtpTimestampJumps:
+      state_.transit_tick_length_q10 = state_.line_tick_length_q10 = 0;
+      count_first(arrival);
+      return Arrived::kTimestampJumps;
+    case kRtpIsSuspect: return on_suspect(arrival, judged);
+    case kRtpBegins:
+      if (is_in_stretch() && arrival.tick_length_q10 == 0) {
+        ++state_.packets;
+        state_.bytes += arrival.bytes;
+        return Arrived::kAside;
+      }
+      break;
+    case kRtpRepeats: break;
+  }
+  begin_stretch({arrival.ssrc}, {arrival.number});
+  count_first(arrival);
+  return Arrived::kBeginsAnew;
+}
+
+// Of a stretch, or of a line of timestamps.
+void ReceiveStats::count_first(const rtp_arrival& arrival) {
+  const rtp_judgement first{kRtpGoesOn, rtp_unwrap(&state_, arrival.number), 0};
+  rtp_count(&state_, &arrival, &first);
+}
+
+// The first of two in a row has come, though it went nowhere: it is not lost.
+Arrived ReceiveStats::on_suspect(const rtp_arrival& arrival, const rtp_judgement& judged) {
+  const bool is_borne_out = state_.suspects != 0 && arrival.number == state_.suspect_next;
+  if (!is_borne_out) {
+    ++state_.packets;
+    state_.bytes += arrival.bytes;
+    const bool is_repeat = judged.number > state_.highest - kRtpSeenWindow &&
+                           judged.number <= state_.highest && rtp_was_seen(&state_, judged.number) != 0;
+    if (is_repeat) ++state_.duplicates;  // as long as nothing bears it out
+    state_.suspects = is_repeat ? 2 : 1;
+    state_.suspect_next = static_cast<std::uint16_t>(arrival.number + 1);
+    return Arrived::kOnProbation;
+  }
+  if (state_.suspects == 2) --state_.duplicates;
+  begin_stretch({arrival.ssrc}, {static_cast<std::uint16_t>(arrival.number - 1)});
+  rtp_mark_seen(&state_, state_.highest);
+  state_.received = 1;
+  count_first(arrival);
+  return Arrived::kBeginsAnew;
+}
+
+void ReceiveStats::begin_stretch(Ssrc ssrc, SequenceNumber first) {
+  end_stretch();
   state_.in_stretch = 1;
-  state_.ssrc = packet.ssrc.value;
-  state_.base = state_.highest = packet.sequence_number.value;
+  state_.ssrc = ssrc.value;
+  state_.base = state_.highest = first.value;
   state_.received = reported_expected_ = reported_received_ = 0;
   std::fill(std::begin(state_.seen), std::end(state_.seen), 0);
-  state_.transit_tick_length_q10 = 0;
+  state_.transit_tick_length_q10 = state_.line_tick_length_q10 = 0;
   state_.jitter_q4 = 0;
+  state_.lateness_ns = 0;
+  state_.suspects = state_.repeats = 0;
 }
 
 void ReceiveStats::end_stretch() {

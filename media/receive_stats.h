@@ -32,8 +32,18 @@ struct ReceiveSummary {
   std::optional<double> loss_percent() const;
 };
 
+// What a packet is to the stream that came so far, for the relay too.
+enum class Arrived {
+  kGoesOn,
+  kBeginsAnew,  // a new SSRC, or a restarted sequence: nothing that was counted before says what is missing
+  kTimestampJumps,  // the numbers go on
+  kOnProbation,     // it fits nothing: it counts for nothing until the next one bears it out
+  kAside,           // telephone events that have an SSRC of their own, beside the audio's
+};
+
 // Counts one party's received media over its whole call: a change of SSRC, or a restarted sequence,
-// begins a new stretch whose figures are added to those before it.
+// begins a new stretch whose figures are added to those before it. One packet restarts no sequence; two in a
+// row do (RFC 3550 A.1), or a long run of numbers that were there before.
 //
 // Units: jitter in milliseconds; in reports in ticks of the packet's clock.
 // Bounds: remembers which of the last 1,024 numbers came, to tell a duplicate from a late packet.
@@ -45,10 +55,10 @@ class ReceiveStats {
     RtpTimestamp timestamp;
     std::uint32_t clock_rate = 8000;
     std::size_t bytes = 0;
-    bool measures_jitter =
-        true;  // false for telephone events: their timestamp stands still (RFC 4733 §2.5.1.2)
+    bool is_event = false;    // a telephone event's timestamp stands still (RFC 4733 §2.5.1.2)
+    bool is_unknown = false;  // of a payload type without a clock: only its number counts
   };
-  void on_packet(Time now, const Arrival& packet);
+  Arrived on_packet(Time now, const Arrival& packet);
 
   // A pause that both sides know of (hold): what comes after it is a new stretch, not loss.
   void restart() { end_stretch(); }
@@ -73,7 +83,10 @@ class ReceiveStats {
   void set_state(const rtp_receive_state& state) { state_ = state; }
 
  private:
-  void begin_stretch(const Arrival& packet);
+  Arrived on_unusual(const rtp_arrival& arrival, const rtp_judgement& judged);
+  Arrived on_suspect(const rtp_arrival& arrival, const rtp_judgement& judged);
+  void count_first(const rtp_arrival& arrival);
+  void begin_stretch(Ssrc ssrc, SequenceNumber first);
   void end_stretch();
   std::int64_t stretch_expected() const;
   std::int64_t stretch_lost() const;

@@ -52,6 +52,33 @@ MutableBytes report_blocks(const RtcpView& packet) {
   return packet.bytes.subspan(first, bytes);
 }
 
+bool is_padded(const RtcpView& packet) { return (packet.bytes[0] & 0x20) != 0; }
+
+bool is_whole_report(const RtcpView& packet) {
+  if (!is_report(packet)) return false;
+  const std::size_t blocks_at =
+      kHeaderBytes + 4 + (packet.type == RtcpType::kSenderReport ? kSenderInfoBytes : 0);
+  return packet.bytes.size() >= blocks_at + packet.count * kReportBlockBytes;
+}
+
+bool is_whole_sdes(const RtcpView& packet) {
+  if (packet.type != RtcpType::kSdes || packet.count != 1) return false;
+  const Bytes bytes = packet.bytes;
+  std::size_t at = kHeaderBytes + 4;
+  while (at + 1 < bytes.size() && bytes[at] != 0) at += 2 + std::size_t{bytes[at + 1]};
+  return at < bytes.size() && bytes[at] == 0;
+}
+
+void make_receiver_report(RtcpView& packet) {
+  constexpr std::size_t kInfoAt = kHeaderBytes + 4;
+  const auto info = packet.bytes.begin() + kInfoAt;
+  std::copy(info + kSenderInfoBytes, packet.bytes.end(), info);
+  packet.type = RtcpType::kReceiverReport;
+  packet.bytes = packet.bytes.first(packet.bytes.size() - kSenderInfoBytes);
+  packet.bytes[1] = static_cast<std::uint8_t>(packet.type);
+  store_u16(packet.bytes, 2, static_cast<std::uint16_t>(packet.bytes.size() / 4 - 1));
+}
+
 std::uint32_t ntp_middle(WallTime time) { return static_cast<std::uint32_t>(ntp(time) >> 16); }
 
 std::size_t write_report(MutableBytes out, Ssrc reporter, const SenderInfo* sender,

@@ -36,6 +36,17 @@ inline constexpr std::size_t kReportBlockBytes = 24;
 // count.
 MutableBytes report_blocks(const RtcpView& packet);
 
+constexpr bool is_report(const RtcpView& packet) {
+  return packet.type == RtcpType::kSenderReport || packet.type == RtcpType::kReceiverReport;
+}
+bool is_padded(const RtcpView& packet);
+// True for an SR or RR that holds all that its type and its count say.
+bool is_whole_report(const RtcpView& packet);
+// True for an SDES of one chunk whose items end inside it (RFC 3550 §6.5).
+bool is_whole_sdes(const RtcpView& packet);
+// Takes the sender's information out of a whole SR, in place: its blocks go on as an RR.
+void make_receiver_report(RtcpView& packet);
+
 // The middle 32 bits of an NTP timestamp: what LSR carries (RFC 3550 §6.4.1).
 std::uint32_t ntp_middle(WallTime time);
 

@@ -36,19 +36,6 @@ SrtpResult verdict_of(ReplayWindow::Verdict verdict) {
 
 }  // namespace
 
-SrtpStreams::SrtpStreams() { streams_.reserve(kUsualStreams); }
-
-SrtpStreamState* SrtpStreams::find(Ssrc ssrc) {
-  const auto found =
-      std::find_if(streams_.begin(), streams_.end(), [&](const auto& each) { return each.ssrc == ssrc; });
-  return found == streams_.end() ? nullptr : &*found;
-}
-
-SrtpStreamState* SrtpStreams::add(Ssrc ssrc) {
-  if (streams_.size() == kSrtpMaxStreams) return nullptr;
-  return &streams_.emplace_back(SrtpStreamState{.ssrc = ssrc, .rtp = {}, .rtcp = {}});
-}
-
 OpensslProtector::OpensslProtector(const SrtpKey& key)
     : is_aead_(shape_of(key.suite()).is_aead),
       rtp_(key.suite(), SrtpKeyUse::kRtp, derive_session_keys(key, SrtpKeyUse::kRtp),
@@ -61,13 +48,13 @@ SrtpResult OpensslProtector::protect(PacketBuffer& rtp) {
   if (!header_bytes) return SrtpResult::kMalformed;
   if (rtp.room() < rtp_.tag_bytes()) return SrtpResult::kNoRoom;
   const Ssrc ssrc{load_u32(rtp.bytes(), 8)};
-  SrtpStreamState* stream = streams_.find(ssrc);
-  if (stream == nullptr) stream = streams_.add(ssrc);
+  SrtpStreams::Stream* stream = known(ssrc);
   if (stream == nullptr) return SrtpResult::kNoRoom;
-  const std::uint64_t index = estimate_index(stream->rtp.highest(), {load_u16(rtp.bytes(), 2)});
+  ReplayWindow& sent = stream->state.rtp;
+  const std::uint64_t index = estimate_index(sent.highest(), {load_u16(rtp.bytes(), 2)});
   if (index > kLastRtpIndex) return SrtpResult::kKeyUsedUp;
-  if (const auto result = verdict_of(stream->rtp.check(index)); result != SrtpResult::kOk) return result;
-  stream->rtp.take(index);
+  if (const auto result = verdict_of(sent.check(index)); result != SrtpResult::kOk) return result;
+  sent.take(index);
   const Word counter = roll_over_counter(index);
   rtp_.seal(rtp, *header_bytes, ssrc, index, trailer_of(counter, is_aead_));
   return SrtpResult::kOk;
@@ -78,12 +65,12 @@ SrtpResult OpensslProtector::protect_rtcp(PacketBuffer& compound) {
   if (compound.size() < kRtcpHeaderBytes) return SrtpResult::kMalformed;
   if (compound.room() < rtcp_.tag_bytes() + kRtcpIndexBytes) return SrtpResult::kNoRoom;
   const Ssrc ssrc{load_u32(compound.bytes(), 4)};
-  SrtpStreamState* stream = streams_.find(ssrc);
-  if (stream == nullptr) stream = streams_.add(ssrc);
+  SrtpStreams::Stream* stream = known(ssrc);
   if (stream == nullptr) return SrtpResult::kNoRoom;
-  const std::uint64_t index = stream->rtcp.highest() + 1;
+  ReplayWindow& sent = stream->state.rtcp;
+  const std::uint64_t index = sent.highest() + 1;
   if (index > kLastRtcpIndex) return SrtpResult::kKeyUsedUp;
-  stream->rtcp.take(index);
+  sent.take(index);
   const Word word = word_of(static_cast<std::uint32_t>(index) | kIsEncrypted);
   const std::size_t plain_bytes = compound.size();
   rtcp_.seal(compound, kRtcpHeaderBytes, ssrc, index, word);
@@ -94,14 +81,17 @@ SrtpResult OpensslProtector::protect_rtcp(PacketBuffer& compound) {
   return SrtpResult::kOk;
 }
 
-void OpensslProtector::restore(const std::vector<SrtpStreamState>& state) {
-  for (const SrtpStreamState& each : state) {
-    SrtpStreamState* stream = streams_.add(each.ssrc);
-    if (stream == nullptr) return;
-    if (each.rtp.has_any()) stream->rtp = ReplayWindow::all_up_to(each.rtp.highest());
-    if (each.rtcp.has_any()) stream->rtcp = ReplayWindow::all_up_to(each.rtcp.highest());
+// What it sends is its own: a stream comes to be with its first packet, whatever becomes of that.
+SrtpStreams::Stream* OpensslProtector::known(Ssrc ssrc) {
+  SrtpStreams::Stream* stream = streams_.find(ssrc);
+  if (stream != nullptr) {
+    streams_.note_use(*stream);
+    return stream;
   }
+  return streams_.add(streams_.unknown(ssrc)).is_in ? streams_.find(ssrc) : nullptr;
 }
+
+void OpensslProtector::restore(const std::vector<SrtpStreamState>& state) { streams_.restore(state, true); }
 
 OpensslUnprotector::OpensslUnprotector(const SrtpKey& key)
     : is_aead_(shape_of(key.suite()).is_aead),
@@ -114,21 +104,19 @@ SrtpResult OpensslUnprotector::unprotect(PacketBuffer& rtp) {
   const auto header_bytes = rtp_header_bytes(rtp.bytes());
   if (!header_bytes || rtp.size() < *header_bytes + rtp_.tag_bytes()) return SrtpResult::kMalformed;
   const Ssrc ssrc{load_u32(rtp.bytes(), 8)};
-  SrtpStreamState* stream = streams_.find(ssrc);
-  const std::uint64_t index =
-      estimate_index(stream == nullptr ? 0 : stream->rtp.highest(), {load_u16(rtp.bytes(), 2)});
+  SrtpStreams::Stream* known = streams_.find(ssrc);
+  std::optional<SrtpStreams::Stream> unknown;
+  if (known == nullptr) unknown = streams_.unknown(ssrc);
+  SrtpStreams::Stream& stream = known != nullptr ? *known : *unknown;
+  ReplayWindow& taken = stream.state.rtp;
+  const std::uint64_t index = estimate_index(taken.highest(), {load_u16(rtp.bytes(), 2)});
   if (index > kLastRtpIndex) return SrtpResult::kKeyUsedUp;
-  if (stream != nullptr) {
-    if (const auto result = verdict_of(stream->rtp.check(index)); result != SrtpResult::kOk) return result;
-  }
+  if (const auto result = verdict_of(taken.check(index)); result != SrtpResult::kOk) return result;
   const Word counter = roll_over_counter(index);
   if (!rtp_.open(rtp, *header_bytes, ssrc, index, trailer_of(counter, is_aead_)))
     return SrtpResult::kUnauthenticated;
-  // Only one who has the key makes a stream.
-  if (stream == nullptr) stream = streams_.add(ssrc);
-  if (stream == nullptr) return SrtpResult::kNoRoom;
-  stream->rtp.take(index);
-  return SrtpResult::kOk;
+  taken.take(index);
+  return keep(stream, known != nullptr);
 }
 
 SrtpResult OpensslUnprotector::unprotect_rtcp(PacketBuffer& compound) {
@@ -142,23 +130,28 @@ SrtpResult OpensslUnprotector::unprotect_rtcp(PacketBuffer& compound) {
   if ((load_u32(word, 0) & kIsEncrypted) == 0) return SrtpResult::kMalformed;
   const std::uint64_t index = load_u32(word, 0) & ~kIsEncrypted;
   const Ssrc ssrc{load_u32(compound.bytes(), 4)};
-  SrtpStreamState* stream = streams_.find(ssrc);
-  if (stream != nullptr) {
-    if (const auto result = verdict_of(stream->rtcp.check(index)); result != SrtpResult::kOk) return result;
-  }
+  SrtpStreams::Stream* known = streams_.find(ssrc);
+  std::optional<SrtpStreams::Stream> unknown;
+  if (known == nullptr) unknown = streams_.unknown(ssrc);
+  SrtpStreams::Stream& stream = known != nullptr ? *known : *unknown;
+  ReplayWindow& taken = stream.state.rtcp;
+  if (const auto result = verdict_of(taken.check(index)); result != SrtpResult::kOk) return result;
   if (!is_aead_) std::memmove(behind, behind + kRtcpIndexBytes, rtcp_.tag_bytes());
   compound.resize(plain_bytes + rtcp_.tag_bytes());
   if (!rtcp_.open(compound, kRtcpHeaderBytes, ssrc, index, word)) return SrtpResult::kUnauthenticated;
-  if (stream == nullptr) stream = streams_.add(ssrc);
-  if (stream == nullptr) return SrtpResult::kNoRoom;
-  stream->rtcp.take(index);
+  taken.take(index);
+  return keep(stream, known != nullptr);
+}
+
+// Only one who has the key makes a stream.
+SrtpResult OpensslUnprotector::keep(SrtpStreams::Stream& stream, bool is_known) {
+  if (!is_known) return streams_.add(stream).is_in ? SrtpResult::kOk : SrtpResult::kNoRoom;
+  streams_.note_use(stream);
   return SrtpResult::kOk;
 }
 
 void OpensslUnprotector::restore(const std::vector<SrtpStreamState>& state) {
-  for (const SrtpStreamState& each : state) {
-    if (SrtpStreamState* stream = streams_.add(each.ssrc)) *stream = each;
-  }
+  streams_.restore(state, false);
 }
 
 }  // namespace vas::media

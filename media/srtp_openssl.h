@@ -3,25 +3,9 @@
 
 #include "media/srtp_cipher.h"
 #include "media/srtp_session.h"
+#include "media/srtp_streams.h"
 
 namespace vas::media {
-
-// Where the streams of one session stand.
-class SrtpStreams {
- public:
-  SrtpStreams();
-
-  // Borrowed until the next add().
-  SrtpStreamState* find(Ssrc ssrc);
-  // Null when the table is full. Allocates only for one who has the key and changes its SSRC often.
-  SrtpStreamState* add(Ssrc ssrc);
-  const std::vector<SrtpStreamState>& all() const { return streams_; }
-
- private:
-  static constexpr std::size_t kUsualStreams = 4;
-
-  std::vector<SrtpStreamState> streams_;  // few: a search is as quick as a table
-};
 
 class OpensslProtector final : public SrtpProtector {
  public:
@@ -32,6 +16,8 @@ class OpensslProtector final : public SrtpProtector {
   void restore(const std::vector<SrtpStreamState>& state) override;
 
  private:
+  SrtpStreams::Stream* known(Ssrc ssrc);
+
   const bool is_aead_;
   SrtpCipher rtp_;
   SrtpCipher rtcp_;
@@ -47,6 +33,8 @@ class OpensslUnprotector final : public SrtpUnprotector {
   void restore(const std::vector<SrtpStreamState>& state) override;
 
  private:
+  SrtpResult keep(SrtpStreams::Stream& stream, bool is_known);
+
   const bool is_aead_;
   SrtpCipher rtp_;
   SrtpCipher rtcp_;

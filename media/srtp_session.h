@@ -16,7 +16,7 @@ enum class SrtpResult : std::uint8_t {
   kMalformed,        // no RTP or RTCP, or too short for what the suite adds
   kUnauthenticated,  // forged, damaged, or under another key
   kReplayed,         // was there before, or is too old to tell
-  kNoRoom,           // the buffer, or the table of streams
+  kNoRoom,           // the buffer, or no more streams can be remembered
   kKeyUsedUp,        // as many packets as one key may protect (RFC 3711 §9.2)
 };
 
@@ -30,8 +30,9 @@ struct SrtpStreamState {
 
 // More than any suite takes behind a packet; libsrtp2 asks for as much whatever the suite.
 inline constexpr std::size_t kSrtpMaxRoom = 160;
-// Streams (SSRCs) that one session knows; those that are over it are refused.
+// Streams (SSRCs) that one session knows; the one that is used least makes room, and is remembered.
 inline constexpr std::size_t kSrtpMaxStreams = 64;
+inline constexpr std::size_t kSrtpMostFormerStreams = 4096;
 
 // What we send. An index is never used twice, whatever comes: equal indices under one key give both packets
 // away. Threads: one.

@@ -46,6 +46,12 @@ SrtpKey SrtpKey::random(SrtpSuite suite) {
   return key;
 }
 
+SrtpKey SrtpKey::named(MasterKeyIdentifier identifier) const {
+  SrtpKey key = *this;
+  key.identifier_ = identifier;
+  return key;
+}
+
 SrtpKey::~SrtpKey() { OPENSSL_cleanse(bytes_.data(), bytes_.size()); }
 
 }  // namespace vas::media

@@ -35,6 +35,16 @@ std::span<const SrtpSuiteShape> srtp_suites();
 const SrtpSuiteShape& shape_of(SrtpSuite suite);
 std::optional<SrtpSuite> srtp_suite_named(std::string_view name);
 
+// Names a master key in each packet under it, so that a sender may change to another (RFC 3711 §3.1). So many
+// bytes, the value at their end.
+struct MasterKeyIdentifier {
+  static constexpr std::size_t kLongest = 128;  // RFC 4568 §9.2
+
+  std::uint64_t value = 0;
+  std::uint8_t bytes = 0;  // 0: packets carry none
+  friend bool operator==(MasterKeyIdentifier, MasterKeyIdentifier) = default;
+};
+
 // A suite with its master key and, behind it, its master salt. Forgotten when it goes.
 class SrtpKey {
  public:
@@ -52,6 +62,8 @@ class SrtpKey {
   Bytes master() const { return Bytes(bytes_).first(shape_of(suite_).master_bytes()); }
   Bytes key() const { return master().first(shape_of(suite_).key_bytes); }
   Bytes salt() const { return master().subspan(shape_of(suite_).key_bytes); }
+  MasterKeyIdentifier identifier() const { return identifier_; }
+  SrtpKey named(MasterKeyIdentifier identifier) const;
 
   friend bool operator==(const SrtpKey&, const SrtpKey&) = default;
 
@@ -60,6 +72,7 @@ class SrtpKey {
 
   SrtpSuite suite_;
   std::array<std::uint8_t, kMaxBytes> bytes_{};
+  MasterKeyIdentifier identifier_;
 };
 
 }  // namespace vas::media

@@ -7,10 +7,10 @@ out=build/fuzz
 mkdir -p "$out"
 base="vas/base/clock.cc vas/base/endpoint.cc vas/base/json.cc vas/base/random.cc vas/base/text.cc"
 media="media/codec.cc media/receive_stats.cc media/rtcp_packet.cc media/rtp_packet.cc media/srtp_suite.cc media/stream_splicer.cc media/voice_quality.cc"
-srtp="media/srtp_cipher.cc media/srtp_key_derivation.cc media/srtp_libsrtp.cc media/srtp_openssl.cc media/srtp_session.cc"
-dtls="media/client_hello.cc media/dtls_association.cc media/dtls_context.cc media/dtls_session.cc"
+srtp="media/srtp_cipher.cc media/srtp_key_derivation.cc media/srtp_libsrtp.cc media/srtp_mki.cc media/srtp_openssl.cc media/srtp_session.cc media/srtp_streams.cc"
+dtls="media/client_hello.cc media/dtls_association.cc media/dtls_context.cc media/dtls_session.cc media/early_hellos.cc"
 ice="ice/candidate.cc ice/consent_checks.cc ice/ice_lite.cc ice/stun_message.cc"
-gateway="signaling/gateway/flow.cc signaling/gateway/framer.cc signaling/gateway/guard.cc signaling/gateway/header_bounds.cc signaling/gateway/message_lines.cc
+gateway="signaling/reason_header.cc signaling/reason_phrase.cc signaling/user_of.cc signaling/gateway/display_name.cc signaling/gateway/flow.cc signaling/gateway/framer.cc signaling/gateway/guard.cc signaling/gateway/header_bounds.cc signaling/gateway/message_lines.cc
   signaling/gateway/message_secrets.cc signaling/gateway/message_trace.cc signaling/gateway/node_relay.cc signaling/gateway/sip_message.cc signaling/gateway/stateless_answer.cc signaling/gateway/via_editor.cc"
 declare -A sources=(
   [sip]="$gateway $base"

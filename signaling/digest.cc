@@ -65,6 +65,28 @@ bool offers_auth(std::string_view qop) {
   return false;
 }
 
+// Behind the element of a list that begins at `from`: at its comma, or at the end.
+std::size_t end_of_element(std::string_view list, std::size_t from) {
+  bool is_quoted = false;
+  for (std::size_t i = from; i < list.size(); ++i) {
+    if (is_quoted && list[i] == '\\') {
+      ++i;
+    } else if (list[i] == '"') {
+      is_quoted = !is_quoted;
+    } else if (list[i] == ',' && !is_quoted) {
+      return i;
+    }
+  }
+  return list.size();
+}
+
+// `Digest realm="x"` begins a challenge, `realm="x"` goes on with one.
+bool names_scheme(std::string_view element) {
+  const std::string_view name = trim(element.substr(0, element.find_first_of("=\"")));
+  return !name.empty() &&
+         (name.size() == trim(element).size() || name.find_first_of(" \t") != std::string_view::npos);
+}
+
 }  // namespace
 
 std::optional<DigestChallenge> DigestChallenge::parse(std::string_view value) {
@@ -103,16 +125,27 @@ std::optional<DigestChallenge> DigestChallenge::parse(std::string_view value) {
   return challenge;
 }
 
-std::optional<DigestChallenge> choose_challenge(const std::vector<std::string>& values) {
-  std::optional<DigestChallenge> chosen;
-  for (const std::string& value : values) {
-    auto challenge = DigestChallenge::parse(value);
-    if (!challenge) continue;
-    const bool is_stronger = !chosen || (chosen->algorithm == DigestAlgorithm::kMd5 &&
-                                         challenge->algorithm == DigestAlgorithm::kSha256);
-    if (is_stronger) chosen = std::move(challenge);
+std::vector<DigestChallenge> challenges_in(std::string_view field) {
+  std::vector<DigestChallenge> challenges;
+  if (field.size() > kMaxValue) return challenges;
+  const auto take = [&](std::string_view text) {
+    if (auto challenge = DigestChallenge::parse(text)) challenges.push_back(std::move(*challenge));
+  };
+  std::size_t begin = 0;
+  for (std::size_t at = 0; at < field.size();) {
+    const std::size_t end = end_of_element(field, at);
+    if (at != begin && names_scheme(field.substr(at, end - at))) {
+      take(field.substr(begin, at - begin));
+      begin = at;
+    }
+    at = end + 1;
   }
-  return chosen;
+  take(field.substr(begin));
+  return challenges;
+}
+
+bool is_stronger(const DigestChallenge& one, const DigestChallenge& other) {
+  return one.algorithm == DigestAlgorithm::kSha256 && other.algorithm == DigestAlgorithm::kMd5;
 }
 
 std::string digest_answer(const DigestChallenge& challenge, const Credentials& credentials,

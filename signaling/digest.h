@@ -32,8 +32,12 @@ struct DigestChallenge {
   static std::optional<DigestChallenge> parse(std::string_view value);
 };
 
-// The strongest of those that can be answered: SHA-256 before MD5, else the first.
-std::optional<DigestChallenge> choose_challenge(const std::vector<std::string>& values);
+// Those of one header field that can be answered: a field may hold several, of whatever schemes (RFC 9110
+// §11.6.1).
+std::vector<DigestChallenge> challenges_in(std::string_view field);
+
+// SHA-256 goes before MD5 (RFC 8760 §2.4).
+bool is_stronger(const DigestChallenge& one, const DigestChallenge& other);
 
 // The value of Authorization or Proxy-Authorization. `count`: how often this nonce was used, from 1 on.
 std::string digest_answer(const DigestChallenge& challenge, const Credentials& credentials,

@@ -15,6 +15,13 @@ std::vector<AudioFormat> shared_formats(const AudioDescription& one, const Audio
     shared.push_back(format);
     shared.back().fmtp = match->fmtp;
   }
+  // Comfort noise fills the pauses of a codec of its clock (RFC 3389 §4).
+  std::erase_if(shared, [&](const AudioFormat& noise) {
+    return noise.codec == media::Codec::kComfortNoise &&
+           std::none_of(shared.begin(), shared.end(), [&](const AudioFormat& each) {
+             return media::is_audio(each.codec) && each.clock_rate == noise.clock_rate;
+           });
+  });
   return shared;
 }
 

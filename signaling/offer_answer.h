@@ -9,6 +9,7 @@ namespace vas::signaling {
 
 // The formats of `one`, with its payload types, that `other` has too; in `one`'s order, with `other`'s fmtp
 // (each party is told what the other one asks for). Telephone events go by name: their clock may differ.
+// Comfort noise stays where a codec of its clock does.
 std::vector<AudioFormat> shared_formats(const AudioDescription& one, const AudioDescription& other);
 
 // The answer's direction to a party that offered `offered`, when the other party would have `wanted` (RFC

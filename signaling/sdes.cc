@@ -38,37 +38,59 @@ std::string encode_base64(Bytes bytes) {
   return text;
 }
 
-// "inline:" key, optionally "|" lifetime. A lifetime is longer than a call; "|" MKI ":" length is not ours.
+// "1:4": a number, and in how many bytes it stands. Nothing where it does not fit into them.
+std::optional<media::MasterKeyIdentifier> parse_identifier(std::string_view text) {
+  const auto colon = text.find(':');
+  const auto value = parse_number<std::uint64_t>(text.substr(0, colon));
+  const auto bytes =
+      colon == std::string_view::npos ? std::nullopt : parse_number<std::uint8_t>(text.substr(colon + 1));
+  if (!value || !bytes || *bytes == 0 || *bytes > media::MasterKeyIdentifier::kLongest) return {};
+  if (*bytes < sizeof *value && *value >> (8 * *bytes) != 0) return {};
+  return media::MasterKeyIdentifier{*value, *bytes};
+}
+
+// "inline:" key, optionally "|" lifetime, optionally "|" MKI ":" length (RFC 4568 §6.1). A lifetime is longer
+// than a call.
 std::optional<media::SrtpKey> parse_key(media::SrtpSuite suite, std::string_view text) {
   if (!text.starts_with(kInline) || text.find(';') != std::string_view::npos) return {};
-  const auto parts = split(text.substr(kInline.size()), '|');
-  const bool has_mki = std::any_of(parts.begin() + 1, parts.end(), [](std::string_view each) {
-    return each.find(':') != std::string_view::npos;
-  });
-  if (has_mki || parts.size() > 2) return {};
+  auto parts = split(text.substr(kInline.size()), '|');
+  std::optional<media::MasterKeyIdentifier> identifier{media::MasterKeyIdentifier{}};
+  if (parts.size() > 1 && parts.back().find(':') != std::string_view::npos) {
+    identifier = parse_identifier(parts.back());
+    parts.pop_back();
+  }
   const auto master = decode_base64(parts[0]);
-  if (!master) return {};
-  return media::SrtpKey::from(suite, *master);
+  if (!identifier || parts.size() > 2 || !master) return {};
+  const auto key = media::SrtpKey::from(suite, *master);
+  return key ? std::optional(key->named(*identifier)) : std::nullopt;
 }
+
+SdesOutcome refused(std::string why) { return {.keys = {}, .refused = std::move(why)}; }
 
 bool is_secure(const AudioDescription& audio) {
   return audio.protocol == MediaProtocol::kRtpSavp || audio.protocol == MediaProtocol::kRtpSavpf;
 }
 
-SdesOutcome refused(std::string why) { return {.keys = {}, .refused = std::move(why)}; }
+bool has_keys(const AudioDescription& audio) { return !audio.crypto.empty() && !is_dtls(audio.protocol); }
 
 // No keys are agreed: plain RTP, where both sides may have it.
 SdesOutcome plain_or_refused(const AudioDescription& audio, const SdesRules& rules) {
-  if (rules.wanted == MediaEncryption::kRequired)
-    return refused(rules.is_signaling_safe ? "Media must be encrypted"
-                                           : "Media must be encrypted, and its keys need SIP over TLS");
-  if (!is_secure(audio)) return {};
+  const bool is_encrypted = is_secure(audio) || is_dtls(audio.protocol);
+  if (!is_encrypted && rules.wanted != MediaEncryption::kRequired) return {};
   if (rules.wanted == MediaEncryption::kNone) return refused("Encrypted media is not taken here");
-  if (!rules.is_signaling_safe) return refused("The keys of encrypted media need SIP over TLS");
-  return refused("No crypto suite is shared");
+  if (is_dtls(audio.protocol) || !audio.weak_hash.empty()) return refused(fault_of_certificate(audio));
+  if (!rules.is_signaling_safe && is_encrypted)
+    return refused("The keys of encrypted media need SIP over TLS");
+  if (!rules.is_signaling_safe) return refused("Media must be encrypted, and its keys need SIP over TLS");
+  return refused(is_encrypted ? "No crypto suite is shared" : "Media must be encrypted");
 }
 
 }  // namespace
+
+std::string fault_of_certificate(const AudioDescription& audio) {
+  if (audio.weak_hash.empty()) return "There is no certificate fingerprint that can be read";
+  return fmt::format("Certificate fingerprints by {} are not taken: sha-256 or better is", audio.weak_hash);
+}
 
 std::optional<CryptoAttribute> parse_crypto(std::string_view value) {
   const auto words = split(trim(value), ' ');
@@ -88,18 +110,19 @@ std::optional<CryptoAttribute> parse_crypto(std::string_view value) {
 }
 
 std::string to_string(const CryptoAttribute& attribute) {
-  return fmt::format("{} {} {}{}", attribute.tag, media::shape_of(attribute.key.suite()).name, kInline,
-                     encode_base64(attribute.key.master()));
+  const media::MasterKeyIdentifier identifier = attribute.key.identifier();
+  return fmt::format("{} {} {}{}{}", attribute.tag, media::shape_of(attribute.key.suite()).name, kInline,
+                     encode_base64(attribute.key.master()),
+                     identifier.bytes == 0 ? "" : fmt::format("|{}:{}", identifier.value, identifier.bytes));
 }
 
 SdesOutcome answer_sdes(const AudioDescription& offer, const SdesRules& rules,
                         const std::optional<SdesKeys>& current) {
-  if (!rules.may_use_keys() || offer.crypto.empty()) return plain_or_refused(offer, rules);
+  if (!has_keys(offer) || !rules.may_use_keys()) return plain_or_refused(offer, rules);
   const CryptoAttribute& chosen = offer.crypto.front();
   const bool goes_on = current && current->ours.suite() == chosen.key.suite();
-  return {.keys = SdesKeys{chosen.tag, chosen.key,
-                           goes_on ? current->ours : media::SrtpKey::random(chosen.key.suite())},
-          .refused = {}};
+  const media::SrtpKey ours = goes_on ? current->ours : media::SrtpKey::random(chosen.key.suite());
+  return {.keys = SdesKeys{chosen.tag, chosen.key, ours.named(chosen.key.identifier())}, .refused = {}};
 }
 
 std::vector<CryptoAttribute> offer_sdes(const SdesRules& rules, const std::optional<SdesKeys>& current) {
@@ -114,9 +137,7 @@ std::vector<CryptoAttribute> offer_sdes(const SdesRules& rules, const std::optio
 
 SdesOutcome complete_sdes(const std::vector<CryptoAttribute>& offered, const AudioDescription& answer,
                           const SdesRules& rules) {
-  if (is_dtls(answer.protocol))
-    return answer.dtls ? SdesOutcome{} : refused("The answer has no certificate fingerprint");
-  if (offered.empty() || answer.crypto.empty()) return plain_or_refused(answer, rules);
+  if (!has_keys(answer) || offered.empty()) return plain_or_refused(answer, rules);
   const CryptoAttribute& chosen = answer.crypto.front();
   const auto ours = std::find_if(offered.begin(), offered.end(), [&](const CryptoAttribute& each) {
     return each.tag == chosen.tag && each.key.suite() == chosen.key.suite();

@@ -20,8 +20,8 @@ struct CryptoAttribute {
   friend bool operator==(const CryptoAttribute&, const CryptoAttribute&) = default;
 };
 
-// What follows "crypto:". Nothing for a suite, an MKI or a session parameter that we do not speak: the next
-// line may be better.
+// What follows "crypto:". Nothing for a suite or a session parameter that we do not speak, or for several
+// keys to change between: the next line may be better.
 std::optional<CryptoAttribute> parse_crypto(std::string_view value);
 std::string to_string(const CryptoAttribute& attribute);
 
@@ -46,8 +46,12 @@ struct SdesOutcome {
   std::string refused;  // for people; empty when all is well
 };
 
+// Why media that is to be keyed by DTLS cannot be: for people.
+std::string fault_of_certificate(const AudioDescription& audio);
+
 // The first suite of the party's offer that we have. `current`: what is agreed already; our key stays with
-// its suite, so that its indices go on.
+// its suite, so that its indices go on. Where theirs has an identifier (MKI) ours has the same: who puts one
+// into its packets looks for one in ours.
 SdesOutcome answer_sdes(const AudioDescription& offer, const SdesRules& rules,
                         const std::optional<SdesKeys>& current);
 

@@ -20,11 +20,14 @@ constexpr std::size_t kMaxCandidates = 32;
 constexpr std::array<std::string_view, 6> kProtocolNames{
     "RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF", "UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"};
 constexpr std::array<std::string_view, 3> kSetupNames{"actpass", "active", "passive"};
+constexpr std::array<std::string_view, 4> kWeakHashes{"sha-1", "sha-224", "md5", "md2"};
 
 std::optional<MediaProtocol> protocol_named(std::string_view name) {
-  const auto found = std::find(kProtocolNames.begin(), kProtocolNames.end(), name);
-  if (found == kProtocolNames.end()) return {};
-  return static_cast<MediaProtocol>(found - kProtocolNames.begin());
+  return named<MediaProtocol>(kProtocolNames, name);
+}
+
+bool is_ice_char(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '+' || c == '/';
 }
 
 // One media line with what belongs to it, as text.
@@ -82,12 +85,15 @@ std::optional<AudioFormat> parse_format(const Section& section, std::string_view
   const auto clock_rate =
       parts.size() < 2 ? std::optional<std::uint32_t>() : parse_number<std::uint32_t>(trim(parts[1]));
   if (!codec || !clock_rate) return {};
-  const bool is_event = *codec == media::Codec::kTelephoneEvent;
-  const bool has_known_clock = is_event ? *clock_rate >= 8000 && *clock_rate <= 96000
-                                        : *clock_rate == media::info_of(*codec).clock_rate;
+  const std::uint32_t own_clock = media::info_of(*codec).clock_rate;
+  const bool is_audio = media::is_audio(*codec);
+  // Some write how often G722 samples, and mean what everybody means (RFC 3551 §4.5.2).
+  const bool is_sampling_rate = *codec == media::Codec::kG722 && *clock_rate == 16000;
+  const bool has_known_clock =
+      is_audio ? *clock_rate == own_clock || is_sampling_rate : *clock_rate >= 8000 && *clock_rate <= 96000;
   if (!has_known_clock) return {};
   format.codec = *codec;
-  format.clock_rate = *clock_rate;
+  format.clock_rate = is_audio ? own_clock : *clock_rate;
   return format;
 }
 
@@ -112,13 +118,47 @@ std::optional<std::string_view> either_attribute(const Section& session, const S
   return own ? own : value_attribute(session, name);
 }
 
-std::optional<DtlsDescription> parse_dtls(const Section& session, const Section& section) {
-  const auto fingerprint =
-      media::CertificateFingerprint::parse(either_attribute(session, section, "fingerprint").value_or(""));
-  const auto setup = either_attribute(session, section, "setup").value_or("actpass");
-  const auto name = std::find(kSetupNames.begin(), kSetupNames.end(), setup);
-  if (!fingerprint || name == kSetupNames.end()) return {};
-  return DtlsDescription{*fingerprint, static_cast<DtlsSetup>(name - kSetupNames.begin())};
+std::vector<std::string_view> values_of(const Section& section, std::string_view name) {
+  std::vector<std::string_view> values;
+  for (const std::string_view attribute : section.attributes) {
+    if (attribute.starts_with(name) && attribute.size() > name.size() && attribute[name.size()] == ':')
+      values.push_back(trim(attribute.substr(name.size() + 1)));
+  }
+  return values;
+}
+
+// RFC 8842 §4: letters, digits, +, /, - and _.
+bool is_tls_id(std::string_view text) {
+  constexpr std::size_t kShortest = 20, kLongest = 255;
+  return text.size() >= kShortest && text.size() <= kLongest &&
+         std::all_of(text.begin(), text.end(), [](char c) { return is_ice_char(c) || c == '-' || c == '_'; });
+}
+
+// The name of the hash of one `a=fingerprint` that is none of ours, if it has one.
+std::string weak_hash_of(std::string_view fingerprint) {
+  const std::string name = to_lower(fingerprint.substr(0, fingerprint.find(' ')));
+  const bool is_weak = std::find(kWeakHashes.begin(), kWeakHashes.end(), name) != kWeakHashes.end();
+  return is_weak ? name : std::string();
+}
+
+// Of several fingerprints each that we can check will do; those of a media line stand in place of the
+// session's (RFC 8122 §5).
+void parse_dtls(const Section& session, const Section& section, AudioDescription& audio) {
+  auto lines = values_of(section, "fingerprint");
+  if (lines.empty()) lines = values_of(session, "fingerprint");
+  DtlsDescription dtls;
+  for (const std::string_view line : lines) {
+    if (auto known = media::CertificateFingerprint::parse(line)) dtls.fingerprints.add(std::move(*known));
+    if (audio.weak_hash.empty()) audio.weak_hash = weak_hash_of(line);
+  }
+  const auto setup =
+      named<DtlsSetup>(kSetupNames, either_attribute(session, section, "setup").value_or("actpass"));
+  if (dtls.fingerprints.is_empty() || !setup) return;
+  audio.weak_hash.clear();
+  dtls.setup = *setup;
+  const auto tls_id = either_attribute(session, section, "tls-id").value_or("");
+  if (is_tls_id(tls_id)) dtls.tls_id = tls_id;
+  audio.dtls = std::move(dtls);
 }
 
 // RFC 8839 §5.4: letters, digits, + and /; ufrag 4 to 256, password 22 to 256.
@@ -126,9 +166,6 @@ std::optional<IceDescription> parse_ice(const Section& session, const Section& s
   constexpr std::size_t kLongest = 256, kShortestUfrag = 4, kShortestPassword = 22;
   const auto ufrag = either_attribute(session, section, "ice-ufrag").value_or("");
   const auto password = either_attribute(session, section, "ice-pwd").value_or("");
-  const auto is_ice_char = [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '+' || c == '/';
-  };
   const bool is_good = ufrag.size() >= kShortestUfrag && ufrag.size() <= kLongest &&
                        password.size() >= kShortestPassword && password.size() <= kLongest &&
                        std::all_of(ufrag.begin(), ufrag.end(), is_ice_char) &&
@@ -179,9 +216,12 @@ std::optional<AudioDescription> parse_audio(const Section& session, const Sectio
   if (address->is_unspecified() && !audio.ice) audio.direction.receives = false;
   if (const auto ptime = value_attribute(section, "ptime")) audio.ptime_ms = parse_number<int>(*ptime);
   if (audio.ptime_ms && (*audio.ptime_ms < 1 || *audio.ptime_ms > 200)) audio.ptime_ms.reset();
+  if (const auto maxptime = value_attribute(section, "maxptime"))
+    audio.maxptime_ms = parse_number<int>(*maxptime);
+  if (audio.maxptime_ms && (*audio.maxptime_ms < 1 || *audio.maxptime_ms > 1000)) audio.maxptime_ms.reset();
 
   audio.protocol = *protocol_named(words[2]);
-  if (is_dtls(audio.protocol)) audio.dtls = parse_dtls(session, section);
+  parse_dtls(session, section, audio);
   parse_grouping(session, section, audio);
   for (const std::string_view attribute : section.attributes) {
     if (!attribute.starts_with("crypto:") || audio.crypto.size() == kMaxCryptoAttributes) continue;
@@ -240,12 +280,17 @@ void append_ice(std::string& out, const IceDescription& ice, const Endpoint& rtp
   out += "a=end-of-candidates\r\n";
 }
 
+// RFC 8866 §5.7: one for each media description where the session has none.
+std::string connection_line(const IpAddress& address) {
+  return fmt::format("c=IN {} {}\r\n", address.family == AddressFamily::kIpv4 ? "IP4" : "IP6",
+                     to_string(address));
+}
+
 void append_audio(std::string& out, const AudioDescription& audio) {
   out +=
       fmt::format("m=audio {} {}", audio.rtp.port, kProtocolNames[static_cast<std::size_t>(audio.protocol)]);
   for (const AudioFormat& format : audio.formats) out += fmt::format(" {}", format.payload_type.value);
-  out += fmt::format("\r\nc=IN {} {}\r\n", audio.rtp.address.family == AddressFamily::kIpv4 ? "IP4" : "IP6",
-                     to_string(audio.rtp.address));
+  out += "\r\n" + connection_line(audio.rtp.address);
   for (const AudioFormat& format : audio.formats) {
     const media::CodecInfo& info = media::info_of(format.codec);
     out += fmt::format("a=rtpmap:{} {}/{}{}\r\n", format.payload_type.value, info.name, format.clock_rate,
@@ -254,12 +299,15 @@ void append_audio(std::string& out, const AudioDescription& audio) {
       out += fmt::format("a=fmtp:{} {}\r\n", format.payload_type.value, as_line(format.fmtp));
   }
   if (audio.ptime_ms) out += fmt::format("a=ptime:{}\r\n", *audio.ptime_ms);
+  if (audio.maxptime_ms) out += fmt::format("a=maxptime:{}\r\n", *audio.maxptime_ms);
   if (audio.rtcp_mux) out += "a=rtcp-mux\r\n";
   for (const CryptoAttribute& each : audio.crypto) out += fmt::format("a=crypto:{}\r\n", to_string(each));
   if (!audio.mid.empty()) out += fmt::format("a=mid:{}\r\n", as_line(audio.mid));
   if (audio.dtls) {
-    out += fmt::format("a=fingerprint:{}\r\na=setup:{}\r\n", audio.dtls->fingerprint.text(),
-                       kSetupNames[static_cast<std::size_t>(audio.dtls->setup)]);
+    for (const media::CertificateFingerprint& each : audio.dtls->fingerprints.all())
+      out += fmt::format("a=fingerprint:{}\r\n", each.text());
+    out += fmt::format("a=setup:{}\r\n", kSetupNames[static_cast<std::size_t>(audio.dtls->setup)]);
+    if (!audio.dtls->tls_id.empty()) out += fmt::format("a=tls-id:{}\r\n", as_line(audio.dtls->tls_id));
   }
   if (audio.ice) append_ice(out, *audio.ice, audio.rtp);
   if (audio.ssrc) out += fmt::format("a=ssrc:{} cname:{}\r\n", audio.ssrc->value, media::kCname);
@@ -282,7 +330,7 @@ std::string session_lines(const SdpOrigin& origin, const AudioDescription& audio
 
 bool AudioDescription::has_audio_codec() const {
   return std::any_of(formats.begin(), formats.end(),
-                     [](const AudioFormat& each) { return each.codec != media::Codec::kTelephoneEvent; });
+                     [](const AudioFormat& each) { return media::is_audio(each.codec); });
 }
 
 std::optional<SessionDescription> SessionDescription::parse(std::string_view text) {
@@ -325,6 +373,7 @@ std::string write_answer(const SdpOrigin& origin, const SessionDescription& offe
     } else {
       out +=
           fmt::format("m={} 0 {} {}\r\n", as_line(line.kind), as_line(line.protocol), as_line(line.formats));
+      out += connection_line(audio.rtp.address);
     }
   }
   return out;

@@ -37,8 +37,9 @@ constexpr bool is_dtls(MediaProtocol protocol) { return protocol >= MediaProtoco
 enum class DtlsSetup { kActpass, kActive, kPassive };  // RFC 8842 §5.1
 
 struct DtlsDescription {
-  media::CertificateFingerprint fingerprint;
+  media::CertificateFingerprints fingerprints;  // one at least
   DtlsSetup setup = DtlsSetup::kActpass;
+  std::string tls_id;  // names the association (RFC 8842 §4); empty: none
   friend bool operator==(const DtlsDescription&, const DtlsDescription&) = default;
 };
 
@@ -59,16 +60,18 @@ struct AudioDescription {
   Direction direction;
   std::vector<AudioFormat> formats;
   std::optional<int> ptime_ms;
+  std::optional<int> maxptime_ms;  // RFC 8866 §6.4: more in a packet the party cannot take
   MediaProtocol protocol = MediaProtocol::kRtpAvp;
   std::vector<CryptoAttribute> crypto;  // those that we speak, in the peer's order
-  std::optional<DtlsDescription> dtls;
+  std::optional<DtlsDescription> dtls;  // whatever the protocol is called
+  std::string weak_hash;                // of its fingerprints, where we take none of them: "sha-1"
   std::optional<IceDescription> ice;
   std::optional<media::Ssrc> ssrc;  // what we send under (RFC 5576); a peer's is not read
   std::string mid;                  // RFC 5888; empty: none
   bool is_bundled = false;          // its mid stands in a BUNDLE group (RFC 9143)
   friend bool operator==(const AudioDescription&, const AudioDescription&) = default;
 
-  bool has_audio_codec() const;  // one that is not telephone-event
+  bool has_audio_codec() const;  // one that talks: no telephone-event, no CN
 };
 
 // A media line, kept so that an answer can name each in its order.

@@ -34,20 +34,28 @@ struct Header {
 };
 
 // ---- events: stack to control ----
+//
+// A `reason` is what Reason headers say (RFC 3326), all their values that may be passed on
+// (passable_reasons).
 
 // A new INVITE, checked by the gateway; 100 is sent already.
 struct InviteReceived {
   DialogId dialog;
   Flow source;
-  std::string request_user;
+  std::string request_user;  // of whom is called, as user_of() reads it
+  std::string request_host;
   std::string from_uri;
-  std::string from_user;
+  std::string from_user;          // the same of who calls
+  std::string asserted_identity;  // P-Asserted-Identity's values, whoever says so (RFC 3325)
+  std::string privacy;            // Privacy's (RFC 3323)
   std::string call_id;
   std::optional<std::string> sdp;      // absent: we are to offer
   bool has_unknown_body = false;       // a body that is not SDP: 415
   std::string unsupported_extensions;  // of Require, comma-separated: 420
-  std::string session_token;           // X-Cloudonix-Session
-  std::string session_domain;          // X-Cloudonix-Domain
+  int max_forwards = 70;
+  DialogId returned_from;      // it is an INVITE of ours that comes back: that one's dialog
+  std::string session_token;   // X-Cloudonix-Session
+  std::string session_domain;  // X-Cloudonix-Domain
   std::string user_agent;
 };
 
@@ -70,11 +78,14 @@ struct InviteAnswered {
 struct InviteFailed {
   DialogId dialog;
   int status = 0;
-  std::string reason;
+  std::string why;                           // nothing came back: for people
+  std::string reason;                        // of its Reason header, may be empty
+  std::optional<std::uint32_t> retry_after;  // seconds
 };
 
 struct InviteCancelled {
   DialogId dialog;
+  std::string reason;  // of the CANCEL's, or BYE's, Reason header, may be empty
 };
 
 struct AckReceived {
@@ -82,11 +93,12 @@ struct AckReceived {
   std::optional<std::string> sdp;
 };
 
-// The dialog is over without a BYE from the peer: no ACK came, a refresh failed, or the session timer ran
-// out.
+// The dialog is over without a BYE from the peer: no ACK or PRACK came, a refresh failed, or the session
+// timer ran out.
 struct DialogLost {
   DialogId dialog;
   std::string why;
+  bool was_answered = true;  // false: no 2xx to its INVITE has gone
 };
 
 // A re-INVITE or UPDATE that changes media, or (without SDP) asks for our offer. Answer with AnswerRequest.
@@ -104,22 +116,25 @@ struct OfferAnswered {
   std::optional<std::string> sdp;
 };
 
+// In an early dialog too.
 struct InfoReceived {
   DialogId dialog;
   RequestId request;
-  std::string content_type;
+  std::string content_type;     // whole
+  std::vector<Header> headers;  // Info-Package, and what else tells of the body
   std::string body;
 };
 
 struct InfoAnswered {
   DialogId dialog;
-  RequestId request;  // as SendInfo named it
-  int status = 0;
+  RequestId request;                 // as SendInfo named it
+  int status = 0;                    // 0: it could not be sent
+  std::vector<Header> headers = {};  // that tell what the far side would have taken
 };
 
 struct ByeReceived {
   DialogId dialog;
-  std::string reason;  // of its Reason header (RFC 3326), may be empty
+  std::string reason;  // of its Reason header, may be empty
 };
 
 struct DialogSaved {
@@ -132,9 +147,15 @@ struct ProbeReceived {
   std::uint64_t number = 0;
 };
 
-using SipEvent = std::variant<std::monostate, ProbeReceived, InviteReceived, ProgressReceived, InviteAnswered,
-                              InviteFailed, InviteCancelled, AckReceived, DialogLost, OfferReceived,
-                              OfferAnswered, InfoReceived, InfoAnswered, ByeReceived, DialogSaved>;
+// Either side refreshed the session, and the peer is there (RFC 4028).
+struct SessionRefreshed {
+  DialogId dialog;
+};
+
+using SipEvent =
+    std::variant<std::monostate, ProbeReceived, InviteReceived, ProgressReceived, InviteAnswered,
+                 InviteFailed, InviteCancelled, AckReceived, DialogLost, OfferReceived, OfferAnswered,
+                 InfoReceived, InfoAnswered, SessionRefreshed, ByeReceived, DialogSaved>;
 
 // ---- commands: control to stack ----
 
@@ -142,7 +163,6 @@ using SipEvent = std::variant<std::monostate, ProbeReceived, InviteReceived, Pro
 struct AnswerInvite {
   DialogId dialog;
   int status = 0;
-  std::string reason;
   std::string sdp;
   std::vector<Header> headers;
 };
@@ -156,11 +176,13 @@ struct SendInvite {
   std::vector<Header> headers;
   Credentials credentials;       // for the far side's challenge
   bool reaches_private = false;  // the system has said that this route may lead into a private range
+  int max_forwards = 70;
 };
 
 // Ends an INVITE of ours that has no final answer; one that comes all the same is hung up.
 struct CancelInvite {
   DialogId dialog;
+  std::string reason;  // Reason header, may be empty
 };
 
 struct SendBye {
@@ -177,6 +199,7 @@ struct SendInfo {
   DialogId dialog;
   RequestId request;  // comes back in InfoAnswered
   std::string content_type;
+  std::vector<Header> headers;
   std::string body;
 };
 
@@ -185,8 +208,8 @@ struct AnswerRequest {
   DialogId dialog;
   RequestId request;
   int status = 0;
-  std::string reason;
   std::string sdp;
+  std::vector<Header> headers = {};
 };
 
 struct SaveDialog {

@@ -1,5 +1,8 @@
 #include "signaling/gateway/connection.h"
 
+#include <netinet/tcp.h>
+
+#include <boost/asio/detail/socket_option.hpp>
 #include <utility>
 
 #include "vas/base/clock.h"
@@ -36,6 +39,20 @@ void Connection::on_ready() {
   is_ready_ = true;
   heard();
   write_next();
+}
+
+// Who is gone without a word is found out by what is sent: SIP's repeats then take another way.
+void Connection::prepare(boost::asio::ip::tcp::socket::lowest_layer_type& socket) {
+  using UserTimeout = boost::asio::detail::socket_option::integer<IPPROTO_TCP, TCP_USER_TIMEOUT>;
+  constexpr auto kTimeout = std::chrono::duration_cast<std::chrono::milliseconds>(kUnacknowledged);
+  boost::system::error_code ignored;
+  socket.set_option(boost::asio::ip::tcp::no_delay(true), ignored);
+  socket.set_option(UserTimeout(static_cast<int>(kTimeout.count())), ignored);
+}
+
+void Connection::on_end_of_input() {
+  if (waiting_ == 0 && !is_proved_) return close();
+  half_closed_since_ = monotonic_now();
 }
 
 void Connection::close() {
@@ -77,7 +94,8 @@ void Connection::close_if_finished() {
 }
 
 bool Connection::is_overdue(Time now) const {
-  if (!(is_ready_ && is_proved_) && now - opened_ > kHeaderDeadline) return true;
+  if (!(is_ready_ && (is_proved_ || may_wait_)) && now - opened_ > kHeaderDeadline) return true;
+  if (half_closed_since_ != kNever && now - half_closed_since_ > kHalfClosedDeadline) return true;
   if (partial_since_ != kNever && now - partial_since_ > kHeaderDeadline) return true;
   return now - last_heard_ > kIdleDeadline;
 }

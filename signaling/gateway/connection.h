@@ -2,7 +2,6 @@
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl/context.hpp>
 #include <deque>
 #include <memory>
 #include <string>
@@ -11,6 +10,7 @@
 
 #include "signaling/gateway/flow.h"
 #include "vas/base/time.h"
+#include "vas/tls/tls_contexts.h"
 
 namespace vas::signaling {
 
@@ -41,6 +41,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   static constexpr Duration kHeaderDeadline =
       std::chrono::seconds(8);  // and the sweep of thousands: within 10 s
   static constexpr Duration kIdleDeadline = std::chrono::hours(1);
+  static constexpr Duration kHalfClosedDeadline = std::chrono::seconds(4);
+  static constexpr Duration kUnacknowledged = std::chrono::seconds(16);  // what is sent and not ACKed by TCP
 
   Connection(ConnectionOwner& owner, const Flow& flow);
   virtual ~Connection() = default;
@@ -70,6 +72,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool is_proved() const { return is_proved_; }
   bool is_ready() const { return is_ready_; }
   bool is_closed() const { return is_closed_; }
+  // The peer says no more, and may still be told what it asked for.
+  bool is_half_closed() const { return half_closed_since_ != kNever; }
+  // A page that opened its socket to dial later.
+  bool is_silent_page() const { return is_ready_ && may_wait_ && !is_proved_; }
   Time last_heard() const { return last_heard_; }
   // What never left: for whoever waits for answers to it.
   std::deque<std::string> take_unsent() { return std::exchange(queue_, {}); }
@@ -80,7 +86,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   virtual void write(const std::string& text) = 0;
   virtual void shut() = 0;
 
+  // Of a socket that is open: no waiting for more to send, and an end when what is sent does not arrive.
+  static void prepare(boost::asio::ip::tcp::socket::lowest_layer_type& socket);
   void on_ready();
+  // It need not say anything for now: ConnectionTable bounds how many do that.
+  void let_wait() { may_wait_ = true; }
+  void on_end_of_input();
   void on_written();
   void heard();
   void note_partial(bool is_partial);
@@ -107,9 +118,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Time opened_;
   Time last_heard_;
   Time partial_since_ = kNever;
+  Time half_closed_since_ = kNever;
+  bool may_wait_ = false;
 };
-
-using TlsContext = std::shared_ptr<boost::asio::ssl::context>;
 
 // TCP, or TLS where `tls` is given. `tls_name`: whom the certificate of a server that is dialled must name,
 // and what SNI says; an address, or empty to take any.

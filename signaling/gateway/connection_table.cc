@@ -1,5 +1,6 @@
 #include "signaling/gateway/connection_table.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "signaling/gateway/source_ledger.h"
@@ -75,9 +76,20 @@ Connection* ConnectionTable::find_dialled(Transport transport, const Endpoint& p
 
 void ConnectionTable::close_overdue(Time now) {
   std::vector<std::shared_ptr<Connection>> overdue;
+  std::vector<std::shared_ptr<Connection>> pages;
   for (const auto& [id, connection] : by_id_) {
-    if (connection->is_overdue(now)) overdue.push_back(connection);
+    if (connection->is_overdue(now)) {
+      overdue.push_back(connection);
+    } else if (connection->is_silent_page()) {
+      pages.push_back(connection);
+    }
     if (overdue.size() >= kMaxClosedAtOnce) break;  // the rest are next
+  }
+  if (pages.size() > kMaxSilentPages) {
+    const auto kept = pages.end() - static_cast<std::ptrdiff_t>(kMaxSilentPages);
+    std::nth_element(pages.begin(), kept, pages.end(),
+                     [](const auto& a, const auto& b) { return a->opened() < b->opened(); });
+    overdue.insert(overdue.end(), pages.begin(), kept);
   }
   for (const auto& connection : overdue) connection->close();
 }

@@ -13,9 +13,13 @@ namespace vas::signaling {
 
 // Threads: the streams'.
 // Bounds:  `max_connections` in all: when they are used up, the one that has been silent longest without
-//          ever proving itself makes room. `max_of_address` from one address, an IPv6 /64 counting as one.
+//          ever proving itself makes room. Of WebSockets that are open and have said nothing kMaxSilentPages;
+//          the one that was opened first goes. `max_of_address` from one address, an IPv6 /64 counting as
+//          one.
 class ConnectionTable {
  public:
+  static constexpr std::size_t kMaxSilentPages = 2048;
+
   ConnectionTable(std::size_t max_connections, std::size_t max_of_address)
       : max_connections_(max_connections), max_of_address_(max_of_address) {}
 

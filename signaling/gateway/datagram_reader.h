@@ -12,14 +12,19 @@
 namespace vas::signaling {
 
 // Threads: the socket's context's. Lifetime: the socket outlives it.
-// Bounds:  kEachTurn datagrams, then others have their turn; what waits beyond the socket's buffer is lost.
+// Bounds:  kEachTurn datagrams, and as many errors, then others have their turn; what waits beyond the
+// socket's buffer is lost.
 class DatagramReader {
  public:
   static constexpr int kEachTurn = 32;
   using Receive = std::function<void(std::string_view text, const Endpoint& from)>;
 
-  DatagramReader(boost::asio::ip::udp::socket& socket, Receive receive)
-      : socket_(socket), receive_(std::move(receive)) {}
+  // The beginning of a datagram of ours that an ICMP error quotes, which anybody can make up.
+  using Undelivered = std::function<void(std::string_view text)>;
+
+  // `undelivered`: none: nobody asks.
+  DatagramReader(boost::asio::ip::udp::socket& socket, Receive receive, Undelivered undelivered = {})
+      : socket_(socket), receive_(std::move(receive)), undelivered_(std::move(undelivered)) {}
 
   void start();
   // By the kernel's stamp on the datagram at hand; zero when none is left.
@@ -28,9 +33,11 @@ class DatagramReader {
  private:
   void await();
   bool read_one();
+  bool read_error();
 
   boost::asio::ip::udp::socket& socket_;
   Receive receive_;
+  Undelivered undelivered_;
   Duration waited_{};
   std::array<char, 65536> buffer_{};
 };

@@ -98,7 +98,11 @@ class Gateway {
   // What our Contact says to a peer of this flow.
   virtual Endpoint contact_endpoint(const Flow& flow) const = 0;
   virtual const ListenerTable& listeners() const = 0;
-  virtual std::string flow_route(const Flow& flow) const = 0;
+  // What a dialog puts first among its routes to stay on `flow`; `may_leave`: to go on by its other routes
+  // and its target when that connection is gone.
+  virtual std::string flow_route(const Flow& flow, bool may_leave) const = 0;
+  // And where the first of the others is a strict router's (RFC 3261 §12.2.1.1).
+  virtual std::string own_route() const = 0;
   // What a dialog puts first among its routes where its next hop may be in a private range; and whether, with
   // it or without, its requests may go there at all.
   virtual std::string private_route() const = 0;

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "signaling/gateway/header_bounds.h"
+#include "signaling/user_of.h"
 #include "vas/base/text.h"
 
 namespace vas::signaling {
@@ -11,7 +12,8 @@ namespace {
 
 constexpr std::uint32_t kMaxCseq = 0x7fffffff;  // RFC 3261 §8.1.1.5
 
-// A name-addr or addr-spec with its parameters (RFC 3261 §20.10, §25.1), a little wider in display names.
+// A name-addr or addr-spec with its parameters (RFC 3261 §20.10, §25.1), wider in display names: the stack is
+// given them quoted (display_name.h).
 bool is_address(std::string_view value) {
   constexpr std::string_view kBlanks = " \t\r\n";
   value = trim(value);
@@ -27,7 +29,7 @@ bool is_address(std::string_view value) {
     const std::string_view uri = trim(value.substr(0, value.find(';')));
     return !is_quoted && !uri.empty() && uri.find_first_of(" \t\r\n\"<>?") == std::string_view::npos;
   }
-  if (is_quoted ? open != 0 : value.substr(0, open).find_first_of("\",:@\\>") != std::string_view::npos)
+  if (is_quoted ? open != 0 : value.substr(0, open).find_first_of("\">") != std::string_view::npos)
     return false;
   const auto close = value.find('>', open);
   if (close == std::string_view::npos) return false;
@@ -124,6 +126,20 @@ bool has_sip_scheme(std::string_view uri) {
   return starts_with_ignoring_case(uri, "sip:") || starts_with_ignoring_case(uri, "sips:");
 }
 
+// A number alone, as some carriers' gateways send it (RFC 3966).
+bool is_tel(std::string_view uri) {
+  constexpr std::string_view kTel = "tel:";
+  return starts_with_ignoring_case(uri, kTel) && !user_of(uri).empty() &&
+         uri.find_first_of("@?:/", kTel.size()) == std::string_view::npos;
+}
+
+std::optional<StatelessAnswer> check_target(std::string_view target) {
+  const auto uri = SipUri::parse(target);
+  if (uri && uri->has_headers) return StatelessAnswer{400, "Request-URI must have no headers"};
+  if (uri || is_tel(target)) return {};
+  return has_sip_scheme(target) ? StatelessAnswer{400, "Bad Request-URI"} : StatelessAnswer{416};
+}
+
 bool is_allowed(std::string_view method) {
   const auto methods = split(kAllow, ',');
   return std::any_of(methods.begin(), methods.end(),
@@ -139,36 +155,32 @@ std::optional<StatelessAnswer> check_request(const SipMessage& message, std::siz
   // Without a Via nobody knows where an answer would go.
   const auto* via = message.first(HeaderName::kVia);
   if (via == nullptr || !Via::parse(first_element(via->value))) return StatelessAnswer{0, "No usable Via"};
-  if (is_too_large(message, size) && method != "ACK") return StatelessAnswer{513, "Message Too Large"};
+  if (is_too_large(message, size) && method != "ACK") return StatelessAnswer{513};
   if (const auto refused = check_common(message)) {
     return method == "ACK" ? StatelessAnswer{0, refused->why} : *refused;
   }
   if (method == "ACK") {
-    if (check_cseq(message, method) || message.version() != "SIP/2.0") return StatelessAnswer{0, "Bad ACK"};
+    if (check_cseq(message, method) || !equals_ignoring_case(message.version(), "SIP/2.0"))
+      return StatelessAnswer{0, "Bad ACK"};
     return {};
   }
   if (!is_request_line(message.start_line)) return StatelessAnswer{400, "Bad request line"};
-  if (message.version() != "SIP/2.0") return StatelessAnswer{505, "Version Not Supported"};
+  if (!equals_ignoring_case(message.version(), "SIP/2.0")) return StatelessAnswer{505};
   if (const auto refused = check_cseq(message, method)) return refused;
   if (!has_whole_vias(message)) return StatelessAnswer{400, "Bad Via"};
   if (const auto refused = check_addresses(message)) return refused;
-  const auto uri = SipUri::parse(message.request_uri());
-  if (uri && uri->has_headers) return StatelessAnswer{400, "Request-URI must have no headers"};
-  if (!uri) {
-    return has_sip_scheme(message.request_uri()) ? StatelessAnswer{400, "Bad Request-URI"}
-                                                 : StatelessAnswer{416, "Unsupported URI Scheme"};
-  }
+  if (const auto refused = check_target(message.request_uri())) return refused;
   if (const auto* expires = message.first(HeaderName::kExpires);
       expires != nullptr && !parse_number<std::uint32_t>(expires->value)) {
     return StatelessAnswer{400, "Bad Expires"};
   }
 
-  if (!is_allowed(method)) return StatelessAnswer{405, "Method Not Allowed", 0, true};
+  if (!is_allowed(method)) return StatelessAnswer{405, {}, 0, true};
 
   if (const auto* hops = message.first(HeaderName::kMaxForwards)) {
     const auto left = parse_number<unsigned>(hops->value);
     if (!left || *left > 255) return StatelessAnswer{400, "Bad Max-Forwards"};
-    if (*left == 0 && method != "OPTIONS") return StatelessAnswer{483, "Too Many Hops"};
+    if (*left == 0 && method != "OPTIONS") return StatelessAnswer{483};
   }
   if (!has_sip_uris_only(message, HeaderName::kContact))
     return StatelessAnswer{400, "Contact must be a SIP URI"};

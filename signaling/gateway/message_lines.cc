@@ -18,6 +18,19 @@ void append_line(std::string& out, std::string_view line) {
   out += "\r\n";
 }
 
+void append_start_line(std::string& out, const SipMessage& message) {
+  constexpr std::string_view kVersion = "SIP/2.0";
+  std::string line(message.start_line);
+  if (message.is_request()) {
+    if (equals_ignoring_case(message.version(), kVersion))
+      line.replace(line.size() - kVersion.size(), kVersion.size(), kVersion);
+  } else if (starts_with_ignoring_case(line, kVersion)) {
+    line.replace(0, kVersion.size(), kVersion);
+    if (line.size() == kVersion.size() + std::string_view(" 200").size()) line += ' ';
+  }
+  append_line(out, line);
+}
+
 void append_header(std::string& out, std::string_view name, std::string_view value) {
   if (!value.empty()) append_line(out, std::string(name) + ": " + std::string(value));
 }

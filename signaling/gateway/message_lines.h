@@ -13,6 +13,9 @@ namespace vas::signaling {
 // `?`.
 void append_line(std::string& out, std::string_view line);
 
+// As the stack reads it: `SIP/2.0` in capitals, and a blank before a reason phrase that is not there.
+void append_start_line(std::string& out, const SipMessage& message);
+
 // Nothing where `value` is empty.
 void append_header(std::string& out, std::string_view name, std::string_view value);
 

@@ -4,7 +4,7 @@
 #include <functional>
 
 #include "signaling/gateway/connection.h"
-#include "signaling/gateway/handshake_budget.h"
+#include "vas/tls/handshake_budget.h"
 
 namespace vas::signaling {
 

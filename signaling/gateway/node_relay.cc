@@ -50,15 +50,15 @@ std::optional<Origin> NodeRelay::origin_of(const SipMessage& request) const {
   return Origin{*transport, *peer};
 }
 
-std::string NodeRelay::forwarded(const SipMessage& request, const Flow& source, const std::string& branch,
-                                 const Flow& next, const Way& way) const {
+std::string NodeRelay::forwarded(const SipMessage& request, const Flow& source,
+                                 const std::string& via_parameters, const Flow& next, const Way& way) const {
   const HeaderField* via_header = request.first(HeaderName::kVia);
   const HeaderField* route_header = way.drops_route ? request.first(HeaderName::kRoute) : nullptr;
   const auto top = Via::parse(first_element(via_header->value));
   std::string out;
   append_line(out, request.start_line);
-  out += fmt::format("Via: SIP/2.0/{} {};rport;branch={}\r\n", via_name(next.transport), to_string(way.own),
-                     branch);
+  out += fmt::format("Via: SIP/2.0/{} {};rport;{}\r\n", via_name(next.transport), to_string(way.own),
+                     via_parameters);
   if (way.is_to_node) {
     const std::string said = fmt::format("{} {}", to_string(source.transport), to_string(source.peer));
     out += fmt::format("{}: {} {}\r\n", kForwarded, said, voucher(said, request));

@@ -34,7 +34,7 @@ class NodeRelay {
     bool is_to_node = false;
     bool drops_route = false;
   };
-  std::string forwarded(const SipMessage& request, const Flow& source, const std::string& branch,
+  std::string forwarded(const SipMessage& request, const Flow& source, const std::string& via_parameters,
                         const Flow& next, const Way& way) const;
 
   // What a forwarding node says of a request; nothing where it does not vouch for it.

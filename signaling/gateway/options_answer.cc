@@ -31,11 +31,9 @@ std::string unsupported_extensions(const SipMessage& request) {
 
 StatelessAnswer answer_options(const SipMessage& request) {
   const std::string unknown = unsupported_extensions(request);
-  if (!unknown.empty())
-    return {.status = 420, .why = "Bad Extension", .lines = fmt::format("Unsupported: {}\r\n", unknown)};
+  if (!unknown.empty()) return {.status = 420, .lines = fmt::format("Unsupported: {}\r\n", unknown)};
   return {
       .status = 200,
-      .why = "OK",
       .lines = fmt::format("Allow: {}\r\nSupported: {}\r\nAccept: application/sdp\r\n", kAllow, kSupported)};
 }
 

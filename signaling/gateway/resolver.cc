@@ -22,7 +22,8 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-constexpr int kTimeoutMs = 1500;
+// Of the first try; the second has twice that. Together less than a route waits for its first answer.
+constexpr int kTimeoutMs = 1000;
 constexpr int kTries = 2;
 constexpr Duration kTick = std::chrono::milliseconds(250);  // c-ares's own timeouts are looked at so often
 constexpr int kShortestSeconds = 5;
@@ -35,8 +36,6 @@ struct SrvRecord {
   std::uint16_t priority = 0;
   std::uint16_t weight = 0;
 };
-
-std::uint16_t default_port(Transport transport) { return is_secure(transport) ? 5061 : 5060; }
 
 std::string srv_name(const std::string& host, Transport transport) {
   switch (transport) {
@@ -189,8 +188,8 @@ class AresResolver final : public Resolver {
   struct Search {
     ServerName name;
     std::vector<Done> waiters;
-    std::vector<Transport> transports;  // whose SRV records are still to be asked for, in order
-    std::vector<std::pair<Transport, SrvRecord>> servers;  // whose addresses are still to be asked for
+    std::vector<std::pair<Transport, std::string>> services;  // SRV names still to be asked for, in order
+    std::vector<std::pair<Transport, SrvRecord>> servers;     // whose addresses are still to be asked for
     std::vector<Target> targets;
     int ttl_s = kLongestSeconds;
     bool failed = false;  // DNS itself, not the name
@@ -217,8 +216,8 @@ class AresResolver final : public Resolver {
       return next_server(search);
     }
     if (name.is_secure || name.transport) {
-      search->transports = {asked};
-      return next_transport(search);
+      search->services = {{asked, srv_name(name.host, asked)}};
+      return next_service(search);
     }
     ares_query(channel_.get(), name.host.c_str(), ns_c_in, ns_t_naptr, on_naptr, new Question{this, search});
   }
@@ -230,31 +229,37 @@ class AresResolver final : public Resolver {
     if (status == ARES_SUCCESS && ares_parse_naptr_reply(answer, bytes, &records) == ARES_SUCCESS)
       asked->self->take_naptr(*asked->search, records);
     if (records != nullptr) ares_free_data(records);
-    if (asked->search->transports.empty())
-      asked->search->transports = {Transport::kUdp, Transport::kTcp, Transport::kTls};
-    asked->self->next_transport(asked->search);
+    auto& services = asked->search->services;
+    if (services.empty()) {
+      for (const Transport each : {Transport::kUdp, Transport::kTcp, Transport::kTls})
+        services.emplace_back(each, srv_name(asked->search->name.host, each));
+    }
+    asked->self->next_service(asked->search);
   }
 
-  // Which transports its services name, best first; where each one's SRV records are follows from its name.
+  // Its services, best first, and where the SRV records of each are: that may be another's name.
   static void take_naptr(Search& search, const ares_naptr_reply* records) {
-    std::vector<std::tuple<int, int, Transport>> found;
-    for (const auto* each = records; each != nullptr; each = each->next) {
+    std::vector<std::tuple<int, int, Transport, std::string>> found;
+    for (const auto* each = records; each != nullptr && found.size() < kMaxTargets; each = each->next) {
       const std::string_view service = reinterpret_cast<const char*>(each->service);
       std::optional<Transport> transport;
       if (equals_ignoring_case(service, "SIP+D2U")) transport = Transport::kUdp;
       if (equals_ignoring_case(service, "SIP+D2T")) transport = Transport::kTcp;
       if (equals_ignoring_case(service, "SIPS+D2T")) transport = Transport::kTls;
-      if (transport) found.emplace_back(each->order, each->preference, *transport);
+      const bool is_srv = equals_ignoring_case(reinterpret_cast<const char*>(each->flags), "s");
+      if (transport && is_srv)
+        found.emplace_back(each->order, each->preference, *transport, each->replacement);
     }
     std::sort(found.begin(), found.end());
-    for (const auto& each : found) search.transports.push_back(std::get<Transport>(each));
+    for (auto& [order, preference, transport, name] : found)
+      search.services.emplace_back(transport, std::move(name));
   }
 
-  void next_transport(const SearchPtr& search) {
-    if (search->transports.empty() || !search->servers.empty()) return begin_servers(search);
-    const Transport transport = search->transports.front();
-    search->transports.erase(search->transports.begin());
-    ares_query(channel_.get(), srv_name(search->name.host, transport).c_str(), ns_c_in, ns_t_srv, on_srv,
+  void next_service(const SearchPtr& search) {
+    if (search->services.empty() || !search->servers.empty()) return begin_servers(search);
+    const auto [transport, name] = search->services.front();
+    search->services.erase(search->services.begin());
+    ares_query(channel_.get(), name.c_str(), ns_c_in, ns_t_srv, on_srv,
                new Question{this, search, transport});
   }
 
@@ -273,7 +278,7 @@ class AresResolver final : public Resolver {
     asked->search->failed = asked->search->failed || is_failure(status);
     put_in_order(found);
     for (SrvRecord& record : found) asked->search->servers.emplace_back(asked->transport, std::move(record));
-    asked->self->next_transport(asked->search);
+    asked->self->next_service(asked->search);
   }
 
   // No SRV records: the name itself is the server (RFC 3263 §4.2).

@@ -19,6 +19,9 @@ struct ServerName {
   friend auto operator<=>(const ServerName&, const ServerName&) = default;
 };
 
+// Where nothing names a port (RFC 3261 §18.1.1, §19.1.2).
+inline std::uint16_t default_port(Transport transport) { return is_secure(transport) ? 5061 : 5060; }
+
 struct Target {
   Transport transport = Transport::kUdp;
   Endpoint address;

@@ -164,6 +164,9 @@ std::optional<SipMessage> SipMessage::parse(std::string_view text) {
   return message;
 }
 
+// The version is a token, and tokens have no case (RFC 3261 §7.3.1).
+bool SipMessage::is_request() const { return !starts_with_ignoring_case(start_line, "SIP/"); }
+
 std::string_view SipMessage::method() const { return start_line.substr(0, start_line.find(' ')); }
 
 std::string_view SipMessage::request_uri() const {
@@ -180,7 +183,7 @@ std::string_view SipMessage::version() const {
 
 int SipMessage::status() const {
   constexpr std::string_view kPrefix = "SIP/2.0 ";
-  if (!start_line.starts_with(kPrefix)) return 0;
+  if (!starts_with_ignoring_case(start_line, kPrefix)) return 0;
   return parse_number<int>(start_line.substr(kPrefix.size(), 3)).value_or(0);
 }
 
@@ -201,6 +204,18 @@ bool is_token(std::string_view text) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
            kMarks.find(c) != std::string_view::npos;
   });
+}
+
+bool is_quoted_string(std::string_view text) {
+  if (text.size() < 2 || text.front() != '"') return false;
+  for (std::size_t i = 1; i < text.size(); ++i) {
+    if (text[i] == '\\') {
+      ++i;
+    } else if (text[i] == '"') {
+      return i + 1 == text.size();
+    }
+  }
+  return false;
 }
 
 std::string_view value_of(const SipMessage& message, HeaderName name) {

@@ -57,10 +57,10 @@ struct SipMessage {
   // Any bytes at all. Nothing if there is no start line, no empty line, or a header line without a colon.
   static std::optional<SipMessage> parse(std::string_view text);
 
-  bool is_request() const { return !start_line.starts_with("SIP/"); }
+  bool is_request() const;
   std::string_view method() const;       // of a request
   std::string_view request_uri() const;  // of a request; may be empty on a malformed start line
-  std::string_view version() const;      // last word of a request's start line
+  std::string_view version() const;      // last word of a request's start line, in any case
   int status() const;                    // of a response, 0 when malformed
 
   const HeaderField* first(HeaderName name) const;
@@ -82,6 +82,7 @@ inline constexpr std::string_view kOriginHeader = "X-VAS-Origin";  // who sent w
 std::optional<std::string_view> tag_of(std::string_view value);
 // A token of the grammar: a method, a header's name, a tag (RFC 3261 §25.1).
 bool is_token(std::string_view text);
+bool is_quoted_string(std::string_view text);
 
 // The To header's tag: a request that has one says that it is inside a dialog.
 std::optional<std::string_view> to_tag(const SipMessage& message);

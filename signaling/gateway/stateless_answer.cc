@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "signaling/gateway/message_lines.h"
+#include "signaling/reason_phrase.h"
 #include "vas/base/text.h"
 
 namespace vas::signaling {
@@ -20,7 +21,8 @@ std::string stateless_tag(const SipMessage& request, const FlowSigner& signer) {
 
 std::string stateless_response(const SipMessage& request, const Flow& source, const StatelessAnswer& answer,
                                const FlowSigner& signer) {
-  std::string out = fmt::format("SIP/2.0 {} {}\r\n", answer.status, answer.why);
+  const std::string_view why = answer.why.empty() ? reason_phrase(answer.status) : answer.why;
+  std::string out = fmt::format("SIP/2.0 {} {}\r\n", answer.status, why);
   const HeaderField* top = request.first(HeaderName::kVia);
   for (const HeaderField& header : request.headers) {
     if (header.name == HeaderName::kVia) {

@@ -16,7 +16,7 @@ inline constexpr const char* kSupported = "timer, 100rel";
 
 struct StatelessAnswer {
   int status = 0;                   // 0: none; a response, an ACK, or nothing that could be answered
-  std::string_view why;             // the reason phrase, a literal
+  std::string_view why;             // the reason phrase, a literal; empty: the table's (reason_phrase)
   std::uint32_t retry_after_s = 0;  // 0: no Retry-After
   bool says_allow = false;          // which methods there are
   std::string lines = {};           // more headers, whole; left out where they would make it too long

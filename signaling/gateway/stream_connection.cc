@@ -7,7 +7,7 @@
 #include "signaling/gateway/asio_endpoint.h"
 #include "signaling/gateway/connection.h"
 #include "signaling/gateway/framer.h"
-#include "signaling/gateway/tls_record_guard.h"
+#include "vas/tls/tls_record_guard.h"
 
 namespace vas::signaling {
 namespace {
@@ -47,8 +47,7 @@ class StreamConnection final : public Connection {
 
  private:
   void handshake(bool is_server) {
-    error_code ignored;
-    stream_.lowest_layer().set_option(tcp::no_delay(true), ignored);
+    prepare(stream_.lowest_layer());
     if constexpr (kIsTls) {
       if (!is_server && !expect_name()) return close();
       records_.watch(stream_.native_handle(), [this] { close_later(); });
@@ -85,6 +84,7 @@ class StreamConnection final : public Connection {
     if (is_closed()) return;
     stream_.async_read_some(asio::buffer(buffer_),
                             [this, self = shared_from_this()](error_code failure, std::size_t bytes) {
+                              if (failure == asio::error::eof) return on_end_of_input();
                               if (failure) return close();
                               on_read(bytes);
                             });

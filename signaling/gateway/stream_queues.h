@@ -5,9 +5,9 @@
 #include <string>
 
 #include "signaling/gateway/flow.h"
-#include "signaling/gateway/handshake_budget.h"
 #include "vas/base/inbox.h"
 #include "vas/base/time.h"
+#include "vas/tls/handshake_budget.h"
 
 namespace vas::signaling {
 
@@ -25,6 +25,7 @@ struct Order {
   Flow flow;  // kDrop: its peer's address alone
   std::string text;
   std::string tls_name;                        // kSend: connection.h
+  bool is_repeated = true;                     // kSend: transports.h
   Welcome welcome = Welcome::kNone;            // kWelcome
   Arrival::Kind of = Arrival::Kind::kMessage;  // kHandled, with how many bytes it had
   std::size_t bytes = 0;

@@ -8,6 +8,7 @@
 #include "signaling/gateway/asio_endpoint.h"
 #include "signaling/gateway/newcomer.h"
 #include "vas/base/clock.h"
+#include "vas/base/text.h"
 
 namespace vas::signaling {
 namespace {
@@ -80,13 +81,16 @@ void Streams::run() {
 
 // ---- orders: the gateway's thread ----
 
-bool Streams::send(const Flow& flow, std::string&& text, const std::string& tls_name) {
+bool Streams::send(const Flow& flow, std::string&& text, const std::string& tls_name, bool is_repeated) {
   const std::size_t bytes = text.size();
   if (sends_waiting_ >= kMaxSendsWaiting || send_bytes_waiting_ + bytes > kMaxSendBytesWaiting) return false;
   ++sends_waiting_;
   send_bytes_waiting_ += bytes;
-  return orders_.push(
-      {.kind = Order::Kind::kSend, .flow = flow, .text = std::move(text), .tls_name = tls_name});
+  return orders_.push({.kind = Order::Kind::kSend,
+                       .flow = flow,
+                       .text = std::move(text),
+                       .tls_name = tls_name,
+                       .is_repeated = is_repeated});
 }
 
 void Streams::drop(const IpAddress& peer) {
@@ -122,9 +126,19 @@ void Streams::obey(Order&& order) {
 void Streams::send_now(Order&& order) {
   --sends_waiting_;
   send_bytes_waiting_ -= order.text.size();
-  if (Connection* connection = connection_for(order.flow, order.tls_name))
-    return connection->send(std::move(order.text));
-  push(Arrival::Kind::kUnsent, order.flow, std::move(order.text));
+  // Who says no more can answer nothing.
+  const bool is_answer = starts_with_ignoring_case(order.text, "SIP/");
+  const auto stands = [&](const Connection* each) {
+    return each != nullptr && (is_answer || !each->is_half_closed());
+  };
+  // What left by a connection that has broken since may never have arrived, and is sent anew.
+  const Sent before = order.is_repeated ? Sent{} : sent_.find(order.text).value_or(Sent{});
+  if (before.times >= kMostTimes || stands(connections_.find(before.connection))) return;
+  Connection* connection = connection_for(order.flow, order.tls_name);
+  if (!stands(connection)) return push(Arrival::Kind::kUnsent, order.flow, std::move(order.text));
+  if (!order.is_repeated)
+    sent_.note(order.text, {connection->flow().connection, before.times + 1}, monotonic_now());
+  connection->send(std::move(order.text));
 }
 
 void Streams::welcome(const Flow& flow, Welcome welcome) {
@@ -178,10 +192,11 @@ void Streams::on_message(std::string text, Connection& connection) {
 }
 
 void Streams::on_closed(Connection& connection) {
-  const Flow flow = connection.flow();
+  Flow flow = connection.flow();
   if (needs_handshake(flow.transport) && !connection.is_ready() && connection.has_begun())
     ++counters_.handshakes_failed;
   const auto unsent = connection.take_unsent();
+  if (!connection.is_ready()) flow.connection = 0;  // it never came to be
   connections_.remove(connection);
   counters_.connections = connections_.size();
   for (const std::string& text : unsent) push(Arrival::Kind::kUnsent, flow, text);
@@ -255,8 +270,12 @@ void Streams::admit(Newcomer& newcomer) {
 
 Connection* Streams::connection_for(const Flow& flow, const std::string& tls_name) {
   // A flow that is gone is gone: nobody else may have its messages.
-  if (flow.connection != 0) return connections_.find(flow.connection);
-  if (Connection* open = connections_.find_dialled(flow.transport, flow.peer, tls_name)) return open;
+  if (flow.connection != 0) {
+    Connection* named = connections_.find(flow.connection);
+    return named != nullptr && named->flow().peer == flow.peer ? named : nullptr;
+  }
+  Connection* open = connections_.find_dialled(flow.transport, flow.peer, tls_name);
+  if (open != nullptr && !open->is_half_closed()) return open;
   if (is_websocket(flow.transport) || !connections_.makes_room_for(flow.peer.address)) return nullptr;
   const Flow made{flow.transport, flow.peer, connections_.next_id(),
                   listeners_.choose(flow.transport, flow.peer.address)};

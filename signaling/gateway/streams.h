@@ -15,6 +15,7 @@
 #include "signaling/gateway/connection_table.h"
 #include "signaling/gateway/inbox_reader.h"
 #include "signaling/gateway/listener_table.h"
+#include "signaling/gateway/recent_map.h"
 #include "signaling/gateway/stream_queues.h"
 #include "signaling/gateway/transports_config.h"
 #include "vas/base/result.h"
@@ -41,6 +42,11 @@ struct StreamCounters {
 //           the gateway has no room for is not read; nor is one accepted while too many wait to be welcome.
 class Streams final : public ConnectionOwner {
  public:
+  static constexpr std::size_t kMaxSent = 65536;
+  static constexpr int kMostTimes = 2;  // a message that goes once, when its connection broke
+  static constexpr Duration kSentMemory =
+      std::chrono::seconds(32);  // 64 T1: RFC 3261 §17; at most twice that
+
   Streams(const TransportsConfig& config, const ListenerTable& listeners, ArrivalInbox& arrivals);
   ~Streams() override;
 
@@ -51,7 +57,7 @@ class Streams final : public ConnectionOwner {
   void stop();
 
   // False where too much waits to be sent; then nothing was taken.
-  bool send(const Flow& flow, std::string&& text, const std::string& tls_name);
+  bool send(const Flow& flow, std::string&& text, const std::string& tls_name, bool is_repeated);
   void drop(const IpAddress& peer);
   void answer_newcomer(const Flow& flow, Welcome welcome);
   void answer(const Arrival& arrival, bool is_good);
@@ -59,6 +65,11 @@ class Streams final : public ConnectionOwner {
   const StreamCounters& counters() const { return counters_; }
 
  private:
+  // By which connection a message went last, and how often it has gone.
+  struct Sent {
+    std::uint64_t connection = 0;
+    int times = 0;
+  };
   struct Acceptor {
     boost::asio::ip::tcp::acceptor socket;
     Transport transport;
@@ -97,6 +108,7 @@ class Streams final : public ConnectionOwner {
   HandshakeBudget budget_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   ConnectionTable connections_;
+  RecentMap<Sent> sent_{kMaxSent, kSentMemory};  // messages that go once
   boost::asio::steady_timer sweep_timer_;
   Time reload_at_{};  // certificates
   StreamCounters counters_;

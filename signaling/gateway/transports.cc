@@ -18,6 +18,11 @@ using boost::system::error_code;
 
 constexpr int kUdpBuffer = 4 << 20;
 constexpr int kPortTries = 16;
+constexpr int kReportsBefore = 4;  // of one call each: ICMP errors of datagrams that went before
+
+bool has_no_way(const error_code& failure) {
+  return failure == asio::error::host_unreachable || failure == asio::error::network_unreachable;
+}
 
 }  // namespace
 
@@ -26,9 +31,12 @@ class UdpListener {
   UdpListener(TransportsReceiver& receiver, asio::io_context& context)
       : receiver_(receiver),
         socket_(context),
-        reader_(socket_, [this](std::string_view text, const Endpoint& from) {
-          receiver_.on_message(text, {Transport::kUdp, from, 0, listener_});
-        }) {}
+        reader_(
+            socket_,
+            [this](std::string_view text, const Endpoint& from) {
+              receiver_.on_message(text, {Transport::kUdp, from, 0, listener_});
+            },
+            [this](std::string_view text) { receiver_.on_undelivered(text); }) {}
 
   void open(const Endpoint& local) {
     const auto endpoint = to_asio<udp::endpoint>(local);
@@ -44,9 +52,15 @@ class UdpListener {
     reader_.start();
   }
 
+  // A datagram that cannot be sent is lost, and retransmission mends it; one that has no way is told of. What
+  // the socket reports may be of an earlier datagram: then it is asked again.
   void send(const Endpoint& to, std::string_view text) {
-    error_code ignored;  // a datagram that cannot be sent is lost; retransmission mends it
-    socket_.send_to(asio::buffer(text), to_asio<udp::endpoint>(to), 0, ignored);
+    error_code failure;
+    for (int i = 0; i < kReportsBefore; ++i) {
+      socket_.send_to(asio::buffer(text), to_asio<udp::endpoint>(to), 0, failure);
+      if (!has_no_way(failure) && failure != asio::error::connection_refused) return;
+    }
+    if (has_no_way(failure)) receiver_.on_undelivered(text);
   }
 
   Endpoint local() const { return from_asio(socket_.local_endpoint()); }
@@ -157,9 +171,10 @@ void Transports::on_arrival(const Arrival& arrival) {
   }
 }
 
-void Transports::send(const Flow& flow, std::string text, const std::string& tls_name) {
+void Transports::send(const Flow& flow, std::string text, const Manner& manner) {
   if (has_connections(flow.transport)) {
-    if (!streams_.send(flow, std::move(text), tls_name)) receiver_.on_unsent(text, flow);
+    if (!streams_.send(flow, std::move(text), manner.tls_name, manner.is_repeated))
+      receiver_.on_unsent(text, {flow.transport, flow.peer, 0, flow.listener});
     return;
   }
   const std::uint16_t listener = flow.listener != Flow::kAnyListener

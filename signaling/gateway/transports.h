@@ -15,6 +15,13 @@ namespace vas::signaling {
 
 class UdpListener;
 
+// How a message goes over connections. `tls_name`: connection.h. `is_repeated`: again and again; else once
+// for as long as the connection that it went by stands.
+struct Manner {
+  std::string tls_name;
+  bool is_repeated = true;
+};
+
 // UDP is read by the gateway's thread itself; connections have one of their own, and their messages come by a
 // queue that takes turns with UDP's sockets.
 //
@@ -29,9 +36,9 @@ class Transports {
   void start();
   void stop() { streams_.stop(); }
 
-  // By the flow's connection; without one, by a connection to the peer that is there or is made now.
-  // `tls_name`: connection.h. What cannot leave is lost, or comes back by on_unsent.
-  void send(const Flow& flow, std::string text, const std::string& tls_name = {});
+  // By the flow's connection; without one, by a connection to the peer that is there or is made now. What
+  // cannot leave is lost, or comes back by on_unsent.
+  void send(const Flow& flow, std::string text, const Manner& manner = {});
   // Closes its connections that have not proved themselves.
   void drop(const IpAddress& peer) { streams_.drop(peer); }
 

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "signaling/gateway/flow.h"
-#include "signaling/gateway/handshake_budget.h"
-#include "signaling/gateway/tls_contexts.h"
 #include "signaling/gateway/websocket_door.h"
+#include "vas/tls/handshake_budget.h"
+#include "vas/tls/tls_contexts.h"
 
 namespace vas::signaling {
 
@@ -42,6 +42,9 @@ class TransportsReceiver {
   virtual Welcome welcome(const IpAddress& peer) = 0;
   // A message that was to leave by a connection that could not be made, or broke first.
   virtual void on_unsent(std::string_view text, const Flow& flow) = 0;
+  // The beginning of a datagram that did not arrive, by our own routes or by an ICMP error, which anybody can
+  // make up.
+  virtual void on_undelivered(std::string_view text) = 0;
 };
 
 }  // namespace vas::signaling

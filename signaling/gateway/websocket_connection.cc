@@ -13,10 +13,10 @@
 #include "signaling/gateway/asio_endpoint.h"
 #include "signaling/gateway/connection.h"
 #include "signaling/gateway/sip_message.h"
-#include "signaling/gateway/tls_record_guard.h"
 #include "signaling/gateway/websocket_door.h"
 #include "vas/base/clock.h"
 #include "vas/base/text.h"
+#include "vas/tls/tls_record_guard.h"
 
 namespace vas::signaling {
 namespace {
@@ -67,8 +67,7 @@ class WebSocketConnection final : public Connection {
         stream_(std::forward<StreamArguments>(arguments)...) {}
 
   void serve() override {
-    error_code ignored;
-    lowest().set_option(tcp::no_delay(true), ignored);
+    prepare(lowest());
     if constexpr (kIsTls) {
       records_.watch(stream_.next_layer().native_handle(), [this] { close_later(); });
       stream_.next_layer().async_handshake(asio::ssl::stream_base::server,
@@ -120,6 +119,7 @@ class WebSocketConnection final : public Connection {
     stream_.async_accept(request, [this, self = shared_from_this()](error_code failure) {
       if (failure || is_closed()) return close();
       parser_.reset();
+      let_wait();
       on_ready();
       read();
     });
@@ -185,8 +185,14 @@ class WebSocketConnection final : public Connection {
 
   void deliver_when_possible() {
     if (!may_deliver()) return note_partial(false);  // it is us who are slow
-    const auto bytes = buffer_.data();
-    deliver({static_cast<const char*>(bytes.data()), bytes.size()});
+    const std::string_view text(static_cast<const char*>(buffer_.data().data()), buffer_.size());
+    const bool is_keep_alive = text.find_first_not_of("\r\n") == std::string_view::npos;
+    if (is_keep_alive) {
+      note_partial(false);
+      if (text.size() > 2) send("\r\n");  // a ping, and not a pong (RFC 5626 §4.4.1)
+    } else {
+      deliver(std::string(text));
+    }
     buffer_.consume(buffer_.size());
     read();
   }

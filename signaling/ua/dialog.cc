@@ -18,12 +18,25 @@
 #include "vas/base/text.h"
 
 namespace vas::signaling {
+namespace {
+
+bool is_loose(const std::string& route) {
+  const auto uri = SipUri::parse(uri_of(route));
+  return uri && parameter(uri->parameters, "lr");
+}
+
+}  // namespace
 
 std::optional<Flow> source_of(const Gateway& gateway, const sip_t* sip) {
   const std::string value = unknown_header(sip, "X-VAS-Source");
   const auto blank = value.rfind(' ');
   return blank == std::string::npos ? std::nullopt
                                     : gateway.verify_flow(std::string_view(value).substr(blank + 1));
+}
+
+Dialog::~Dialog() {
+  const auto own = context_.callers.find(call_id_);
+  if (own != context_.callers.end() && own->second == this) context_.callers.erase(own);
 }
 
 // The gateway finds a dialog's stack by its Call-ID: ours is drawn until it names this one.
@@ -54,26 +67,48 @@ bool Dialog::is_of_this_dialog(const sip_t* sip) const {
          (far == nullptr || equals_ignoring_case(text(sip->sip_from->a_tag), far));
 }
 
-void Dialog::set_route(nta_leg_t* leg, const sip_t* sip, bool is_server) {
-  routes_ = uris_of(sip->sip_record_route);
-  if (!is_server) std::reverse(routes_.begin(), routes_.end());  // RFC 3261 §12.1.2
-  if (sip->sip_contact != nullptr) remote_target_ = url_text(sip->sip_contact->m_url);
-  if (remote_target_.empty()) remote_target_ = invite_.request_uri;
+Dialog::Way Dialog::way_by(const sip_t* sip, bool is_server) {
+  Way way{.routes = uris_of(sip->sip_record_route)};
+  if (!is_server) std::reverse(way.routes.begin(), way.routes.end());  // RFC 3261 §12.1.2
+  if (sip->sip_contact != nullptr) way.target = url_text(sip->sip_contact->m_url);
+  if (way.target.empty()) way.target = remote_target_.empty() ? invite_.request_uri : remote_target_;
 
   const auto source = source_of(*context_.gateway, sip);
   if (source && ranges_near(source->peer.address) == AddressPolicy::PrivateRanges::kOpen)
     ranges_ = AddressPolicy::PrivateRanges::kOpen;
-  flow_ = source && stays_with(*source) ? source : std::nullopt;
-  apply_route(leg);
+  if (source && stays_with(*source, way)) way.flow = source;
+  return way;
+}
+
+void Dialog::set_route(nta_leg_t* leg, Way way) {
+  apply_route(leg, way);
+  routes_ = std::move(way.routes);
+  remote_target_ = std::move(way.target);
+  flow_ = way.flow;
+}
+
+std::string Dialog::Way::first_hop() const {
+  return routes.empty() ? target : std::string(uri_of(routes.front()));
 }
 
 // Whoever has a token is reached over the way that it opened: its Contact and Record-Route may name anybody.
-bool Dialog::stays_with(const Flow& source) const {
-  const std::string first_hop = routes_.empty() ? remote_target_ : std::string(uri_of(routes_.front()));
-  const auto uri = SipUri::parse(first_hop);
-  const bool names_source = uri && IpAddress::parse(uri->host) == source.peer.address;
-  return (is_of_token_ && !names_source) || stays_on_flow(source, first_hop, !routes_.empty()) ||
-         !may_go_to(first_hop);
+bool Dialog::is_held_to(const Flow& source, const Way& way) const {
+  const auto uri = SipUri::parse(way.first_hop());
+  return is_of_token_ && !(uri && IpAddress::parse(uri->host) == source.peer.address);
+}
+
+bool Dialog::stays_with(const Flow& source, const Way& way) const {
+  return is_held_to(source, way) || stays_on_flow(source, way.first_hop(), !way.routes.empty()) ||
+         !may_go_to(way.first_hop());
+}
+
+// Whether another connection may be made to the dialog's next hop when its flow is gone. A browser does not
+// listen, and who says `ob` is reached by its flow alone (RFC 5626 §4.3).
+bool Dialog::may_leave(const Way& way) const {
+  const auto target = SipUri::parse(way.target);
+  const bool is_outbound = target && parameter(target->parameters, "ob");
+  return has_connections(way.flow->transport) && !is_websocket(way.flow->transport) && !is_outbound &&
+         !is_held_to(*way.flow, way) && may_go_to(way.first_hop());
 }
 
 // Where the peer may not have us send (its Contact is of a network that we do not reach, or of our own), the
@@ -85,24 +120,29 @@ bool Dialog::may_go_to(const std::string& first_hop) const {
 }
 
 // The routes of its requests, ours first.
-std::vector<std::string> Dialog::all_routes() const {
+std::vector<std::string> Dialog::all_routes(const Way& way) const {
   std::vector<std::string> all;
-  if (flow_) {
-    all.push_back(context_.gateway->flow_route(*flow_));
+  if (way.flow) {
+    all.push_back(context_.gateway->flow_route(*way.flow, may_leave(way)));
   } else if (ranges_ == AddressPolicy::PrivateRanges::kOpen) {
     all.push_back(context_.gateway->private_route());
+  } else if (!way.routes.empty() && !is_loose(way.routes.front())) {
+    all.push_back(context_.gateway->own_route());
   }
-  all.insert(all.end(), routes_.begin(), routes_.end());
+  all.insert(all.end(), way.routes.begin(), way.routes.end());
   return all;
 }
 
-void Dialog::apply_route(nta_leg_t* leg) {
+// As a client's, from the last to the first: nta would keep the route that it has otherwise, which may be
+// that of an early dialog (RFC 3261 §13.2.2.4), or of a network that the party has left.
+void Dialog::apply_route(nta_leg_t* leg, const Way& way) const {
   Scratch scratch;
+  const std::vector<std::string> all = all_routes(way);
   std::string list;
-  for (const std::string& route : all_routes()) list += (list.empty() ? "" : ", ") + route;
+  for (auto each = all.rbegin(); each != all.rend(); ++each) list += (list.empty() ? "" : ", ") + *each;
   sip_record_route_t* route_set = list.empty() ? nullptr : sip_record_route_make(scratch.get(), list.c_str());
-  sip_contact_t* target = sip_contact_make(scratch.get(), ("<" + remote_target_ + ">").c_str());
-  nta_leg_server_route(leg, route_set, target);
+  sip_contact_t* target = sip_contact_make(scratch.get(), ("<" + way.target + ">").c_str());
+  nta_leg_client_reroute(leg, route_set, target, 1);
 }
 
 void Dialog::refresh_target(const sip_t* sip) {
@@ -122,17 +162,10 @@ void Dialog::refresh_target(const sip_t* sip) {
 void Dialog::follow_source(const sip_t* sip) {
   const auto source = source_of(*context_.gateway, sip);
   if (!source || source == flow_) return;
-  const auto flow = stays_with(*source) ? source : std::nullopt;
+  const auto flow = stays_with(*source, {routes_, remote_target_, flow_}) ? source : std::nullopt;
   if (flow == flow_) return;
   flow_ = flow;
-  // nta keeps the route that it has unless told as a client; it then takes them from the last to the first.
-  Scratch scratch;
-  const std::vector<std::string> all = all_routes();
-  std::string list;
-  for (auto each = all.rbegin(); each != all.rend(); ++each) list += (list.empty() ? "" : ", ") + *each;
-  sip_record_route_t* route_set = list.empty() ? nullptr : sip_record_route_make(scratch.get(), list.c_str());
-  sip_contact_t* target = sip_contact_make(scratch.get(), ("<" + remote_target_ + ">").c_str());
-  nta_leg_client_reroute(leg_.get(), route_set, target, 1);
+  apply_route(leg_.get());
 }
 
 DialogState Dialog::state() const {
@@ -167,9 +200,10 @@ void Dialog::restore(const DialogState& state) {
   if (!leg_) return finish();
   apply_route(leg_.get());
   invite_sequence_ = state.invite_sequence;
+  if (invite_sequence_ != 0) context_.callers.insert_or_assign(call_id_, this);
   answered_tag_ = nta_leg_get_rtag(leg_.get()) == nullptr ? "" : nta_leg_get_rtag(leg_.get());
   if (invite_sequence_ != 0)
-    acknowledge(leg_.get(), invite_sequence_);  // the process before may not have come to it
+    acknowledge(leg_.get(), invite_sequence_, remote_target_);  // the process before may not have come to it
   phase_ = Phase::kEstablished;
   is_acked_ = true;
 }

@@ -5,7 +5,10 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <unordered_map>
+#include <vector>
 
+#include "signaling/authentication.h"
 #include "signaling/gateway/gateway.h"
 #include "signaling/gateway/sip_message.h"
 #include "signaling/gateway/stateless_answer.h"
@@ -18,6 +21,8 @@
 
 namespace vas::signaling {
 
+class Dialog;
+
 // What a dialog needs of its stack. Outlives every dialog.
 struct StackContext {
   nta_agent_t* agent = nullptr;
@@ -27,7 +32,8 @@ struct StackContext {
   std::function<void(SipEvent)> publish;
   std::function<void(DialogId)> finished;  // the dialog may be destroyed after the current turn
   std::function<RequestId()> next_request;
-  std::size_t number = 0;  // of this stack among `stacks`
+  std::unordered_map<std::string, Dialog*> callers;  // by Call-ID: those whose INVITE was ours
+  std::size_t number = 0;                            // of this stack among `stacks`
   std::size_t stacks = 1;
 };
 
@@ -38,6 +44,7 @@ std::optional<Flow> source_of(const Gateway& gateway, const sip_t* sip);
 class Dialog {
  public:
   Dialog(StackContext& context, DialogId id) : context_(context), id_(id) {}
+  ~Dialog();
   Dialog(const Dialog&) = delete;
   Dialog& operator=(const Dialog&) = delete;
 
@@ -49,31 +56,57 @@ class Dialog {
   DialogState state() const;
 
   void answer_invite(const AnswerInvite& command);
-  void cancel();
+  void cancel(const std::string& reason);
   void send_bye(const std::string& reason);
   void send_offer(const std::string& sdp);
   void send_info(const SendInfo& command);
   void answer_request(const AnswerRequest& command);
   void tick(Time now);
+  DialogId id() const { return id_; }
 
-  // A 2xx to INVITE that matches no transaction: the far side repeats it, or a fork made another. False when
-  // `leg` is not of the dialog whose INVITE it answers.
-  static bool receive_stray_success(nta_leg_t* leg, const sip_t* sip);
+  // A 2xx to its INVITE that matches no transaction: the far side repeats it, or a fork made another.
+  void receive_stray_success(const sip_t* sip);
 
  private:
   enum class Phase { kInviting, kEstablished, kClosing };
-  enum class Sent { kInvite, kOffer, kRefresh, kInfo, kBye, kPrack };
+  enum class Sent { kInvite, kOffer, kRefresh, kInfo, kBye, kForkBye, kPrack };
+  // A request of ours, whole enough to be said again: with an answer to its challenge, or a longer interval.
+  struct Request {
+    Sent kind = Sent::kInfo;
+    sip_method_t method = sip_method_unknown;
+    const char* name = "";
+    std::string headers;  // lines
+    std::string content_type;
+    std::string body;
+    RequestId id;        // of kInfo
+    std::string branch;  // the tag of the branch that it goes to; empty: the dialog itself
+    int repeats = 0;
+  };
   struct Outgoing {
     OutgoingHandle handle;
-    Sent kind;
-    RequestId request;
-    bool is_authorized = false;  // it carried an answer to a challenge
+    Request request;
+    std::vector<CarriedAnswer> carried;
   };
-  // The far side's challenge, answered in every request from then on (RFC 3261 §22.2, §22.3).
-  struct Authorization {
-    DigestChallenge challenge;
-    bool is_proxy = false;
-    std::uint32_t uses = 0;
+  // An early dialog of our INVITE, or one that a fork made beside the dialog that we took (RFC 3261 §12.1.2,
+  // §13.2.2.4): each has its own tag, route and numbers of requests and of reliable answers.
+  struct Branch {
+    LegHandle leg;  // none: the dialog's own, until the INVITE is answered
+    std::string target;
+    std::uint32_t reliable = 0;  // RSeq of the last answer that was acknowledged
+    bool is_hung_up = false;
+  };
+  // The way of requests.
+  struct Way {
+    std::vector<std::string> routes;
+    std::string target;
+    std::optional<Flow> flow;
+
+    std::string first_hop() const;
+  };
+  // That an answer to our INVITE would begin.
+  struct Early {
+    std::string tag;
+    Way way;
   };
   struct Waiting {  // an incoming request that control answers
     IncomingHandle handle;
@@ -93,40 +126,61 @@ class Dialog {
   int receive_info(nta_incoming_t* request, const sip_t* sip);
   int receive_bye(nta_incoming_t* request, const sip_t* sip);
   void receive_ack(nta_incoming_t* request, const sip_t* sip);
+  void receive_cancel(const sip_t* sip);
+  void give_up_waiting(const nta_incoming_t* request);
+  bool has_answered() const;
   void send_pending_bye();
   void answer_refresh(nta_incoming_t* request, const sip_t* sip);
-  std::string session_timer_headers(const sip_t* sip);
+  bool refuses_interval(nta_incoming_t* request, const sip_t* sip);
+  void note_session_timer(const sip_t* sip);
+  std::string session_timer_headers();
 
   // UAC.
   static Flow way_to(const SipUri& uri);
-  void create_invite();
+  void send_invite_request(int repeats = 0);
   void receive_response(nta_outgoing_t* request, const sip_t* sip);
   void receive_invite_response(const sip_t* sip);
   void receive_invite_success(const sip_t* sip);
-  void receive_offer_response(Sent kind, nta_outgoing_t* request, const sip_t* sip);
-  bool retry_longer_session(const sip_t* sip);
+  bool acknowledge_progress(const sip_t* sip);
+  std::string begin_early_dialog();
+  Branch* branch_of(const sip_t* sip);
+  void take_leg_of(const std::string& tag);
   void hang_up_fork(const sip_t* sip);
-  void acknowledge(nta_leg_t* leg, std::uint32_t sequence);
+  void acknowledge(nta_leg_t* leg, std::uint32_t sequence, const std::string& target);
+
+  // UAC: each request, whatever its kind (dialog_requests.cc).
+  void send_request(Request request);
+  nta_leg_t* leg_of(const Request& request) const;
+  std::string target_of(const Request& request) const;
+  void fail(const Request& request, int status);
+  bool retry_authorized(nta_outgoing_t* handle, const sip_t* sip);
+  bool retry_longer_session(nta_outgoing_t* handle, const sip_t* sip);
+  bool takes_longer_session(const sip_t* sip);
+  void receive_offer_response(nta_outgoing_t* handle, const sip_t* sip);
+  void receive_refresh_refusal(const Request& request, const sip_t* sip);
+  Request offer_request(Sent kind, const std::string& sdp) const;
+  Request update_request() const;
+  std::string session_headers(bool we_refresh) const;
+  bool is_inviting() const;
   void adopt_timer_of_response(const sip_t* sip);
   void refresh();
-  Outgoing* add(nta_outgoing_t* handle, Sent kind, RequestId request = {});
-  bool takes_challenge(const Outgoing& challenged, const sip_t* sip);
-  bool retry_authorized(const Outgoing& challenged, const sip_t* sip);
-  std::string authorization(const char* method, const std::string& uri);
-  void send_bye_request();
 
   // Both.
   std::string draw_call_id() const;
   bool is_of_this_dialog(const sip_t* sip) const;
   LegHandle make_leg(const std::string& local, const std::string& remote, const std::string& call_id,
                      std::uint32_t local_sequence, std::uint32_t remote_sequence);
-  void set_route(nta_leg_t* leg, const sip_t* sip, bool is_server);
-  void apply_route(nta_leg_t* leg);
+  Way way_by(const sip_t* sip, bool is_server);
+  void set_route(nta_leg_t* leg, Way way);
+  void apply_route(nta_leg_t* leg) const { apply_route(leg, {routes_, remote_target_, flow_}); }
+  void apply_route(nta_leg_t* leg, const Way& way) const;
   bool may_go_to(const std::string& first_hop) const;
   void refresh_target(const sip_t* sip);
   void follow_source(const sip_t* sip);
-  bool stays_with(const Flow& source) const;
-  std::vector<std::string> all_routes() const;
+  bool is_held_to(const Flow& source, const Way& way) const;
+  bool may_leave(const Way& way) const;
+  bool stays_with(const Flow& source, const Way& way) const;
+  std::vector<std::string> all_routes(const Way& way) const;
   void lose(const std::string& why);
   void finish();
 
@@ -139,7 +193,6 @@ class Dialog {
   std::string local_;  // with tag once it is known
   std::string remote_;
   std::string call_id_;
-  std::string remote_tag_;
   std::string remote_target_;
   std::vector<std::string> routes_;
   std::optional<Flow> flow_;
@@ -163,10 +216,10 @@ class Dialog {
   // UAC.
   std::map<nta_outgoing_t*, Outgoing> outgoing_;
   SendInvite invite_;
+  std::map<std::string, Branch> branches_;  // by the far side's tag
+  std::optional<Early> early_;              // of the last 18x, while no branch is there
   std::string answered_tag_;
-  std::optional<Authorization> authorization_;
-  std::string bye_reason_;
-  bool has_progress_ = false;
+  Authentication authentication_;
   bool is_abandoned_ = false;
   std::uint32_t invite_sequence_ = 0;
 
@@ -176,9 +229,9 @@ class Dialog {
   bool peer_refreshes_ = true;
   bool peer_supports_timer_ = false;
   bool peer_allows_update_ = false;
-  std::uint32_t min_se_s_ = kMinSessionExpires;
+  std::uint32_t min_se_s_ = kMinSessionExpires;  // as far as the way has told us
   std::string local_sdp_;
-  std::string offered_sdp_;  // ours, not answered yet
+  std::optional<std::string> waiting_offer_;  // ours, while a re-INVITE of ours has no answer
   std::string remote_sdp_;
 };
 

@@ -12,8 +12,10 @@
 #include <algorithm>
 
 #include "signaling/gateway/sip_message.h"
+#include "signaling/reason_phrase.h"
 #include "signaling/ua/dialog.h"
 #include "signaling/ua/sofia_text.h"
+#include "signaling/user_of.h"
 #include "vas/base/clock.h"
 #include "vas/base/random.h"
 #include "vas/base/text.h"
@@ -32,6 +34,25 @@ std::optional<Flow> seen_by_forwarder(const sip_t* sip) {
   return transport && peer ? std::optional(Flow{*transport, *peer, 0}) : std::nullopt;
 }
 
+void reply(nta_incoming_t* request, int status, const std::vector<Header>& headers = {}) {
+  const std::string lines = header_lines(headers);
+  nta_incoming_treply(request, status, reason_phrase(status),
+                      SIPTAG_HEADER_STR(lines.empty() ? nullptr : lines.c_str()), TAG_END());
+}
+
+// Answers what control is not asked about. As a callback's value: nta has nothing left to do.
+int answer(nta_incoming_t* request, int status, const std::vector<Header>& headers = {}) {
+  reply(request, status, headers);
+  nta_incoming_destroy(request);
+  return 0;
+}
+
+// Another offer is on its way already (RFC 3261 §14.2, RFC 3311 §5.2): the next try is a random time away.
+int answer_overlapping(nta_incoming_t* request) {
+  constexpr std::uint32_t kLongestWaitS = 10;
+  return answer(request, 500, {{"Retry-After", std::to_string(random_u32() % (kLongestWaitS + 1))}});
+}
+
 }  // namespace
 
 bool Dialog::receive_invite(nta_incoming_t* request, const sip_t* sip, const Flow& source) {
@@ -43,49 +64,51 @@ bool Dialog::receive_invite(nta_incoming_t* request, const sip_t* sip, const Flo
   call_id_ = sip->sip_call_id->i_id;
   if (!live_.hold(dialogs, dialogs.key_of(call_id_, tag), &source) ||
       !live_invite_.hold(dialogs, dialogs.key_of_invite(text(sip->sip_via->v_branch)), nullptr)) {
-    nta_incoming_treply(request, SIP_503_SERVICE_UNAVAILABLE, TAG_END());
+    reply(request, 503, {{"Retry-After", "10"}});
     return false;
   }
-  peer_supports_timer_ = sip_has_feature(sip->sip_supported, "timer") != 0;
   peer_supports_100rel_ = sip_has_feature(sip->sip_supported, "100rel") != 0;
   requires_100rel_ = sip_has_feature(sip->sip_require, "100rel") != 0;
   peer_supports_100rel_ = peer_supports_100rel_ || requires_100rel_;
   peer_allows_update_ = sip_is_allowed(sip->sip_allow, sip_method_update, nullptr) != 0;
   peer_address_ = seen_by_forwarder(sip).value_or(source).peer.address;
-  if (sip->sip_session_expires != nullptr) {
-    asked_interval_s_ = static_cast<std::uint32_t>(sip->sip_session_expires->x_delta);
-    peer_refreshes_ = !(sip->sip_session_expires->x_refresher != nullptr &&
-                        equals_ignoring_case(sip->sip_session_expires->x_refresher, "uas"));
-    if (asked_interval_s_ < kMinSessionExpires) {
-      nta_incoming_treply(request, 422, "Session Interval Too Small", SIPTAG_MIN_SE_STR("90"), TAG_END());
-      return false;
-    }
-  }
+  if (refuses_interval(request, sip)) return false;
+  note_session_timer(sip);
 
   Scratch scratch;
   local_ = with_tag(header_text(reinterpret_cast<const sip_header_t*>(sip->sip_to)), tag);
   remote_ = header_text(reinterpret_cast<const sip_header_t*>(sip->sip_from));
   leg_ = make_leg(local_, remote_, call_id_, 0, sip->sip_cseq->cs_seq);
   if (!leg_) {
-    nta_incoming_treply(request, SIP_500_INTERNAL_SERVER_ERROR, TAG_END());
+    reply(request, 500);
     return false;
   }
   is_of_token_ = !unknown_header(sip, "X-Cloudonix-Session").empty();
-  set_route(leg_.get(), sip, true);
+  set_route(leg_.get(), way_by(sip, true));
   nta_incoming_bind(request, on_ack_or_cancel, reinterpret_cast<nta_incoming_magic_t*>(this));
   contact_ = contact_text(*context_.gateway, source, sip->sip_request->rq_url->url_type == url_sips);
-  nta_incoming_treply(request, SIP_100_TRYING, TAG_END());
+  reply(request, 100);
 
+  const auto ours = context_.callers.find(call_id_);
+  const DialogId returned_from = ours == context_.callers.end() ? DialogId{} : ours->second->id();
   InviteReceived event{
       .dialog = id_,
       .source = seen_by_forwarder(sip).value_or(source),
-      .request_user = text(sip->sip_request->rq_url->url_user),
+      .request_user = user_of(url_text(sip->sip_request->rq_url)),
+      .request_host = text(sip->sip_request->rq_url->url_host),
       .from_uri = url_text(sip->sip_from->a_url),
-      .from_user = text(sip->sip_from->a_url->url_user),
+      .from_user = user_of(url_text(sip->sip_from->a_url)),
+      .asserted_identity = unknown_headers(sip, "P-Asserted-Identity"),
+      .privacy = sip->sip_privacy != nullptr
+                     ? header_text(reinterpret_cast<const sip_header_t*>(sip->sip_privacy))
+                     : "",
       .call_id = call_id_,
       .sdp = sdp_of(sip),
       .has_unknown_body = sip->sip_payload != nullptr && !sdp_of(sip),
       .unsupported_extensions = unsupported_of(sip->sip_require),
+      .max_forwards =
+          sip->sip_max_forwards != nullptr ? static_cast<int>(sip->sip_max_forwards->mf_count) : 70,
+      .returned_from = returned_from,
       .session_token = unknown_header(sip, "X-Cloudonix-Session"),
       .session_domain = unknown_header(sip, "X-Cloudonix-Domain"),
       .user_agent = sip->sip_user_agent != nullptr ? text(sip->sip_user_agent->g_string) : ""};
@@ -94,17 +117,33 @@ bool Dialog::receive_invite(nta_incoming_t* request, const sip_t* sip, const Flo
   return true;
 }
 
-// The Session-Expires of our 2xx (RFC 4028 §9), and the timer with it.
-std::string Dialog::session_timer_headers(const sip_t* sip) {
-  if (sip != nullptr && sip->sip_session_expires != nullptr) {
-    asked_interval_s_ = std::max<std::uint32_t>(
-        kMinSessionExpires, static_cast<std::uint32_t>(sip->sip_session_expires->x_delta));
-    peer_refreshes_ = !(sip->sip_session_expires->x_refresher != nullptr &&
-                        equals_ignoring_case(sip->sip_session_expires->x_refresher, "uas"));
+// An interval below the least is refused (RFC 4028 §9), and that which its way cannot do with is remembered.
+bool Dialog::refuses_interval(nta_incoming_t* request, const sip_t* sip) {
+  (void)takes_longer_session(sip);
+  if (sip->sip_session_expires == nullptr || sip->sip_session_expires->x_delta >= kMinSessionExpires)
+    return false;
+  reply(request, 422, {{"Min-SE", std::to_string(kMinSessionExpires)}});
+  return true;
+}
+
+// What a request asks of the session's timer. Who refreshes goes on doing so where it does not say otherwise.
+void Dialog::note_session_timer(const sip_t* sip) {
+  if (sip_has_feature(sip->sip_supported, "timer") != 0) peer_supports_timer_ = true;
+  const sip_session_expires_t* expires = sip->sip_session_expires;
+  if (expires != nullptr) {
+    asked_interval_s_ = static_cast<std::uint32_t>(expires->x_delta);
+  } else if (timer_.interval_s() != 0) {
+    asked_interval_s_ = timer_.interval_s();
   }
+  const bool is_said = expires != nullptr && expires->x_refresher != nullptr;
+  peer_refreshes_ = is_said ? !equals_ignoring_case(expires->x_refresher, "uas") : !timer_.we_refresh();
+}
+
+// The Session-Expires of our 2xx (RFC 4028 §9), and the timer with it.
+std::string Dialog::session_timer_headers() {
   if (!peer_supports_timer_ && asked_interval_s_ == 0) return {};
   const std::uint32_t interval =
-      asked_interval_s_ != 0 ? asked_interval_s_ : context_.config->session_expires_s;
+      asked_interval_s_ != 0 ? asked_interval_s_ : std::max(min_se_s_, context_.config->session_expires_s);
   const bool peer_refreshes = peer_refreshes_ && peer_supports_timer_;
   timer_.restart(monotonic_now(), interval, !peer_refreshes);
   return fmt::format("{}Session-Expires: {};refresher={}\r\n", peer_refreshes ? "Require: timer\r\n" : "",
@@ -115,7 +154,7 @@ void Dialog::answer_invite(const AnswerInvite& command) {
   if (!invite_in_ || nta_incoming_status(invite_in_.get()) >= 200) return;  // a CANCEL was faster
   std::string headers = header_lines(command.headers);
   const bool is_success = command.status / 100 == 2;
-  if (is_success) headers += session_timer_headers(nullptr);
+  if (is_success) headers += session_timer_headers();
   const bool has_body = !command.sdp.empty();
   const bool has_contact = command.status < 300;
   const bool is_reliable =
@@ -131,12 +170,13 @@ void Dialog::answer_invite(const AnswerInvite& command) {
   };
   if (is_reliable) {
     reply([&](auto... tags) {
-      nta_reliable_treply(invite_in_.get(), on_prack, nullptr, command.status, command.reason.c_str(),
+      nta_reliable_treply(invite_in_.get(), on_prack, nullptr, command.status, reason_phrase(command.status),
                           tags..., TAG_END());
     });
   } else {
     reply([&](auto... tags) {
-      nta_incoming_treply(invite_in_.get(), command.status, command.reason.c_str(), tags..., TAG_END());
+      nta_incoming_treply(invite_in_.get(), command.status, reason_phrase(command.status), tags...,
+                          TAG_END());
     });
   }
   if (has_body) local_sdp_ = command.sdp;
@@ -153,23 +193,41 @@ int Dialog::on_prack(nta_reliable_magic_t*, nta_reliable_t* reliable, nta_incomi
 
 int Dialog::on_ack_or_cancel(nta_incoming_magic_t* magic, nta_incoming_t* request, const sip_t* sip) {
   auto& dialog = *reinterpret_cast<Dialog*>(magic);
-  if (sip == nullptr) {  // no ACK for our 2xx within 64 T1 (RFC 3261 §13.3.1.4)
-    if (dialog.phase_ == Phase::kEstablished) {
-      dialog.is_acked_ = true;
-      dialog.lose("no ACK");
-    }
-    return 0;
+  const bool is_cancel =
+      sip != nullptr && sip->sip_request != nullptr && sip->sip_request->rq_method == sip_method_cancel;
+  if (sip == nullptr) {
+    dialog.give_up_waiting(request);
+  } else if (!is_cancel) {
+    dialog.receive_ack(request, sip);
+  } else if (request == dialog.invite_in_.get()) {
+    dialog.receive_cancel(sip);
   }
-  const bool is_cancel = sip->sip_request != nullptr && sip->sip_request->rq_method == sip_method_cancel;
-  if (is_cancel) {
-    if (dialog.phase_ == Phase::kInviting && request == dialog.invite_in_.get()) {
-      dialog.context_.publish(InviteCancelled{dialog.id_});
-      dialog.finish();
-    }
-    return 0;
-  }
-  dialog.receive_ack(request, sip);
   return 0;
+}
+
+// Whether a 2xx to its INVITE has gone: nta keeps ours back until the PRACK of an 18x with SDP has come (RFC
+// 3262 §5).
+bool Dialog::has_answered() const {
+  return phase_ == Phase::kEstablished && !(invite_in_ && nta_incoming_status(invite_in_.get()) < 200);
+}
+
+void Dialog::receive_cancel(const sip_t* sip) {
+  if (phase_ == Phase::kClosing || has_answered()) return;
+  context_.publish(InviteCancelled{id_, reasons_of(sip)});
+  finish();
+}
+
+// Nothing came for 64 T1: no PRACK of our 18x (RFC 3262 §3), whose INVITE nta then refuses with 503, or no
+// ACK of our 2xx (RFC 3261 §13.3.1.4).
+void Dialog::give_up_waiting(const nta_incoming_t* request) {
+  if (phase_ == Phase::kClosing) return;
+  if (request == invite_in_.get() && !has_answered()) {
+    context_.publish(DialogLost{id_, "no PRACK", false});
+    return finish();
+  }
+  if (phase_ != Phase::kEstablished) return;
+  is_acked_ = true;
+  lose("no ACK");
 }
 
 void Dialog::receive_ack(nta_incoming_t* request, const sip_t* sip) {
@@ -209,6 +267,10 @@ int Dialog::on_leg_request(nta_leg_magic_t* magic, nta_leg_t*, nta_incoming_t* r
 int Dialog::receive_request(nta_incoming_t* request, const sip_t* sip) {
   const bool is_ack = sip->sip_request->rq_method == sip_method_ack;
   if (!is_of_this_dialog(sip) && !is_ack) return 481;
+  // A BYE ends the call whatever it asks for: who sent it is gone (RFC 3261 §15.1.1).
+  const bool may_be_refused = !is_ack && sip->sip_request->rq_method != sip_method_bye;
+  const std::string unknown = may_be_refused ? unsupported_of(sip->sip_require) : "";
+  if (!unknown.empty()) return answer(request, 420, {{"Unsupported", unknown}});
   switch (sip->sip_request->rq_method) {
     case sip_method_ack:  // of a 2xx whose transaction is gone
       if (is_of_this_dialog(sip) && !is_acked_ && phase_ == Phase::kEstablished)
@@ -219,22 +281,24 @@ int Dialog::receive_request(nta_incoming_t* request, const sip_t* sip) {
     case sip_method_invite:
     case sip_method_update: return receive_offer(request, sip);
     case sip_method_info: return receive_info(request, sip);
-    case sip_method_options: return 200;
+    case sip_method_options:
+      return answer(request, 200,
+                    {{"Allow", kAllow}, {"Supported", kSupported}, {"Accept", "application/sdp"}});
     case sip_method_prack: return 481;  // PRACKs of ours go to on_prack
-    default: return 501;
+    default: return answer(request, 405, {{"Allow", kAllow}});
   }
 }
 
 int Dialog::receive_bye(nta_incoming_t* request, const sip_t* sip) {
-  nta_incoming_treply(request, SIP_200_OK, TAG_END());
-  nta_incoming_destroy(request);
+  const bool is_of_unanswered_callee = phase_ == Phase::kInviting && !invite_in_;
+  if (is_of_unanswered_callee) return 481;  // it refuses the INVITE instead (RFC 3261 §15)
+  const std::string reason = reasons_of(sip);
+  answer(request, 200);
   if (phase_ == Phase::kClosing) return 0;
-  Scratch scratch;
-  const std::string reason =
-      sip->sip_reason != nullptr ? header_text(reinterpret_cast<const sip_header_t*>(sip->sip_reason)) : "";
-  const bool was_inviting = phase_ == Phase::kInviting;
-  if (was_inviting && invite_in_) nta_incoming_treply(invite_in_.get(), SIP_487_REQUEST_CANCELLED, TAG_END());
-  context_.publish(was_inviting ? SipEvent(InviteCancelled{id_}) : SipEvent(ByeReceived{id_, reason}));
+  const bool was_inviting = !has_answered();
+  if (was_inviting && invite_in_) reply(invite_in_.get(), 487);
+  context_.publish(was_inviting ? SipEvent(InviteCancelled{id_, reason})
+                                : SipEvent(ByeReceived{id_, reason}));
   finish();
   return 0;
 }
@@ -245,13 +309,19 @@ int Dialog::receive_offer(nta_incoming_t* request, const sip_t* sip) {
   if (phase_ == Phase::kClosing) return 481;
   if (phase_ == Phase::kInviting)
     return is_invite ? 491 : (sdp ? 488 : 200);  // early media is not renegotiated
-  const bool ours_is_pending = std::any_of(outgoing_.begin(), outgoing_.end(),
-                                           [](const auto& each) { return each.second.kind == Sent::kOffer; });
+  const bool ours_is_pending = std::any_of(outgoing_.begin(), outgoing_.end(), [](const auto& each) {
+    return each.second.request.method == sip_method_invite;
+  });
   if (ours_is_pending) return 491;  // glare (RFC 3261 §14.2)
+  if (refuses_interval(request, sip)) {
+    nta_incoming_destroy(request);
+    return 0;
+  }
   if (!waiting_.empty() && std::any_of(waiting_.begin(), waiting_.end(),
                                        [](const auto& each) { return !each.second.sdp.empty(); }))
-    return 500;
+    return answer_overlapping(request);
 
+  note_session_timer(sip);
   refresh_target(sip);
   follow_source(sip);
   if (is_invite) nta_incoming_bind(request, on_ack_or_cancel, reinterpret_cast<nta_incoming_magic_t*>(this));
@@ -267,7 +337,7 @@ int Dialog::receive_offer(nta_incoming_t* request, const sip_t* sip) {
     return 0;
   }
   const RequestId id = context_.next_request();
-  if (is_invite) nta_incoming_treply(request, SIP_100_TRYING, TAG_END());
+  if (is_invite) reply(request, 100);
   waiting_.emplace(id, Waiting{IncomingHandle(request), is_invite, sdp.value_or("")});
   context_.publish(OfferReceived{id_, id, sdp, source.value_or(Flow{})});
   return 0;
@@ -278,9 +348,9 @@ int Dialog::receive_offer(nta_incoming_t* request, const sip_t* sip) {
 void Dialog::answer_refresh(nta_incoming_t* request, const sip_t* sip) {
   const bool is_invite = sip->sip_request->rq_method == sip_method_invite;
   const bool wants_sdp = is_invite || sdp_of(sip).has_value();
-  const std::string headers = session_timer_headers(sip);
-  nta_incoming_treply(request, SIP_200_OK, SIPTAG_CONTACT_STR(contact_.c_str()), SIPTAG_ALLOW_STR(kAllow),
-                      SIPTAG_SUPPORTED_STR(kSupported),
+  const std::string headers = session_timer_headers();
+  nta_incoming_treply(request, 200, reason_phrase(200), SIPTAG_CONTACT_STR(contact_.c_str()),
+                      SIPTAG_ALLOW_STR(kAllow), SIPTAG_SUPPORTED_STR(kSupported),
                       SIPTAG_CONTENT_TYPE_STR(wants_sdp ? "application/sdp" : nullptr),
                       SIPTAG_PAYLOAD_STR(wants_sdp ? local_sdp_.c_str() : nullptr),
                       SIPTAG_HEADER_STR(headers.empty() ? nullptr : headers.c_str()), TAG_END());
@@ -289,14 +359,16 @@ void Dialog::answer_refresh(nta_incoming_t* request, const sip_t* sip) {
   } else {
     nta_incoming_destroy(request);
   }
+  context_.publish(SessionRefreshed{id_});
 }
 
 int Dialog::receive_info(nta_incoming_t* request, const sip_t* sip) {
   if (phase_ == Phase::kClosing) return 481;
   const RequestId id = context_.next_request();
-  InfoReceived event{
-      id_, id, sip->sip_content_type != nullptr ? text(sip->sip_content_type->c_type) : "",
-      sip->sip_payload != nullptr ? std::string(sip->sip_payload->pl_data, sip->sip_payload->pl_len) : ""};
+  InfoReceived event{.dialog = id_, .request = id, .headers = info_headers_of(sip)};
+  if (sip->sip_content_type != nullptr)
+    event.content_type = header_text(reinterpret_cast<const sip_header_t*>(sip->sip_content_type));
+  if (sip->sip_payload != nullptr) event.body.assign(sip->sip_payload->pl_data, sip->sip_payload->pl_len);
   waiting_.emplace(id, Waiting{IncomingHandle(request), false, ""});
   context_.publish(std::move(event));
   return 0;
@@ -309,8 +381,9 @@ void Dialog::answer_request(const AnswerRequest& command) {
   waiting_.erase(found);
   const bool is_success = command.status / 100 == 2;
   const bool has_body = !command.sdp.empty();
-  const std::string headers = is_success && has_body ? session_timer_headers(nullptr) : std::string();
-  nta_incoming_treply(waiting.handle.get(), command.status, command.reason.c_str(),
+  std::string headers = header_lines(command.headers);
+  if (is_success && has_body) headers += session_timer_headers();
+  nta_incoming_treply(waiting.handle.get(), command.status, reason_phrase(command.status),
                       SIPTAG_CONTACT_STR(has_body ? contact_.c_str() : nullptr),
                       SIPTAG_CONTENT_TYPE_STR(has_body ? "application/sdp" : nullptr),
                       SIPTAG_PAYLOAD_STR(has_body ? command.sdp.c_str() : nullptr),

@@ -24,6 +24,16 @@ class SessionTimer {
     const Duration margin = std::min<Duration>(std::chrono::seconds(32), interval / 3);
     refresh_at_ = interval_s == 0 || !we_refresh ? kNever : now + interval / 2;
     expires_at_ = interval_s == 0 ? kNever : now + interval - (we_refresh ? Duration::zero() : margin);
+    peer_gives_up_at_ = now + interval - margin;
+    refusals_ = 0;
+  }
+
+  // Our refresh was refused, or has to wait: it is due again after `at_least`, each time later, but in any
+  // case while the peer still listens.
+  void retry(Time now, Duration at_least) {
+    const Duration wait =
+        std::max<Duration>(kFirstRetry * (1 << std::min(refusals_++, kDoublings)), at_least);
+    refresh_at_ = now + std::min(wait, std::max<Duration>(kFirstRetry, (peer_gives_up_at_ - now) / 2));
   }
 
   bool takes_refresh(Time now) {  // true once when a refresh is due
@@ -36,10 +46,15 @@ class SessionTimer {
   bool we_refresh() const { return we_refresh_; }
 
  private:
+  static constexpr std::chrono::seconds kFirstRetry{2};
+  static constexpr int kDoublings = 4;
+
   std::uint32_t interval_s_ = 0;
   bool we_refresh_ = false;
   Time refresh_at_ = kNever;
   Time expires_at_ = kNever;
+  Time peer_gives_up_at_ = kNever;
+  int refusals_ = 0;  // since the last 2xx
 };
 
 }  // namespace vas::signaling

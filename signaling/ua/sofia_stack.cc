@@ -15,12 +15,14 @@
 #include <unordered_map>
 
 #include "signaling/gateway/stack_link.h"
+#include "signaling/reason_phrase.h"
 #include "signaling/ua/dialog.h"
 #include "signaling/ua/sip_stack.h"
 #include "signaling/ua/sofia_text.h"
 #include "vas/base/clock.h"
 #include "vas/base/log.h"
 #include "vas/base/random.h"
+#include "vas/base/text.h"
 
 // sofia-sip's hooks for another time source: exported, though its headers do not name them.
 extern "C" {
@@ -89,6 +91,7 @@ class SofiaStack {
   bool create_agent();
   int receive(nta_incoming_t* request, const sip_t* sip);
   bool comes_from_gateway(nta_incoming_t* request) const;
+  bool is_of_a_dialog_here(const sip_t* sip) const;
   void handle(SipCommand&& command);
   Dialog& add_dialog(DialogId id);
   Dialog* find(DialogId id);
@@ -164,10 +167,12 @@ void SofiaStack::run(std::promise<Result<Endpoint>>& started) {
 }
 
 bool SofiaStack::create_agent() {
-  agent_.reset(nta_agent_create(root_.get(), URL_STRING_MAKE("sip:127.0.0.1:*;transport=udp"), nullptr,
-                                nullptr, NTATAG_UA(1), NTATAG_UDP_MTU(65535), NTATAG_MAXSIZE(65536),
-                                NTATAG_RPORT(0), NTATAG_SERVER_RPORT(0), NTATAG_USE_NAPTR(0),
-                                NTATAG_USE_SRV(0), TPTAG_UDP_RMEM(kStackReceiveBytes), TAG_END()));
+  const std::string gateway_url = "sip:" + to_string(gateway_.loopback()) + ";transport=udp;lr";
+  agent_.reset(nta_agent_create(
+      root_.get(), URL_STRING_MAKE("sip:127.0.0.1:*;transport=udp"), nullptr, nullptr, NTATAG_UA(1),
+      NTATAG_UDP_MTU(65535), NTATAG_MAXSIZE(65536), NTATAG_RPORT(0), NTATAG_SERVER_RPORT(0),
+      NTATAG_USE_NAPTR(0), NTATAG_USE_SRV(0), NTATAG_PASS_100(1), NTATAG_DEFAULT_PROXY(gateway_url.c_str()),
+      TPTAG_UDP_RMEM(kStackReceiveBytes), TAG_END()));
   if (!agent_) return false;
   default_leg_.reset(nta_leg_tcreate(agent_.get(), on_request, reinterpret_cast<nta_leg_magic_t*>(this),
                                      NTATAG_NO_DIALOG(1), TAG_END()));
@@ -176,7 +181,7 @@ bool SofiaStack::create_agent() {
   context_ = {.agent = agent_.get(),
               .gateway = &gateway_,
               .config = &config_,
-              .gateway_url = "sip:" + to_string(gateway_.loopback()) + ";transport=udp;lr",
+              .gateway_url = gateway_url,
               .publish = [this](SipEvent event) { publish(std::move(event)); },
               .finished = [this](DialogId id) { finished_.push_back(id); },
               .next_request = [this] { return RequestId{draw(next_request_)}; },
@@ -194,9 +199,9 @@ int SofiaStack::on_stray_response(nta_outgoing_magic_t* stack, nta_outgoing_t*, 
       sip != nullptr && sip->sip_status != nullptr && sip->sip_status->st_status / 100 == 2 &&
       sip->sip_cseq->cs_method == sip_method_invite && sip->sip_to->a_tag != nullptr;
   if (!is_invite_success) return 0;
-  nta_leg_t* leg =
-      nta_leg_by_call_id(reinterpret_cast<SofiaStack*>(stack)->agent_.get(), sip->sip_call_id->i_id);
-  if (leg != nullptr) Dialog::receive_stray_success(leg, sip);
+  const auto& callers = reinterpret_cast<SofiaStack*>(stack)->context_.callers;
+  const auto caller = callers.find(sip->sip_call_id->i_id);
+  if (caller != callers.end()) caller->second->receive_stray_success(sip);
   return 0;
 }
 
@@ -221,6 +226,15 @@ bool SofiaStack::comes_from_gateway(nta_incoming_t* request) const {
   return is_gateway;
 }
 
+// By Call-ID and From tag: something from inside a dialog that has lost its To tag is no new call. Who has a
+// token of his own makes one, whatever he calls it.
+bool SofiaStack::is_of_a_dialog_here(const sip_t* sip) const {
+  if (!unknown_header(sip, "X-Cloudonix-Session").empty()) return false;
+  const nta_leg_t* leg = nta_leg_by_call_id(agent_.get(), sip->sip_call_id->i_id);
+  const char* far = leg != nullptr ? nta_leg_get_rtag(leg) : nullptr;
+  return far != nullptr && equals_ignoring_case(text(sip->sip_from->a_tag), far);
+}
+
 int SofiaStack::on_request(nta_leg_magic_t* stack, nta_leg_t*, nta_incoming_t* request, const sip_t* sip) {
   return reinterpret_cast<SofiaStack*>(stack)->receive(request, sip);
 }
@@ -236,17 +250,18 @@ int SofiaStack::receive(nta_incoming_t* request, const sip_t* sip) {
   if (sip->sip_to->a_tag != nullptr) return 481;
   if (const std::string unknown = unsupported_of(sip->sip_require);
       !unknown.empty() && method == sip_method_options) {
-    nta_incoming_treply(request, SIP_420_BAD_EXTENSION, SIPTAG_UNSUPPORTED_STR(unknown.c_str()), TAG_END());
+    nta_incoming_treply(request, 420, reason_phrase(420), SIPTAG_UNSUPPORTED_STR(unknown.c_str()), TAG_END());
     nta_incoming_destroy(request);
     return 0;
   }
   if (method == sip_method_options) {
-    nta_incoming_treply(request, SIP_200_OK, SIPTAG_ALLOW_STR(kAllow), SIPTAG_SUPPORTED_STR(kSupported),
-                        SIPTAG_ACCEPT_STR("application/sdp"), TAG_END());
+    nta_incoming_treply(request, 200, reason_phrase(200), SIPTAG_ALLOW_STR(kAllow),
+                        SIPTAG_SUPPORTED_STR(kSupported), SIPTAG_ACCEPT_STR("application/sdp"), TAG_END());
     nta_incoming_destroy(request);
     return 0;
   }
   if (method != sip_method_invite) return 481;  // BYE, INFO and the like have a place in dialogs only
+  if (is_of_a_dialog_here(sip)) return 481;
   const DialogId id{kOwnDialogs + draw(next_dialog_)};
   if (!add_dialog(id).receive_invite(request, sip, *source)) finished_.push_back(id);
   return 0;
@@ -288,7 +303,7 @@ void SofiaStack::handle(SipCommand&& command) {
           if (dialog == nullptr)
             return;  // it ended while the command was on its way; the event is on its way back
           if constexpr (std::is_same_v<Command, AnswerInvite>) dialog->answer_invite(each);
-          if constexpr (std::is_same_v<Command, CancelInvite>) dialog->cancel();
+          if constexpr (std::is_same_v<Command, CancelInvite>) dialog->cancel(each.reason);
           if constexpr (std::is_same_v<Command, SendBye>) dialog->send_bye(each.reason);
           if constexpr (std::is_same_v<Command, SendOffer>) dialog->send_offer(each.sdp);
           if constexpr (std::is_same_v<Command, SendInfo>) dialog->send_info(each);

@@ -4,9 +4,24 @@
 #include <sofia-sip/sip_header.h>
 #include <sofia-sip/url.h>
 
+#include <algorithm>
+
+#include "signaling/reason_header.h"
 #include "vas/base/text.h"
 
 namespace vas::signaling {
+namespace {
+
+void add(std::vector<Header>& headers, const char* name, const void* header) {
+  if (header != nullptr) headers.push_back({name, header_text(static_cast<const sip_header_t*>(header))});
+}
+
+void add_unknown(std::vector<Header>& headers, const sip_t* sip, const char* name) {
+  if (std::string value = unknown_headers(sip, name); !value.empty())
+    headers.push_back({name, std::move(value)});
+}
+
+}  // namespace
 
 std::string text(const char* from) { return from == nullptr ? std::string() : std::string(from); }
 
@@ -39,6 +54,39 @@ std::string unknown_header(const sip_t* sip, std::string_view name) {
   return {};
 }
 
+std::string unknown_headers(const sip_t* sip, std::string_view name) {
+  std::string values;
+  for (const sip_unknown_t* each = sip->sip_unknown; each != nullptr; each = each->un_next) {
+    if (each->un_name != nullptr && each->un_value != nullptr && equals_ignoring_case(each->un_name, name))
+      values.append(values.empty() ? "" : ", ").append(trim(each->un_value));
+  }
+  return values;
+}
+
+std::vector<Header> info_headers_of(const sip_t* sip) {
+  std::vector<Header> headers;
+  add_unknown(headers, sip, "Info-Package");
+  add(headers, "Content-Disposition", sip->sip_content_disposition);
+  add(headers, "Content-Encoding", sip->sip_content_encoding);
+  add(headers, "Content-Language", sip->sip_content_language);
+  add(headers, "MIME-Version", sip->sip_mime_version);
+  return headers;
+}
+
+std::vector<Header> acceptance_of(const sip_t* sip) {
+  std::vector<Header> headers;
+  const int status = sip->sip_status->st_status;
+  if (status == 405) add(headers, "Allow", sip->sip_allow);
+  std::string accepted;
+  for (const sip_accept_t* each = status == 415 ? sip->sip_accept : nullptr; each != nullptr;
+       each = each->ac_next)
+    accepted.append(accepted.empty() ? "" : ", ")
+        .append(header_text(reinterpret_cast<const sip_header_t*>(each)));
+  if (!accepted.empty()) headers.push_back({"Accept", std::move(accepted)});
+  if (status == 469) add_unknown(headers, sip, "Recv-Info");
+  return headers;
+}
+
 std::optional<std::string> sdp_of(const sip_t* sip) {
   if (sip->sip_payload == nullptr || sip->sip_payload->pl_len == 0) return {};
   const bool is_sdp = sip->sip_content_type != nullptr && sip->sip_content_type->c_type != nullptr &&
@@ -61,6 +109,20 @@ std::string unsupported_of(const sip_require_t* require) {
     unknown += (unknown.empty() ? "" : ", ") + text(*item);
   }
   return unknown;
+}
+
+std::string reasons_of(const sip_t* sip) {
+  std::string values;
+  for (const sip_reason_t* each = sip->sip_reason; each != nullptr; each = each->re_next)
+    values.append(values.empty() ? "" : ", ")
+        .append(header_text(reinterpret_cast<const sip_header_t*>(each)));
+  return passable_reasons(values);
+}
+
+std::optional<std::uint32_t> retry_after_of(const sip_t* sip) {
+  constexpr msg_time_t kDay = 24 * 60 * 60;
+  if (sip->sip_retry_after == nullptr) return {};
+  return static_cast<std::uint32_t>(std::min(sip->sip_retry_after->af_delta, kDay));
 }
 
 std::string header_lines(const std::vector<Header>& headers) {

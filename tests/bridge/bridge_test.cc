@@ -102,6 +102,107 @@ TEST_F(BridgeTest, AnEventTypeThatTheOtherSideLacksLeavesNoGap) {
   EXPECT_EQ(heard().sequence_number(), SequenceNumber{201});
 }
 
+TEST_F(BridgeTest, WhatWasNotNegotiatedLeavesNoGapAndIsNoLoss) {
+  for (const std::uint8_t payload_type :
+       {std::uint8_t{126}, std::uint8_t{13}}) {  // a keep-alive, comfort noise
+    const auto first = static_cast<std::uint16_t>(payload_type * 10);
+    send(LegSide::kA, kA, {.sequence_number = {first}, .ssrc = {payload_type}});
+    const std::uint16_t heard_first = heard().sequence_number().value;
+    EXPECT_FALSE(send(LegSide::kA, kA,
+                      {.payload_type = {payload_type},
+                       .sequence_number = {static_cast<std::uint16_t>(first + 1)},
+                       .ssrc = {payload_type},
+                       .payload = {0x40}}));
+    ASSERT_TRUE(send(LegSide::kA, kA,
+                     {.sequence_number = {static_cast<std::uint16_t>(first + 2)}, .ssrc = {payload_type}}));
+    EXPECT_EQ(heard().sequence_number().value, heard_first + 1);
+  }
+  const auto stats = bridge_.stats(LegSide::kA);
+  EXPECT_EQ(stats.received.lost, 0);
+  EXPECT_EQ(stats.received.expected, 6);
+  EXPECT_EQ(stats.unknown_payload_type, 1u);
+  EXPECT_EQ(stats.codec, media::Codec::kPcmu);
+}
+
+TEST_F(BridgeTest, WhatWasNotNegotiatedBeginsNoStreamAndMovesNoLatch) {
+  EXPECT_FALSE(send(LegSide::kA, kA, {.payload_type = {126}}));
+  EXPECT_FALSE(send(LegSide::kA, {kA.address, 4444}, {.payload_type = {126}}));
+  send(LegSide::kA, kA, {.sequence_number = {1}});
+  EXPECT_FALSE(send(LegSide::kA, kA, {.payload_type = {126}, .sequence_number = {9}, .ssrc = {99}}));
+  EXPECT_EQ(bridge_.stats(LegSide::kA).unknown_payload_type, 3u);
+  EXPECT_EQ(bridge_.stats(LegSide::kA).received.packets, 1u);
+}
+
+TEST_F(BridgeTest, ComfortNoiseThatBothHavePasses) {
+  a_.formats.push_back({{13}, media::Codec::kComfortNoise, 8000});
+  b_.formats.push_back({{13}, media::Codec::kComfortNoise, 8000});
+  configure();
+  send(LegSide::kA, kA, {.sequence_number = {1}});
+  ASSERT_TRUE(send(LegSide::kA, kA, {.payload_type = {13}, .sequence_number = {2}, .payload = {0x40}}));
+  EXPECT_EQ(heard().payload_type(), PayloadType{13});
+  EXPECT_EQ(heard().sequence_number(), SequenceNumber{201});
+  EXPECT_EQ(bridge_.stats(LegSide::kA).codec, media::Codec::kPcmu);
+}
+
+TEST_F(BridgeTest, AStrayPacketIsNoLossAndARestartIsOneStream) {
+  for (std::uint16_t i = 0; i < 50; ++i)
+    send(LegSide::kA, kA, {.sequence_number = {i}, .timestamp = {160U * i}});
+  ASSERT_TRUE(send(LegSide::kA, kA, {.sequence_number = {2500}, .timestamp = {400'000}}));
+  EXPECT_EQ(heard().sequence_number(), SequenceNumber{250});
+  ASSERT_TRUE(send(LegSide::kA, kA, {.sequence_number = {50}, .timestamp = {8000}}));
+  EXPECT_EQ(heard().sequence_number(), SequenceNumber{251});
+  now_ += std::chrono::milliseconds(20);
+  const std::uint32_t before = heard().timestamp().value;
+  ASSERT_TRUE(send(LegSide::kA, kA, {.sequence_number = {0}, .timestamp = {5'000'000}}));
+  EXPECT_TRUE(heard().marker());
+  EXPECT_EQ(heard().sequence_number(), SequenceNumber{252});
+  EXPECT_EQ(heard().timestamp(), media::RtpTimestamp{before + 160});
+  ASSERT_TRUE(send(LegSide::kA, kA, {.sequence_number = {1}, .timestamp = {5'000'160}}));
+  EXPECT_EQ(heard().sequence_number(), SequenceNumber{253});
+  EXPECT_EQ(heard().timestamp(), media::RtpTimestamp{before + 320});
+  EXPECT_FALSE(heard().marker());
+  EXPECT_EQ(bridge_.stats(LegSide::kA).received.lost, 0);
+}
+
+TEST_F(BridgeTest, AnEventsDurationIsThatOfTheOtherPartysClock) {
+  a_.formats = {{{111}, media::Codec::kOpus, 48'000}, {{110}, media::Codec::kTelephoneEvent, 48'000}};
+  b_.formats = {{{96}, media::Codec::kOpus, 48'000}, {{101}, media::Codec::kTelephoneEvent, 8000}};
+  configure();
+  send(LegSide::kA, kA, {.payload_type = {111}, .sequence_number = {1}, .timestamp = {960}});
+  ASSERT_TRUE(send(LegSide::kA, kA,
+                   {.payload_type = {110},
+                    .sequence_number = {2},
+                    .timestamp = {1920},
+                    .payload = {5, 0x8a, 0x12, 0xc0}}));
+  EXPECT_EQ(heard().payload_type(), PayloadType{101});
+  EXPECT_EQ(load_u16(heard().payload(), 2), 800);
+  EXPECT_EQ(heard().payload()[1], 0x8a);
+  EXPECT_EQ(heard().timestamp(), media::RtpTimestamp{2000 + 960});
+  ASSERT_TRUE(send(LegSide::kB, kB,
+                   {.payload_type = {101}, .sequence_number = {2}, .payload = {5, 0x0a, 0x03, 0x20}}));
+  EXPECT_EQ(load_u16(heard().payload(), 2), 4800);
+}
+
+TEST_F(BridgeTest, EventsUnderTheirOwnSsrcAreOneStreamAndOnePress) {
+  for (std::uint16_t i = 0; i < 20; ++i) {
+    now_ += std::chrono::milliseconds(20);
+    ASSERT_TRUE(send(LegSide::kA, kA, {.sequence_number = {i}, .timestamp = {160U * i}, .ssrc = {1}}));
+    EXPECT_EQ(heard().sequence_number().value, 200 + i + (i > 5 ? i - 5 : 0));
+    if (i < 5) continue;
+    ASSERT_TRUE(send(LegSide::kA, kA,
+                     {.payload_type = {101},
+                      .sequence_number = {static_cast<std::uint16_t>(900 + i)},
+                      .timestamp = {777},
+                      .ssrc = {2},
+                      .payload = {5, 10, 0, static_cast<std::uint8_t>(i)}}));
+    EXPECT_EQ(heard().ssrc(), Ssrc{0xbbbb});
+    EXPECT_EQ(heard().timestamp(), media::RtpTimestamp{2000 + 160 * 6}) << "each of one press";
+    EXPECT_EQ(heard().sequence_number().value, 200 + i + (i - 5) + 1);
+  }
+  EXPECT_EQ(bridge_.stats(LegSide::kA).telephone_events, 1u);
+  EXPECT_EQ(bridge_.stats(LegSide::kA).received.expected, 20);
+}
+
 TEST_F(BridgeTest, SendsNothingToAPartyOnHoldAndGoesOnUnbrokenAfterIt) {
   ASSERT_TRUE(send(LegSide::kA, kA, {.sequence_number = {1}, .timestamp = {160}}));
   b_.receives = false;
@@ -131,6 +232,99 @@ TEST_F(BridgeTest, IsSilentAfterTheTimeoutButNotOnHoldNorBeforeItStarts) {
   EXPECT_TRUE(bridge_.is_silent(now_));
   send(LegSide::kB, kB, {});
   EXPECT_FALSE(bridge_.is_silent(now_));
+}
+
+TEST_F(BridgeTest, RtcpAndComfortNoiseAndKeepAlivesAreSignsOfLife) {
+  send(LegSide::kB, kB, {.sequence_number = {1}});
+  const auto passes = [&](const char* what, auto&& sign) {
+    SCOPED_TRACE(what);
+    now_ += kMediaTimeout;
+    EXPECT_TRUE(bridge_.is_silent(now_));
+    sign();
+    EXPECT_FALSE(bridge_.is_silent(now_));
+    EXPECT_EQ(bridge_.last_heard_at(), now_);
+  };
+  passes("RTCP", [&] { deliver(LegSide::kB, rtcp_of(kB), receiver_report({1}), Component::kRtcp); });
+  passes("comfort noise", [&] { send(LegSide::kB, kB, {.payload_type = {13}, .sequence_number = {2}}); });
+  passes("a keep-alive", [&] { send(LegSide::kB, kB, {.payload_type = {126}, .sequence_number = {3}}); });
+  const Time heard = now_;
+  now_ += kMediaTimeout;
+  deliver(LegSide::kB, *Endpoint::parse("203.0.113.66:5001"), receiver_report({1}), Component::kRtcp);
+  send(LegSide::kB, *Endpoint::parse("203.0.113.66:5000"), {.payload_type = {126}, .sequence_number = {4}});
+  EXPECT_TRUE(bridge_.is_silent(now_)) << "a stranger's";
+  EXPECT_EQ(bridge_.last_heard_at(), heard);
+}
+
+// RFC 3550 §6.1, A.2: whatever a party sends, the other gets a compound that begins with a report, or
+// nothing.
+TEST_F(BridgeTest, WhatPassesOfACompoundIsOneThatBeginsWithAReport) {
+  send(LegSide::kA, kA, {.ssrc = {0x77}});
+  send(LegSide::kB, kB, {.ssrc = {5}});
+  const auto sdes = [](std::uint32_t ssrc) {
+    std::vector<std::uint8_t> bytes = {0x81, 202, 0, 3, 0, 0, 0, 0, 1, 4, 't', 'e', 's', 't', 0, 0};
+    store_u32(bytes, 4, ssrc);
+    return bytes;
+  };
+  const auto sender = [](std::uint32_t ssrc, int blocks) {
+    std::vector<std::uint8_t> bytes(28 + 24 * static_cast<std::size_t>(blocks));
+    bytes[0] = static_cast<std::uint8_t>(0x80 | blocks);
+    bytes[1] = 200;
+    store_u16(bytes, 2, static_cast<std::uint16_t>(bytes.size() / 4 - 1));
+    store_u32(bytes, 4, ssrc);
+    if (blocks > 0) store_u32(bytes, 28, 0xaaaa);
+    return bytes;
+  };
+  const auto receiver = [](std::uint32_t ssrc) {
+    std::vector<std::uint8_t> bytes = {0x80, 201, 0, 1, 0, 0, 0, 0};
+    store_u32(bytes, 4, ssrc);
+    return bytes;
+  };
+  const std::vector<std::uint8_t> bye = {0x81, 203, 0, 1, 0, 0, 0, 0x77};
+  const std::vector<std::uint8_t> nack = {0x81, 205, 0, 3, 0, 0, 0, 0x77, 0, 0, 0, 9, 0, 0, 0, 0};
+  const auto padded = [](std::vector<std::uint8_t> bytes) {
+    bytes[0] |= 0x20;
+    return bytes;
+  };
+  auto endless = sdes(0x77);
+  endless[9] = 200;
+  auto countless = sender(0x77, 0);
+  countless[0] = 0x9f;
+
+  using Packets = std::vector<std::vector<std::uint8_t>>;
+  const std::vector<std::pair<Packets, std::vector<int>>> table = {
+      {{sender(0x77, 0), sdes(0x77)}, {200, 202}},
+      {{sender(0x77, 1), sdes(0x77), bye}, {200, 202}},
+      {{sender(0x1111, 0), sdes(0x1111)}, {201, 202}},  // of a stream whose RTP is not there
+      {{sender(0x1111, 1), sdes(0x1111)}, {201, 202}},
+      {{receiver(0x77), sdes(0x77), nack}, {201, 202}},
+      {{sdes(0x77)}, {}},
+      {{sdes(0x77), receiver(0x77)}, {201}},
+      {{nack}, {}},
+      {{nack, receiver(0x77), sdes(0x77)}, {201, 202}},
+      {{bye, sdes(0x77)}, {}},
+      {{countless, sdes(0x77)}, {}},
+      {{receiver(0x77), endless}, {201}},
+      {{padded(receiver(0x77)), sdes(0x77)}, {}},
+      {{receiver(0x77), padded(sdes(0x77))}, {201, 202}},
+  };
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    SCOPED_TRACE(i);
+    now_ += std::chrono::seconds(1);
+    std::vector<std::uint8_t> compound;
+    for (const auto& each : table[i].first) compound.insert(compound.end(), each.begin(), each.end());
+    heard_.clear();
+    deliver(LegSide::kA, rtcp_of(kA), compound, Component::kRtcp);
+    std::vector<int> types;
+    MutableBytes rest = heard_;
+    while (const auto packet = media::next_rtcp(rest)) {
+      types.push_back(static_cast<int>(packet->type));
+      EXPECT_EQ(load_u32(packet->bytes, 4), 0xbbbbu);
+      for (std::size_t at = 0; at + 24 <= media::report_blocks(*packet).size(); at += 24)
+        EXPECT_EQ(load_u32(media::report_blocks(*packet), at), 5u) << "a block is the party's still";
+    }
+    EXPECT_TRUE(rest.empty());
+    EXPECT_EQ(types, table[i].second);
+  }
 }
 
 TEST_F(BridgeTest, TranslatesAReceiverReportIntoTheSendersNumbers) {

@@ -56,7 +56,7 @@ class KernelRelayTest : public testing::Test {
     std::fill(std::begin(entry.format_of), std::end(entry.format_of), kRelayFormatUnknown);
     entry.format_of[0] = 0;
     entry.format_of[101] = kRelayFormatGoesUp;
-    entry.formats[0] = {125'000ULL * 1024, 8, {}};
+    entry.formats[0] = {125'000ULL * 1024, 8, 0, {}};
     entry.receive.in_stretch = 1;
     entry.receive.ssrc = 0x1111;
     entry.splice.has_stream = 1;
@@ -122,15 +122,70 @@ TEST_F(KernelRelayTest, WhatItDoesNotKnowGoesUpAndStrangersAreDropped) {
   EXPECT_FALSE(receive(19100).empty()) << "another stream";
   send(19200, 19100, {.sequence_number = {9000}});
   EXPECT_FALSE(receive(19100).empty()) << "a sequence that begins anew";
+  send(19200, 19100, {.payload_type = {18}, .sequence_number = {1}});
+  EXPECT_FALSE(receive(19100).empty())
+      << "the party's payload type that was not negotiated has a number, too";
   send(19204, 19100, {.sequence_number = {1}});
   EXPECT_TRUE(receive(19100).empty()) << "another source";
-  send(19200, 19100, {.payload_type = {18}, .sequence_number = {1}});
-  EXPECT_TRUE(receive(19100).empty()) << "a payload type that was not negotiated";
+  send(19204, 19100, {.payload_type = {18}, .sequence_number = {1}});
+  EXPECT_TRUE(receive(19100).empty()) << "another source's payload type that was not negotiated";
   EXPECT_TRUE(receive(19202).empty());
   const relay_entry now = state(19100);
   EXPECT_EQ(now.refused_source, 1u);
   EXPECT_EQ(now.unknown_payload_type, 1u);
   EXPECT_EQ(now.sent_packets, 0u);
+}
+
+// What one packet cannot say is user space's to decide; the rest goes on as if it had not come.
+TEST_F(KernelRelayTest, RestartsStraysAndJumpsGoUp) {
+  socket_at(19100);
+  socket_at(19202);
+  relay_->install(19100, entry(19200, 19102, 19202));
+  for (std::uint16_t i = 1; i <= 40; ++i) {
+    send(19200, 19100, {.sequence_number = {i}, .timestamp = {160U * i}});
+    ASSERT_FALSE(receive(19202).empty()) << i;
+  }
+  const struct {
+    int number;
+    std::uint32_t timestamp;
+  } unusual[] = {
+      {20, 6560},       // numbers a little back, timestamps go on
+      {20, 5'000'000},  // both anew
+      {41, 5'000'000},  // timestamps only
+      {41, 100},        // back
+      {2500, 400'000},  // a stray, or a restart a little ahead
+      {300, 6560},      // more numbers than there was time for
+      {-200, 6560},    {9000, 6560},
+  };
+  for (const auto& each : unusual) {
+    send(19200, 19100,
+         {.sequence_number = {static_cast<std::uint16_t>(each.number)}, .timestamp = {each.timestamp}});
+    EXPECT_FALSE(receive(19100).empty()) << each.number << ", " << each.timestamp;
+  }
+  EXPECT_EQ(state(19100).receive.packets, 40u);
+  send(19200, 19100, {.sequence_number = {39}, .timestamp = {160 * 39}});
+  EXPECT_FALSE(receive(19202).empty()) << "a network's copy passes";
+  send(19200, 19100, {.sequence_number = {42}, .timestamp = {160 * 42}});
+  EXPECT_FALSE(receive(19202).empty()) << "loss passes";
+  const relay_entry now = state(19100);
+  EXPECT_EQ(now.receive.duplicates, 1u);
+  EXPECT_EQ(now.receive.highest, 42);
+}
+
+TEST_F(KernelRelayTest, ComfortNoiseIsRelayedAndIsNoFrame) {
+  socket_at(19202);
+  relay_entry with_noise = entry(19200, 19102, 19202);
+  with_noise.format_of[13] = 1;
+  with_noise.formats[1] = {125'000ULL * 1024, 13, 1, {}};
+  relay_->install(19100, with_noise);
+  send(19200, 19100, {.sequence_number = {1}, .timestamp = {160}});
+  send(19200, 19100, {.payload_type = {13}, .sequence_number = {2}, .timestamp = {320}});
+  EXPECT_FALSE(receive(19202).empty());
+  const auto noise = receive(19202);
+  ASSERT_FALSE(noise.empty());
+  EXPECT_EQ(noise[1], 13);
+  EXPECT_EQ(state(19100).last_format, 0);
+  EXPECT_EQ(state(19100).frame_number, 1);
 }
 
 TEST_F(KernelRelayTest, NothingIsRelayedAfterTheEntryIsWithdrawn) {

@@ -137,6 +137,29 @@ TEST_F(LatchTest, ManyPortsDoNotDriveOutTheStreamThatIsHeard) {
   EXPECT_EQ(latch_.rtp_destination(), kNat);
 }
 
+// ---- The port's last call is not over for its party ----
+
+TEST_F(LatchTest, TheStreamOfThePortsLastPartyIsNobodys) {
+  latch_.expect_ghost(HeardStream{kNat, Ssrc{1}});
+  begin(kPrivate);
+  EXPECT_EQ(stream(kNat, std::chrono::seconds(5)), 0);
+  EXPECT_EQ(latch_.rtp_destination(), kPrivate);
+  EXPECT_TRUE(hears(kNeighbour, 2)) << "the new party, behind the same NAT";
+  EXPECT_EQ(stream(kNat, std::chrono::seconds(1)), 0);
+  EXPECT_EQ(latch_.rtp_destination(), kNeighbour);
+}
+
+TEST_F(LatchTest, ThePortsLastPartyThatCallsAgainIsHeard) {
+  latch_.expect_ghost(HeardStream{kNat, Ssrc{1}});
+  begin(kPrivate);
+  EXPECT_TRUE(hears(kNat, 2)) << "each call has a stream of its own";
+
+  Latch named;
+  named.expect_ghost(HeardStream{kPublic, Ssrc{1}});
+  named.configure({.far_rtp = kPublic, .signaling_address = kPublic.address});
+  EXPECT_TRUE(named.accepts_rtp(now_, kPublic, Ssrc{1})) << "SDP names it";
+}
+
 // ---- SDP's address is public, and another than SIP's ----
 
 TEST_F(LatchTest, AGatewayElsewhereIsSdpsAddressAlone) {

@@ -5,11 +5,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <set>
+#include <thread>
+
 #include "tests/support/rtp_builder.h"
 #include "tests/support/udp_socket.h"
 
 namespace vas::bridge {
 namespace {
+
+// Of the plane's range, whose ports are lent from a random place on.
+int port_that_nobody_holds(const std::set<int>& held) {
+  int port = 19000;
+  while (held.contains(port)) port += 2;
+  return port;
+}
 
 // Each by both kinds of packet I/O, and where privilege allows with the kernel's fast path.
 struct Means {
@@ -74,6 +84,52 @@ TEST_P(MediaPlaneTest, RelaysBetweenRealSocketsAndReturnsItsFigures) {
   EXPECT_GE(closed.legs[1].sent_packets, 1u);
 }
 
+// A phone whose BYE was lost, or ours to it, goes on sending. The port's next call is another phone's behind
+// its NAT.
+TEST_P(MediaPlaneTest, WhoHadThePortLastDoesNotTakeItsNextCall) {
+  const auto plane = std::move(*MediaPlane::open({.bind_ipv4 = *IpAddress::parse("127.0.0.1"),
+                                                  .first_port = 19040,
+                                                  .last_port = 19043,
+                                                  .io = GetParam().io,
+                                                  .uses_kernel = GetParam().uses_kernel}));
+  const UdpSocket ghost("127.0.0.1:0"), phone("127.0.0.1:0"), far("127.0.0.2:0");
+  std::uint16_t number = 0;
+  const auto open = [&] {
+    const BridgeId bridge = plane->open_bridge();
+    const auto local = plane->open_leg(bridge, LegSide::kA, AddressFamily::kIpv4);
+    EXPECT_TRUE(local && plane->open_leg(bridge, LegSide::kB, AddressFamily::kIpv4));
+    LegConfig behind_nat = to("10.0.0.5:4000");
+    behind_nat.signaling_address = IpAddress::parse("127.0.0.1");
+    plane->configure_leg(bridge, LegSide::kA, behind_nat);
+    plane->configure_leg(bridge, LegSide::kB, to(to_string(far.local()).c_str()));
+    plane->start(bridge);
+    return std::pair(bridge, *local);
+  };
+  const auto passes = [&](const UdpSocket& from, const Endpoint& local, std::uint32_t ssrc, int tries) {
+    for (int i = 0; i < tries; ++i) {
+      from.send(local, media::build_rtp({.sequence_number = {++number}, .ssrc = {ssrc}}));
+      pollfd waiting{far.descriptor(), POLLIN, 0};
+      if (poll(&waiting, 1, 100) == 1) return !far.receive().empty();
+    }
+    return false;
+  };
+  const auto first = open();
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(passes(ghost, first.second, 7, 50));
+  plane->close(first.first);
+  for (bool is_closed = false; !is_closed;) {
+    pollfd waiting{plane->descriptor(), POLLIN, 0};
+    ASSERT_EQ(poll(&waiting, 1, 5000), 1);
+    plane->drain([&](const MediaEvent& event) { is_closed |= std::holds_alternative<BridgeClosed>(event); });
+  }
+  std::this_thread::sleep_for(PortPool::kRest + std::chrono::milliseconds(100));
+
+  const auto second = open();
+  ASSERT_EQ(second.second, first.second);
+  EXPECT_FALSE(passes(ghost, second.second, 7, 10));
+  EXPECT_TRUE(passes(phone, second.second, 8, 50));
+  EXPECT_FALSE(passes(ghost, second.second, 7, 10));
+}
+
 // What it came with, and what it goes on with; 0: not at all.
 TEST_P(MediaPlaneTest, WhatIsRelayedLivesLessLongThanItCameWith) {
   if (GetParam().uses_kernel) return;  // the kernel's own has a test of its own: kernel_relay_test
@@ -135,18 +191,20 @@ TEST(MediaPlanePolicy, KnowsItsPortsAtEveryAddressOfTheHost) {
        .peers = std::make_shared<AddressPolicy>(AddressPolicy::Door::kPeer, std::vector<Network>{}, own),
        .also_ours = {*IpAddress::parse("8.8.4.4")}}));
   const BridgeId one = plane->open_bridge(), two = plane->open_bridge();
+  std::set<int> held;
   for (const BridgeId each : {one, two}) {
     for (const LegSide side : {LegSide::kA, LegSide::kB})
-      ASSERT_TRUE(plane->open_leg(each, side, AddressFamily::kIpv4));
+      held.insert(plane->open_leg(each, side, AddressFamily::kIpv4)->port);
   }
+  const int nobodys = port_that_nobody_holds(held);
   const auto far = [](const std::string& address, int port) {
     LegConfig config;
     config.far_rtp = *Endpoint::parse(address + ":" + std::to_string(port));
     return config;
   };
   for (const char* address : {"127.0.0.1", "127.0.0.7", "9.9.9.9", "8.8.4.4", "[::ffff:9.9.9.9]"})
-    EXPECT_FALSE(plane->configure_leg(one, LegSide::kA, far(address, 19038))) << address;  // no call has it
-  EXPECT_TRUE(plane->configure_leg(one, LegSide::kA, far("8.8.8.8", 19038)));
+    EXPECT_FALSE(plane->configure_leg(one, LegSide::kA, far(address, nobodys))) << address;
+  EXPECT_TRUE(plane->configure_leg(one, LegSide::kA, far("8.8.8.8", nobodys)));
   EXPECT_TRUE(plane->configure_leg(one, LegSide::kA, far("9.9.9.9", 4000)));  // call control's to judge
 }
 
@@ -204,12 +262,17 @@ TEST_P(MediaPlaneTest, AFarEndThatIsOneOfOurPortsIsRefusedUnlessItIsTrulyBetween
   const BridgeId one = plane_.open_bridge();
   const BridgeId two = plane_.open_bridge();
   std::map<std::pair<std::uint64_t, LegSide>, std::string> local;
+  std::set<int> held;
   for (const BridgeId bridge : {one, two}) {
-    for (const LegSide side : {LegSide::kA, LegSide::kB})
-      local[{bridge.value, side}] = to_string(*plane_.open_leg(bridge, side, AddressFamily::kIpv4));
+    for (const LegSide side : {LegSide::kA, LegSide::kB}) {
+      const Endpoint own = *plane_.open_leg(bridge, side, AddressFamily::kIpv4);
+      held.insert(own.port);
+      local[{bridge.value, side}] = to_string(own);
+    }
   }
   const auto at = [&](BridgeId bridge, LegSide side) { return local.at({bridge.value, side}).c_str(); };
-  EXPECT_FALSE(plane_.configure_leg(one, LegSide::kA, to("127.0.0.1:19038"))) << "a port that no call holds";
+  const std::string nobodys = "127.0.0.1:" + std::to_string(port_that_nobody_holds(held));
+  EXPECT_FALSE(plane_.configure_leg(one, LegSide::kA, to(nobodys.c_str()))) << "a port that no call holds";
   EXPECT_FALSE(plane_.configure_leg(one, LegSide::kA, to(at(one, LegSide::kB)))) << "its own other leg";
   EXPECT_TRUE(plane_.configure_leg(one, LegSide::kB, to(at(two, LegSide::kA))));
   EXPECT_TRUE(plane_.configure_leg(two, LegSide::kA, to(at(one, LegSide::kB))));

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 namespace vas::bridge {
 namespace {
 
@@ -10,6 +12,19 @@ TEST(PortPool, LendsEvenPortsWhoseOddNeighbourIsInside) {
   EXPECT_EQ(pool.lend(Time{}), 10002);
   EXPECT_EQ(pool.lend(Time{}), 10004);
   EXPECT_FALSE(pool.lend(Time{}));
+}
+
+TEST(PortPool, UsesTheWholeRangeInTurnAndThenWhatWasReturnedFirst) {
+  PortPool pool(10000, 10007, 7);  // the first turn begins anywhere
+  const Time now{};
+  for (const std::uint16_t port : std::array<std::uint16_t, 2>{10006, 10000}) {
+    EXPECT_EQ(pool.lend(now), port);
+    pool.take_back(port, now);
+  }
+  const Time later = now + PortPool::kRest;
+  for (const std::uint16_t port : std::array<std::uint16_t, 4>{10002, 10004, 10006, 10000})
+    EXPECT_EQ(pool.lend(later), port);
+  EXPECT_FALSE(pool.lend(later));
 }
 
 TEST(PortPool, LetsAReturnedPortRest) {

@@ -22,6 +22,9 @@ const Endpoint kCarrier = *Endpoint::parse("192.0.2.2:5000");
 const ice::IceCredentials kOurs{"ours", "our-password-of-22-chars"};
 const ice::IceCredentials kTheirs{"them", "their-password-22-chars"};
 
+// A Binding indication without attributes.
+const Packet kIndication{0, 0x11, 0, 0, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+
 Endpoint rtcp_of(const Endpoint& rtp) { return {rtp.address, static_cast<std::uint16_t>(rtp.port + 1)}; }
 
 class SecureLeg : public testing::Test {
@@ -99,12 +102,29 @@ class SecureLeg : public testing::Test {
     sends_ = media::make_srtp_protector(media::SrtpBackend::kOpenssl, party.keys()->outbound);
     hears_ = media::make_srtp_unprotector(media::SrtpBackend::kOpenssl, party.keys()->inbound);
   }
-  Packet sealed(std::uint16_t number) {
-    Packet bytes = media::build_rtp({.sequence_number = {number}, .timestamp = {number * 160U}, .ssrc = {7}});
+  Packet sealed(std::uint16_t number, std::uint8_t payload_type = 0) {
+    Packet bytes = media::build_rtp({.payload_type = {payload_type},
+                                     .sequence_number = {number},
+                                     .timestamp = {number * 160U},
+                                     .ssrc = {7}});
     const std::size_t size = bytes.size();
     bytes.resize(size + media::kSrtpMaxRoom);
     media::PacketBuffer packet{MutableBytes(bytes), size};
     EXPECT_EQ(sends_->protect(packet), media::SrtpResult::kOk);
+    bytes.resize(packet.size());
+    return bytes;
+  }
+  static Packet report() {
+    Packet bytes(128);
+    bytes.resize(media::write_report(bytes, {7}, nullptr, nullptr, "party"));
+    return bytes;
+  }
+  Packet sealed_report() {
+    Packet bytes = report();
+    const std::size_t size = bytes.size();
+    bytes.resize(size + media::kSrtpMaxRoom);
+    media::PacketBuffer packet{MutableBytes(bytes), size};
+    EXPECT_EQ(sends_->protect_rtcp(packet), media::SrtpResult::kOk);
     bytes.resize(packet.size());
     return bytes;
   }
@@ -185,6 +205,91 @@ TEST_F(SecureLeg, SendsNothingOnceConsentHasRunOut) {
   EXPECT_FALSE(heard_at().is_set());
   EXPECT_EQ(check(kBrowser).size(), 1u);
   EXPECT_EQ(heard_at(), kBrowser) << "it came back";
+}
+
+// ---- A party that checks no more once it has chosen, as RFC 5245 has it ----
+
+TEST_F(SecureLeg, MediaThatItsKeyOpensKeepsConsentAndNothingElseOfThatAddressDoes) {
+  connect();
+  std::uint16_t number = 0;
+  for (int i = 0; i < 120; ++i, now_ += seconds(1)) {
+    EXPECT_EQ(deliver(LegSide::kA, kBrowser, sealed(++number)).size(), 1u);
+    EXPECT_EQ(heard_at(), kBrowser);
+  }
+  const Packet old = sealed(++number);
+  deliver(LegSide::kA, kBrowser, old);
+  for (int i = 0; i < 31; ++i, now_ += seconds(1)) {
+    deliver(LegSide::kA, kBrowser, old);
+    deliver(LegSide::kA, kBrowser, media::build_rtp({.sequence_number = {++number}, .ssrc = {7}}));
+    deliver(LegSide::kA, kMoved, sealed(++number));
+  }
+  EXPECT_FALSE(heard_at().is_set()) << "replayed, forged, and from elsewhere";
+  EXPECT_EQ(deliver(LegSide::kA, kBrowser, sealed(++number)).size(), 1u);
+  EXPECT_EQ(heard_at(), kBrowser) << "it is there after all";
+}
+
+TEST_F(SecureLeg, RtcpAndKeepAlivesKeepConsentWhileNobodySpeaks) {
+  connect();
+  for (int i = 0; i < 10; ++i) {
+    now_ += seconds(20);
+    EXPECT_EQ(heard_at(), kBrowser);
+    deliver(LegSide::kA, kBrowser, sealed_report());
+    now_ += seconds(20);
+    EXPECT_EQ(heard_at(), kBrowser);
+    deliver(LegSide::kA, kBrowser, kIndication);
+    now_ += seconds(20);
+    EXPECT_EQ(heard_at(), kBrowser);
+    deliver(LegSide::kA, kBrowser, sealed(static_cast<std::uint16_t>(i), 99));  // a keep-alive of RFC 6263
+  }
+  EXPECT_EQ(bridge_.stats(LegSide::kA).malformed, 0u);
+  EXPECT_EQ(bridge_.stats(LegSide::kA).unknown_payload_type, 10u);
+  EXPECT_EQ(bridge_.stats(LegSide::kA).unauthenticated, 0u);
+  deliver(LegSide::kA, kStranger, kIndication);
+  EXPECT_EQ(bridge_.stats(LegSide::kA).malformed, 1u);
+}
+
+TEST_F(SecureLeg, MediaIsNoConsentOfAPartyThatKeptChecking) {
+  connect();
+  std::uint16_t number = 0;
+  for (int i = 0; i < 20; ++i, now_ += seconds(1)) {
+    if (i % 5 == 0) check(kBrowser);
+    deliver(LegSide::kA, kBrowser, sealed(++number));
+  }
+  for (int i = 0; i < 24; ++i, now_ += seconds(1)) {
+    EXPECT_EQ(heard_at(), kBrowser);
+    deliver(LegSide::kA, kBrowser, sealed(++number));
+    deliver(LegSide::kA, kBrowser, kIndication);
+  }
+  now_ += seconds(1);
+  EXPECT_FALSE(heard_at().is_set());
+  EXPECT_TRUE(deliver(LegSide::kA, kBrowser, sealed(++number)).empty());
+}
+
+TEST_F(SecureLeg, WithoutKeysTheStreamFromTheProvedAddressKeepsConsent) {
+  LegConfig plain = with_ice();
+  plain.dtls.reset();
+  bridge_.configure(LegSide::kA, plain, now_);
+  ASSERT_EQ(check(kBrowser).size(), 1u);
+  const auto speaks = [&](const Endpoint& source, std::uint16_t number) {
+    return deliver(LegSide::kA, source, media::build_rtp({.sequence_number = {number}, .ssrc = {7}})).size();
+  };
+  const auto is_sent_to = [&] {
+    const std::uint16_t number = ++carrier_number_;
+    return !deliver(LegSide::kB, kCarrier, media::build_rtp({.sequence_number = {number}, .ssrc = {9}}))
+                .empty();
+  };
+  for (std::uint16_t i = 0; i < 90; ++i, now_ += seconds(1)) {
+    EXPECT_EQ(speaks(kBrowser, i), 1u);
+    EXPECT_TRUE(is_sent_to());
+  }
+  for (int i = 0; i < 3; ++i, now_ += seconds(25)) {
+    EXPECT_TRUE(is_sent_to());
+    deliver(LegSide::kA, kBrowser, report());
+  }
+  for (std::uint16_t i = 0; i < 31; ++i, now_ += seconds(1)) EXPECT_EQ(speaks(kMoved, i), 0u);
+  EXPECT_FALSE(is_sent_to());
+  EXPECT_EQ(speaks(kBrowser, 91), 1u) << "after a hold in which nobody said anything";
+  EXPECT_TRUE(is_sent_to());
 }
 
 TEST_F(SecureLeg, IceRestartKeepsTheOldPathUntilTheNewOneIsProved) {
@@ -298,6 +403,188 @@ TEST_F(SecureLeg, AHandshakeThatIsOneTooManyWaitsForTheNextSecond) {
   EXPECT_TRUE(shake_hands(next, kBrowser)) << "and its later flights need no more room";
 }
 
+// ---- hellos before the answer, and other associations ----
+
+class EarlyLeg : public SecureLeg {
+ protected:
+  // The rest of a handshake whose hello was kept: what answered it, from the leg, is in `early`.
+  bool go_on(DtlsSession& client, std::vector<Sent> early, const Endpoint& source) {
+    for (int turn = 0; turn < 10 && !early.empty(); ++turn) {
+      std::vector<Sent> next;
+      for (const Sent& each : early) {
+        EXPECT_EQ(each.to, source);
+        for (const Packet& said : client.on_datagram(now_, each.bytes)) {
+          for (Sent& answer : deliver(LegSide::kA, source, said)) next.push_back(std::move(answer));
+        }
+      }
+      early = std::move(next);
+    }
+    return client.keys().has_value();
+  }
+  std::vector<Sent> answer_early() {
+    std::vector<Sent> all;
+    Outbox outbox;
+    while (bridge_.answer_early_hello(LegSide::kA, now_, outbox)) {
+      for (Sent& each : taken(outbox)) all.push_back(std::move(each));
+      outbox.clear();
+    }
+    return all;
+  }
+  // Its hello, and the one with the cookie that it is asked for; how many it was asked.
+  std::size_t say_hello(DtlsSession& client, const Endpoint& source) {
+    const auto asked = deliver(LegSide::kA, source, client.start(now_).at(0));
+    for (const Sent& each : asked) {
+      for (const Packet& said : client.on_datagram(now_, each.bytes)) {
+        EXPECT_TRUE(deliver(LegSide::kA, source, said).empty()) << "it is kept";
+      }
+    }
+    return asked.size();
+  }
+  DtlsSession party() { return DtlsSession(*theirs_, DtlsRole::kClient, ours_->fingerprint()); }
+  LegConfig at(const Endpoint& far, std::string tls_id = "") {
+    LegConfig config = without_ice();
+    config.far_rtp = far;
+    config.far_rtcp = rtcp_of(far);
+    config.dtls->tls_id = std::move(tls_id);
+    return config;
+  }
+};
+
+TEST_F(EarlyLeg, AHelloThatComesBeforeTheAnswerIsAnsweredWithIt) {
+  bridge_.await_dtls(LegSide::kA);
+  DtlsSession stranger = party(), phone = party();
+  EXPECT_EQ(say_hello(stranger, kStranger), 1u);
+  EXPECT_EQ(say_hello(phone, kBrowser), 1u);
+  bridge_.configure(LegSide::kA, without_ice(), now_);
+  const auto early = answer_early();
+  ASSERT_FALSE(early.empty());
+  for (const Sent& each : early) EXPECT_EQ(each.to, kBrowser) << "whom the answer names, and nobody else";
+  EXPECT_TRUE(go_on(phone, early, kBrowser)) << "without saying anything again";
+  use_keys(phone);
+  EXPECT_EQ(deliver(LegSide::kA, kBrowser, sealed(1)).size(), 1u);
+  EXPECT_EQ(heard_at(), kBrowser);
+  EXPECT_TRUE(answer_early().empty());
+}
+
+TEST_F(EarlyLeg, RtcpHasAnAssociationOfItsOwnThen) {
+  bridge_.await_dtls(LegSide::kA);
+  DtlsSession phone = party();
+  const auto asked = deliver(LegSide::kA, rtcp_of(kBrowser), phone.start(now_).at(0), Component::kRtcp);
+  ASSERT_EQ(asked.size(), 1u);
+  const Packet with_cookie = phone.on_datagram(now_, asked[0].bytes).at(0);
+  EXPECT_TRUE(deliver(LegSide::kA, rtcp_of(kBrowser), with_cookie, Component::kRtcp).empty());
+  bridge_.configure(LegSide::kA, without_ice(), now_);
+  const auto early = answer_early();
+  ASSERT_FALSE(early.empty());
+  EXPECT_EQ(early[0].component, Component::kRtcp);
+  EXPECT_EQ(early[0].to, rtcp_of(kBrowser));
+}
+
+TEST_F(EarlyLeg, WhereNoDtlsIsOfferedOrTheAnswerHasComeStrangersAreNotAnswered) {
+  DtlsSession early = party(), late = party();
+  EXPECT_EQ(say_hello(early, kBrowser), 0u);
+  bridge_.await_dtls(LegSide::kA);
+  bridge_.configure(LegSide::kA, without_ice(), now_);
+  EXPECT_EQ(say_hello(late, kStranger), 0u);
+  EXPECT_TRUE(answer_early().empty());
+}
+
+TEST_F(EarlyLeg, StrangersWhoSayHelloHaveTheBudgetOfStrangers) {
+  PerSecond strangers{5};
+  SecurePath path({.dtls = ours_.get(), .strangers = &strangers});
+  path.await_dtls();
+  int asked = 0;
+  for (int i = 0; i < 20; ++i) {
+    DtlsSession stranger = party();
+    asked += !path.on_early_hello(now_, Component::kRtp, kStranger, stranger.start(now_).at(0)).empty();
+  }
+  EXPECT_EQ(asked, 5);
+}
+
+TEST_F(EarlyLeg, APartyThatMovedShakesHandsAnewAndIsHeardUnderItsOldKeysUntilThen) {
+  bridge_.configure(LegSide::kA, at(kBrowser), now_);
+  DtlsSession first = party(), unannounced = party(), second = party();
+  ASSERT_TRUE(shake_hands(first, kBrowser));
+  use_keys(first);
+  EXPECT_FALSE(shake_hands(unannounced, kBrowser)) << "nothing has changed";
+  bridge_.configure(LegSide::kA, at(kMoved), now_);
+  EXPECT_EQ(deliver(LegSide::kA, kMoved, sealed(1)).size(), 1u) << "it may go on as it was";
+  EXPECT_EQ(heard_at(), kMoved);
+  ASSERT_TRUE(shake_hands(second, kMoved)) << "or begin anew (RFC 5763 §6.6)";
+  use_keys(second);
+  EXPECT_EQ(deliver(LegSide::kA, kMoved, sealed(1)).size(), 1u);
+  EXPECT_EQ(heard_at(), kMoved);
+}
+
+TEST_F(EarlyLeg, AnotherTlsIdIsAnotherAssociationAndSoMayAnIceRestartBe) {
+  bridge_.configure(LegSide::kA, at(kBrowser, "one"), now_);
+  DtlsSession first = party(), second = party();
+  ASSERT_TRUE(shake_hands(first, kBrowser));
+  bridge_.configure(LegSide::kA, at(kBrowser, "two"), now_);
+  EXPECT_TRUE(shake_hands(second, kBrowser)) << "RFC 8842 §4";
+
+  bridge_.configure(LegSide::kA, with_ice(), now_);
+  EXPECT_EQ(check(kBrowser).size(), 1u);
+  DtlsSession third = party(), fourth = party();
+  ASSERT_TRUE(shake_hands(third, kBrowser)) << "it has ICE now";
+  const ice::IceCredentials ours{"new1", "new-password-of-22-chars"},
+      theirs{"new2", "another-password-22chars"};
+  bridge_.configure(LegSide::kA, with_ice(ours, theirs), now_);
+  EXPECT_EQ(check(kMoved, true, ours.password, "new1:new2").size(), 1u);
+  EXPECT_TRUE(shake_hands(fourth, kMoved));
+}
+
+TEST_F(EarlyLeg, AHelloBeforeTheReAnswerThatAnnouncesItIsAnsweredWithIt) {
+  bridge_.configure(LegSide::kA, at(kBrowser, "one"), now_);
+  DtlsSession first = party(), second = party();
+  ASSERT_TRUE(shake_hands(first, kBrowser));
+  use_keys(first);
+  EXPECT_EQ(say_hello(second, kBrowser), 1u);
+  EXPECT_EQ(heard_at(), kBrowser) << "which changes nothing yet";
+  bridge_.configure(LegSide::kA, at(kBrowser, "two"), now_);
+  EXPECT_TRUE(go_on(second, answer_early(), kBrowser));
+  use_keys(second);
+  EXPECT_EQ(heard_at(), kBrowser);
+
+  DtlsSession third = party();
+  EXPECT_EQ(say_hello(third, kBrowser), 1u);
+  bridge_.configure(LegSide::kA, at(kBrowser, "two"), now_);
+  EXPECT_TRUE(answer_early().empty()) << "nothing has announced it";
+  EXPECT_EQ(heard_at(), kBrowser);
+}
+
+TEST_F(EarlyLeg, AsTheClientItBeginsAnewWithWhoMovedAndNotForAHold) {
+  LegConfig config = at(kBrowser);
+  config.rtcp_mux = true;
+  config.dtls->role = DtlsRole::kClient;
+  bridge_.configure(LegSide::kA, config, now_);
+  const auto shake = [&] {
+    DtlsSession server(*theirs_, DtlsRole::kServer, ours_->fingerprint());
+    auto flight = tick();
+    for (int turn = 0; turn < 10 && !flight.empty(); ++turn) {
+      std::vector<Sent> next;
+      for (const Sent& each : flight) {
+        for (const Packet& said : server.on_datagram(now_, each.bytes)) {
+          for (Sent& answer : deliver(LegSide::kA, each.to, said)) next.push_back(std::move(answer));
+        }
+      }
+      flight = std::move(next);
+    }
+    return server.keys().has_value();
+  };
+  ASSERT_TRUE(shake());
+  LegConfig held = config;
+  held.far_rtp.address = held.far_rtcp.address = *IpAddress::parse("0.0.0.0");
+  for (const LegConfig& each : {held, config}) {
+    bridge_.configure(LegSide::kA, each, now_);
+    EXPECT_TRUE(tick().empty());
+  }
+  config.far_rtp = kMoved;
+  config.far_rtcp = rtcp_of(kMoved);
+  bridge_.configure(LegSide::kA, config, now_);
+  EXPECT_TRUE(shake());
+}
+
 // ---- full ICE: the agent has found the path, and its socket is ours ----
 
 class FullIceLeg : public SecureLeg {
@@ -358,6 +645,29 @@ TEST_F(FullIceLeg, WithoutAnswersConsentEndsAfterThirtySeconds) {
   tick_for(seconds(29), false);
   EXPECT_EQ(heard_at(), kBrowser);
   tick_for(seconds(2), true, "forged-password-22-chars");
+  EXPECT_FALSE(heard_at().is_set());
+}
+
+TEST_F(FullIceLeg, APartyThatAnswersNoChecksLivesByItsMedia) {
+  bridge_.configure(LegSide::kA, with_full_ice(), now_);
+  take_over(kBrowser);
+  key(kBrowser);
+  for (std::uint16_t i = 0; i < 12; ++i) {
+    tick_for(seconds(10), false);
+    EXPECT_EQ(deliver(LegSide::kA, kBrowser, sealed(i)).size(), 1u);
+    EXPECT_EQ(heard_at(), kBrowser);
+  }
+}
+
+TEST_F(FullIceLeg, APartyThatAnsweredAndDoesNoMoreIsCut) {
+  bridge_.configure(LegSide::kA, with_full_ice(), now_);
+  take_over(kBrowser);
+  key(kBrowser);
+  tick_for(seconds(25), true);
+  for (std::uint16_t i = 0; i < 31; ++i) {
+    tick_for(seconds(1), false);
+    deliver(LegSide::kA, kBrowser, sealed(i));
+  }
   EXPECT_FALSE(heard_at().is_set());
 }
 

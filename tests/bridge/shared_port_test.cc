@@ -167,6 +167,21 @@ TEST_P(SharedPortTest, WhatNobodyProvedIsStrayAndReachesNoCall) {
   EXPECT_EQ(close(call).legs[0].malformed, 1u);
 }
 
+TEST_P(SharedPortTest, AKeepAliveIsTheLegsThatProvedItsAddress) {
+  IceCall call;
+  begin(call);
+  ASSERT_TRUE(prove(call, call.caller));
+  const std::uint64_t before = plane_->figures().stray;
+  const Packet indication{0, 0x11, 0, 0, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+  call.caller.send(call.server, indication);
+  EXPECT_TRUE(passes(call, call.caller));
+  EXPECT_EQ(plane_->figures().stray, before);
+  const UdpSocket stranger("127.0.0.66:0");
+  stranger.send(call.server, indication);
+  EXPECT_TRUE(becomes_stray(before + 1));
+  EXPECT_EQ(close(call).legs[0].malformed, 0u);
+}
+
 // Somebody with a call of its own who can forge a source address must not get another call's media.
 TEST_P(SharedPortTest, AnAddressInUseIsNotGivenToAnotherCall) {
   IceCall victim, attacker;

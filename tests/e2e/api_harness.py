@@ -8,7 +8,7 @@ from harness import HERE, SLOW, TRUNK, E2eTest, wait_until
 
 DOCUMENT = json.loads((HERE.parents[1] / "vas/api/openapi.json").read_text())
 # The seed's own names and numbers.
-MSISDN, OTHER_MSISDN = "972547340014", "972547340015"
+MSISDN, OTHER_MSISDN, INACTIVE = "972547340014", "972547340015", "972547340016"
 KEYS = {"system": "XI1234567890", "tenant": "XItenant1", "domain": "XIdomain3", "application": "XIapplication3",
         "foreign tenant": "XItenant2", "foreign domain": "XIdomain20", "foreign application": "XIapplication20",
         "sister domain": "XIdomain12"}
@@ -23,7 +23,7 @@ def directory_of(backend_url):
                     {"id": 12, "tenantId": 1, "name": "sister.example", "profile": {}},
                     {"id": 20, "tenantId": 2, "name": "rival.example", "profile": profile}],
         "subscribers": [{"id": 372, "domainId": 3, "msisdn": MSISDN}, {"id": 373, "domainId": 3, "msisdn": OTHER_MSISDN},
-                        {"id": 374, "domainId": 3, "msisdn": "972547340016", "active": False},
+                        {"id": 374, "domainId": 3, "msisdn": INACTIVE, "active": False},
                         {"id": 400, "domainId": 20, "msisdn": "15551234"}],
         "trunks": [{"id": 7, "domainId": 3, "name": "carrier", "sources": [TRUNK], "targets": [f"{TRUNK}:9"]},
                    {"id": 8, "domainId": 20, "name": "theirs", "sources": ["198.51.100.0/24"]}],
@@ -58,7 +58,7 @@ class ApiTest(E2eTest):
         """Sends bytes as they are, and reads one answer."""
         with socket.create_connection(("127.0.0.1", self.vas.http_port), timeout=seconds * SLOW) as connection:
             connection.sendall(data)
-            return self.read_answer(connection)
+            return self.read_answer(connection, not data.startswith(b"HEAD "))
 
     def verbatim(self, head, body):
         """An example of the seed as it stands there, with the length that HTTP needs."""
@@ -66,7 +66,7 @@ class ApiTest(E2eTest):
         return self.raw(("\r\n".join(lines) + "\r\n\r\n" + body).encode())
 
     @staticmethod
-    def read_answer(connection):
+    def read_answer(connection, has_body=True):
         raw = b""
         while b"\r\n\r\n" not in raw:
             piece = connection.recv(65536)
@@ -74,7 +74,7 @@ class ApiTest(E2eTest):
                 return None  # closed without an answer
             raw += piece
         answer = Answer(raw)
-        length = int(answer.headers["Content-Length"] or 0)
+        length = int(answer.headers["Content-Length"] or 0) if has_body else 0
         while len(answer.body) < length:
             answer.body += connection.recv(65536)
         return answer

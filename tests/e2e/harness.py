@@ -124,13 +124,16 @@ class Backend:
     def __init__(self, address="127.0.0.1"):
         backend = self
         self.notifications, self.callbacks = [], []
+        self.posts = []  # of both, as they came: (path, body, headers)
         self.answer = 204
         self.instructions = b""
         self.callback_answer = lambda path, body: 200
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                content = self.rfile.read(int(self.headers["Content-Length"]))
+                body = json.loads(content)
+                backend.posts.append((self.path, content, dict(self.headers)))
                 is_notification = self.path in ("/incoming", "/application")
                 (backend.notifications if is_notification else backend.callbacks).append((body, dict(self.headers)))
                 status = backend.answer if is_notification else backend.callback_answer(self.path, body)
@@ -226,9 +229,9 @@ class Vas:
         self.log.close()
         return code
 
-    def request(self, method, path, body=None, key=KEY, timeout=60):
+    def request(self, method, path, body=None, key=KEY, timeout=60, fields=()):
         connection = http.client.HTTPConnection(self.address, self.http_port, timeout=timeout)
-        headers = {"Authorization": "bearer " + key} if key else {}
+        headers = {**({"Authorization": "bearer " + key} if key else {}), **dict(fields)}
         if body is not None:
             headers["Content-Type"] = "application/json"
         try:
@@ -619,6 +622,7 @@ class E2eTest(unittest.TestCase):
         self.backend.callback_answer = lambda path, body: 200
         self.backend.notifications.clear()
         self.backend.callbacks.clear()
+        self.backend.posts.clear()
         self.addCleanup(self.show_log_on_failure)
 
     def show_log_on_failure(self):

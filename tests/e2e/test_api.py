@@ -10,7 +10,7 @@ import unittest
 
 import jsonschema
 
-from api_harness import DOCUMENT, KEYS, MSISDN, OTHER_MSISDN, ApiTest
+from api_harness import DOCUMENT, INACTIVE, KEYS, MSISDN, OTHER_MSISDN, ApiTest
 from harness import DOMAIN, TRUNK, wait_until, Phone
 
 OPERATIONS = {definition["operationId"]: (method.upper(), path, definition)
@@ -222,6 +222,10 @@ class Operations(ApiTest):
         token = self.outgoing()["token"]
         drive("deleteDomain", 409)
         self.call("DELETE", f"/calls/example.com/sessions/{token}")
+        for name, body in (("createOutgoingSession", {"destination": "1"}), ("createIncomingSession", {"origination": "1"})):
+            drive(name, 409, body, msisdn=INACTIVE)
+            drive(name, 200, body, headers=[f"Idempotency-Key: {name}"])
+            drive(name, 422, {**body, "timeLimit": 5}, headers=[f"Idempotency-Key: {name}"])
         drive("createSubscriber", 409, {"msisdn": MSISDN})
         drive("updateSubscriber", 409, {"aliases": [OTHER_MSISDN]})
         drive("createTrunk", 409, {"name": "greedy", "sources": ["198.51.100.7"]}, key="tenant")
@@ -500,12 +504,19 @@ class BadInput(ApiTest):
                 self.assertEqual(answer.status, 413 if len(body) > 262144 else 400, answer.body)
                 self.assertLess(time.monotonic() - begun, 1)
 
+    def test_what_is_not_json_is_told_where(self):
+        for body, place in ((b'{\n  "destination": "1",\n  "timeLimit": 5x\n}', "line 3, column 17"), (b'{"destination": "1"', "line 1, column 20"),
+                            ('{"destination": "äöü", }'.encode(), "line 1, column 24")):
+            answer = self.call("POST", OUT, raw_body=body)
+            self.assertEqual(answer.status, 400)
+            self.assertIn(place, answer.json["detail"])
+
     def test_wrong_methods_get_405_with_what_is_allowed(self):
         for path, item in DOCUMENT["paths"].items():
             for name in ("domain", "msisdn", "token", "tenant", "trunk", "key", "id"):
                 path = path.replace("{" + name + "}", "3")
             for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE"):
-                allowed = {each for other, ours in DOCUMENT["paths"].items() for each in ours
+                allowed = {each for other, ours in DOCUMENT["paths"].items() for each in [*ours, *(["head"] if "get" in ours and "x-waits" not in ours["get"] else [])]
                            if len(other.split("/")) == len(path.split("/")) and all(a == b or a.startswith("{") for a, b in zip(other.split("/"), path.split("/")))}
                 if method.lower() in allowed:
                     continue

@@ -5,7 +5,7 @@ import shutil
 import time
 import unittest
 
-from harness import BOB, DOMAIN, KEY, SLOW, TRUNK, Backend, Phone, Poll, StreamPhone, Vas, free_ports, server_folder, wait_until
+from harness import ALICE, BOB, DOMAIN, KEY, SLOW, TRUNK, Backend, Phone, Poll, StreamPhone, Vas, free_ports, server_folder, wait_until
 from postgres_lab import Postgres
 
 
@@ -44,6 +44,7 @@ class Cluster(unittest.TestCase):
     def setUp(self):
         self.backend.answer = 204
         self.backend.notifications.clear()
+        self.backend.callbacks.clear()
         self.addCleanup(self.show_logs_on_failure)
 
     def show_logs_on_failure(self):
@@ -116,11 +117,26 @@ class Cluster(unittest.TestCase):
         near.answer(bye, 200, "OK")
         self.assertEqual(self.one.record_of(token)["ended_by"], "system")
 
+    def test_a_repeated_post_finds_its_session_at_the_other_node(self):
+        make = lambda node, key: node.request("POST", f"/calls/{DOMAIN}/outgoing/{ALICE}", {"destination": "1"}, fields={"Idempotency-Key": key})
+        _, session = make(self.one, "k")
+        wait_until(lambda: self.two.session(session["token"])[0] == 200, 5, "the replica")
+        self.assertEqual(make(self.two, "k")[1]["token"], session["token"])
+        self.assertEqual(self.two.request("DELETE", f"/calls/{DOMAIN}/sessions/{session['token']}")[0], 204)
+        wait_until(lambda: self.two.session(session["token"])[0] == 404, 5, "the end")
+        self.assertEqual([make(node, "k")[0] for node in (self.one, self.two)], [409, 409])
+
     def test_delete_and_patch_at_the_other_node(self):
         trunk, token = self.park(self.one)
-        status, session = self.two.request("PATCH", f"/calls/{DOMAIN}/sessions/{token}", {"timeLimit": 77})
-        self.assertEqual((status, session["timeLimit"]), (200, 77))
-        self.assertEqual(self.one.session(token)[1]["timeLimit"], 77)
+        change = {"timeLimit": 77, "callTimeout": 600, "callback": self.backend.url + "/status"}
+        status, session = self.two.request("PATCH", f"/calls/{DOMAIN}/sessions/{token}", change)
+        self.assertEqual((status, {name: session[name] for name in change}), (200, change))
+        self.assertEqual({name: self.one.session(token)[1][name] for name in change}, change)
+        self.assertEqual(self.two.request("PATCH", f"/calls/{DOMAIN}/sessions/{token}", {"callback": "ftp://a.example"})[0], 400)
+        wait_until(lambda: [body["callTimeout"] for body, _ in self.backend.callbacks] == [600], 5, "the callback")
+        change = {"callTimeout": None, "callback": None}
+        status, session = self.two.request("PATCH", f"/calls/{DOMAIN}/sessions/{token}", change)
+        self.assertEqual((status, session["callTimeout"], session["callback"]), (200, None, None))
         poll = Poll(self.two, token)
         time.sleep(0.3)
         self.assertEqual(self.two.request("DELETE", f"/calls/{DOMAIN}/sessions/{token}?reason=busy")[0], 204)

@@ -1,27 +1,36 @@
 """docs/examples/backend.py as a newcomer would run it: an outgoing call, an incoming one, and one that is rejected."""
+import base64
+import hashlib
+import hmac
 import http.client
 import json
 import os
 import re
 import shutil
 import subprocess
+import threading
+import time
 import unittest
 
-from harness import ALICE, BOB, DOMAIN, HERE, KEY, TRUNK, E2eTest, Poll, Vas, dialling, die_with_parent, free_ports, server_folder, wait_until
+from harness import ALICE, BOB, DOMAIN, HERE, KEY, SLOW, TRUNK, E2eTest, Poll, Vas, dialling, die_with_parent, free_ports, server_folder, wait_until
 
 
-class ExampleBackend(E2eTest):
+class ExampleTest(E2eTest):
+    SECRET = "a secret of letters"
+
     @classmethod
     def edit_directory(cls, directory):
         cls.port = free_ports()
-        directory["domains"][0]["profile"]["registration-free-control-endpoint"] = f"http://127.0.0.1:{cls.port}/incoming"
+        directory["domains"][0]["profile"].update({
+            "registration-free-control-endpoint": f"http://127.0.0.1:{cls.port}/incoming", "webhook-secret": cls.SECRET})
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         cls.example = subprocess.Popen(
             ["/usr/bin/python3", HERE.parents[1] / "docs/examples/backend.py", str(cls.port)], stderr=subprocess.DEVNULL, preexec_fn=die_with_parent,
-            env={**os.environ, "VAS": f"http://127.0.0.1:{cls.vas.http_port}", "VAS_KEY": KEY, "VAS_DOMAIN": DOMAIN})
+            env={**os.environ, "VAS": f"http://127.0.0.1:{cls.vas.http_port}", "VAS_KEY": KEY, "VAS_DOMAIN": DOMAIN,
+                 "VAS_SECRET": cls.SECRET})
 
         def listens():
             try:
@@ -37,15 +46,27 @@ class ExampleBackend(E2eTest):
         cls.example.wait()
         super().tearDownClass()
 
-    def app(self, method, path):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        connection.request(method, path, headers={"Content-Length": "0"})
+    def ask(self, method, path, body=b"", headers=()):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60 * SLOW)
+        connection.request(method, path, body, headers={"Content-Length": str(len(body)), **dict(headers)})
         answer = connection.getresponse()
         text = answer.read()
         connection.close()
-        self.assertIn(answer.status, (200, 204))
-        return json.loads(text) if text else None
+        return answer.status, json.loads(text) if text else None
 
+    def app(self, method, path):
+        status, said = self.ask(method, path)
+        self.assertIn(status, (200, 204))
+        return said
+
+    def notify(self, number, body, secret, at=None):
+        """A notification as VAS sends it, signed with `secret`."""
+        content, timestamp = json.dumps(body).encode(), str(int(at or time.time()))
+        signature = base64.b64encode(hmac.new(secret, f"{number}.{timestamp}.".encode() + content, hashlib.sha256).digest()).decode()
+        return self.ask("POST", "/incoming", content, {"webhook-id": number, "webhook-timestamp": timestamp, "webhook-signature": "v1,other v1," + signature})[0]
+
+
+class ExampleBackend(ExampleTest):
     def test_an_outgoing_call(self):
         carrier = self.carrier("--tone", 440, "--seconds", 0)
         token = self.app("POST", f"/dial/{ALICE}/63121233333")["token"]
@@ -71,6 +92,40 @@ class ExampleBackend(E2eTest):
         call = self.app("GET", f"/wait/{BOB}")
         self.app("POST", f"/reject/{call['token']}")
         self.assertEqual(caller.result()["status"], 486)
+
+    def test_what_vas_refuses_the_app_is_told(self):
+        status, said = self.ask("POST", "/dial/15559999/63121233333")  # nobody's number
+        self.assertEqual((status, said["status"]), (404, 404))
+        self.assertEqual(self.ask("POST", "/reject/" + "0" * 32)[0], 404)
+        self.assertEqual(self.ask("GET", "/elsewhere")[0], 404)
+
+    def test_what_is_not_signed_by_vas_rings_nowhere(self):
+        call = {"dnid": "1", "session": "0" * 32, "caller-id": "2"}
+        self.assertEqual(self.notify("a", call, b"another secret"), 401)
+        self.assertEqual(self.notify("b", call, self.SECRET.encode(), at=time.time() - 3600), 401)
+        self.assertEqual(self.ask("POST", "/incoming", json.dumps(call).encode(), {"webhook-id": "c"})[0], 401)
+        self.assertEqual(self.notify("d", call, self.SECRET.encode()), 204)
+
+    def test_vas_may_be_away_for_a_moment(self):
+        answers = []
+        self.vas.stop()
+        asker = threading.Thread(target=lambda: answers.append(self.ask("POST", f"/dial/{ALICE}/63121233333")))
+        asker.start()
+        self.vas.start()
+        asker.join(60 * SLOW)
+        self.assertEqual(answers[0][0], 200, answers)
+
+
+class SecretOfStandardWebhooks(ExampleTest):
+    """`whsec_` and the key in base64."""
+
+    KEY = b"\x00\x01 thirty-two bytes of a key.. \xff\xfe"
+    SECRET = "whsec_" + base64.b64encode(KEY).decode()
+
+    def test_is_decoded(self):
+        call = {"dnid": "1", "session": "0" * 32, "caller-id": "2"}
+        self.assertEqual(self.notify("a", call, self.KEY), 204)
+        self.assertEqual(self.notify("b", call, self.SECRET.encode()), 401)
 
 
 class Walkthrough(unittest.TestCase):

@@ -680,6 +680,14 @@ class Trunks(GatewayTest):
         self.assertEqual(dead.receive().method, "INVITE")
         self.assertEqual(len(self.dns.asked), asked, "the second call asked DNS again")
 
+    def test_services_in_lower_case_lead_to_where_their_record_says(self):
+        server = self.scripted(TRUNK)
+        self.dns.naptr("hosted.example", "sip+d2u", "_sip._udp.host.example")
+        self.dns.srv("_sip._udp.host.example", "a.host.example", server.port)
+        self.dns.a("a.host.example", TRUNK)
+        self.dial("hosted.example")
+        self.assertEqual(server.receive().method, "INVITE")
+
     def test_a_name_that_does_not_exist_or_a_dns_that_is_silent_moves_on_to_the_next_route(self):
         for silent in (False, True):
             alive = self.scripted(TRUNK)
@@ -747,7 +755,7 @@ class Trunks(GatewayTest):
         far.answer(first, 401, "Unauthorized", headers=challenges("carrier"))
         far.receive()
         far.answer(far.receive(), 401, "Unauthorized", headers=challenges("carrier"))
-        self.assertEqual(near.final().status, 401 if False else self.vas.record_of(token)["last_sip_code"])
+        self.assertEqual((near.final().status, self.vas.record_of(token)["last_sip_code"]), (500, 401))
         far.receive()
 
         near, token, first = dial()  # a realm that is not the trunk's
@@ -804,6 +812,25 @@ class Traces(GatewayTest):
         self.assertEqual(self.vasctl("trace", token[:8])[0], 0)
         self.assertEqual(self.vasctl("trace", "f" * 32)[0], 1)
         self.assert_homer_has_it(token)
+
+    def test_what_the_gateway_holds_back_is_not_in_the_trace(self):
+        far, token = self.far_phone()
+        near = self.phone_of(StreamPhone)
+        near.invite(token)
+        request = far.receive()
+        far.answer(request, 200, "OK", far.sdp())
+        near.ack(near.final())
+        far.remote_to, far.call_id, far.target = request.header("From"), request.header("Call-ID"), f"sip:vas@{self.vas.sip}"
+        self.assertEqual(far.receive().method, "ACK")
+        far.send("BYE")
+        self.assertEqual(far.final().status, 200)
+        bye = near.receive()
+        self.assertEqual(bye.method, "BYE")
+        time.sleep(2)  # the stack repeats it twice, and over a connection once is enough
+        near.answer(bye, 200, "OK")
+        self.vas.record_of(token)
+        ladder = self.vasctl("trace", token)[1]
+        self.assertEqual(len(re.findall(r"(?<!\()\bBYE\b", ladder)), 2, ladder)
 
     def assert_homer_has_it(self, token):
         payloads = []

@@ -3,22 +3,25 @@ import socket
 import time
 import unittest
 
-from harness import SLOW, E2eTest, free_ports, rtp_packet
+from harness import SLOW, E2eTest, free_ports, rtp_packet, wait_until
 
 PTIME = 0.02
 
 
 class LatchTest(E2eTest):
-    def connected(self):
-        """Two phones in a call: (caller, where it sends to, callee, where that sends to, token)."""
+    def connected(self, at=None):
+        """Two phones in a call: (caller, where it sends to, callee, where that sends to, token). SDP has the caller `at` an address."""
         (far, token), near = self.far_phone(), self.scripted()
-        near.invite(token)
+        near.invite(token, body=self.sdp_at(near, at))
         invite = far.receive()
         far.answer(invite, 200, "OK", far.sdp())
         answer = near.final()
         near.ack(answer)
         self.assertEqual(far.receive().method, "ACK")
         return near, answer.media(), far, invite.media(), token
+
+    def sdp_at(self, phone, address, version=1):
+        return phone.sdp(version=version).replace(f"c=IN IP4 {phone.address}", f"c=IN IP4 {address or phone.address}")
 
     def other_port(self, address="127.0.0.1"):
         other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -93,6 +96,37 @@ class Symmetric(LatchTest):
         self.assertEqual((len(self.heard(new)), self.heard(near.rtp)), (5, []))
         near.bye()
 
+    def test_a_phone_behind_a_nat_that_moves_into_another_network_is_heard_there_alone(self):
+        near, near_to, far, far_to, token = self.connected("10.9.8.7")
+        self.talk(near.rtp, near_to, 50)  # long enough for the kernel to have it
+        self.talk(far.rtp, far_to, 50)
+        self.assertGreater(len(self.heard(near.rtp)), 40)
+        self.heard(far.rtp)
+        moved = self.scripted("127.0.0.66")
+        for each in ("call_id", "tag", "remote_to", "cseq", "target"):
+            setattr(moved, each, getattr(near, each))
+        offer = self.sdp_at(moved, "10.20.0.5", version=2)
+        branch = moved.send("INVITE", body=offer)
+        moved.answer(moved.receive(), 200, "OK")  # an OPTIONS: whether it is there
+
+        def repeated():
+            moved.send("INVITE", body=offer, branch=branch, cseq=moved.cseq)
+            try:
+                return far.receive(0.5)
+            except TimeoutError:
+                return None
+        far.answer(wait_until(repeated, 5, "the offer"), 200, "OK", far.sdp(version=2))
+        answer = moved.final()
+        moved.ack(answer)
+        self.assertEqual((far.receive().method, answer.media()), ("ACK", near_to))
+        self.talk(near.rtp, near_to, 10, first=50, payload=b"\xbb")  # its tail, and whoever has the address now
+        self.talk(moved.rtp, near_to, 60, first=60)
+        self.talk(near.rtp, near_to, 10, first=120, payload=b"\xbb")
+        self.assert_only_the_party(self.heard(far.rtp), 60)
+        self.talk(far.rtp, far_to, 10, first=50)
+        self.assertEqual((len(self.heard(moved.rtp)), self.heard(near.rtp)), (10, []))
+        self.assertEqual(moved.bye().status, 200)
+
     def test_what_is_more_than_a_leg_may_send_is_dropped_and_counted(self):
         near, near_to, far, far_to, token = self.connected()
         far.rtp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
@@ -112,6 +146,19 @@ class Asymmetric(LatchTest):
     @classmethod
     def edit_directory(cls, directory):
         directory["domains"][0]["profile"]["symmetric"] = False
+        directory["trunks"][0]["symmetric"] = False
+
+    def test_a_trunk_is_heard_from_any_port_and_sent_to_at_its_sdps(self):
+        near, near_to, far, far_to, token = self.connected()
+        sends, other = self.other_port(far.address), self.other_port(far.address)
+        for first in (0, 100):  # the second time, where the kernel can, by its way
+            self.talk(sends, far_to, 40, first=first)
+            self.talk(other, far_to, 40, first=first, payload=b"\xbb")
+            self.assert_only_the_party(self.heard(near.rtp), 40)
+            self.talk(near.rtp, near_to, 40, first=first)
+            self.assert_only_the_party(self.heard(far.rtp), 40)
+            self.assertEqual(self.heard(sends), [])
+        near.bye()
 
     def test_it_is_heard_from_any_port_and_sent_to_at_its_sdps(self):
         near, near_to, far, far_to, token = self.connected()

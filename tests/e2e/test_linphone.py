@@ -4,7 +4,7 @@ import subprocess
 import time
 import unittest
 
-from harness import BOB, Caller, E2eTest, die_with_parent, dialling, free_ports, wait_until, write_tone
+from harness import BOB, DOMAIN, Caller, E2eTest, die_with_parent, dialling, free_ports, wait_until, write_tone
 from hosts import Hosts
 
 CODECS = ("PCMU/8000/1", "PCMA/8000/1", "opus/48000/2", "G722/8000/1", "speex/8000/1", "speex/16000/1", "speex/32000/1", "GSM/8000/1", "G729/8000/1",
@@ -12,20 +12,21 @@ CODECS = ("PCMU/8000/1", "PCMA/8000/1", "opus/48000/2", "G722/8000/1", "speex/80
 
 
 class Linphone:
-    """linphonec without a screen: plays a tone, records what it hears."""
+    """linphonec without a screen: plays a tone, records what it hears. `authority`: over TLS, whose server's certificate that signed;
+    `stun`: by ICE, with this server, without which it gathers nothing."""
 
-    def __init__(self, folder, hosts, host, address, encryption):
+    def __init__(self, folder, hosts, host, address, encryption, authority=None, stun=None, seconds=60):
         self.folder, self.address = folder, address
         (folder / ".local/share/linphone").mkdir(parents=True)
-        write_tone(folder / "tone.wav", 1000, 8000, 60)
+        write_tone(folder / "tone.wav", 1000, 8000, seconds)
         self.recording = folder / "heard.wav"
         port, media = free_ports(), free_ports()
         codecs = "".join(f"[audio_codec_{at}]\nmime={mime}\nrate={rate}\nchannels={channels}\nenabled={int(at == 0)}\n"
                          for at, (mime, rate, channels) in enumerate(each.split("/") for each in CODECS))
         (folder / "rc").write_text(
-            f"[sip]\nsip_port={port}\nsip_tcp_port=0\nsip_tls_port=0\ncontact=\"linphone\" <sip:linphone@{address}:{port}>\ndefault_proxy=-1\n"
-            f"media_encryption={encryption}\nmedia_encryption_mandatory=1\nuse_ipv6=0\nipv6_migration_done=1\nping_with_options=0\nguess_hostname=0\n"
-            f"[rtp]\naudio_rtp_port={media}\n[net]\nmtu=1300\nfirewall_policy=0\n[sound]\nechocancellation=0\n"
+            f"[sip]\nsip_port={0 if authority else port}\nsip_tcp_port=0\nsip_tls_port={port if authority else 0}\nroot_ca={authority or ''}\nverify_server_cn=0\ncontact=\"linphone\" <sip:linphone@{address}:{port}>\ndefault_proxy=-1\n"
+            f"media_encryption={encryption}\nmedia_encryption_mandatory={int(encryption != 'none')}\nuse_ipv6=0\nipv6_migration_done=1\nping_with_options=0\nguess_hostname=0\n"
+            f"[rtp]\naudio_rtp_port={media}\nrtcp_mux={int(bool(stun))}\n[net]\nmtu=1300\nfirewall_policy={3 if stun else 0}\nstun_server={stun or ''}\n[sound]\nechocancellation=0\n"
             f"[video]\nenabled=0\ncapture=0\ndisplay=0\nautomatically_initiate=0\nautomatically_accept=0\n{codecs}")
         self.log = open(folder / "log", "wb")
         self.process = subprocess.Popen([*hosts.wrapper(host), "linphonec", "-c", folder / "rc", "-d", "1", "-l", folder / "debug"], stdin=subprocess.PIPE,
@@ -82,6 +83,22 @@ class LinphoneCalls(E2eTest):
         self.assert_heard(bob.wav, 1000, 440)
         self.assert_heard(linphone.recording, 440, 1000)
         return self.vas.record_of(token)["legs"]
+
+    def test_a_token_is_dialled_with_nothing_added(self):
+        """The URI has the headers of the INVITE (RFC 3261 §19.1.1); the same for pjsua."""
+        carrier = Caller(self.folder, "carrier", "--listen", "10.78.1.1:0", "--tone", 440, "--seconds", 0)
+        self.addCleanup(carrier.kill)
+        token = self.vas.make_outgoing(routing={"routes": [{"termination_ip": carrier.sip, "termination_number": "999"}]})["token"]
+        linphone = Linphone(self.folder / "token", self.hosts, "a", "10.78.1.1", "none")
+        self.addCleanup(linphone.stop)
+        linphone.say(f"call sip:x@{self.vas.sip}?X-Cloudonix-Session={token}&X-Cloudonix-Domain={DOMAIN}")
+        wait_until(lambda: self.vas.session(token)[1].get("status") == "connected", 15, "the connection")
+        time.sleep(4)
+        linphone.stop()
+        self.assertEqual(carrier.result()["ended_by"], "them")
+        self.assert_heard(carrier.wav, 1000, 440)
+        self.assert_heard(linphone.recording, 440, 1000)
+        self.assertIn("Linphone", self.vas.record_of(token)["legs"][0]["user_agent"])
 
     def test_keys_in_sdp(self):
         legs = self.talk("srtp")

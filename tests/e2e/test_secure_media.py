@@ -1,15 +1,18 @@
 """Encrypted media: SRTP with keys in SDP or by DTLS, bridged to plain RTP and to itself."""
+import base64
 import hmac
 import itertools
 import os
 import re
+import select
 import socket
 import struct
 import time
 import unittest
 import zlib
 
-from harness import DOMAIN, SLOW, Baresip, E2eTest, Phone, TlsPhone, dialling, free_ports, wait_until  # noqa: F401
+from harness import DOMAIN, SLOW, TRUNK, Baresip, E2eTest, Phone, TlsPhone, dialling, free_ports, wait_until  # noqa: F401
+from secure_phone import VOICE, SecurePhone, SrtpStream, random_master
 from test_gateway import GatewayTest
 
 SUITE = "AES_CM_128_HMAC_SHA1_80"
@@ -230,6 +233,174 @@ class TrunksByDtls(SecureMedia):
                     self.assertRegex(path, "^host-(host|prflx)$")
                 else:
                     self.assertIsNone(path)
+
+
+class Scripted(SecureMedia):
+    """Phones that say each datagram when they are told to, towards a plain phone and from one."""
+
+    limits = ("--sip-offences", "0", "--srtp-keys-over-plain-sip", "true")
+
+    @classmethod
+    def place_server(cls, vas):
+        super().place_server(vas)
+        cls.trunk_port = free_ports()
+        vas.directory["domains"][0]["profile"]["media-encryption"] = "optional"
+        vas.directory["trunks"].append({"id": 30, "domainId": 3, "name": "by-dtls", "targets": [f"{TRUNK}:{cls.trunk_port}"], "prefixes": ["75"],
+                                        "mediaEncryption": "required", "mediaKeying": "dtls"})
+
+    def phone(self, address="127.0.0.1"):
+        phone = SecurePhone(self.folder, address, self.vas.sip)
+        self.addCleanup(phone.close)
+        return phone
+
+    def assert_talk(self, near, far):
+        """Audio both ways; each knows in `to` where its own goes. What was under way before counts for nothing."""
+        for speaker, listener in ((near, far), (far, near)):
+            listener.listen(lambda: False, 0.1)
+            before = len(listener.heard)
+
+            def heard(speaker=speaker, listener=listener, before=before):
+                speaker.speak(speaker.to)
+                return len(listener.heard) > before + 5
+            self.assertTrue(listener.listen(heard), "audio")
+            self.assertEqual(listener.heard[-1][12:], VOICE)
+
+    def call(self, body):
+        """A call of a scripted phone with that offer to a plain one; (near, far, answer)."""
+        near, far = self.phone(), self.phone(TRUNK)
+        plan = {"routes": [{"termination_ip": f"{TRUNK}:{far.port}", "termination_number": "999"}]}
+        self.token = self.vas.make_outgoing(routing=plan)["token"]
+        near.invite(self.token, body=body(near))
+        while far.socket not in select.select([near.socket, far.socket], [], [], 10 * SLOW)[0]:
+            refusal = near.receive()
+            if refusal.status >= 300:
+                near.ack(refusal)
+                return near, far, refusal
+        invite = far.receive()
+        far.answer(invite, 200, "OK", far.sdp())
+        answer = near.final()
+        near.ack(answer)
+        near.to, far.to = answer.media(), invite.media()
+        far.receive()
+        return near, far, answer
+
+    def re_invite(self, near, far, body):
+        near.send("INVITE", body=body)
+        offer = far.receive()
+        far.answer(offer, 200, "OK", far.sdp(version=2))
+        answer = near.final()
+        near.ack(answer)
+        self.assertEqual(answer.status, 200)
+        near.to = answer.media()
+        far.receive()
+        return answer
+
+    def test_a_hello_that_comes_before_the_200_is_answered_with_it(self):
+        """RFC 5763 §5. The carrier says nothing twice: what it had said is what the handshake goes on with."""
+        near, far = self.phone(), self.phone(TRUNK)
+        far.socket.close()
+        far.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        far.socket.bind((TRUNK, self.trunk_port))
+        far.port = self.trunk_port
+        token = self.vas.make_outgoing(destination="75123")["token"]
+        near.invite(token)
+        invite = far.receive()
+        self.assertIn("UDP/TLS/RTP/SAVP", invite.body)
+        far.to = invite.media()
+        far.say_hello(far.to)
+        self.assertTrue(far.listen(lambda: far.dtls_came > 0), "it is asked for a cookie at once")
+        far.says_again = False
+        stranger = self.phone("127.0.0.77")
+        stranger.say_hello(far.to)
+        self.assertTrue(stranger.listen(lambda: stranger.dtls_came > 0))
+        stranger.says_again = False
+        far.listen(lambda: False, 0.3)
+        asked = stranger.dtls_came
+        self.assertIsNone(far.handshake.keys, "nothing else before SDP says who it is")
+        far.answer(invite, 200, "OK", far.dtls_sdp(setup="active"))
+        self.assertTrue(far.listen(lambda: far.handshake.keys is not None), "the handshake goes on by itself")
+        answer = near.final()
+        near.ack(answer)
+        near.to = answer.media()
+        self.assert_talk(near, far)
+        stranger.listen(lambda: False, 0.2)
+        self.assertEqual(stranger.dtls_came, asked, "whom the answer does not name")
+        self.assertEqual(near.bye().status, 200)
+        self.assertEqual([leg["srtp"] for leg in self.vas.record_of(token)["legs"]], [None, SUITE])
+
+    def test_a_phone_that_moves_shakes_hands_anew_with_its_old_certificate(self):
+        """RFC 5763 §6.6; and by another tls-id at the port that it has (RFC 8842 §4)."""
+        near, far, answer = self.call(lambda phone: phone.dtls_sdp(more="a=tls-id:" + "a" * 20 + "\r\n"))
+        self.assertRegex(answer.body, r"a=tls-id:\S{20,}\r\n")
+        self.assertTrue(near.shake_hands(near.to))
+        self.assert_talk(near, far)
+        near.move()
+        self.re_invite(near, far, near.dtls_sdp(more="a=tls-id:" + "a" * 20 + "\r\n", version=2))
+        self.assert_talk(near, far)  # under the keys that there are
+        self.assertTrue(near.shake_hands(near.to))
+        self.assert_talk(near, far)
+        self.re_invite(near, far, near.dtls_sdp(more="a=tls-id:" + "b" * 20 + "\r\n", version=3))
+        self.assertTrue(near.shake_hands(near.to))
+        self.assert_talk(near, far)
+        forger = self.phone("127.0.0.77")
+        self.assertFalse(forger.shake_hands(near.to, 1))
+        self.assert_talk(near, far)
+        self.assertEqual(near.bye().status, 200)
+
+    def test_a_fingerprint_says_dtls_whatever_the_profile_is_called(self):
+        other = "sha-256 " + ":".join(["AA"] * 32)
+        for protocol in ("RTP/SAVPF", "RTP/SAVP", "RTP/AVP"):
+            with self.subTest(protocol=protocol):
+                near, far, answer = self.call(lambda phone, protocol=protocol: phone.dtls_sdp(
+                    protocol, fingerprints=[phone.fingerprint("sha1"), other, phone.fingerprint()]))
+                self.assertRegex(answer.body, rf"m=audio \d+ {protocol} 0 101\r\n")
+                self.assertIn("a=setup:passive", answer.body)
+                self.assertTrue(near.shake_hands(near.to))
+                self.assert_talk(near, far)
+                self.assertEqual(near.bye().status, 200)
+                self.assertEqual([leg["srtp"] for leg in self.vas.record_of(self.token)["legs"]], [SUITE, None])
+
+    def test_a_fingerprint_by_sha_1_alone_is_refused_by_its_name(self):
+        for protocol in ("UDP/TLS/RTP/SAVPF", "RTP/SAVPF"):
+            *_, answer = self.call(lambda phone, protocol=protocol: phone.dtls_sdp(protocol, fingerprints=[phone.fingerprint("sha1")]))
+            self.assertEqual((answer.status, "sha-1" in answer.header("Warning")), (488, True), answer.header("Warning"))
+
+    def sdes(self, master, mki=""):
+        return lambda phone: phone.sdp().replace("RTP/AVP", "RTP/SAVP") + f"a=crypto:1 {SUITE} inline:{base64.b64encode(master).decode()}{mki}\r\n"
+
+    def test_a_master_key_with_an_identifier(self):
+        master = random_master()
+        near, far, answer = self.call(self.sdes(master, "|2^31|7:4"))
+        self.assertRegex(answer.body, r"a=crypto:1 \S+ inline:\S+\|7:4\r\n")
+        near.outbound, near.inbound = SrtpStream(master, b"\0\0\0\7"), SrtpStream(near.crypto_key(answer.body), b"\0\0\0\7")
+        self.assert_talk(near, far)
+        self.assertEqual(near.bye().status, 200)
+        self.assertEqual(self.vas.record_of(self.token)["legs"][0]["received"]["refused"], 0)
+
+    def test_each_of_many_ssrcs_is_heard_and_the_first_when_it_comes_again(self):
+        master = random_master()
+        near, far, answer = self.call(self.sdes(master))
+        near.outbound, near.inbound = SrtpStream(master), SrtpStream(near.crypto_key(answer.body))
+        self.assert_talk(near, far)
+        for ssrc in [*range(1, 151), near.ssrc]:
+            voice = struct.pack("!I", ssrc) * 40
+            # Each begins anew; enough of them that whoever waits for a second packet before it believes a stream has it.
+            for number in range(1000, 1004) if ssrc != near.ssrc else range(near.number + 1, near.number + 5):
+                near.speak(near.to, ssrc, number, voice)
+            self.assertTrue(far.listen(lambda voice=voice: far.heard[-1][12:] == voice, 2), f"SSRC {ssrc}")
+        self.assertEqual(near.bye().status, 200)
+
+    def test_an_offer_over_ipv6_where_there_is_none_says_so(self):
+        *_, answer = self.call(lambda phone: phone.sdp().replace(f"IN IP4 {phone.address}", "IN IP6 2001:db8::7"))
+        self.assertEqual((answer.status, "IPv6" in answer.header("Warning")), (488, True), answer.header("Warning"))
+        self.assertEqual(self.vas.record_of(self.token)["termination_reason"], "no-ipv6")
+
+    def test_each_media_line_of_an_answer_has_an_address(self):
+        """RFC 8866 §5.7: proxies that look for one in each find it."""
+        near, _, answer = self.call(lambda phone: phone.sdp() + "m=video 40000 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\nm=image 0 udptl t38\r\n")
+        for section in re.split(r"(?=^m=)", answer.body, flags=re.MULTILINE)[1:]:
+            self.assertIn("\r\nc=IN IP4 127.0.0.1\r\n", section)
+        self.assertEqual(near.bye().status, 200)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import unittest
 
 from api_harness import MSISDN, OTHER_MSISDN, ApiTest
 from harness import SLOW, TRUNK, wait_until
+from webhook_judge import verdicts
 
 
 class CallbackTest(ApiTest):
@@ -34,6 +35,48 @@ class Callbacks(CallbackTest):
         self.assertEqual(headers["webhook-signature"], "v1," + expected)
         self.assertLess(abs(int(headers["webhook-timestamp"]) - time.time()), 60)
         self.assertEqual(body["eventId"], headers["webhook-id"])
+
+    def test_their_ids_grow_and_hold_no_token(self):
+        """The token can be dialled with; an id stands in logs, lists and URLs."""
+        token = self.outgoing(callback=self.backend.url + "/status")["token"]
+        self.change(token, 3)
+        events = wait_until(lambda: len(found := self.events_of(token)) == 3 and found, 5, "the callbacks")
+        session = self.call("GET", f"/calls/example.com/sessions/{token}").json["id"]
+        self.assertEqual([body["eventId"] for body, _ in events], [f"{session}-{number}" for number in (1, 2, 3)])
+        self.trunk_call()
+        for _, _, headers in self.backend.posts:
+            self.assertNotIn(token, headers["webhook-id"])
+        body, headers = self.backend.notifications[0]
+        self.assertNotIn(body["session"], headers["webhook-id"])
+
+    def trunk_call(self):
+        """A call from outside that its backend hears of, and ends."""
+        caller = self.caller("trunk", "--listen", f"{TRUNK}:0", "--dial", f"sip:{MSISDN}@{self.vas.sip}")
+        token = self.notification()["session"]
+        wait_until(lambda: self.call("GET", f"/calls/example.com/sessions/{token}").json["status"] == "ringing", 10, "the parking")
+        self.call("DELETE", f"/calls/example.com/sessions/{token}?reason=busy")
+        self.assertEqual(caller.result()["status"], 486)
+        return token
+
+    def test_the_domains_own_callback_hears_of_calls_from_outside(self):
+        self.call("PATCH", "/tenants/1/domains/3", {"profile": {"session-callback": self.backend.url + "/domain"}})
+        self.addCleanup(self.call, "PATCH", "/tenants/1/domains/3", {"profile": {"session-callback": None}})
+        token = self.trunk_call()
+        events = wait_until(lambda: len(found := self.events_of(token)) == 2 and found, 10, "the callbacks")
+        self.assertEqual([(body["action"], body["status"], body.get("disposition")) for body, _ in events],
+                         [("updated", "ringing", None), ("deleted", "ringing", "BUSY")])
+        self.assertEqual({path for path, _, _ in self.backend.posts}, {"/incoming", "/domain"})
+
+    def test_a_callback_may_be_changed_taken_away_and_given_back(self):
+        token = self.outgoing(callback=self.backend.url + "/a")["token"]
+        path = f"/calls/example.com/sessions/{token}"
+        for callback in (self.backend.url + "/b", None, self.backend.url + "/c"):
+            self.assertEqual(self.call("PATCH", path, {"callback": callback}).json["callback"], callback)
+            self.change(token)
+        self.call("DELETE", path)
+        wait_until(lambda: any(body["action"] == "deleted" for body, _ in self.events_of(token)), 10, "the last")
+        self.assertEqual([where for where, _, _ in self.backend.posts], ["/b", "/b", "/c", "/c", "/c"], "each goes to the callback of its time")
+        self.assertEqual([body["eventId"].rpartition("-")[2] for body, _ in self.events_of(token)], ["1", "2", "3", "4", "5"])
 
     def test_a_failed_one_is_repeated_with_its_id_and_holds_back_those_behind_it(self):
         fails = [2]
@@ -82,6 +125,55 @@ class Callbacks(CallbackTest):
             numbers = [int(body["eventId"].rpartition("-")[2]) for body, _ in events]
             self.assertEqual(numbers, [1, 2, 3, 4])
         self.assertLessEqual(before, {headers["webhook-id"] for _, headers in self.backend.callbacks}, "the same ids as before the kill")
+
+
+class Judged(CallbackTest):
+    """The signatures, by the library that backends use."""
+
+    ENCODED, OLD, PLAIN = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "s3cret of before, äöü"
+
+    def signed_with(self, secrets):
+        """What comes of a callback and of a notification, where the domain has these secrets."""
+        self.assertEqual(self.call("PATCH", "/tenants/1/domains/3", {"profile": {"webhook-secret": secrets}}).status, 200)
+        self.backend.posts.clear()
+        self.change(self.outgoing(callback=self.backend.url + "/status")["token"])
+        self.backend.answer = 404
+        self.caller("trunk", "--listen", f"{TRUNK}:0", "--dial", f"sip:{MSISDN}@{self.vas.sip}").result()
+        posts = wait_until(lambda: len(self.backend.posts) == 2 and self.backend.posts, 10, "both")
+        self.assertEqual({path for path, _, _ in posts}, {"/status", "/incoming"})
+        return [(content, headers) for _, content, headers in posts]
+
+    def accepted(self, posts, secret, raw=False):
+        return {verdict is True for verdict in verdicts([(secret, raw, content, headers) for content, headers in posts])}
+
+    def test_an_encoded_secret_is_a_key(self):
+        posts = self.signed_with(self.ENCODED)
+        self.assertEqual((self.accepted(posts, self.ENCODED), self.accepted(posts, self.OLD)), ({True}, {False}))
+        changed = [(content + b" ", headers) for content, headers in posts]
+        self.assertEqual(self.accepted(changed, self.ENCODED), {False})
+
+    def test_any_other_is_its_own_bytes(self):
+        plain = self.PLAIN.encode().decode("latin-1")  # the library takes a character for a byte
+        self.assertEqual(self.accepted(self.signed_with(self.PLAIN), plain, raw=True), {True})
+
+    def test_while_one_follows_the_other_both_are_good(self):
+        posts = self.signed_with([self.ENCODED, self.OLD, "s3cret"])
+        for secret, raw in ((self.ENCODED, False), (self.OLD, False), ("s3cret", True)):
+            self.assertEqual(self.accepted(posts, secret, raw), {True}, secret)
+        self.assertEqual(self.accepted(posts, "another", True), {False})
+        self.assertEqual({len(headers["webhook-signature"].split(" ")) for _, headers in posts}, {3})
+        self.assertEqual(self.accepted(self.signed_with([self.ENCODED]), self.OLD), {False}, "the old one has gone")
+
+    def test_several_are_sealed_and_kept_over_a_restart(self):
+        self.signed_with([self.ENCODED, "canary0of0webhooks"])
+        self.vas.stop(signal.SIGKILL)
+        for path in (self.vas.folder / "data").iterdir():
+            self.assertNotIn(b"canary0of0webhooks", path.read_bytes() if path.is_file() else b"", path)
+        self.vas.start()
+        self.backend.posts.clear()
+        self.change(self.outgoing(callback=self.backend.url + "/status")["token"])
+        _, content, headers = wait_until(lambda: self.backend.posts, 10, "the callback")[0]
+        self.assertEqual(self.accepted([(content, headers)], "canary0of0webhooks", raw=True), {True})
 
 
 class Hanging(CallbackTest):

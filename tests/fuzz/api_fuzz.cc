@@ -1,6 +1,6 @@
 // A request as the HTTP server hands it on, through routing, keys, the document's checks, and every resource.
 //
-// Input: "METHOD TARGET\n", "AUTHORIZATION\n", the body.
+// Input: "METHOD TARGET\n", "AUTHORIZATION\n" or "AUTHORIZATION\tIDEMPOTENCY-KEY\n", the body.
 #include <cstdlib>
 
 #include "vas/api/api.h"
@@ -63,7 +63,9 @@ class Stub : public SessionService, public DirectoryService, public PlatformServ
                               .remote = request.remote,
                               .caller_id = request.caller_id,
                               .time_limit_s = request.time_limit_s,
-                              .callback = request.callback};
+                              .callback = request.callback.value_or(""),
+                              .call_timeout_s = request.call_timeout_s};
+    session.made_by = request.made_by;
     if (!request.routing_json.empty()) {
       const auto normalized = calls::normalize_routing_plan(request.routing_json);
       if (!normalized) return Refused{400, normalized.error()};
@@ -74,9 +76,10 @@ class Stub : public SessionService, public DirectoryService, public PlatformServ
     done(&session);
     return {};
   }
-  void change(const std::string& token, const SessionChange&,
-              std::function<void(const sessions::Session*)> done) override {
+  std::optional<Refused> change(const std::string& token, const SessionChange&,
+                                std::function<void(const sessions::Session*)> done) override {
     done(registry_.find(token));
+    return {};
   }
   void destroy(const std::string&, const std::string&, std::function<void()> done) override { done(); }
   void list(const sessions::SessionFilter&, const PageRequest& page,
@@ -152,12 +155,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (space == std::string_view::npos) return 0;
   const std::string_view target = start.substr(space + 1);
   const auto mark = target.find('?');
+  const std::string_view second_line = input.substr(first + 1, second - first - 1);
+  const auto tab = second_line.find('\t');
   const HttpRequest request{
       .method = std::string(start.substr(0, space)),
       .path = std::string(target.substr(0, mark)),
       .query = mark == std::string_view::npos ? "" : std::string(target.substr(mark + 1)),
-      .authorization = std::string(input.substr(first + 1, second - first - 1)),
+      .authorization = std::string(second_line.substr(0, tab)),
       .content_type = "application/json",
+      .idempotency_key = std::string(tab == std::string_view::npos ? "" : second_line.substr(tab + 1)),
       .body = std::string(input.substr(second + 1))};
   int answers = 0;
   api(request, std::make_shared<OneAnswer>(answers));

@@ -16,6 +16,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (has_control_characters(answer) || text.find("secret") == std::string_view::npos) std::abort();
     }
   }
+  for (const auto& challenge : signaling::challenges_in(text)) {
+    const auto& realm = challenge.realm;
+    if (has_control_characters(realm) || has_control_characters(challenge.nonce)) std::abort();
+  }
   if (const auto server = HostPort::parse(text)) {
     const auto again = HostPort::parse(to_string(*server));
     if (!again || *again != *server) std::abort();

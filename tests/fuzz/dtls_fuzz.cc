@@ -63,7 +63,10 @@ void run_association(DtlsRole role, DtlsSource from, DtlsSession& peer, Bytes re
                   "a flight is bounded");
         return answers;
       },
-      [&](Time now) { ours.on_time(now, its, [](const Endpoint&, const DtlsSession::Flight&) {}); });
+      [&](Time now) {
+        ours.renew(true);
+        ours.on_time(now, its, [](const Endpoint&, const DtlsSession::Flight&) {});
+      });
 }
 
 }  // namespace

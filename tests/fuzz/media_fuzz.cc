@@ -17,21 +17,31 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Bridge bridge(std::chrono::seconds(60), now,
                 {StreamSeed{{1}, {65530}, {0}}, StreamSeed{{2}, {0}, {0xfffffff0}}},
                 {media::SrtpBackend::kOpenssl, dtls.get()});
-  bridge.configure(LegSide::kA, config, now);
+  // Every fifth: its party is offered DTLS and has not answered yet; others' first hellos come before.
+  if (size % 5 == 4) {
+    bridge.await_dtls(LegSide::kA);
+  } else {
+    bridge.configure(LegSide::kA, config, now);
+  }
   LegConfig other = config;
+  // Every fifth: side B has events by another clock, and comfort noise.
+  if (size % 5 == 4)
+    other.formats = {{{0}, media::Codec::kPcmu, 8000},
+                     {{96}, media::Codec::kTelephoneEvent, 48'000},
+                     {{13}, media::Codec::kComfortNoise, 8000}};
   // Every other input: side B is encrypted, under keys that no input has.
   if (size % 2 == 1)
     other.srtp = LegSrtp{media::SrtpKey::random(media::SrtpSuite::kAeadAes128Gcm),
                          media::SrtpKey::random(media::SrtpSuite::kAesCm128HmacSha1_80)};
   // Every third: side A has ICE and DTLS.
+  LegConfig proved = config;
   if (size % 3 == 2) {
-    LegConfig proved = config;
     proved.rtcp_mux = size % 4 < 2;
     proved.dtls =
         LegDtls{size % 8 < 4 ? media::DtlsRole::kServer : media::DtlsRole::kClient, dtls->fingerprint()};
     if (proved.rtcp_mux)
       proved.ice = LegIce{{"ours", "our-password-of-22-chars"}, {"them", "their-password-22-chars"}};
-    bridge.configure(LegSide::kA, proved, now);
+    if (size % 5 != 4) bridge.configure(LegSide::kA, proved, now);
   }
   bridge.configure(LegSide::kB, other, now);
   bridge.start(now);
@@ -49,6 +59,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                        is_rtcp ? Component::kRtcp : Component::kRtp, is_rtcp ? config.far_rtcp : party,
                        {MutableBytes(datagram), length}, now, outbox);
     outbox.clear();
+    // An answer, or a re-INVITE that moves nothing.
+    if (way == 0xff) {
+      bridge.configure(LegSide::kA, proved, now);
+      for (int kept = 0; bridge.answer_early_hello(LegSide::kA, now, outbox); ++kept) {
+        VAS_CHECK(kept < 6, "few hellos are kept");
+        outbox.clear();
+      }
+    }
     // To the kernel and straight back, whenever the bridge lets it go: nothing may change.
     const LegSide near = (way & 4) != 0 ? LegSide::kA : LegSide::kB;
     relay_entry entry{};

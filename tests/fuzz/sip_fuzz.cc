@@ -2,11 +2,16 @@
 // edits.
 #include <cstdlib>
 
+#include "signaling/gateway/display_name.h"
 #include "signaling/gateway/framer.h"
 #include "signaling/gateway/guard.h"
+#include "signaling/gateway/keep_alive.h"
 #include "signaling/gateway/message_secrets.h"
 #include "signaling/gateway/node_relay.h"
 #include "signaling/gateway/via_editor.h"
+#include "signaling/reason_header.h"
+#include "signaling/user_of.h"
+#include "vas/base/text.h"
 
 namespace {
 
@@ -34,6 +39,12 @@ void edit(const SipMessage& message, std::size_t size) {
   }
   (void)is_ack_of_stateless_answer(message, signer);
   (void)is_scanner(message);
+  for (const HeaderField& header : message.headers) {
+    // What may be told another party is a header's value whatever it is made of.
+    require(is_printable(passable_reasons(header.value)));
+    if (is_printable(header.value)) require(is_printable(user_of(uri_of(header.value))));
+    (void)with_quoted_names(header.value);
+  }
   if (!refused) {
     const std::string edited = editor.request_to_stack(message, source);
     const auto again = SipMessage::parse(edited);
@@ -47,14 +58,17 @@ void edit(const SipMessage& message, std::size_t size) {
   (void)relay.named_flow(message);
   (void)numeric_target(message, true);
   if (!refused) {  // only what the guard let pass is sent on
-    const std::string on = relay.forwarded(message, source, "z9hG4bKb", source, {source.peer, true, false});
+    const std::string on =
+        relay.forwarded(message, source, "branch=z9hG4bKb", source, {source.peer, true, false});
     const auto forwarded = SipMessage::parse(on);
     if (forwarded) require(relay.origin_of(*forwarded).has_value());
   }
   const auto hop = editor.next_hop(message);
   if (const auto* found = std::get_if<ViaEditor::Hop>(&hop);
       found != nullptr && message.first(HeaderName::kVia) != nullptr) {
-    (void)editor.request_to_peer(message, *found, source.peer);
+    const std::string out = editor.request_to_peer(message, *found, source.peer);
+    if (const auto sent = SipMessage::parse(out))
+      (void)editor.as_from_stack(*sent, AddressPolicy::PrivateRanges::kOpen);
   }
 }
 
@@ -64,6 +78,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   if (const auto message = SipMessage::parse(text)) edit(*message, size);
   require(without_secrets(text).size() == text.size());
+  const std::string stun = stun_answer(text, {*IpAddress::parse("2001:db8::1"), 5060});
+  require(stun.empty() || (is_keep_alive(text) && stun.size() == 44));
   Framer framer;
   framer.append(text);
   while (framer.next().kind == Framer::Frame::Kind::kMessage) {

@@ -34,7 +34,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const bool is_signed = (data[0] & 1) != 0 && input.size() < 512;
   const auto bytes = is_signed ? signed_for_us(input) : std::vector<std::uint8_t>(input.begin(), input.end());
   const auto message = StunMessage::parse(bytes);
+  const bool is_kept_alive = is_binding_indication(bytes);
   if (!message) return 0;
+  if (is_kept_alive != (message->kind() == StunClass::kIndication)) __builtin_trap();
   (void)message->xor_mapped_address();
   (void)message->unknown_attribute();
   (void)local_ufrag_of(*message);

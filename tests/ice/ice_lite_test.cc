@@ -95,9 +95,82 @@ TEST_F(IceLiteTest, ConsentLastsThirtySeconds) {
   send(kHome, {.password = "wrong"});
   now_ += seconds(1);
   EXPECT_FALSE(ice_.has_consent(now_));
-  EXPECT_FALSE(ice_.is_proved(now_, kHome));
+  EXPECT_TRUE(ice_.is_proved(now_, kHome)) << "it may show itself again";
   send(kHome, {});
   EXPECT_TRUE(ice_.has_consent(now_));
+}
+
+// ---- Consent: of who goes on checking (RFC 7675), and of who checks no more (RFC 5245) ----
+
+TEST_F(IceLiteTest, WhoGoesOnCheckingIsHeldToIt) {
+  for (int i = 0; i < 5; ++i, now_ += seconds(5)) send(kHome, {.chooses = true});
+  now_ -= seconds(5);
+  for (int i = 0; i < 300; ++i, now_ += milliseconds(100)) {
+    EXPECT_TRUE(ice_.has_consent(now_));
+    ice_.on_alive(now_, kHome);
+  }
+  EXPECT_FALSE(ice_.has_consent(now_)) << "thirty seconds after its last check";
+  EXPECT_FALSE(ice_.is_proved(now_, kHome));
+  ice_.on_alive(now_, kHome);
+  EXPECT_FALSE(ice_.has_consent(now_));
+  send(kHome, {});
+  EXPECT_TRUE(ice_.has_consent(now_)) << "it came back";
+}
+
+TEST_F(IceLiteTest, WhoChecksNoMoreLivesByWhatItSendsFromWhereItWasProved) {
+  send(kMobile, {});
+  send(kHome, {.chooses = true});
+  for (int i = 0; i < 200; ++i) {  // more than an hour of keep-alives
+    now_ += seconds(20);
+    EXPECT_TRUE(ice_.has_consent(now_));
+    ice_.on_alive(now_, kHome);
+  }
+  for (int i = 0; i < 30; ++i, now_ += seconds(1)) {
+    ice_.on_alive(now_, kMobile);
+    ice_.on_alive(now_, {kHome.address, 40002});
+  }
+  EXPECT_FALSE(ice_.has_consent(now_))
+      << "nothing from elsewhere counts, from another proved address neither";
+  EXPECT_EQ(ice_.destination(), kHome);
+  EXPECT_FALSE(ice_.is_proved(now_, kMobile));
+
+  now_ += seconds(3600);
+  EXPECT_TRUE(ice_.is_proved(now_, kHome)) << "of a call that was held, and both said nothing";
+  ice_.on_alive(now_, kHome);
+  EXPECT_TRUE(ice_.has_consent(now_));
+}
+
+TEST_F(IceLiteTest, TheFirstChecksAndTheirRepeatsAreNoHabit) {
+  for (int i = 0; i < 140; ++i, now_ += milliseconds(100)) send(kHome, {.chooses = true});
+  now_ += seconds(10);
+  for (int i = 0; i < 20; ++i, now_ += seconds(20)) {  // some keep alive by checks
+    ice_.on_alive(now_, kHome);
+    send(kHome, {});
+  }
+  for (int i = 0; i < 60; ++i, now_ += seconds(1)) ice_.on_alive(now_, kHome);
+  EXPECT_TRUE(ice_.has_consent(now_));
+}
+
+TEST_F(IceLiteTest, ARestartMayBeAnotherDevices) {
+  for (int i = 0; i < 5; ++i, now_ += seconds(5)) send(kHome, {.chooses = true});
+  const IceCredentials renewed{"new1", "a-new-password-22-chars"}, theirs{"new2", "their-new-pass-22-chars"};
+  ice_.restart(renewed, theirs);
+  send(kMobile, {.username = "new1:new2", .password = renewed.password, .chooses = true});
+  for (int i = 0; i < 60; ++i, now_ += seconds(1)) ice_.on_alive(now_, kMobile);
+  EXPECT_TRUE(ice_.has_consent(now_));
+  EXPECT_EQ(ice_.destination(), kMobile);
+}
+
+TEST_F(IceLiteTest, TheAddressOfWhoKeepsItAliveIsInUseBetweenItsKeepAlives) {
+  send(kHome, {.chooses = true});
+  for (int i = 0; i < 4; ++i) {
+    now_ += seconds(16);
+    ice_.on_alive(now_, kHome);
+    EXPECT_TRUE(ice_.is_in_use(now_ + seconds(16), kHome));
+  }
+  send(kMobile, {});
+  EXPECT_EQ(ice_.destination(), kHome);
+  EXPECT_FALSE(ice_.is_in_use(now_ + IceLite::kQuiet, kHome));
 }
 
 TEST_F(IceLiteTest, APhoneThatMovesIsFollowed) {
@@ -121,6 +194,8 @@ TEST_F(IceLiteTest, ARestartKeepsTheOldPathUntilTheNewOneIsChecked) {
   send(kHome, {.chooses = true});
   const IceCredentials renewed{"new1", "a-new-password-22-chars"}, theirs{"new2", "their-new-pass-22-chars"};
   ice_.restart(renewed, theirs);
+  EXPECT_EQ(send(kMobile, {.username = "new1:new2", .password = renewed.password, .is_controlled = true}),
+            StunClass::kError);
   EXPECT_EQ(send(kHome, {}), StunClass::kSuccess) << "under the old credentials still";
   EXPECT_EQ(ice_.destination(), kHome);
   EXPECT_EQ(send(kMobile, {.username = "new1:new2", .password = renewed.password}), StunClass::kSuccess);

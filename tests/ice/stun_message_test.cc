@@ -74,6 +74,22 @@ TEST(StunMessage, ReadsWhatItWrites) {
   }
 }
 
+TEST(StunMessage, AnIndicationNeedsNoAttribute) {
+  std::vector<std::uint8_t> indication{0, 0x11, 0, 0, 0x21, 0x12, 0xa4, 0x42, 1,  2,
+                                       3, 4,    5, 6, 7,    8,    9,    10,   11, 12};
+  EXPECT_TRUE(is_binding_indication(indication));
+  for (std::size_t bytes = 0; bytes < indication.size(); ++bytes)
+    EXPECT_FALSE(is_binding_indication(Bytes(indication).first(bytes)));
+  indication[1] = 1;
+  EXPECT_FALSE(is_binding_indication(indication)) << "a request";
+  indication[1] = 0x11;
+  indication[4] = 0;
+  EXPECT_FALSE(is_binding_indication(indication)) << "no STUN";
+  indication[4] = 0x21;
+  indication[3] = 4;
+  EXPECT_FALSE(is_binding_indication(indication)) << "not whole";
+}
+
 TEST(StunMessage, WhatStandsBehindTheIntegrityIsNotFound) {
   std::array<std::uint8_t, StunWriter::kMaxBytes> buffer{};
   StunWriter writer(buffer, StunClass::kRequest, {});

@@ -155,6 +155,102 @@ TEST_F(DtlsAssociationTest, AfterTheHandshakeItHearsItsPeerOnly) {
   EXPECT_EQ(party.keys()->outbound, server_.keys()->inbound);
 }
 
+TEST_F(DtlsAssociationTest, APartyMayBeginAnewWhereSdpSaysSoOnceForEachTime) {
+  DtlsSession party = client(*theirs_), unannounced = client(*theirs_), again = client(*theirs_),
+              more = client(*theirs_);
+  ASSERT_TRUE(shake_hands(party, kParty, DtlsSource::kSdp));
+  EXPECT_FALSE(shake_hands(unannounced, kParty, DtlsSource::kSdp));
+  server_.renew(false);
+  EXPECT_TRUE(shake_hands(again, kNeighbour, DtlsSource::kSdp)) << "with the certificate that it had";
+  EXPECT_NE(server_.keys()->inbound, party.keys()->outbound);
+  EXPECT_EQ(server_.handshakes_done(), 2u);
+  EXPECT_FALSE(shake_hands(more, kNeighbour, DtlsSource::kSdp));
+  EXPECT_EQ(again.keys()->outbound, server_.keys()->inbound);
+}
+
+TEST_F(DtlsAssociationTest, WhileItMayBeRenewedItsKeysStayWhateverIsForged) {
+  DtlsSession party = client(*theirs_);
+  ASSERT_TRUE(shake_hands(party, kParty, DtlsSource::kProved));
+  server_.renew(false);
+  for (int i = 0; i < 30; ++i) {
+    DtlsSession forger = client(*strange_);
+    EXPECT_FALSE(shake_hands(forger, kParty, DtlsSource::kProved));
+    EXPECT_TRUE(say(kParty, DtlsSource::kProved, kAlert).empty());
+    ASSERT_TRUE(server_.keys());
+    EXPECT_EQ(party.keys()->outbound, server_.keys()->inbound);
+  }
+  now_ += seconds(2);
+  DtlsSession again = client(*theirs_);
+  EXPECT_TRUE(shake_hands(again, kParty, DtlsSource::kProved));
+}
+
+TEST_F(DtlsAssociationTest, AsTheClientItBeginsAnewBesideItsKeysAndGivesUpWhereNobodyAnswers) {
+  DtlsAssociation asks(*theirs_, DtlsRole::kClient, ours_->fingerprint(), {});
+  DtlsSession::Flight flight;
+  const auto send = [&](const Endpoint&, const DtlsSession::Flight& said) { flight = said; };
+  const auto shake = [&] {
+    const unsigned before = asks.handshakes_done();
+    asks.on_time(now_, kParty, send);
+    for (int i = 0; i < 10 && asks.handshakes_done() == before; ++i) {
+      DtlsSession::Flight said;
+      for (const Datagram& each : flight) {
+        const auto& answers = say(kNeighbour, DtlsSource::kSdp, each);
+        said.insert(said.end(), answers.begin(), answers.end());
+      }
+      flight.clear();
+      for (const Datagram& each : said) {
+        const auto& next = asks.on_datagram(now_, kParty, DtlsSource::kSdp, each);
+        flight.insert(flight.end(), next.begin(), next.end());
+      }
+    }
+    return asks.handshakes_done() != before;
+  };
+  ASSERT_TRUE(shake());
+  asks.renew(false);
+  flight.clear();
+  asks.on_time(now_, kParty, send);
+  EXPECT_TRUE(flight.empty()) << "it may be, and is not due";
+
+  const SrtpKey before = asks.keys()->outbound;
+  asks.renew(true);
+  asks.on_time(now_, kParty, send);
+  EXPECT_FALSE(flight.empty());
+  EXPECT_EQ(asks.keys()->outbound, before);
+  now_ += DtlsAssociation::kRenewal + seconds(1);
+  asks.on_time(now_, kParty, send);
+  flight.clear();
+  now_ += seconds(100);
+  asks.on_time(now_, kParty, send);
+  EXPECT_TRUE(flight.empty()) << "the server goes on with what there is";
+
+  asks.renew(true);
+  server_.renew(true);
+  EXPECT_TRUE(shake());
+  EXPECT_NE(asks.keys()->outbound, before);
+  EXPECT_EQ(asks.keys()->outbound, server_.keys()->inbound);
+}
+
+TEST_F(DtlsAssociationTest, OfSeveralFingerprintsOneIsThePartys) {
+  CertificateFingerprints named(context()->fingerprint());
+  named.add(theirs_->fingerprint());
+  DtlsAssociation server(*ours_, DtlsRole::kServer, named, {});
+  const auto has_keys_with = [&](const DtlsContext& certificate) {
+    DtlsSession party = client(certificate);
+    DtlsSession::Flight flight = party.start(now_);
+    for (int i = 0; i < 6 && !flight.empty(); ++i) {
+      DtlsSession::Flight said;
+      for (const Datagram& each : flight) {
+        const auto& next = server.on_datagram(now_, kParty, DtlsSource::kProved, each);
+        said.insert(said.end(), next.begin(), next.end());
+      }
+      flight = answer(party, said);
+    }
+    return server.keys().has_value();
+  };
+  EXPECT_FALSE(has_keys_with(*strange_));
+  EXPECT_TRUE(has_keys_with(*theirs_));
+}
+
 TEST_F(DtlsAssociationTest, AsTheClientItBeginsByItselfAndAgain) {
   DtlsAssociation asks(*theirs_, DtlsRole::kClient, ours_->fingerprint(), {});
   DtlsSession::Flight flight;

@@ -210,13 +210,81 @@ TEST_P(EachSuite, StateOutlivesItsSessionAndNoLowerIndexIsSentAgain) {
   EXPECT_EQ(opened(sealed(rtp({7}, 4465))), SrtpResult::kOk) << "in the second round still";
 }
 
-TEST_P(EachSuite, StreamsAreBounded) {
-  for (std::uint32_t ssrc = 0; ssrc < kSrtpMaxStreams; ++ssrc)
+// A media server has an SSRC for each announcement, and then comes back to its first.
+TEST_P(EachSuite, AnySsrcIsHeardHoweverManyThereWereAndNothingOfThemTwice) {
+  for (const SrtpBackend backend : {SrtpBackend::kOpenssl, SrtpBackend::kLibsrtp}) {
+    protector_ = make_srtp_protector(SrtpBackend::kOpenssl, key_);
+    unprotector_ = make_srtp_unprotector(backend, key_);
+    const auto opened_rtcp = [&](const Packet& packet) {
+      return run(*unprotector_, &SrtpUnprotector::unprotect_rtcp, packet).first;
+    };
+    const auto sealed_rtcp = [&](Ssrc ssrc) {
+      return run(*protector_, &SrtpProtector::protect_rtcp, rtcp(ssrc, 2)).second;
+    };
+    std::vector<Packet> old;
+    for (const std::uint16_t number : std::initializer_list<std::uint16_t>{65'000, 65'400, 20, 21})
+      old.push_back(sealed(rtp({1}, number)));
+    const Packet late = sealed(rtp({1}, 19)), report = sealed_rtcp({1});
+    for (const Packet& each : old) ASSERT_EQ(opened(each), SrtpResult::kOk);
+    ASSERT_EQ(opened_rtcp(report), SrtpResult::kOk);
+    for (std::uint32_t ssrc = 100; ssrc < 100 + 3 * kSrtpMaxStreams; ++ssrc) {
+      ASSERT_EQ(opened(sealed(rtp({ssrc}, 1))), SrtpResult::kOk) << ssrc;
+      ASSERT_EQ(opened_rtcp(sealed_rtcp({ssrc})), SrtpResult::kOk) << ssrc;
+    }
+    for (const bool is_back : {false, true}) {
+      for (const Packet& each : old) EXPECT_EQ(opened(each), SrtpResult::kReplayed) << is_back;
+      EXPECT_EQ(opened(late), SrtpResult::kReplayed) << "nobody knows any more whether it was there";
+      EXPECT_EQ(opened_rtcp(report), SrtpResult::kReplayed) << is_back;
+      Packet forged = sealed(rtp({1}, static_cast<std::uint16_t>(is_back ? 23 : 22)));
+      forged.back() ^= 1;
+      EXPECT_EQ(opened(forged), SrtpResult::kUnauthenticated);
+      forged.back() ^= 1;
+      EXPECT_EQ(opened(forged), SrtpResult::kOk) << "it goes on in its second round";
+      EXPECT_EQ(opened(forged), SrtpResult::kReplayed);
+      EXPECT_EQ(opened_rtcp(sealed_rtcp({1})), SrtpResult::kOk);
+    }
+  }
+}
+
+TEST_P(EachSuite, NothingIsSentTwiceUnderAnSsrcThatMadeRoomForOthers) {
+  for (const SrtpBackend backend : {SrtpBackend::kOpenssl, SrtpBackend::kLibsrtp}) {
+    protector_ = make_srtp_protector(backend, key_);
+    (void)sealed(rtp({1}, 10));
+    const Packet report = run(*protector_, &SrtpProtector::protect_rtcp, rtcp({1}, 2)).second;
+    for (std::uint32_t ssrc = 100; ssrc < 100 + kSrtpMaxStreams; ++ssrc) (void)sealed(rtp({ssrc}, 1));
+    EXPECT_NE(run(*protector_, &SrtpProtector::protect, rtp({1}, 10)).first, SrtpResult::kOk);
+    EXPECT_NE(run(*protector_, &SrtpProtector::protect_rtcp, rtcp({1}, 2)).second, report);
+    EXPECT_EQ(run(*protector_, &SrtpProtector::protect, rtp({163}, 2)).first, SrtpResult::kOk);
+  }
+}
+
+TEST_P(EachSuite, StreamsAndThoseThatTheyFollowAreBounded) {
+  constexpr std::uint32_t kAll = kSrtpMaxStreams + kSrtpMostFormerStreams;
+  for (const SrtpBackend backend : {SrtpBackend::kOpenssl, SrtpBackend::kLibsrtp}) {
+    protector_ = make_srtp_protector(SrtpBackend::kOpenssl, key_);
+    unprotector_ = make_srtp_unprotector(backend, key_);
+    for (std::uint32_t ssrc = 0; ssrc < kAll; ++ssrc)
+      ASSERT_EQ(opened(sealed(rtp({ssrc}, 1))), SrtpResult::kOk);
+    EXPECT_EQ(run(*protector_, &SrtpProtector::protect, rtp({kAll}, 1)).first, SrtpResult::kNoRoom);
+    auto other = make_srtp_protector(SrtpBackend::kOpenssl, key_);
+    const Packet more = run(*other, &SrtpProtector::protect, rtp({kAll}, 1)).second;
+    EXPECT_EQ(opened(more), SrtpResult::kNoRoom);
+    EXPECT_EQ(opened(sealed(rtp({kAll - 1}, 2))), SrtpResult::kOk);
+    EXPECT_EQ(opened(sealed(rtp({5}, 2))), SrtpResult::kOk) << "its own place is free";
+  }
+}
+
+TEST_P(EachSuite, StreamsThatWereGivenUpOutliveTheirSession) {
+  const Packet first = sealed(rtp({1}, 10));
+  ASSERT_EQ(opened(first), SrtpResult::kOk);
+  for (std::uint32_t ssrc = 100; ssrc < 100 + kSrtpMaxStreams; ++ssrc)
     ASSERT_EQ(opened(sealed(rtp({ssrc}, 1))), SrtpResult::kOk);
-  EXPECT_EQ(run(*protector_, &SrtpProtector::protect, rtp({99}, 1)).first, SrtpResult::kNoRoom);
-  auto other = make_srtp_protector(SrtpBackend::kOpenssl, key_);
-  EXPECT_EQ(opened(run(*other, &SrtpProtector::protect, rtp({99}, 1)).second), SrtpResult::kNoRoom);
-  EXPECT_EQ(opened(sealed(rtp({5}, 2))), SrtpResult::kOk);
+  const auto state = unprotector_->state();
+  EXPECT_EQ(state.size(), kSrtpMaxStreams + 1);
+  unprotector_ = make_srtp_unprotector(SrtpBackend::kOpenssl, key_);
+  unprotector_->restore(state);
+  EXPECT_EQ(unprotector_->state(), state);
+  EXPECT_EQ(opened(first), SrtpResult::kReplayed);
 }
 
 TEST_P(EachSuite, ABufferWithoutRoomIsRefused) {

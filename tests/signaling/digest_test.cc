@@ -35,13 +35,31 @@ TEST(Digest, DoesWithoutQopForOldServers) {
   EXPECT_EQ(value.find("cnonce"), std::string::npos);
 }
 
-TEST(Digest, TakesTheStrongestThatItCanAnswer) {
-  const auto chosen = choose_challenge({challenge("SHA-512-256"), challenge("MD5"), challenge("SHA-256")});
-  ASSERT_TRUE(chosen);
-  EXPECT_EQ(chosen->algorithm, DigestAlgorithm::kSha256);
-  EXPECT_EQ(choose_challenge({challenge("SHA-256"), challenge("MD5")})->algorithm, DigestAlgorithm::kSha256);
-  EXPECT_FALSE(choose_challenge({"Basic realm=\"x\"", "Digest realm=\"x\"", "Digest nonce=\"", ""}));
-  EXPECT_FALSE(DigestChallenge::parse("Digest nonce=\"n\", qop=\"auth-int\""));
+TEST(Digest, LeavesOutWhatItCannotAnswer) {
+  for (const char* value : {"Basic realm=\"x\"", "Digest realm=\"x\"", "Digest nonce=\"", "",
+                            "Digest nonce=\"n\", qop=\"auth-int\"", "Digest nonce=\"n\", algorithm=MD5-sess"})
+    EXPECT_FALSE(DigestChallenge::parse(value)) << value;
+  EXPECT_FALSE(DigestChallenge::parse(challenge("SHA-512-256")));
+  EXPECT_TRUE(
+      is_stronger(*DigestChallenge::parse(challenge("SHA-256")), *DigestChallenge::parse(challenge("MD5"))));
+  EXPECT_FALSE(
+      is_stronger(*DigestChallenge::parse(challenge("MD5")), *DigestChallenge::parse(challenge("MD5"))));
+}
+
+TEST(Digest, ReadsSeveralChallengesOfOneField) {
+  const auto nonces = [](std::string_view field) {
+    std::string all;
+    for (const DigestChallenge& each : challenges_in(field)) all += each.nonce + ' ';
+    return all;
+  };
+  EXPECT_EQ(nonces("Digest realm=\"r\", nonce=\"1\", algorithm=SHA-256, Digest realm=\"r\", nonce=\"2\""),
+            "1 2 ");
+  EXPECT_EQ(nonces("Negotiate abc==, Digest nonce=\"a,b=c\" , Basic, digest nonce=\"d \\\" e=\""),
+            "a,b=c d \" e= ");
+  EXPECT_EQ(nonces("Digest nonce = \"1\", realm = \"Digest x=y, z\""), "1 ");
+  EXPECT_EQ(nonces(", ,"), "");
+  const std::string long_one = "Digest nonce=\"" + std::string(2100, 'x') + "\"";
+  EXPECT_EQ(nonces(long_one), "");
 }
 
 TEST(Digest, QuotesWhatItRepeats) {

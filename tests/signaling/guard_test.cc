@@ -60,7 +60,10 @@ TEST(Guard, RefusesWhatIsTooLargeByItsSizeOrByItsContentLength) {
 
 TEST(Guard, TellsAnUnknownSchemeFromABadUri) {
   EXPECT_EQ(verdict(request("INVITE sip:bob@192.0.2.4", "INVITE soap.beep://192.0.2.4")), 416);
-  EXPECT_EQ(verdict(request("INVITE sip:bob@192.0.2.4", "INVITE tel:+97254")), 416);
+  EXPECT_EQ(verdict(request("INVITE sip:bob@192.0.2.4", "INVITE tel:+97254")), 200);
+  EXPECT_EQ(verdict(request("INVITE sip:bob@192.0.2.4", "INVITE tel:97254;phone-context=+1")), 200);
+  for (const char* nobody : {"tel:", "tel:;npdi", "tel:+1@h", "tel:+1?x=y", "tel://1"})
+    EXPECT_EQ(verdict(request("INVITE sip:bob@192.0.2.4", std::string("INVITE ") + nobody)), 416) << nobody;
   EXPECT_EQ(verdict(request("INVITE sip:bob@192.0.2.4", "INVITE sip:bob@:99999")), 400);
 }
 

@@ -22,6 +22,16 @@ TEST(OfferAnswer, SharedFormatsKeepOnesTypesAndTellItTheOthersWishes) {
   EXPECT_TRUE(shared_formats(one, with({{{8}, Codec::kPcma, 8000, ""}})).empty());
 }
 
+TEST(OfferAnswer, ComfortNoiseIsSharedWhereBothHaveItAtTheClockOfACodec) {
+  const AudioFormat pcmu{{0}, Codec::kPcmu, 8000, ""}, opus{{111}, Codec::kOpus, 48000, ""};
+  const AudioFormat noise{{13}, Codec::kComfortNoise, 8000, ""}, wide{{98}, Codec::kComfortNoise, 32000, ""};
+  EXPECT_EQ(shared_formats(with({pcmu, noise, wide}), with({pcmu, noise, wide})).size(), 2u);
+  EXPECT_EQ(shared_formats(with({pcmu, noise}), with({pcmu})).size(), 1u);
+  EXPECT_EQ(shared_formats(with({pcmu, noise}), with({pcmu, wide})).size(), 1u);
+  EXPECT_EQ(shared_formats(with({opus, noise}), with({opus, noise})).size(), 1u);
+  EXPECT_FALSE(with({noise}).has_audio_codec());
+}
+
 TEST(Rfc3264Section6_1, TheAnswersDirectionFitsTheOffers) {
   const Direction sendrecv{true, true}, sendonly{true, false}, recvonly{false, true}, inactive{false, false};
   EXPECT_EQ(answer_direction(sendonly, sendrecv), recvonly);

@@ -42,16 +42,73 @@ TEST(Sdes, ReadsALifetimeAndPaddingOrNone) {
   EXPECT_EQ(parse_crypto(padded), parse_crypto(padded.substr(0, padded.size() - 2)));
 }
 
+// RFC 4568 §6.1: behind a lifetime or without one.
+TEST(Sdes, ReadsAndWritesTheIdentifierOfAMasterKey) {
+  for (const char* each : {"|2^20|", "|"}) {
+    const auto crypto = parse_crypto(line(1) + each + "1066:4");
+    ASSERT_TRUE(crypto) << each;
+    EXPECT_EQ(crypto->key.identifier(), (media::MasterKeyIdentifier{.value = 1066, .bytes = 4}));
+    EXPECT_EQ(to_string(*crypto), line(1) + "|1066:4");
+    EXPECT_NE(*crypto, *parse_crypto(line(1)));
+  }
+  EXPECT_TRUE(parse_crypto(line(1) + "|255:1"));
+  EXPECT_TRUE(parse_crypto(line(1) + "|18446744073709551615:8"));
+  EXPECT_TRUE(parse_crypto(line(1) + "|1:128"));
+}
+
+TEST(Sdes, OursHasTheIdentifierThatTheirsHas) {
+  const AudioDescription offered = offer(MediaProtocol::kRtpSavp, {line(1) + "|2^31|7:1"});
+  const auto first = answer_sdes(offered, rules(MediaEncryption::kOptional), {});
+  ASSERT_TRUE(first.keys);
+  EXPECT_EQ(first.keys->theirs.identifier(), (media::MasterKeyIdentifier{.value = 7, .bytes = 1}));
+  EXPECT_EQ(first.keys->ours.identifier(), first.keys->theirs.identifier());
+  const auto again = answer_sdes(offered, rules(MediaEncryption::kOptional), first.keys);
+  EXPECT_EQ(again.keys->ours, first.keys->ours);
+}
+
+TEST(Sdes, WhyDtlsCannotBeIsSaid) {
+  using enum MediaEncryption;
+  AudioDescription audio{.protocol = MediaProtocol::kUdpTlsRtpSavpf};
+  EXPECT_NE(answer_sdes(audio, rules(kOptional), {}).refused.find("fingerprint"), std::string::npos);
+  for (const MediaProtocol each : {MediaProtocol::kUdpTlsRtpSavpf, MediaProtocol::kRtpSavp}) {
+    audio = {.protocol = each, .weak_hash = "sha-1"};
+    EXPECT_NE(answer_sdes(audio, rules(kOptional), {}).refused.find("sha-1"), std::string::npos);
+    EXPECT_NE(answer_sdes(audio, rules(kOptional, false), {}).refused.find("sha-1"), std::string::npos);
+    EXPECT_EQ(answer_sdes(audio, rules(kNone), {}).refused, "Encrypted media is not taken here");
+  }
+  audio.protocol = MediaProtocol::kRtpAvp;
+  EXPECT_EQ(answer_sdes(audio, rules(kOptional), {}).refused, "") << "then it stays plain";
+  EXPECT_NE(answer_sdes(audio, rules(kRequired), {}).refused.find("sha-1"), std::string::npos);
+  audio = offer(MediaProtocol::kUdpTlsRtpSavpf, {line(1)});
+  EXPECT_NE(answer_sdes(audio, rules(kOptional), {}).refused, "") << "keys in SDP have no place there";
+}
+
 TEST(Sdes, PassesOverWhatItDoesNotSpeak) {
-  for (const std::string& each : std::vector<std::string>{
-           std::string(), std::string("1"), std::string("1 AES_CM_128_HMAC_SHA1_80"), line(1) + "|2^20|1:4",
-           line(1) + "|1:4", line(1) + ";inline:" + std::string(kKey), line(1) + " UNENCRYPTED_SRTP",
-           line(1) + " KDR=1", line(1).substr(1), "x" + line(1), "9999999999" + line(1),
-           line(1, "F8_128_HMAC_SHA1_80"), line(1, "AEAD_AES_128_GCM"),
-           "1 AES_CM_128_HMAC_SHA1_80 inline:short",
-           "1 AES_CM_128_HMAC_SHA1_80 inline:" + std::string(39, '!') + "a",
-           "1 AES_CM_128_HMAC_SHA1_80 inline:" + std::string(4000, 'A'),
-           "1 AES_CM_128_HMAC_SHA1_80 prompt:" + std::string(kKey)})
+  for (const std::string& each :
+       std::vector<std::string>{std::string(),
+                                std::string("1"),
+                                std::string("1 AES_CM_128_HMAC_SHA1_80"),
+                                line(1) + "|2^20|256:1",
+                                line(1) + "|1:0",
+                                line(1) + "|1:129",
+                                line(1) + "|:4",
+                                line(1) + "|1:",
+                                line(1) + "|1:4|2^20",
+                                line(1) + "|2^20|1:4|2:4",
+                                line(1) + "|-1:4",
+                                line(1) + "|1:4;inline:" + std::string(kKey) + "|2:4",
+                                line(1) + ";inline:" + std::string(kKey),
+                                line(1) + " UNENCRYPTED_SRTP",
+                                line(1) + " KDR=1",
+                                line(1).substr(1),
+                                "x" + line(1),
+                                "9999999999" + line(1),
+                                line(1, "F8_128_HMAC_SHA1_80"),
+                                line(1, "AEAD_AES_128_GCM"),
+                                "1 AES_CM_128_HMAC_SHA1_80 inline:short",
+                                "1 AES_CM_128_HMAC_SHA1_80 inline:" + std::string(39, '!') + "a",
+                                "1 AES_CM_128_HMAC_SHA1_80 inline:" + std::string(4000, 'A'),
+                                "1 AES_CM_128_HMAC_SHA1_80 prompt:" + std::string(kKey)})
     EXPECT_FALSE(parse_crypto(each)) << each;
 }
 

@@ -29,6 +29,7 @@ class Peer {
   }
   ~Peer() { close(socket_); }
   void send(std::string_view text) { (void)!::send(socket_, text.data(), text.size(), MSG_NOSIGNAL); }
+  void say_no_more() { shutdown(socket_, SHUT_WR); }
   // Empty when it was closed.
   std::string read(std::size_t bytes) {
     std::string read;
@@ -62,9 +63,11 @@ class Receiver : public TransportsReceiver {
   }
   Welcome welcome(const IpAddress&) override { return is_banned ? Welcome::kNone : Welcome::kStranger; }
   void on_unsent(std::string_view, const Flow&) override { ++unsent; }
+  void on_undelivered(std::string_view text) override { undelivered = text; }
 
   Transports* transports = nullptr;
   std::atomic<int> messages{0}, unsent{0};
+  std::string undelivered;  // on_gateway() alone
   std::atomic<bool> is_banned{false};
 };
 
@@ -115,6 +118,93 @@ TEST_F(TransportsTest, AnswersComeBackByTheirConnectionInOrder) {
     ASSERT_EQ(a.read(16), message(i).substr(0, 16));
     ASSERT_EQ(z.read(16), message(500 + i).substr(0, 16));
   }
+}
+
+TEST_F(TransportsTest, WhoHasClosedItsHalfIsAnswered) {
+  Peer peer(server_);
+  peer.send("SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n");  // what comes back is an answer too
+  peer.say_no_more();
+  EXPECT_EQ(peer.read(11), "SIP/2.0 200");
+}
+
+// A carrier's listener, whose connections come and go.
+class Carrier {
+ public:
+  Carrier() : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_storage address{};
+    socklen_t length = Endpoint::parse("127.0.0.1:0")->to_sockaddr(address);
+    EXPECT_EQ(bind(socket_, reinterpret_cast<sockaddr*>(&address), length), 0);
+    EXPECT_EQ(listen(socket_, 8), 0);
+    length = sizeof address;
+    getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &length);
+    at = *Endpoint::from_sockaddr(address);
+  }
+  ~Carrier() { close(socket_); }
+  // What one connection brings first; it is closed then, or kept.
+  std::string take(bool keeps) {
+    pollfd each{socket_, POLLIN, 0};
+    if (poll(&each, 1, kPatienceMs) != 1) return "nobody came";
+    const int connection = accept(socket_, nullptr, nullptr);
+    char buffer[100];
+    const ssize_t count = recv(connection, buffer, sizeof buffer, 0);
+    if (!keeps) close(connection);
+    return count > 0 ? std::string(buffer, static_cast<std::size_t>(count)) : "";
+  }
+  bool is_asked() const {
+    pollfd each{socket_, POLLIN, 0};
+    return poll(&each, 1, 20) == 1;
+  }
+  Endpoint at;
+
+ private:
+  const int socket_;
+};
+
+TEST_F(TransportsTest, AMessageGoesOnceByAConnectionThatStandsAndAnewWhenThatIsGone) {
+  Carrier carrier;
+  const Flow flow{Transport::kTcp, carrier.at, 0};
+  const auto send = [&] {
+    on_gateway([&] { transports_.send(flow, "BYE sip:x SIP/2.0", {.is_repeated = false}); });
+  };
+  send();
+  EXPECT_EQ(carrier.take(false), "BYE sip:x SIP/2.0");
+  EXPECT_TRUE(comes_true([&] {
+    send();  // as the stack repeats it; the first time the end of the connection may not have been seen yet
+    return carrier.is_asked();
+  }));
+  EXPECT_EQ(carrier.take(true), "BYE sip:x SIP/2.0");
+  send();
+  EXPECT_FALSE(carrier.is_asked());
+  EXPECT_EQ(receiver_.unsent, 0);
+}
+
+TEST_F(TransportsTest, AConnectionIsItsNumberAndItsPeer) {
+  Peer peer(server_);
+  peer.send(message(1));
+  peer.read(16);
+  on_gateway([&] {  // of another process, whose first connection was another peer's
+    transports_.send({Transport::kTcp, *Endpoint::parse("192.0.2.1:5060"), 1}, "BYE sip:x SIP/2.0");
+  });
+  EXPECT_TRUE(comes_true([&] { return receiver_.unsent == 1; }));
+}
+
+// Nobody listens: the kernel's ICMP error quotes what was sent.
+TEST_F(TransportsTest, ADatagramThatDoesNotArriveIsToldOf) {
+  Endpoint nobody;
+  {
+    Carrier passing;
+    nobody = passing.at;
+  }
+  on_gateway([&] { transports_.send({Transport::kUdp, nobody, 0}, "INVITE sip:x SIP/2.0"); });
+  EXPECT_TRUE(comes_true([&] {
+    std::string told;
+    on_gateway([&] { told = receiver_.undelivered; });
+    return told == "INVITE sip:x SIP/2.0";
+  }));
+  on_gateway([&] {
+    transports_.send({Transport::kUdp, server_, 0}, "BAD after it");
+  });  // the socket lives on
+  EXPECT_TRUE(comes_true([&] { return receiver_.messages == 1; }));
 }
 
 TEST_F(TransportsTest, WhileTheGatewayIsBusyAConnectionIsReadNoFurtherAndNothingIsLost) {

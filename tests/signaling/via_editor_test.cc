@@ -65,6 +65,81 @@ TEST_F(ViaEditorTest, CancelAckAndRepeatsFallOnTheSameTransactionOthersDoNot) {
             branch(up(request("SIP/2.0/UDP 10.0.0.5"))));  // RFC 2543
 }
 
+// RFC 3261 §17.2.3, §9.2: a NAT bound another port, or the client connected anew.
+TEST_F(ViaEditorTest, ATransactionIsItsBranchWhereverItsMessagesComeFrom) {
+  const Flow elsewhere{Transport::kUdp, *Endpoint::parse("203.0.113.77:4000"), 0};
+  const auto branch_from = [&](const std::string& text, const Flow& source) {
+    return editor_.branch_of(*SipMessage::parse(text), source);
+  };
+  EXPECT_EQ(branch_from(request(), kPhone), branch_from(request(), elsewhere));
+  const Flow tcp{Transport::kTcp, kPhone.peer, 1};
+  EXPECT_EQ(branch_from(request(), tcp), branch_from(request(), {Transport::kTcp, elsewhere.peer, 2}));
+  EXPECT_NE(branch_from(request(), kPhone), branch_from(request(), tcp));  // no way out of TLS
+  // Two of one private address that count their branches from 1.
+  std::string other_call = request();
+  other_call.replace(other_call.find("Call-ID: c"), 10, "Call-ID: d");
+  EXPECT_NE(branch_from(request(), kPhone), branch_from(other_call, kPhone));
+  // Without a branch only the source tells two clients apart.
+  const std::string old = request("SIP/2.0/UDP 10.0.0.5");
+  EXPECT_NE(branch_from(old, kPhone), branch_from(old, elsewhere));
+}
+
+TEST_F(ViaEditorTest, AnswersFollowAClientThatMoved) {
+  const Flow moved{Transport::kUdp, *Endpoint::parse("203.0.113.77:4000"), 0};
+  std::string answer = up(request());
+  answer.replace(0, answer.find("\r\n"), "SIP/2.0 200 OK");
+  const auto outbound = editor_.response_to_peer(*SipMessage::parse(answer), moved);
+  ASSERT_TRUE(outbound);
+  EXPECT_EQ(outbound->flow, moved);
+  EXPECT_EQ(vias(*SipMessage::parse(outbound->text)),
+            (std::vector<std::string_view>{
+                "SIP/2.0/UDP 10.0.0.5;branch=z9hG4bKphone;received=203.0.113.77;rport=4000"}));
+}
+
+// RFC 3261 §12.2.1.1: behind the flow's route stands a router without lr.
+TEST_F(ViaEditorTest, AStrictRouterFindsItselfInTheRequestUriAndTheTargetLast) {
+  const Flow connection{Transport::kTcp, *Endpoint::parse("203.0.113.5:5000"), 9};
+  for (const std::string& own : {editor_.flow_route(connection, false), editor_.own_route()}) {
+    const std::string bye = std::string("BYE sip:a@10.0.0.5 SIP/2.0\r\nRoute: ").append(own) +
+                            ", <sip:old@192.0.2.8:5080>, <sip:next@192.0.2.9;lr>\r\n"
+                            "Via: SIP/2.0/UDP 127.0.0.1:7002;branch=z9hG4bKs\r\n\r\n";
+    const auto message = *SipMessage::parse(bye);  // which borrows its bytes
+    const auto hop = std::get<ViaEditor::Hop>(editor_.next_hop(message));
+    const bool is_by_flow = hop.bond != FlowBond::kNone;
+    EXPECT_EQ(hop.flow.peer, is_by_flow ? connection.peer : *Endpoint::parse("192.0.2.8:5080"));
+    const std::string text = editor_.request_to_peer(message, hop, kPublic);
+    EXPECT_TRUE(text.starts_with("BYE sip:old@192.0.2.8:5080 SIP/2.0\r\n")) << text;
+    EXPECT_NE(text.find("Route: <sip:next@192.0.2.9;lr>\r\n"), std::string::npos) << text;
+    EXPECT_NE(text.find("Route: <sip:a@10.0.0.5>\r\n\r\n"), std::string::npos) << text;
+  }
+}
+
+TEST_F(ViaEditorTest, ARequestWhoseFlowIsGoneGoesOnByItsRoutes) {
+  const Flow gone{Transport::kTcp, *Endpoint::parse("203.0.113.5:5000"), 9};
+  const auto unsent = [&](bool may_leave, AddressPolicy::PrivateRanges ranges) {
+    const std::string bye =
+        "BYE sip:a@10.0.0.5;transport=tcp SIP/2.0\r\nRoute: " + editor_.flow_route(gone, may_leave) +
+        "\r\nVia: SIP/2.0/UDP 127.0.0.1:7002;branch=z9hG4bKs\r\nCSeq: 2 BYE\r\n\r\n";
+    const auto message = *SipMessage::parse(bye);
+    const auto hop = std::get<ViaEditor::Hop>(editor_.next_hop(message));
+    const std::string out = editor_.request_to_peer(message, hop, kPublic);
+    return editor_.as_from_stack(*SipMessage::parse(out), ranges);
+  };
+  using Ranges = AddressPolicy::PrivateRanges;
+  EXPECT_EQ(unsent(false, Ranges::kClosed)->bond, FlowBond::kStays);
+  const auto open = unsent(true, Ranges::kOpen);
+  ASSERT_TRUE(open);
+  EXPECT_EQ(open->bond, FlowBond::kMayLeave);
+  const auto again = *SipMessage::parse(open->text);
+  EXPECT_EQ(vias(again).front(), "SIP/2.0/UDP 127.0.0.1:7002;branch=z9hG4bKs");
+  const auto hop = std::get<ViaEditor::Hop>(editor_.next_hop(again));
+  EXPECT_EQ(to_string(hop.flow.peer), "10.0.0.5:5060");
+  EXPECT_EQ(hop.flow.connection, 0u);
+  EXPECT_EQ(editor_.ranges_of(again), Ranges::kOpen);
+  EXPECT_EQ(hop.bond, FlowBond::kNone);  // it is tried once
+  EXPECT_FALSE(editor_.as_from_stack(*SipMessage::parse(request()), Ranges::kOpen));
+}
+
 TEST_F(ViaEditorTest, SendsTheAnswerBackTheWayTheRequestCame) {
   for (const bool has_rport : {true, false}) {
     const std::string via =
@@ -148,9 +223,9 @@ TEST_F(ViaEditorTest, TheNextHopIsTheFlowElseTheRouteElseTheRequestUri) {
                                                "Via: SIP/2.0/UDP 127.0.0.1:7002;branch=z9hG4bKs\r\n\r\n"));
   };
   const auto by_flow = std::get<ViaEditor::Hop>(
-      hop("Route: " + editor_.flow_route(connection) + ", <sip:p@192.0.2.8;lr>\r\n"));
+      hop("Route: " + editor_.flow_route(connection, false) + ", <sip:p@192.0.2.8;lr>\r\n"));
   EXPECT_EQ(by_flow.flow, connection);
-  EXPECT_TRUE(by_flow.is_flow && by_flow.drops_route);
+  EXPECT_EQ(by_flow.bond, FlowBond::kStays);
   EXPECT_EQ(
       to_string(std::get<ViaEditor::Hop>(hop("Route: <sip:192.0.2.8:5080;lr;transport=tcp>\r\n")).flow.peer),
       "192.0.2.8:5080");

@@ -81,28 +81,28 @@ class Party {
     if (std::holds_alternative<DialogLost>(event)) return hung_up("lost");
     if (const auto* offer = std::get_if<OfferReceived>(&event)) on_offer(*offer);
     if (const auto* info = std::get_if<InfoReceived>(&event))
-      stack_.send(AnswerRequest{info->dialog, info->request, 200, "OK", ""});
+      stack_.send(AnswerRequest{info->dialog, info->request, 200, ""});
   }
 
   void on_invite(const InviteReceived& invite) {
     if (dialog_.value != 0) {
-      stack_.send(AnswerInvite{invite.dialog, 486, "Busy Here", "", {}});
+      stack_.send(AnswerInvite{invite.dialog, 486, "", {}});
       return;
     }
     dialog_ = invite.dialog;
     if (options_.reject != 0) {
-      stack_.send(AnswerInvite{dialog_, options_.reject, "Rejected", "", {}});
+      stack_.send(AnswerInvite{dialog_, options_.reject, "", {}});
       return end("rejected", options_.reject);
     }
     if (invite.sdp) offer_ = SessionDescription::parse(*invite.sdp);
-    stack_.send(AnswerInvite{dialog_, 180, "Ringing", "", {}});
-    stack_.send(AnswerInvite{dialog_, 200, "OK", description(), {}});
+    stack_.send(AnswerInvite{dialog_, 180, "", {}});
+    stack_.send(AnswerInvite{dialog_, 200, description(), {}});
     talk(invite.sdp);
   }
 
   void on_offer(const OfferReceived& offer) {
     if (offer.sdp) offer_ = SessionDescription::parse(*offer.sdp);
-    stack_.send(AnswerRequest{offer.dialog, offer.request, 200, "OK", description()});
+    stack_.send(AnswerRequest{offer.dialog, offer.request, 200, description()});
     send_media(offer.sdp);
   }
 

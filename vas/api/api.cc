@@ -5,10 +5,14 @@
 #include "vas/api/api_call.h"
 #include "vas/api/body_text.h"
 #include "vas/api/connection_shares.h"
+#include "vas/api/cors.h"
+#include "vas/api/idempotency_key.h"
+#include "vas/api/json_body.h"
 #include "vas/api/open_api.h"
 #include "vas/api/phone_page.h"
 #include "vas/api/rate_limit.h"
 #include "vas/api/resources.h"
+#include "vas/api/with_fields.h"
 #include "vas/base/check.h"
 #include "vas/base/clock.h"
 #include "vas/base/text.h"
@@ -20,7 +24,6 @@ namespace json = boost::json;
 using directory::ApiKey;
 using directory::KeyScope;
 
-constexpr std::size_t kMaxJsonDepth = 32;
 // Who guesses waits for each answer, and comes again by a connection of its own.
 constexpr Duration kDelayOfGuesses = std::chrono::seconds(1);
 constexpr std::string_view kDraining = "This node is shutting down. Use another one.";
@@ -97,15 +100,40 @@ std::optional<std::string> read_query(const Operation& operation, std::string_vi
   return {};
 }
 
-bool is_json(std::string_view content_type) {
+bool takes_type(const Operation& operation, std::string_view content_type) {
   const std::string_view type = trim(content_type.substr(0, content_type.find(';')));
-  return type.empty() || equals_ignoring_case(type, "application/json");
+  const auto& all = operation.media_types;
+  return type.empty() || std::any_of(all.begin(), all.end(), [type](const std::string& each) {
+           return equals_ignoring_case(type, each);
+         });
+}
+
+HttpResponse wrong_type(const Operation& operation) {
+  HttpResponse response =
+      problem(415, fmt::format("Send `Content-Type: {}`.", fmt::join(operation.media_types, "` or `")));
+  // RFC 5789 §2.2
+  if (operation.method == "PATCH")
+    response.headers.emplace_back("Accept-Patch", fmt::format("{}", fmt::join(operation.media_types, ", ")));
+  return response;
+}
+
+// draft-ietf-httpapi-ratelimit-headers: how much there is in which time, how much of it is left, and in how
+// many seconds it is whole again.
+WithFields::Fields rate_fields(int per_second, const RateTurn& turn) {
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(turn.full_in).count();
+  return {{"RateLimit-Policy", fmt::format("\"requests\";q={};w={}",
+                                           RateLimit::kBurst * std::int64_t{per_second}, RateLimit::kBurst)},
+          {"RateLimit", fmt::format("\"requests\";r={};t={}", turn.left, seconds)}};
 }
 
 class Api {
  public:
-  Api(const Services& services, const ClientLedger::Limits& limits, ApiCounters& counters)
-      : services_(services), counters_(counters), phone_(services.platform.phone_server()), clients_(limits) {
+  Api(const Services& services, const ApiConfig& config, ApiCounters& counters)
+      : services_(services),
+        counters_(counters),
+        phone_(services.platform.phone_server()),
+        cors_(config.cors_origins),
+        clients_(config.clients) {
     add_session_operations(operations_, services.sessions);
     add_tenant_operations(operations_, services.directory);
     add_domain_operations(operations_, services.directory);
@@ -125,6 +153,8 @@ class Api {
     const auto segments = segments_of(request.path);
     if (!segments)
       return answer_stranger(request, responder, problem(400, "The path is not properly percent-encoded."));
+    if (auto leave = leave_to_ask(request, *segments))
+      return answer_stranger(request, responder, std::move(*leave));
     auto matched = document_.match(request.method, *segments);
     if (std::holds_alternative<NoSuchPath>(matched)) {
       return answer_stranger(request, responder,
@@ -135,7 +165,8 @@ class Api {
       response.headers.emplace_back("Allow", wrong->allowed);
       return answer_stranger(request, responder, std::move(response));
     }
-    run(std::get<Matched>(matched), request, responder);
+    auto& found = std::get<Matched>(matched);
+    run(found, request, found.operation->is_public ? cors_.open(request, responder) : responder);
   }
 
   // The key of the request. From an address that was wrong too often only one that has worked there before.
@@ -149,6 +180,15 @@ class Api {
   }
 
  private:
+  // A browser's question whether a page may ask for what needs no key.
+  std::optional<HttpResponse> leave_to_ask(const HttpRequest& request,
+                                           const std::vector<std::string>& segments) const {
+    if (!Cors::is_preflight(request)) return {};
+    const auto matched = document_.match(request.asked_method, segments);
+    const auto* found = std::get_if<Matched>(&matched);
+    return found != nullptr && found->operation->is_public ? cors_.preflight(request) : std::nullopt;
+  }
+
   void run(Matched& matched, const HttpRequest& request, const std::shared_ptr<Responder>& responder) {
     const Operation& operation = *matched.operation;
     ApiCall call{.path_parameters = std::move(matched.parameters), .responder = responder};
@@ -156,6 +196,7 @@ class Api {
     if (!is_let_in(operation, request, call)) return;
     if (is_over_limit(call)) return;
     if (auto fault = read_query(operation, request.query, call.query)) return call.fail(400, *fault);
+    if (operation.takes_idempotency_key && !read_idempotency_key(request, call)) return;
     if (operation.body && !read_body(operation, request, call)) return;
     if (services_.platform.is_draining() && request.method == "POST")
       return call.fail(503, std::string(kDraining));
@@ -283,43 +324,47 @@ class Api {
     return {};
   }
 
-  bool is_over_limit(const ApiCall& call) {
+  bool is_over_limit(ApiCall& call) {
     const bool is_stranger = call.key == nullptr && session_of(call) == nullptr;
     if (call.domain == nullptr || is_stranger) return false;
     RateLimit& limit = call.key != nullptr ? requests_ : polls_;
-    const auto wait = limit.take(call.domain->id, call.domain->profile.requests_per_second, monotonic_now());
-    if (!wait) return false;
+    const int per_second = call.domain->profile.requests_per_second;
+    const RateTurn turn = limit.take(call.domain->id, per_second, monotonic_now());
+    // Who polls is answered much later: what was left then is no news.
+    if (call.key != nullptr)
+      call.responder = std::make_shared<WithFields>(std::move(call.responder), rate_fields(per_second, turn));
+    if (!turn.wait) return false;
     ++counters_.limited_domains;
-    HttpResponse response = problem(429, fmt::format("The domain makes more than {} requests a second.",
-                                                     call.domain->profile.requests_per_second));
-    const auto seconds = std::chrono::ceil<std::chrono::seconds>(*wait).count();
+    HttpResponse response =
+        problem(429, fmt::format("The domain makes more than {} requests a second.", per_second));
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(*turn.wait).count();
     response.headers.emplace_back("Retry-After", std::to_string(std::max<std::int64_t>(seconds, 1)));
     call.responder->send(std::move(response));
     return true;
   }
 
+  bool read_idempotency_key(const HttpRequest& request, ApiCall& call) {
+    if (request.idempotency_key.empty()) return true;
+    call.idempotency_key = parse_idempotency_key(request.idempotency_key);
+    if (!call.idempotency_key) {
+      call.fail(400, fmt::format("`Idempotency-Key` is one key of 1 to {} printable characters, in quotes.",
+                                 kMaxIdempotencyKey));
+    }
+    return call.idempotency_key.has_value();
+  }
+
   bool read_body(const Operation& operation, const HttpRequest& request, ApiCall& call) {
-    if (!is_json(request.content_type)) {
-      call.fail(415, "Send `Content-Type: application/json`.");
+    if (!takes_type(operation, request.content_type)) {
+      call.responder->send(wrong_type(operation));
       return false;
     }
     std::optional<std::string> fault;
     if (request.body.empty()) {
       if (operation.needs_body) fault = "The body is missing: send a JSON object.";
+    } else if (auto body = parse_body(request.body)) {
+      call.body = std::move(*body);
     } else {
-      json::parse_options options;
-      options.max_depth = kMaxJsonDepth;
-      boost::system::error_code failure;
-      json::value value = json::parse(request.body, failure, {}, options);
-      if (failure) {
-        fault = failure == json::error::too_deep
-                    ? fmt::format("The body is nested over {} levels deep.", kMaxJsonDepth)
-                    : "The body is not JSON: " + failure.message() + ".";
-      } else if (!value.is_object()) {
-        fault = "The body is not a JSON object.";
-      } else {
-        call.body = std::move(value.as_object());
-      }
+      fault = body.error();
     }
     if (!fault) fault = operation.body->fault_of(call.body, "");
     if (!fault) fault = fault_of_text(call.body, "");
@@ -330,6 +375,7 @@ class Api {
   const Services services_;
   ApiCounters& counters_;
   const PhonePage phone_;
+  const Cors cors_;
   ClientLedger clients_;
   const OpenApi document_;
   Operations operations_;
@@ -357,8 +403,8 @@ void send_page(const std::shared_ptr<Responder>& responder, const std::string& p
   responder->send(std::move(response));
 }
 
-ApiEntry make_api(const Services& services, const ClientLedger::Limits& limits, ApiCounters& counters) {
-  const auto api = std::make_shared<Api>(services, limits, counters);
+ApiEntry make_api(const Services& services, const ApiConfig& config, ApiCounters& counters) {
+  const auto api = std::make_shared<Api>(services, config, counters);
   return {.handle = [api](const HttpRequest& request,
                           const std::shared_ptr<Responder>& responder) { api->handle(request, responder); },
           .shows_key = [api](const HttpRequest& head) { return api->find_key(head) != nullptr; }};

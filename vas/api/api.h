@@ -31,7 +31,12 @@ struct ApiEntry {
   HeadCheck shows_key;
 };
 
+struct ApiConfig {
+  ClientLedger::Limits clients;
+  std::vector<std::string> cors_origins = {"*"};  // whose pages may read what needs no key (cors.h)
+};
+
 // Threads: control only.
-ApiEntry make_api(const Services& services, const ClientLedger::Limits& limits, ApiCounters& counters);
+ApiEntry make_api(const Services& services, const ApiConfig& config, ApiCounters& counters);
 
 }  // namespace vas::api

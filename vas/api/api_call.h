@@ -25,6 +25,7 @@ struct ApiCall {
   boost::json::object body;                                          // checked; {} where there was none
   const directory::ApiKey* key = nullptr;                            // null where the operation is public
   const directory::Domain* domain = nullptr;                         // where the path names one
+  std::optional<std::string> idempotency_key;  // where the operation takes one, and it was sent
   std::shared_ptr<Responder> responder;
 
   const std::string& path(std::string_view name) const {

@@ -47,12 +47,28 @@ json::object stored_object(const directory::Entry& entry) {
   return json::parse(to_store_json(entry)).as_object();
 }
 
+namespace {
+
+// A domain whose profile has fields that were probably meant for others says so.
+std::string answer_of(const directory::Entry& entry) {
+  const auto* domain = std::get_if<directory::Domain>(&entry);
+  if (domain == nullptr || domain->profile.misspelt.empty()) return to_json(entry);
+  json::array warnings;
+  for (const auto& [given, meant] : domain->profile.misspelt)
+    warnings.emplace_back("`profile." + given + "` is kept and means nothing: was `" + meant + "` meant?");
+  json::object object = json::parse(to_json(entry)).as_object();
+  object["warnings"] = std::move(warnings);
+  return to_text(object);
+}
+
+}  // namespace
+
 DirectoryService::Done answer_with(const std::shared_ptr<Responder>& responder, int status,
                                    std::shared_ptr<directory::Entry> entry, std::string location) {
   return [=](const std::optional<Refused>& refused) {
     if (refused) return responder->send(problem(*refused));
     HttpResponse response{.status = status};
-    if (entry) response.body = to_json(*entry);
+    if (entry) response.body = answer_of(*entry);
     if (!location.empty())
       response.headers.emplace_back("Location", location + std::to_string(id_of(*entry)));
     responder->send(std::move(response));

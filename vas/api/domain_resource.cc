@@ -1,5 +1,8 @@
+#include <algorithm>
+
 #include "vas/api/directory_entry.h"
 #include "vas/api/resources.h"
+#include "vas/webhooks/signature.h"
 
 namespace vas::api {
 namespace {
@@ -26,11 +29,24 @@ std::optional<Refused> check_names(const Directory& directory, const Domain& dom
 std::optional<Refused> check_urls(const DirectoryService& service, const Domain& domain) {
   const std::pair<const char*, const std::string&> urls[] = {
       {"registration-free-control-endpoint", domain.profile.control_endpoint},
-      {"call-routing-application", domain.profile.routing_application}};
+      {"call-routing-application", domain.profile.routing_application},
+      {"session-callback", domain.profile.session_callback}};
   for (const auto& [field, url] : urls) {
     if (url.empty()) continue;
     if (const auto fault = service.fault_of_url(url))
       return Refused{400, "`profile." + std::string(field) + "` " + *fault + "."};
+  }
+  return {};
+}
+
+// Secrets that stand already are not looked at: receivers have come to terms with them.
+std::optional<Refused> check_secrets(const directory::DomainProfile& stands,
+                                     const directory::DomainProfile& wanted) {
+  for (const std::string& secret : wanted.webhook_secrets) {
+    const auto& old = stands.webhook_secrets;
+    if (std::find(old.begin(), old.end(), secret) != old.end()) continue;
+    if (const auto fault = webhooks::fault_of_secret(secret))
+      return Refused{400, "`profile.webhook-secret` " + *fault + "."};
   }
   return {};
 }
@@ -52,6 +68,7 @@ std::optional<Refused> plan(DirectoryService& service, const boost::json::object
   if (auto refused = check_limits(stands, domain.profile, scope)) return refused;
   if (auto refused = check_names(directory, domain)) return refused;
   if (auto refused = check_urls(service, domain)) return refused;
+  if (auto refused = check_secrets(stands, domain.profile)) return refused;
   change.emplace_back(entry);
   return {};
 }

@@ -1,5 +1,6 @@
 #include "vas/api/http_server.h"
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -10,11 +11,14 @@
 #include <optional>
 #include <unordered_map>
 
+#include "vas/api/byte_stream.h"
 #include "vas/api/client_address.h"
 #include "vas/api/connection_shares.h"
 #include "vas/api/http_head.h"
 #include "vas/api/problem.h"
+#include "vas/base/clock.h"
 #include "vas/base/shared_budget.h"
+#include "vas/base/socket_options.h"
 
 namespace vas::api {
 namespace {
@@ -30,7 +34,11 @@ constexpr std::size_t kFirstReadBytes = 2048;
 // Of what is read and not yet parsed: a chunk's size, an extension, a trailer have no longer lines than this.
 constexpr std::size_t kMaxUnparsedBytes = 32 * 1024;
 
-using Stream = beast::basic_stream<tcp, asio::io_context::executor_type>;
+// Of a client that waits for a call and says nothing: gone within a minute, and no middlebox forgets it.
+constexpr TcpKeepAlive kKeepAlive{
+    .idle = std::chrono::seconds(30), .between = std::chrono::seconds(10), .probes = 3};
+// Handed over by the door of TLS, and not taken up by control yet.
+constexpr int kMaxGuestsWaiting = 1024;
 
 constexpr auto kAcceptRetry =
     std::chrono::milliseconds(100);  // after a failure, such as no descriptor being left
@@ -44,7 +52,14 @@ struct Shared {
       : handler(std::move(to)),
         shows_key(std::move(check)),
         config(from),
-        shares(std::min(from.max_connections, HttpServer::kMaxConnections), from.strangers_of_address) {}
+        shares(places_of(from), from.strangers_of_address) {}
+  // Who is still at the door of TLS has a descriptor of these too.
+  static std::size_t newcomers_of(const HttpServerConfig& config) {
+    return config.tls.listen.empty() ? 0 : std::min(config.tls.max_newcomers, config.max_connections / 4);
+  }
+  static std::size_t places_of(const HttpServerConfig& config) {
+    return std::min(config.max_connections, HttpServer::kMaxConnections) - newcomers_of(config);
+  }
 
   const HttpHandler handler;
   const HeadCheck shows_key;
@@ -57,15 +72,20 @@ struct Shared {
   std::unordered_map<ConnectionShares::Id, Connection*> open;
   ConnectionShares::Id next_id = 1;
   HttpCounters counters;
+  std::unique_ptr<TlsDoor> door;
+  std::atomic<int> guests_waiting{0};
 };
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(std::shared_ptr<Shared> shared, ConnectionShares::Id id, Stream stream, const IpAddress& peer)
+  Connection(std::shared_ptr<Shared> shared, ConnectionShares::Id id, ByteStream::Socket socket,
+             TlsSession tls, const IpAddress& peer)
       : shared_(std::move(shared)),
         id_(id),
         peer_(peer),
-        stream_(std::move(stream)),
+        is_secure_(tls.ssl != nullptr),
+        stream_(std::move(socket), std::move(tls)),
+        deadline_(stream_.get_executor()),
         delay_(stream_.get_executor()) {
     shared_->open.emplace(id_, this);
   }
@@ -77,7 +97,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void read();
   void send(HttpResponse response);
   void watch(std::function<void()> gone);
-  void vouch(std::int64_t owner) { shared_->shares.vouch(id_, owner); }
+  void vouch(std::int64_t owner);
   void close();
 
  private:
@@ -89,9 +109,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void on_read_failure(const beast::error_code& failure);
   void write(bool keeps_alive);
   void wait_for_close();
+  void expires_after(Duration time);
+  void expires_never() { deadline_.expires_at(asio::steady_timer::time_point::max()); }
   void give_back_body();
   HttpRequest head() const;
-  std::string forwarded_for() const;
+  std::string all_of(std::string_view name) const;
   std::size_t fields() const;
   std::string_view unparsed() const {
     return {static_cast<const char*>(buffer_.data().data()), buffer_.size()};
@@ -100,7 +122,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const std::shared_ptr<Shared> shared_;
   const ConnectionShares::Id id_;
   const IpAddress peer_;
-  Stream stream_;
+  const bool is_secure_;
+  bool is_proved_ = false;
+  ByteStream stream_;
+  asio::steady_timer deadline_;
   asio::steady_timer delay_;
   beast::flat_buffer buffer_{kMaxUnparsedBytes};
   HeadScanner head_;
@@ -139,12 +164,25 @@ class HttpServerImpl final : public HttpServer {
       : acceptor_(context),
         retry_timer_(context),
         shared_(std::make_shared<Shared>(std::move(handler), std::move(shows_key), config)) {}
+  ~HttpServerImpl() override { shared_->door.reset(); }
   void open(const tcp::endpoint& endpoint) {
     acceptor_.open(endpoint.protocol());
     acceptor_.set_option(asio::socket_base::reuse_address(true));
     acceptor_.bind(endpoint);
     acceptor_.listen();
     accept();
+  }
+  Result<bool> open_door() {
+    if (shared_->config.tls.listen.empty()) return true;
+    TlsDoorConfig config = shared_->config.tls;
+    config.max_newcomers = Shared::newcomers_of(shared_->config);
+    config.proxies = shared_->config.proxies;
+    auto door = TlsDoor::open(
+        config, [executor = acceptor_.get_executor(), weak = std::weak_ptr(shared_)](
+                    std::shared_ptr<TlsGuest> guest) { take_in(executor, weak, std::move(guest)); });
+    if (!door) return Error{door.error()};
+    shared_->door = std::move(*door);
+    return true;
   }
   Endpoint listening() const override {
     sockaddr_storage storage{};
@@ -156,38 +194,68 @@ class HttpServerImpl final : public HttpServer {
     HttpCounters counters = shared_->counters;
     counters.connections = shared_->shares.size();
     counters.body_bytes = shared_->bodies.taken() + shared_->bodies_of_strangers.taken();
+    if (shared_->door) {
+      counters.handshakes = shared_->door->counters().handshakes;
+      counters.handshakes_refused = shared_->door->counters().handshakes_refused;
+      counters.handshakes_failed = shared_->door->counters().handshakes_failed;
+    }
     return counters;
   }
+  TlsDoor* door() const override { return shared_->door.get(); }
 
  private:
   void accept() {
     acceptor_.async_accept([this](beast::error_code failure, auto socket) {
       if (failure == asio::error::operation_aborted) return;
       if (failure) return retry();
-      serve(std::move(socket));
+      serve(shared_, std::move(socket));
       accept();
     });
   }
-  template <typename Socket>
-  void serve(Socket socket) {
+  // On the door's thread.
+  static void take_in(const asio::io_context::executor_type& executor, const std::weak_ptr<Shared>& to,
+                      std::shared_ptr<TlsGuest> guest) {
+    const auto shared = to.lock();
+    if (!shared || shared->guests_waiting >= kMaxGuestsWaiting) return;
+    ++shared->guests_waiting;
+    asio::post(executor, [to, executor, guest = std::move(guest)] {
+      const auto taker = to.lock();
+      if (!taker) return;
+      --taker->guests_waiting;
+      ByteStream::Socket socket(executor);
+      beast::error_code failure;
+      socket.assign(guest->peer.family == AddressFamily::kIpv4 ? tcp::v4() : tcp::v6(), guest->socket,
+                    failure);
+      if (failure) return;
+      guest->take_socket();
+      serve(taker, std::move(socket), guest->peer, std::move(guest->tls));
+    });
+  }
+  static void serve(const std::shared_ptr<Shared>& shared, ByteStream::Socket socket) {
     beast::error_code failure;
     const auto peer = socket.remote_endpoint(failure);
     if (failure) return;  // gone already
     sockaddr_storage storage{};
     std::memcpy(&storage, peer.data(), peer.size());
-    const IpAddress address = Endpoint::from_sockaddr(storage)->address;
-    const auto id = shared_->next_id++;
-    const auto place = shared_->shares.add(id, address, is_proxy(address, shared_->config.proxies));
+    serve(shared, std::move(socket), Endpoint::from_sockaddr(storage)->address, {});
+  }
+  static void serve(const std::shared_ptr<Shared>& shared, ByteStream::Socket socket,
+                    const IpAddress& address, TlsSession tls) {
+    const auto id = shared->next_id++;
+    const auto place = shared->shares.add(id, address, is_proxy(address, shared->config.proxies));
     if (!place.is_taken) {
-      ++shared_->counters.no_place;
+      ++shared->counters.no_place;
       return;
     }
     if (place.makes_room) {
-      ++shared_->counters.made_room;
-      const auto found = shared_->open.find(*place.makes_room);
-      if (found != shared_->open.end()) found->second->close();
+      ++shared->counters.made_room;
+      const auto found = shared->open.find(*place.makes_room);
+      if (found != shared->open.end()) found->second->close();
     }
-    std::make_shared<Connection>(shared_, id, Stream(std::move(socket)), address)->read();
+    keep_alive(socket.native_handle(), kKeepAlive);
+    beast::error_code ignored;
+    socket.set_option(tcp::no_delay(true), ignored);
+    std::make_shared<Connection>(shared, id, std::move(socket), std::move(tls), address)->read();
   }
   void retry() {
     retry_timer_.expires_after(kAcceptRetry);
@@ -206,14 +274,14 @@ void Connection::read() {
   is_answering_ = keeps_alive_ = is_head_ = false;
   head_ = {};
   if (buffer_.size() > 0) {
-    stream_.expires_after(kRequestDeadline);
+    expires_after(kRequestDeadline);
     return on_head();
   }
-  stream_.expires_after(kIdleDeadline);
+  expires_after(kIdleDeadline);
   stream_.async_read_some(buffer_.prepare(kFirstReadBytes),
                           [self = shared_from_this()](beast::error_code failure, std::size_t size) {
                             if (failure) return self->on_read_failure(failure);
-                            self->stream_.expires_after(kRequestDeadline);
+                            self->expires_after(kRequestDeadline);
                             self->buffer_.commit(size);
                             self->on_head();
                           });
@@ -289,12 +357,15 @@ HttpRequest Connection::head() const {
   const auto& message = parser_->get();
   const std::string target(message.target());
   const auto mark = target.find('?');
-  return {.client = client_of(peer_, forwarded_for(), shared_->config.proxies),
+  return {.client = client_of(peer_, all_of("X-Forwarded-For"), shared_->config.proxies),
           .method = std::string(message.method_string()),
           .path = target.substr(0, mark),
           .query = mark == std::string::npos ? std::string() : target.substr(mark + 1),
           .authorization = std::string(message[http::field::authorization]),
-          .content_type = std::string(message[http::field::content_type])};
+          .content_type = std::string(message[http::field::content_type]),
+          .origin = std::string(message[http::field::origin]),
+          .asked_method = std::string(message[http::field::access_control_request_method]),
+          .idempotency_key = all_of("Idempotency-Key")};
 }
 
 std::size_t Connection::fields() const {
@@ -302,10 +373,10 @@ std::size_t Connection::fields() const {
   return static_cast<std::size_t>(std::distance(fields.begin(), fields.end()));
 }
 
-// Every X-Forwarded-For of the request, in order.
-std::string Connection::forwarded_for() const {
+// Every field of the request that has this name, in order. (RFC 9110 §5.3)
+std::string Connection::all_of(std::string_view name) const {
   std::string all;
-  const auto [begin, end] = parser_->get().equal_range("X-Forwarded-For");
+  const auto [begin, end] = parser_->get().equal_range(name);
   for (auto field = begin; field != end; ++field)
     all.append(all.empty() ? "" : ",").append(field->value().data(), field->value().size());
   return all;
@@ -322,7 +393,7 @@ void Connection::on_read_failure(const beast::error_code& failure) {
     return send(problem(413, "The body is over 256 KiB. Send a smaller one.", true));
   }
   const bool is_silent = failure == asio::error::eof || failure == http::error::end_of_stream ||
-                         failure == beast::error::timeout || failure == asio::error::operation_aborted ||
+                         failure == asio::error::operation_aborted ||
                          failure == asio::error::connection_reset ||
                          failure == http::error::partial_message || failure == asio::error::bad_descriptor;
   if (is_silent) return;
@@ -330,7 +401,7 @@ void Connection::on_read_failure(const beast::error_code& failure) {
 }
 
 void Connection::handle() {
-  stream_.expires_never();
+  expires_never();
   HttpRequest request = head();
   auto message = parser_->release();
   request.body = std::move(message.body());
@@ -348,7 +419,23 @@ void Connection::close() {
   const auto self = shared_from_this();  // who waits may hold the last of it
   if (const auto gone = std::exchange(gone_, nullptr)) gone();
   delay_.cancel();
+  expires_never();
   stream_.close();
+}
+
+// Whatever is under way by then is given up.
+void Connection::expires_after(Duration time) {
+  deadline_.expires_after(time);
+  deadline_.async_wait([weak = weak_from_this()](beast::error_code failure) {
+    const auto self = weak.lock();
+    const bool is_due = self && !failure && self->deadline_.expiry() <= std::chrono::steady_clock::now();
+    if (is_due) self->stream_.close();
+  });
+}
+
+void Connection::vouch(std::int64_t owner) {
+  shared_->shares.vouch(id_, owner);
+  if (!std::exchange(is_proved_, true) && is_secure_ && shared_->door) shared_->door->prove(peer_);
 }
 
 void Connection::send(HttpResponse answer) {
@@ -356,19 +443,21 @@ void Connection::send(HttpResponse answer) {
   is_answering_ = true;
   gone_ = nullptr;
   const bool keeps_alive = keeps_alive_ && !answer.closes;
-  if (is_head_) answer.body.clear();
+  const std::size_t length = answer.body.size();
   response_.emplace(static_cast<http::status>(answer.status), 11);
+  response_->set(http::field::date, to_http_date(wall_now()));
   response_->set(http::field::server, "VAS");
   response_->set(http::field::cache_control, "no-store");
-  if (!answer.body.empty()) response_->set(http::field::content_type, answer.content_type);
+  if (length != 0) response_->set(http::field::content_type, answer.content_type);
   for (const auto& [name, value] : answer.headers) response_->set(name, value);
   response_->keep_alive(keeps_alive);
-  response_->body() = std::move(answer.body);
+  if (!is_head_) response_->body() = std::move(answer.body);
   if (answer.status == 204) {
     response_->erase(http::field::content_length);
   } else {
     // Set by hand: for 205 the library would leave the length of a body out, and this API sends one there.
-    response_->content_length(response_->body().size());
+    // Of HEAD it is what GET would have brought (RFC 9110 §9.3.2).
+    response_->content_length(length);
   }
   if (answer.delay == Duration::zero()) return write(keeps_alive);
   delay_.expires_after(answer.delay);
@@ -378,14 +467,13 @@ void Connection::send(HttpResponse answer) {
 }
 
 void Connection::write(bool keeps_alive) {
-  stream_.expires_after(kRequestDeadline);
+  expires_after(kRequestDeadline);
   http::async_write(stream_, *response_,
                     [self = shared_from_this(), keeps_alive](beast::error_code failure, std::size_t) {
                       if (failure) return;
                       self->response_.reset();
                       if (keeps_alive) return self->read();
-                      beast::error_code ignored;
-                      self->stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+                      self->stream_.finish();
                     });
 }
 
@@ -397,12 +485,14 @@ void Connection::watch(std::function<void()> gone) {
 // A readable socket with nothing to read is a client that left. Bytes there are its next request: it is
 // alive.
 void Connection::wait_for_close() {
-  stream_.socket().async_wait(tcp::socket::wait_read, [weak = weak_from_this()](beast::error_code failure) {
+  stream_.async_wait_readable([weak = weak_from_this()](beast::error_code failure) {
     const auto self = weak.lock();
     if (!self || failure || !self->gone_) return;
-    char byte = 0;
-    const ssize_t peeked = ::recv(self->stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (peeked != 0 && !(peeked < 0 && errno != EAGAIN)) return;
+    switch (self->stream_.peek()) {
+      case ByteStream::Peek::kBytes: return;
+      case ByteStream::Peek::kNothing: return self->wait_for_close();
+      case ByteStream::Peek::kGone: break;
+    }
     const auto gone = std::exchange(self->gone_, nullptr);
     gone();
   });
@@ -420,6 +510,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::open(asio::io_context& context,
   } catch (const boost::system::system_error& failure) {
     return Error{"cannot listen for HTTP at " + to_string(config.listen) + ": " + failure.code().message()};
   }
+  if (auto opened = server->open_door(); !opened) return Error{opened.error()};
   return std::unique_ptr<HttpServer>(std::move(server));
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "vas/api/tls_door.h"
 #include "vas/base/endpoint.h"
 #include "vas/base/result.h"
 #include "vas/base/time.h"
@@ -27,6 +28,9 @@ struct HttpRequest {
   std::string query;   // without the `?`
   std::string authorization;
   std::string content_type;
+  std::string origin;           // of the page that asks; empty: no page
+  std::string asked_method;     // that an OPTIONS asks leave for (Access-Control-Request-Method)
+  std::string idempotency_key;  // as it stands there; several are joined by commas
   std::string body;
 };
 
@@ -61,6 +65,7 @@ struct HttpServerConfig {
   std::size_t strangers_of_address =
       256;                       // connections that have shown no right key or token (connection_shares.h)
   std::vector<Network> proxies;  // whose X-Forwarded-For is believed, and who are not counted by address
+  TlsDoorConfig tls;             // HTTPS, where it listens anywhere; `proxies` and how many are ours
 };
 
 struct HttpCounters {
@@ -70,6 +75,9 @@ struct HttpCounters {
   std::uint64_t no_place = 0;        // connections refused: all places are taken by who proved to be somebody
   std::uint64_t bad_requests = 0;    // that are not HTTP/1.1, or could be read in two ways
   std::uint64_t bodies_refused = 0;  // for want of memory for them
+  std::uint64_t handshakes = 0;      // of TLS (tls_door.h)
+  std::uint64_t handshakes_refused = 0;
+  std::uint64_t handshakes_failed = 0;
 };
 
 // Threads: all on the thread that runs `context`.
@@ -77,7 +85,7 @@ struct HttpCounters {
 // all
 //          that are being read, kMaxBodiesOfAddress of one address's, kMaxBodiesOfStrangers of those without
 //          a right key; kMaxHeadBytes of start line and headers; 10 s for a request to arrive whole, 60 s
-//          between requests.
+//          between requests. HTTPS: tls_door.h; who is at its door counts among the connections.
 class HttpServer {
  public:
   static constexpr std::size_t kMaxConnections = 100'000;
@@ -93,6 +101,7 @@ class HttpServer {
   virtual ~HttpServer() = default;
   virtual Endpoint listening() const = 0;
   virtual HttpCounters counters() const = 0;
+  virtual TlsDoor* door() const = 0;  // null without HTTPS
 };
 
 }  // namespace vas::api

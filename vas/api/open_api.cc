@@ -12,6 +12,8 @@ namespace json = boost::json;
 
 #include "vas/api/openapi_document.inc"
 
+constexpr std::string_view kIdempotencyKey = "Idempotency-Key";
+
 bool is_parameter(std::string_view segment) { return segment.starts_with('{'); }
 
 std::optional<Matched> match_path(const Operation& operation, const std::vector<std::string>& segments) {
@@ -67,6 +69,8 @@ void OpenApi::add_operation(const std::string& path, std::string_view method, co
   for (const std::string_view segment : split(std::string_view(path).substr(1), '/'))
     operation.path.emplace_back(segment);
 
+  operation.answers_head = operation.method == "GET" && !definition.contains("x-waits");
+
   const json::array& security = definition.at("security").as_array();
   operation.is_public = security.empty();
   for (const json::value& each : security) {
@@ -76,6 +80,8 @@ void OpenApi::add_operation(const std::string& path, std::string_view method, co
   if (const json::value* parameters = definition.if_contains("parameters")) {
     for (const json::value& each : parameters->as_array()) {
       const json::object& parameter = resolved(each.as_object(), document);
+      if (parameter.at("in").as_string() == "header" && parameter.at("name").as_string() == kIdempotencyKey)
+        operation.takes_idempotency_key = true;
       if (parameter.at("in").as_string() != "query") continue;
       operation.query.push_back({std::string(parameter.at("name").as_string()),
                                  Schema(parameter.at("schema").as_object(), document),
@@ -83,9 +89,10 @@ void OpenApi::add_operation(const std::string& path, std::string_view method, co
     }
   }
   if (const json::value* body = definition.if_contains("requestBody")) {
-    const json::object& content =
-        body->as_object().at("content").as_object().at("application/json").as_object();
-    operation.body.emplace(content.at("schema").as_object(), document);
+    const json::object& content = body->as_object().at("content").as_object();
+    for (const auto& [type, value] : content) operation.media_types.emplace_back(type);
+    const json::object& first = content.at(operation.media_types.front()).as_object();
+    operation.body.emplace(first.at("schema").as_object(), document);
     operation.needs_body = body->as_object().contains("required");
   }
   operations_.push_back(std::move(operation));
@@ -97,9 +104,9 @@ std::variant<Matched, NoSuchPath, NoSuchMethod> OpenApi::match(
   for (const Operation& each : operations_) {
     auto matched = match_path(each, segments);
     if (!matched) continue;
-    if (each.method == method) return std::move(*matched);
+    if (each.method == method || (each.answers_head && method == "HEAD")) return std::move(*matched);
     if (allowed.find(each.method) == std::string::npos)
-      allowed += (allowed.empty() ? "" : ", ") + each.method;
+      allowed += (allowed.empty() ? "" : ", ") + each.method + (each.answers_head ? ", HEAD" : "");
   }
   if (allowed.empty()) return NoSuchPath{};
   return NoSuchMethod{allowed};

@@ -29,6 +29,9 @@ struct Operation {
   std::vector<Parameter> query;
   std::optional<Schema> body;
   bool needs_body = false;
+  std::vector<std::string> media_types;  // of a body, the usual one first
+  bool takes_idempotency_key = false;    // lists the field among its parameters
+  bool answers_head = false;             // a GET that does not wait
 };
 
 struct Matched {
@@ -48,7 +51,7 @@ class OpenApi {
   // The document, as it is served.
   static std::string_view text();
   const std::vector<Operation>& operations() const { return operations_; }
-  // `segments` are decoded. A literal segment wins over a parameter.
+  // `segments` are decoded. A literal segment wins over a parameter. HEAD finds what GET would.
   std::variant<Matched, NoSuchPath, NoSuchMethod> match(std::string_view method,
                                                         const std::vector<std::string>& segments) const;
 

@@ -10,25 +10,39 @@
 
 namespace vas::api {
 
+// What became of a request that asked for its place.
+struct RateTurn {
+  std::optional<Duration> wait;  // nothing: go on. Otherwise how long to wait for the next
+  std::int64_t left = 0;         // requests that would be let through now
+  Duration full_in{};            // until it is as many as ever
+};
+
 // A token bucket a domain: `per_second` on average, twice as many at once.
 //
 // Threads: control only. Bounds: as many buckets as domains that exist.
 class RateLimit {
  public:
-  // Nothing: go on. Otherwise how long to wait for the next.
-  std::optional<Duration> take(std::int64_t domain_id, int per_second, Time now) {
-    const double most = 2.0 * per_second;
+  static constexpr int kBurst = 2;  // seconds' worth
+
+  RateTurn take(std::int64_t domain_id, int per_second, Time now) {
+    const double most = double{kBurst} * per_second;
     const auto [found, is_new] = buckets_.try_emplace(domain_id, Bucket{most, now});
     Bucket& bucket = found->second;
     const double seconds = std::chrono::duration<double>(now - bucket.filled_at).count();
     bucket.tokens = std::min(most, bucket.tokens + seconds * per_second);
     bucket.filled_at = now;
+    const auto time_for = [per_second](double tokens) {
+      return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(tokens / per_second));
+    };
+    RateTurn turn;
     if (bucket.tokens < 1) {
-      return std::chrono::duration_cast<Duration>(
-          std::chrono::duration<double>((1 - bucket.tokens) / per_second));
+      turn.wait = time_for(1 - bucket.tokens);
+    } else {
+      bucket.tokens -= 1;
     }
-    bucket.tokens -= 1;
-    return {};
+    turn.left = static_cast<std::int64_t>(bucket.tokens);
+    turn.full_in = time_for(most - bucket.tokens);
+    return turn;
   }
 
  private:

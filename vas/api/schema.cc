@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "vas/base/check.h"
+#include "vas/base/text.h"
 
 namespace vas::api {
 namespace {
@@ -27,11 +28,6 @@ std::string quoted(const std::string& name) { return name.empty() ? "The body" :
 
 std::string inside(const std::string& name, std::string_view member) {
   return name.empty() ? std::string(member) : name + "." + std::string(member);
-}
-
-std::size_t characters_in(std::string_view utf8) {
-  return static_cast<std::size_t>(std::count_if(
-      utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 std::size_t size_of(const json::value& value) { return static_cast<std::size_t>(value.as_int64()); }
@@ -182,6 +178,8 @@ std::string Schema::describe() const {
   } else {
     text = types_[0] == "boolean" ? "true or false" : types_[0] == "array" ? "a list" : "an object";
   }
+  if (items_ && !types_.empty() && takes("string"))
+    text += fmt::format(", or a list of up to {} of them", max_items_);
   if (!types_.empty() && takes("null")) text += ", or null";
   return text;
 }

@@ -1,3 +1,4 @@
+#include "vas/api/destination.h"
 #include "vas/api/resources.h"
 #include "vas/base/json.h"
 
@@ -15,6 +16,20 @@ constexpr const char* kNoSession = "There is no such session: it may have ended 
 
 HttpResponse status_response(Status status) {
   return {.body = "{\"status\":\"" + std::string(to_string(status)) + "\"}"};
+}
+
+// Nothing where the field is not there; null is as good as an empty text.
+std::optional<std::string> given_text(const json::object& body, std::string_view name) {
+  return body.contains(name) ? std::optional(text_field(body, name)) : std::nullopt;
+}
+
+// Whose key it is, and what was asked for: what makes it the same request.
+sessions::CreationKey creation_key(const ApiCall& call, Direction direction,
+                                   const directory::Subscriber& subscriber) {
+  if (!call.idempotency_key) return {};
+  const std::string request = std::string(to_string(direction)) + " " + std::to_string(subscriber.id) + " ";
+  return {.key = directory::hash_of_key(std::to_string(call.key->id) + " " + *call.idempotency_key),
+          .request = directory::hash_of_key(request + to_text(call.body))};
 }
 
 // The answer of a long poll. A 205 closes its connection: browsers read one as having no body.
@@ -37,16 +52,21 @@ class Sessions {
   void create(ApiCall& call, Direction direction) const {
     const auto* subscriber = service_.directory().find_subscriber(call.domain->id, call.path("msisdn"));
     if (subscriber == nullptr) return call.fail(404, "The domain has no subscriber with this MSISDN.");
+    if (!subscriber->active)
+      return call.fail(409, "The subscriber is not active: nobody could dial with the token.");
     const json::value* routing = call.body.if_contains("routing");
-    const NewSession request{
+    NewSession request{
         .domain = call.domain,
         .subscriber = subscriber,
         .direction = direction,
         .remote = text_field(call.body, direction == Direction::kOutgoing ? "destination" : "origination"),
         .caller_id = text_field(call.body, "callerId"),
         .time_limit_s = integer_field(call.body, "timeLimit"),
-        .callback = text_field(call.body, "callback"),
-        .routing_json = routing != nullptr && routing->is_object() ? to_text(*routing) : std::string()};
+        .call_timeout_s = integer_field(call.body, "callTimeout"),
+        .callback = given_text(call.body, "callback"),
+        .routing_json = routing != nullptr && routing->is_object() ? to_text(*routing) : std::string(),
+        .made_by = creation_key(call, direction, *subscriber)};
+    if (auto fault = check_destination(request)) return call.fail(400, "`destination` " + *fault + ".");
     const auto wrong = service_.create(request, [responder = call.responder](const Session* session) {
       responder->send(session != nullptr
                           ? HttpResponse{.body = to_json(*session)}
@@ -82,12 +102,19 @@ class Sessions {
     if (session == nullptr) return no_session(call);
     SessionChange change{.changes_time_limit = call.body.contains("timeLimit"),
                          .time_limit_s = integer_field(call.body, "timeLimit"),
-                         .call_start = time_field(call.body, "callStartTime")};
+                         .call_start = time_field(call.body, "callStartTime"),
+                         .changes_call_timeout = call.body.contains("callTimeout"),
+                         .call_timeout_s = integer_field(call.body, "callTimeout"),
+                         .callback = given_text(call.body, "callback")};
+    if (change.changes_call_timeout && session->direction != Direction::kIncoming)
+      return call.fail(400,
+                       "`callTimeout` is for incoming sessions: how long the caller waits to be picked up.");
     const std::string token = session->token;
-    service_.change(token, change, [responder = call.responder](const Session* changed) {
+    const auto wrong = service_.change(token, change, [responder = call.responder](const Session* changed) {
       responder->send(changed != nullptr ? HttpResponse{.body = to_json(*changed)}
                                          : problem(404, kNoSession));
     });
+    if (wrong) call.responder->send(problem(*wrong));
   }
 
   void destroy(ApiCall& call) const {
@@ -135,6 +162,18 @@ class Sessions {
   }
 
  private:
+  // A number that goes to a network must be one that a network could have. With a routing plan it goes to
+  // none.
+  std::optional<std::string> check_destination(NewSession& request) const {
+    const bool is_dialled = request.direction == Direction::kOutgoing && request.routing_json.empty();
+    if (!is_dialled || service_.directory().find_subscriber(request.domain->id, request.remote) != nullptr)
+      return {};
+    auto destination = parse_destination(request.remote);
+    if (!destination) return destination.error();
+    request.remote = std::move(*destination);
+    return {};
+  }
+
   static void no_session(const ApiCall& call) { call.fail(404, kNoSession); }
 
   SessionService& service_;

@@ -2,6 +2,7 @@
 
 #include "vas/api/directory_entry.h"
 #include "vas/api/resources.h"
+#include "vas/base/json.h"
 
 namespace vas::api {
 namespace {
@@ -24,9 +25,9 @@ const Refused kNoTrunk{404, "The domain has no such trunk."};
 bool is_near(const Network& source) {
   static const std::vector<Network> near = [] {
     std::vector<Network> all;
-    for (const char* block : {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
-                              "172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/3", "::/96", "::ffff:0:0/96",
-                              "64:ff9b::/96", "fc00::/7", "fe80::/9", "ff00::/8"})
+    for (const char* block :
+         {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
+          "192.168.0.0/16", "224.0.0.0/3", "::/96", "64:ff9b::/96", "fc00::/7", "fe80::/9", "ff00::/8"})
       all.push_back(*Network::parse(block));
     return all;
   }();
@@ -153,6 +154,7 @@ void create(ApiCall& call, DirectoryService& service) {
         if (scope != KeyScope::kSystem) {
           if (auto refused = check_count(directory, Kind::kTrunk, domain, kMaxTrunksOfDomain)) return refused;
         }
+        respell(fields, directory::kOtherSpellings);
         fields["id"] = service.next_id(Kind::kTrunk);
         fields["domainId"] = domain;
         return plan(fields, directory, author_of(service, scope, fields), nullptr, *entry, change);
@@ -169,9 +171,10 @@ void patch(ApiCall& call, DirectoryService& service) {
   const auto entry = std::make_shared<Entry>();
   service.change(
       [&service, entry, domain = call.domain->id, id = path_id(call, "trunk"), scope = call.key->scope,
-       fields = call.body](const Directory& directory, Change& change) -> std::optional<Refused> {
+       fields = call.body](const Directory& directory, Change& change) mutable -> std::optional<Refused> {
         const Trunk* trunk = find(directory, domain, id);
         if (trunk == nullptr) return kNoTrunk;
+        respell(fields, directory::kOtherSpellings);
         boost::json::object object = stored_object(*trunk);
         merge(object, fields);
         return plan(object, directory, author_of(service, scope, fields), trunk, *entry, change);

@@ -56,7 +56,7 @@ void CallbackDesk::send(const webhooks::Event& event) {
       .url = event.url, .body = event.body, .id = event.id, .timestamp = wall_now()};
   request.domain_id = event.domain_id;
   if (domain != nullptr) {
-    request.secret = domain->profile.webhook_secret;
+    request.secrets = domain->profile.webhook_secrets;
     request.most_of_domain = static_cast<std::size_t>(domain->profile.caps.webhooks);
     request.tenant_id = domain->tenant_id;
     const directory::Caps* caps = directory_.caps_of_tenant(domain->tenant_id);

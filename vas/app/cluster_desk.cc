@@ -34,10 +34,9 @@ std::optional<What> what_by_name(std::string_view name) {
 std::string write(const PeerRequest& request, std::int64_t id, const std::string& from) {
   json::object object{{"id", id}, {"from", from}, {"do", name_of(request.what)}, {"token", request.token}};
   if (!request.reason.empty()) object["reason"] = request.reason;
-  if (request.change.changes_time_limit) {
-    object["timeLimit"] =
-        request.change.time_limit_s ? json::value(*request.change.time_limit_s) : json::value();
-  }
+  if (request.change.changes_time_limit) object["timeLimit"] = or_null(request.change.time_limit_s);
+  if (request.change.changes_call_timeout) object["callTimeout"] = or_null(request.change.call_timeout_s);
+  if (request.change.callback) object["callback"] = *request.change.callback;
   if (request.change.call_start) object["callStart"] = request.change.call_start->time_since_epoch().count();
   return to_text(object);
 }
@@ -46,6 +45,9 @@ PeerRequest read(const json::object& object, What what) {
   PeerRequest request{what, text_field(object, "token"), text_field(object, "reason"), {}};
   request.change.changes_time_limit = object.contains("timeLimit");
   request.change.time_limit_s = integer_field(object, "timeLimit");
+  request.change.changes_call_timeout = object.contains("callTimeout");
+  request.change.call_timeout_s = integer_field(object, "callTimeout");
+  if (object.contains("callback")) request.change.callback = text_field(object, "callback");
   if (const auto start = integer_field(object, "callStart"))
     request.change.call_start = WallTime(std::chrono::milliseconds(*start));
   return request;
@@ -133,8 +135,11 @@ void ClusterDesk::take_message(const std::string& text) {
     case What::kDestroy:
       return parts_.sessions.destroy(request.token, request.reason, [this, from, id] { answer(from, *id); });
     case What::kChange:
-      return parts_.sessions.change(request.token, request.change,
-                                    [this, from, id](const sessions::Session*) { answer(from, *id); });
+      // What could be wrong with it was looked at where it came from.
+      if (parts_.sessions.change(request.token, request.change,
+                                 [this, from, id](const sessions::Session*) { answer(from, *id); }))
+        answer(from, *id);
+      return;
     case What::kRing: parts_.sessions.mark_ringing(request.token); return answer(from, *id);
   }
 }

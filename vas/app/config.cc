@@ -28,6 +28,8 @@ struct Raw {
   std::string dns_server;
   int trace_mib = 32;
   std::string http_listen = "127.0.0.1:8080";
+  std::vector<std::string> https_listen;
+  std::vector<std::string> cors_origin = {"*"};
   std::string seccomp = "on";
   std::vector<std::string> http_proxy = {"127.0.0.0/8", "::1"};
   std::string media_bind = "127.0.0.1";
@@ -46,6 +48,7 @@ struct Raw {
   std::string turn_user;
   std::string turn_password;
   int media_timeout_s = 60;
+  int hold_timeout_s = 7200;
   int media_leg_packets = 1000;
   bool only_checks = false;
   Config config;
@@ -105,6 +108,16 @@ std::string is_network(const std::string& text) {
   return Network::parse(text) ? "" : "`" + text + "` is no address or block such as 10.1.0.0/16";
 }
 
+// As browsers say it in `Origin`: no path, no slash at the end.
+std::string is_origin(const std::string& text) {
+  const auto host = text.find("://");
+  const bool is_bare = host != std::string::npos && host != 0 && host + 3 < text.size() &&
+                       text.find_first_of("/ \t", host + 3) == std::string::npos;
+  return text == "*" || text == "none" || is_bare
+             ? ""
+             : "`" + text + "` is neither an origin such as https://app.example.com, nor `*`, nor `none`";
+}
+
 CLI::Validator validator(std::string (*check)(const std::string&), const char* name) {
   return CLI::Validator([check](std::string& text) { return check(text); }, name);
 }
@@ -140,8 +153,10 @@ void add_options(CLI::App& app, Raw& raw) {
          "nothing (off)")
       ->check(CLI::IsMember({"on", "strict", "off"}));
   option("public-url", raw.config.public_url,
-         "URL of the API that backends are told (default: of http-listen)");
-  option("http-listen", raw.http_listen, "Where the API listens")->check(endpoint);
+         "URL of the API that backends are told (default: of https-listen, or of http-listen)");
+  option("http-listen", raw.http_listen, "Where the API listens in the clear")->check(endpoint);
+  option("https-listen", raw.https_listen, "Where the API listens over TLS; may be given more than once")
+      ->check(endpoint);
   option("http-proxy", raw.http_proxy,
          "Address or block of proxies whose X-Forwarded-For is believed, and who are not counted by address; "
          "may be "
@@ -150,13 +165,30 @@ void add_options(CLI::App& app, Raw& raw) {
   api::HttpServerConfig& http = raw.config.http;
   option("http-connections", http.max_connections, "Connections to the API at once, ringing polls among them")
       ->check(CLI::Range(8, 100'000));
+  option("https-certificate", http.tls.certificates.certificate_file,
+         "PEM file with the API's certificate and its chain (default: tls-certificate); read again when it "
+         "changes");
+  option("https-key", http.tls.certificates.key_file,
+         "PEM file with that certificate's key (default: tls-key)");
+  option("https-handshakes-per-second", http.tls.handshakes.per_second,
+         "TLS handshakes with the API begun in all; half of them for addresses that showed no right key yet; "
+         "0: no limit")
+      ->check(CLI::Range(0, 1'000'000));
+  option("https-handshakes-per-address", http.tls.handshakes.per_second_of_address,
+         "Of these, from one address (IPv6: one /64) that showed no right key yet, in a second")
+      ->check(CLI::Range(1, 1'000'000));
+  option("http-cors-origin", raw.cors_origin,
+         "Origin whose pages may read what needs no key (the ringing poll), `*` for all, or `none`; may be "
+         "given "
+         "more than once")
+      ->check(validator(is_origin, "ORIGIN"));
   option("http-connections-per-address", http.strangers_of_address,
          "Of these, from one address (IPv6: one /64) and without a right key or token")
       ->check(CLI::Range(1, 100'000));
-  option("http-failures-per-minute", raw.config.clients.failures_per_minute,
+  option("http-failures-per-minute", raw.config.api.clients.failures_per_minute,
          "Wrong keys and wrong poll tokens from one address; 0: no limit")
       ->check(CLI::Range(0, 1'000'000));
-  option("http-keyless-per-second", raw.config.clients.keyless_per_second,
+  option("http-keyless-per-second", raw.config.api.clients.keyless_per_second,
          "Requests from one address that need no key; 0: no limit")
       ->check(CLI::Range(0, 1'000'000));
   option("sip-listen", raw.sip_listen, "Where SIP listens, over UDP and TCP; may be given more than once")
@@ -222,6 +254,12 @@ void add_options(CLI::App& app, Raw& raw) {
       ->check(CLI::Range(90, 86400));
   option("webhook-connections", raw.config.webhook_connections, "Requests to backends under way")
       ->check(CLI::Range(8, 10'000));
+  option("webhook-ca", raw.config.webhook_ca,
+         "PEM file of authorities that may sign backends' certificates, besides the system's");
+  option("control-endpoint-timeout", raw.config.control_endpoint_timeout_s,
+         "Seconds in which a control endpoint or a call routing application must have answered, all tries "
+         "together; then the caller hears 480")
+      ->check(CLI::Range(1, 120));
   option("webhook-allow", raw.webhook_allow,
          "Block of loopback, private or otherwise reserved addresses that callbacks may reach; may be given "
          "more than once")
@@ -269,6 +307,9 @@ void add_options(CLI::App& app, Raw& raw) {
          "Whether full ICE tells nobody an address of ours, only the TURN server's");
   option("media-timeout", raw.media_timeout_s,
          "Seconds without media from either party before a call is hung up")
+      ->check(CLI::Range(1, 86400));
+  option("hold-timeout", raw.hold_timeout_s,
+         "Seconds without a sign of life from either party before a call on hold is hung up")
       ->check(CLI::Range(1, 86400));
   option("media-leg-packets", raw.media_leg_packets, "RTP packets that a leg may send in a second")
       ->check(CLI::Range(100, 1'000'000));
@@ -354,6 +395,27 @@ std::string fill_transports(const Raw& raw, signaling::TransportsConfig& transpo
   return {};
 }
 
+// Says what is missing, or nothing.
+std::string fill_https(const Raw& raw, const TlsConfig& of_sip, api::TlsDoorConfig& https) {
+  for (const std::string& each : raw.https_listen) https.listen.push_back(*Endpoint::parse(each));
+  if (https.certificates.certificate_file.empty() && https.certificates.key_file.empty()) {
+    https.certificates.certificate_file = of_sip.certificate_file;
+    https.certificates.key_file = of_sip.key_file;
+  }
+  const bool has_certificate =
+      !https.certificates.certificate_file.empty() && !https.certificates.key_file.empty();
+  if (!https.listen.empty() && !has_certificate)
+    return "`https-certificate` and `https-key`, or `tls-certificate` and `tls-key`, are needed where "
+           "`https-listen` is set";
+  return {};
+}
+
+// Where backends find the API, as far as the listeners tell.
+std::string default_public_url(const api::HttpServerConfig& http) {
+  if (!http.tls.listen.empty()) return "https://" + to_string(http.tls.listen.front());
+  return "http://" + to_string(http.listen);
+}
+
 // `{host}`: of the page that asks. Empty where there is no WebSocket.
 std::string default_phone_server(const signaling::TransportsConfig& transports) {
   if (!transports.wss.empty()) return fmt::format("wss://{{host}}:{}", transports.wss.front().port);
@@ -364,10 +426,14 @@ std::string default_phone_server(const signaling::TransportsConfig& transports) 
 Result<Config> meaning_of(const Raw& raw) {
   Config config = raw.config;
   config.http.listen = *Endpoint::parse(raw.http_listen);
+  config.api.cors_origins = raw.cors_origin;
+  std::erase(config.api.cors_origins, "none");
   for (const std::string& each : raw.http_proxy) config.http.proxies.push_back(*Network::parse(each));
   if (raw.seccomp == "strict") config.system_calls = SystemCallFilter::kStrict;
   if (raw.seccomp == "off") config.system_calls = SystemCallFilter::kOff;
   if (auto fault = fill_transports(raw, config.sip.transports); !fault.empty()) return Error{fault};
+  if (auto fault = fill_https(raw, config.sip.transports.certificates, config.http.tls); !fault.empty())
+    return Error{fault};
   if (const auto host = signaling::host_of_url(config.phone_server); !host.empty())
     config.sip.transports.websocket.hosts.emplace_back(host);
   if (config.phone_server.empty()) config.phone_server = default_phone_server(config.sip.transports);
@@ -407,8 +473,9 @@ Result<Config> meaning_of(const Raw& raw) {
   if (config.media.relays_only && !config.media.turn_server)
     return Error{"`ice-relays-only` needs a `turn-server`"};
   config.media.media_timeout = std::chrono::seconds(raw.media_timeout_s);
+  config.hold_timeout = std::chrono::seconds(raw.hold_timeout_s);
   config.media.leg_packets_per_second = raw.media_leg_packets;
-  if (config.public_url.empty()) config.public_url = "http://" + to_string(config.http.listen);
+  if (config.public_url.empty()) config.public_url = default_public_url(config.http);
   return config;
 }
 

@@ -6,7 +6,7 @@
 
 #include "bridge/media_plane.h"
 #include "signaling/gateway/gateway.h"
-#include "vas/api/client_ledger.h"
+#include "vas/api/api.h"
 #include "vas/api/http_server.h"
 #include "vas/app/seccomp_filter.h"
 #include "vas/base/result.h"
@@ -23,9 +23,9 @@ struct Config {
   std::string log_level = "info";
   std::string user;  // that root becomes; empty: `vas`, or none in particular
   SystemCallFilter system_calls = SystemCallFilter::kOn;
-  std::string public_url;             // empty: made of http_listen
-  api::HttpServerConfig http;         // where the API listens, and how many it serves
-  api::ClientLedger::Limits clients;  // of the API
+  std::string public_url;      // empty: made of https-listen or http-listen
+  api::HttpServerConfig http;  // where the API listens, and how many it serves
+  api::ApiConfig api;
   std::string
       phone_server;  // URL of SIP over WebSocket for the browser phone; made of wss-listen or ws-listen
   signaling::GatewayConfig sip;
@@ -33,10 +33,13 @@ struct Config {
   std::uint32_t session_expires_s = 1800;
   bridge::MediaPlaneConfig media;
   bool trusts_plain_signaling = false;  // with SRTP's keys
+  Duration hold_timeout = std::chrono::hours(2);
   calls::IceModes ice;
   std::size_t webhook_connections = 4096;  // requests to backends under way
-  std::vector<Network> webhook_allow;      // of the platform's own network: what customers' URLs may reach
-  std::vector<Network> peer_allow;         // and what SIP and media may
+  std::string webhook_ca;                  // file of authorities that backends' certificates may be of, too
+  std::uint32_t control_endpoint_timeout_s = 10;  // all tries together
+  std::vector<Network> webhook_allow;  // of the platform's own network: what customers' URLs may reach
+  std::vector<Network> peer_allow;     // and what SIP and media may
 };
 
 struct CommandLine {

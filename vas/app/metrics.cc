@@ -92,6 +92,19 @@ void add_domains(prometheus::Registry& registry, const Snapshot& snapshot) {
   }
 }
 
+void add_handshakes(prometheus::Registry& registry, const Snapshot& snapshot) {
+  auto& https =
+      prometheus::BuildCounter()
+          .Name("vas_https_handshakes_total")
+          .Help(
+              "TLS handshakes with who connected to the API: begun, refused over budget before they "
+              "cost anything, and of the begun those that failed")
+          .Register(registry);
+  https.Add({{"outcome", "begun"}}).Increment(static_cast<double>(snapshot.http.handshakes));
+  https.Add({{"outcome", "refused"}}).Increment(static_cast<double>(snapshot.http.handshakes_refused));
+  https.Add({{"outcome", "failed"}}).Increment(static_cast<double>(snapshot.http.handshakes_failed));
+}
+
 void add_shares(prometheus::Registry& registry, const Snapshot& snapshot) {
   auto& calls = prometheus::BuildCounter()
                     .Name("vas_calls_refused_total")
@@ -151,6 +164,8 @@ std::string to_metrics_text(const Snapshot& snapshot) {
   packets.Add({{"path", "kernel"}}).Increment(static_cast<double>(snapshot.media.kernel_packets));
   counter("vas_media_overrun_total", "Media datagrams lost because they were not read in time",
           snapshot.media.overrun);
+  counter("vas_media_oversized_total", "Media datagrams larger than what is read, and dropped",
+          snapshot.media.oversized);
   counter("vas_media_stray_total",
           "Datagrams at a port that ICE legs share whose sender no leg's party has proved to be",
           snapshot.media.stray);
@@ -168,6 +183,7 @@ std::string to_metrics_text(const Snapshot& snapshot) {
   gauge("vas_http_connections", "Connections to the API", snapshot.http.connections);
   gauge("vas_http_body_bytes", "Bytes set aside for bodies that are being read", snapshot.http.body_bytes);
   gauge("vas_webhooks_under_way", "Requests to backends under way", snapshot.webhooks_under_way);
+  add_handshakes(registry, snapshot);
   add_shares(registry, snapshot);
   add_domains(registry, snapshot);
   add_gateway(registry, *snapshot.gateway);

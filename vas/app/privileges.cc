@@ -24,17 +24,19 @@ bool has_low_port(const Config& config) {
   const auto any_low = [&](const std::vector<Endpoint>& all) {
     return std::any_of(all.begin(), all.end(), is_low);
   };
-  return is_low(config.http.listen) || any_low(transports.sip) || any_low(transports.tls) ||
-         any_low(transports.ws) || any_low(transports.wss);
+  return is_low(config.http.listen) || any_low(config.http.tls.listen) || any_low(transports.sip) ||
+         any_low(transports.tls) || any_low(transports.ws) || any_low(transports.wss);
 }
 
 // Read again after the drop, when they change.
 std::vector<std::string> files_for_life(const Config& config) {
-  const signaling::TlsConfig& certificates = config.sip.transports.certificates;
+  const TlsConfig& certificates = config.sip.transports.certificates;
+  const TlsConfig& https = config.http.tls.certificates;
   std::vector<std::string> files;
   if (!config.key_file.empty()) files.push_back(config.key_file);
   for (const std::string* each :
-       {&certificates.certificate_file, &certificates.key_file, &certificates.ca_file}) {
+       {&certificates.certificate_file, &certificates.key_file, &certificates.ca_file,
+        &https.certificate_file, &https.key_file, &config.webhook_ca}) {
     if (!each->empty()) files.push_back(*each);
   }
   return files;

@@ -133,6 +133,7 @@ class Server {
   IdSpace ids() const;
   std::int64_t capacity() const;
   void take(signaling::SipEvent event);
+  void tell_of_api() const;
   PlatformDesk::Addresses addresses() const;
   Snapshot snapshot() const;
   std::vector<Watchdog::Part> parts();
@@ -193,10 +194,17 @@ Result<bool> Server::open_storage() {
     log::warn(record.session, "call {} was not closed by the process before; its record is written now",
               record.id);
   }
+  webhooks::Authorities authorities;
+  if (!config_.webhook_ca.empty()) {
+    auto read = webhooks::Authorities::read(config_.webhook_ca);
+    if (!read) return Error{"`webhook-ca`: " + read.error()};
+    authorities = std::move(*read);
+  }
   webhooks_ = std::make_unique<webhooks::WebhookClient>(
       webhooks::AddressGuard(config_.webhook_allow, own_addresses_), post,
       webhooks::WebhookClient::Limits{.under_way = config_.webhook_connections,
-                                      .dns_server = config_.sip.dns_server});
+                                      .dns_server = config_.sip.dns_server,
+                                      .authorities = std::move(authorities)});
   return true;
 }
 
@@ -315,7 +323,9 @@ Result<bool> Server::start() {
                         config_.trusts_plain_signaling,
                         config_.ice,
                         {peers_, config_.media.first_port, config_.media.last_port},
-                        capacity()});
+                        config_.hold_timeout,
+                        capacity(),
+                        std::chrono::seconds(config_.control_endpoint_timeout_s)});
   sessions_->set_call_control(*switchboard_);
   gateway_desk_ = std::make_unique<GatewayDesk>(context_, *gateway_);
   platform_ = std::make_unique<PlatformDesk>(*callbacks_, addresses(), [this] { return snapshot(); });
@@ -327,7 +337,7 @@ Result<bool> Server::start() {
     media_->drain([this](const bridge::MediaEvent& event) { switchboard_->on_media(event); });
   });
   auto entry =
-      api::make_api({*sessions_, *directory_, *platform_, *gateway_desk_}, config_.clients, api_counters_);
+      api::make_api({*sessions_, *directory_, *platform_, *gateway_desk_}, config_.api, api_counters_);
   auto http =
       api::HttpServer::open(context_, config_.http, std::move(entry.handle), std::move(entry.shows_key));
   if (!http) return Error{http.error()};
@@ -350,10 +360,24 @@ Result<bool> Server::start() {
   gateway_->start(sip_->loopbacks());
   for (const signaling::Listener& listener : gateway_->listeners().all())
     log::info("", "SIP over {} at {}", signaling::via_name(listener.transport), to_string(listener.local));
-  log::info("", "API at http://{}", to_string(http_->listening()));
+  tell_of_api();
   watchdog_->start();
   log::info("", "ready");
   return true;
+}
+
+void Server::tell_of_api() const {
+  const Endpoint plain = http_->listening();
+  log::info("", "API at http://{}", to_string(plain));
+  if (http_->door() != nullptr) {
+    for (const Endpoint& each : http_->door()->listening())
+      log::info("", "API at https://{}", to_string(each));
+  }
+  if (ranges_near(plain.address) == AddressPolicy::PrivateRanges::kOpen) return;
+  log::warn("",
+            "API keys and tokens cross the network in the clear at http://{}: let `http-listen` be a private "
+            "address for a proxy, or loopback, and use `https-listen`",
+            to_string(plain));
 }
 
 void Server::take(signaling::SipEvent event) {
@@ -387,6 +411,8 @@ std::vector<Watchdog::Part> Server::parts() {
   ask = [this](Time now) { store_->queries().ask(now); };
   for (std::size_t i = 0; const Pulse& pulse : store_->queries().pulses())
     all.push_back({"query-" + std::to_string(i++), &pulse, std::exchange(ask, nullptr)});
+  if (api::TlsDoor* door = http_->door(); door != nullptr)
+    all.push_back({"https", &door->pulse(), [door](Time now) { door->ask(now); }});
   if (cluster_)
     all.push_back({"cluster", &cluster_->feed().pulse(), [this](Time now) { cluster_->ask_feed(now); }});
   return all;

@@ -23,7 +23,16 @@ constexpr auto kSweep = std::chrono::seconds(1);
 constexpr std::string_view kUpdated = "updated";
 constexpr std::string_view kDeleted = "deleted";
 
+// An empty one is none.
+std::optional<std::string> fault_of_callback(const DirectoryDesk& directory, const std::string& url) {
+  return url.empty() ? std::nullopt : directory.fault_of_url(url);
+}
+
 }  // namespace
+
+Duration call_timeout_of(const Session& session, const directory::Domain& domain) {
+  return session.call_timeout_s ? std::chrono::seconds(*session.call_timeout_s) : domain.profile.call_timeout;
+}
 
 SessionDesk::SessionDesk(boost::asio::io_context& context, const DirectoryDesk& directory,
                          store::Store& store, CallbackDesk& callbacks, std::string node,
@@ -65,6 +74,7 @@ Session SessionDesk::blank(const directory::Domain& domain, const directory::Sub
           .modified_at = now,
           .expires_at = steady_wall_now() +
                         std::chrono::duration_cast<std::chrono::milliseconds>(domain.profile.session_ttl),
+          .callback = domain.profile.session_callback,
           .node = node_};
 }
 
@@ -80,9 +90,11 @@ sessions::SessionRegistry::Use SessionDesk::use_of_tenant(std::int64_t tenant_id
 }
 
 // A domain has a share of the sessions, and so has its tenant; summed up only where the tenant could be over.
-std::optional<std::string> SessionDesk::full_share(const directory::Domain& domain, std::size_t bytes) const {
-  const auto is_over = [bytes](const sessions::SessionRegistry::Use& use, const directory::Caps& caps) {
-    return use.sessions >= static_cast<std::size_t>(caps.sessions)            ? "max-sessions"
+std::optional<std::string> SessionDesk::full_share(const directory::Domain& domain, std::size_t sessions,
+                                                   std::size_t bytes) const {
+  const auto is_over = [=](const sessions::SessionRegistry::Use& use, const directory::Caps& caps) {
+    const bool is_many = use.sessions + sessions > static_cast<std::size_t>(caps.sessions);
+    return sessions != 0 && is_many                                           ? "max-sessions"
            : use.bytes + bytes > static_cast<std::size_t>(caps.session_bytes) ? "max-session-bytes"
                                                                               : nullptr;
   };
@@ -108,27 +120,21 @@ bool SessionDesk::has_room_for_poll(std::int64_t domain_id) const {
 
 std::optional<api::Refused> SessionDesk::create(const api::NewSession& request,
                                                 std::function<void(const Session*)> done) {
+  if (const auto* made = registry_.creation_keys().find(request.made_by.key, wall_now()))
+    return repeat(*made, request.made_by.request, std::move(done));
   Session session = blank(*request.domain, *request.subscriber, request.direction);
   session.remote = request.remote;
   session.caller_id = request.caller_id;
   session.time_limit_s = request.time_limit_s;
-  session.callback = request.callback;
-  if (!session.callback.empty()) {
-    if (const auto fault = directory_.fault_of_url(session.callback))
+  session.call_timeout_s = request.call_timeout_s;
+  session.made_by = request.made_by;
+  if (request.callback) {
+    session.callback = *request.callback;
+    if (const auto fault = fault_of_callback(directory_, session.callback))
       return api::Refused{400, "`callback` " + *fault + "."};
   }
-  if (!request.routing_json.empty()) {
-    const auto normalized = calls::normalize_routing_plan(request.routing_json);
-    if (!normalized) return api::Refused{400, "`" + normalized.error() + "`."};
-    const auto plan = calls::parse_routing_plan(*normalized);
-    for (std::size_t i = 0; plan && i < plan->routes.size(); ++i) {
-      if (const auto fault = directory_.fault_of_server(to_string(plan->routes[i].server), false))
-        return api::Refused{400,
-                            "`routing.routes[" + std::to_string(i) + "].termination_ip` " + *fault + "."};
-    }
-    session.routing_json = *normalized;
-  }
-  if (const auto full = full_share(*request.domain, sessions::SessionRegistry::bytes_of(session))) {
+  if (auto refused = take_routing(request.routing_json, session)) return refused;
+  if (const auto full = full_share(*request.domain, 1, sessions::SessionRegistry::bytes_of(session))) {
     ++refused_;
     return api::Refused{429, *full + ". Delete some, or wait until they are over.", kRetryAfterS};
   }
@@ -140,10 +146,40 @@ std::optional<api::Refused> SessionDesk::create(const api::NewSession& request,
   }
   store_.commit(Transaction().save(*added), Urgency::kMayFail,
                 [this, token, done = std::move(done)](bool committed) {
-                  if (!committed) registry_.remove(token);
+                  if (!committed) registry_.take_back(token);
                   created_ += committed ? 1 : 0;
                   done(registry_.find(token));
                 });
+  return {};
+}
+
+// The same request once more: answered when what it made the first time would survive a crash.
+std::optional<api::Refused> SessionDesk::repeat(const sessions::CreationKeys::Made& made,
+                                                const std::string& request,
+                                                std::function<void(const Session*)> done) {
+  if (made.request != request)
+    return api::Refused{422,
+                        "This `Idempotency-Key` came with another request before. Use a new one for each."};
+  if (made.token.empty())
+    return api::Refused{409,
+                        "The session that this `Idempotency-Key` made is over. A new one needs a new key."};
+  store_.commit(Transaction(), Urgency::kMayFail,
+                [this, token = made.token, done = std::move(done)](bool committed) {
+                  done(committed ? registry_.find(token) : nullptr);
+                });
+  return {};
+}
+
+std::optional<api::Refused> SessionDesk::take_routing(const std::string& json, Session& session) const {
+  if (json.empty()) return {};
+  const auto normalized = calls::normalize_routing_plan(json);
+  if (!normalized) return api::Refused{400, "`" + normalized.error() + "`."};
+  const auto plan = calls::parse_routing_plan(*normalized);
+  for (std::size_t i = 0; plan && i < plan->routes.size(); ++i) {
+    if (const auto fault = directory_.fault_of_server(to_string(plan->routes[i].server), false))
+      return api::Refused{400, "`routing.routes[" + std::to_string(i) + "].termination_ip` " + *fault + "."};
+  }
+  session.routing_json = *normalized;
   return {};
 }
 
@@ -153,7 +189,7 @@ Session* SessionDesk::make_incoming(const directory::Domain& domain, const direc
   Session session = blank(domain, subscriber, Direction::kIncoming);
   session.remote = origination;
   session.caller_id = caller_id;
-  if (full_share(domain, sessions::SessionRegistry::bytes_of(session))) {
+  if (full_share(domain, 1, sessions::SessionRegistry::bytes_of(session))) {
     ++refused_;
     return nullptr;
   }
@@ -166,7 +202,7 @@ void SessionDesk::commit(Session& session, std::string_view action, std::string_
   std::optional<webhooks::Event> event;
   if (!session.callback.empty()) {
     ++session.events_sent;
-    event = webhooks::Event{.id = session.token + "-" + std::to_string(session.events_sent),
+    event = webhooks::Event{.id = event_id(session),
                             .token = session.token,
                             .number = session.events_sent,
                             .domain_id = session.domain_id,
@@ -269,24 +305,59 @@ void SessionDesk::replace_replicas(std::vector<Session> sessions) {
   for (Session& session : sessions) take_replica(std::move(session));
 }
 
-void SessionDesk::change(const std::string& token, const api::SessionChange& change,
-                         std::function<void(const Session*)> done) {
+std::optional<api::Refused> SessionDesk::check_callback(const Session& session,
+                                                        const std::string& url) const {
+  if (const auto fault = fault_of_callback(directory_, url))
+    return api::Refused{400, "`callback` " + *fault + "."};
+  const directory::Domain* domain = directory().domain(session.domain_id);
+  if (domain == nullptr || url.size() <= session.callback.size()) return {};
+  const auto full = full_share(*domain, 0, url.size() - session.callback.size());
+  if (!full) return {};
+  return api::Refused{429, *full + ". Delete some, or wait until they are over.", kRetryAfterS};
+}
+
+std::optional<api::Refused> SessionDesk::change(const std::string& token, const api::SessionChange& change,
+                                                std::function<void(const Session*)> done) {
   Session* session = registry_.find(token);
-  if (session == nullptr) return done(nullptr);
-  if (is_elsewhere(*session) && peers_ != nullptr) {
-    return peers_->ask(session->node, {PeerRequest::What::kChange, token, "", change},
-                       [this, token, done = std::move(done)] { done(registry_.find(token)); });
+  if (session == nullptr) {
+    done(nullptr);
+    return {};
   }
-  if (change.changes_time_limit) {
-    session->time_limit_s = change.time_limit_s;
-    if (calls_ != nullptr) calls_->change_time_limit(token, change.time_limit_s);
-    session = registry_.find(token);  // a limit that is over already ends the call
-    if (session == nullptr) return done(nullptr);
+  if (change.callback) {
+    if (auto refused = check_callback(*session, *change.callback)) return refused;
+  }
+  if (is_elsewhere(*session) && peers_ != nullptr) {
+    peers_->ask(session->node, {PeerRequest::What::kChange, token, "", change},
+                [this, token, done = std::move(done)] { done(registry_.find(token)); });
+    return {};
+  }
+  if (change.callback) {
+    session->callback = *change.callback;
+    registry_.count_anew(token);
+  }
+  change_timers(*session, change);
+  session = registry_.find(token);  // a limit that is over already ends the call
+  if (session == nullptr) {
+    done(nullptr);
+    return {};
   }
   if (change.call_start && !session->call_start) session->call_start = change.call_start;
   session->modified_at = wall_now();
   // As it became, for the answer: the session may be over before it is stored.
   commit(*session, kUpdated, "", [changed = *session, done = std::move(done)](bool) { done(&changed); });
+  return {};
+}
+
+// The session may be gone when it returns.
+void SessionDesk::change_timers(Session& session, const api::SessionChange& change) {
+  const std::string token = session.token;
+  const directory::Domain* domain = directory().domain(session.domain_id);
+  if (change.changes_time_limit) session.time_limit_s = change.time_limit_s;
+  if (change.changes_call_timeout) session.call_timeout_s = change.call_timeout_s;
+  if (calls_ == nullptr) return;
+  if (change.changes_call_timeout && domain != nullptr)
+    calls_->change_call_timeout(token, call_timeout_of(session, *domain));
+  if (change.changes_time_limit) calls_->change_time_limit(token, change.time_limit_s);
 }
 
 void SessionDesk::destroy(const std::string& token, const std::string& reason, std::function<void()> done) {
@@ -316,6 +387,7 @@ void SessionDesk::mark_ringing(const std::string& token) {
 
 // Sessions that nobody dialled within their domain's session-ttl.
 void SessionDesk::sweep() {
+  registry_.forget_old_keys(wall_now());
   for (const std::string& token : registry_.take_expired(steady_wall_now())) {
     if (!is_elsewhere(*registry_.find(token))) end(token, "EXPIRED", "expired");
   }

@@ -21,6 +21,9 @@
 
 namespace vas::app {
 
+// How long a caller waits for the session to be picked up.
+Duration call_timeout_of(const sessions::Session& session, const directory::Domain& domain);
+
 // The calls behind the sessions, as far as the API may touch them.
 class CallControl {
  public:
@@ -28,6 +31,7 @@ class CallControl {
   // False: no call belongs to the session.
   virtual bool delete_call(const std::string& token, const std::string& reason) = 0;
   virtual void change_time_limit(const std::string& token, std::optional<std::int64_t> seconds) = 0;
+  virtual void change_call_timeout(const std::string& token, Duration timeout) = 0;
 };
 
 // What is asked of the node that holds a session.
@@ -83,8 +87,8 @@ class SessionDesk final : public api::SessionService {
   std::optional<api::Refused> create(const api::NewSession& request,
                                      std::function<void(const sessions::Session*)> done) override;
   bool has_room_for_poll(std::int64_t domain_id) const override;
-  void change(const std::string& token, const api::SessionChange& change,
-              std::function<void(const sessions::Session*)> done) override;
+  std::optional<api::Refused> change(const std::string& token, const api::SessionChange& change,
+                                     std::function<void(const sessions::Session*)> done) override;
   void destroy(const std::string& token, const std::string& reason, std::function<void()> done) override;
   void list(const sessions::SessionFilter& filter, const PageRequest& page,
             std::function<void(std::optional<Page>)> done) override;
@@ -97,11 +101,18 @@ class SessionDesk final : public api::SessionService {
 
  private:
   sessions::SessionRegistry::Use use_of_tenant(std::int64_t tenant_id) const;
-  // Whose share a session of `bytes` would be too much for, in words; nothing where there is room.
-  std::optional<std::string> full_share(const directory::Domain& domain, std::size_t bytes) const;
+  // Whose share so many sessions more, of `bytes`, would be too much for, in words; nothing where there is
+  // room.
+  std::optional<std::string> full_share(const directory::Domain& domain, std::size_t sessions,
+                                        std::size_t bytes) const;
+  std::optional<api::Refused> repeat(const sessions::CreationKeys::Made& made, const std::string& request,
+                                     std::function<void(const sessions::Session*)> done);
+  std::optional<api::Refused> take_routing(const std::string& json, sessions::Session& session) const;
+  std::optional<api::Refused> check_callback(const sessions::Session& session, const std::string& url) const;
   sessions::Session blank(const directory::Domain& domain, const directory::Subscriber& subscriber,
                           sessions::Direction direction);
   void touch(sessions::Session& session);  // stores the change and calls back
+  void change_timers(sessions::Session& session, const api::SessionChange& change);
   // Commits the session, or its removal, together with the callback that tells of it.
   void commit(sessions::Session& session, std::string_view action, std::string_view reason,
               std::function<void(bool)> done = {});

@@ -49,10 +49,10 @@ void Switchboard::answer_orphan(const signaling::SipEvent& event) {
   if (const auto* answered = std::get_if<signaling::InviteAnswered>(&event))
     send(signaling::SendBye{answered->dialog, ""});
   if (const auto* offer = std::get_if<signaling::OfferReceived>(&event)) {
-    send(signaling::AnswerRequest{offer->dialog, offer->request, 481, "Call/Transaction Does Not Exist", ""});
+    send(signaling::AnswerRequest{offer->dialog, offer->request, 481, ""});
   }
   if (const auto* info = std::get_if<signaling::InfoReceived>(&event)) {
-    send(signaling::AnswerRequest{info->dialog, info->request, 481, "Call/Transaction Does Not Exist", ""});
+    send(signaling::AnswerRequest{info->dialog, info->request, 481, ""});
   }
 }
 
@@ -89,7 +89,10 @@ void Switchboard::carry_out(Entry& entry, const calls::CallAction& action, calls
     if (!is_safe) entry.call->on(calls::MediaRefused{}, monotonic_now(), wall_now(), more);
     return;
   }
+  if (const auto* awaited = std::get_if<calls::AwaitDtls>(&action))
+    return parts_.media.await_dtls(*entry.bridge, awaited->side);
   if (std::holds_alternative<calls::StartMedia>(action)) return parts_.media.start(*entry.bridge);
+  if (std::holds_alternative<calls::AskHeard>(action)) return parts_.media.ask_heard(*entry.bridge);
   if (std::holds_alternative<calls::NotifyBackend>(action)) return notify_backend(entry);
   if (const auto* status = std::get_if<calls::SetStatus>(&action)) return set_status(entry, status->status);
   if (std::holds_alternative<calls::ReleaseToken>(action))
@@ -123,8 +126,10 @@ void Switchboard::open_leg(Entry& entry, const calls::OpenLeg& action, calls::Ca
   }
   const auto local = parts_.media.open_leg(*entry.bridge, action.side, action.family, action.ports);
   if (!local) log::warn(entry.token, "no media for a leg: {}", local.error());
-  entry.call->on(calls::LegOpened{action.side, local ? std::optional(*local) : std::nullopt,
-                                  parts_.media.outgoing_ssrc(*entry.bridge, action.side)},
+  entry.call->on(calls::LegOpened{.side = action.side,
+                                  .local = local ? std::optional(*local) : std::nullopt,
+                                  .ssrc = parts_.media.outgoing_ssrc(*entry.bridge, action.side),
+                                  .has_family = parts_.media.has(action.family)},
                  monotonic_now(), wall_now(), more);
 }
 
@@ -165,6 +170,10 @@ void Switchboard::on_media(const bridge::MediaEvent& event) {
   if (const auto* silent = std::get_if<bridge::MediaSilent>(&event)) {
     const auto call = calls_by_bridge_.find(silent->bridge);
     if (call != calls_by_bridge_.end()) deliver(call->second, calls::MediaWentSilent{});
+  }
+  if (const auto* heard = std::get_if<bridge::BridgeHeard>(&event)) {
+    const auto call = calls_by_bridge_.find(heard->bridge);
+    if (call != calls_by_bridge_.end()) deliver(call->second, calls::MediaHeard{heard->last});
   }
   if (const auto* gathered = std::get_if<bridge::LegGathered>(&event)) {
     const auto call = calls_by_bridge_.find(gathered->bridge);
@@ -207,6 +216,11 @@ bool Switchboard::delete_call(const std::string& token, const std::string& reaso
 void Switchboard::change_time_limit(const std::string& token, std::optional<std::int64_t> seconds) {
   const auto call = calls_by_token_.find(token);
   if (call != calls_by_token_.end()) deliver(call->second, calls::TimeLimitChanged{seconds});
+}
+
+void Switchboard::change_call_timeout(const std::string& token, Duration timeout) {
+  const auto call = calls_by_token_.find(token);
+  if (call != calls_by_token_.end()) deliver(call->second, calls::CallTimeoutChanged{timeout});
 }
 
 void Switchboard::shut_down() {

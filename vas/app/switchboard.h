@@ -29,7 +29,9 @@ struct SwitchboardConfig {
   bool trusts_plain_signaling = false;  // with SRTP's keys
   calls::IceModes ice;
   calls::FarEndRules far_ends;
-  std::int64_t capacity = 0;  // calls that the media ports carry; 0: unknown
+  Duration hold_timeout = std::chrono::hours(2);  // where the domain has none of its own
+  std::int64_t capacity = 0;                      // calls that the media ports carry; 0: unknown
+  Duration backend_timeout{};  // of a control endpoint or an application, all tries together
 };
 
 // Calls that were turned away for want of a share.
@@ -58,6 +60,7 @@ class Switchboard final : public CallControl {
 
   bool delete_call(const std::string& token, const std::string& reason) override;
   void change_time_limit(const std::string& token, std::optional<std::int64_t> seconds) override;
+  void change_call_timeout(const std::string& token, Duration timeout) override;
 
   // Refuses new calls, ends those that are up. They are gone when open_calls() is 0.
   void shut_down();
@@ -80,6 +83,7 @@ class Switchboard final : public CallControl {
     std::string dnid;
     bool asks_application = false;       // the domain has a call routing application
     std::vector<std::uint64_t> dialogs;  // that were ever this call's
+    std::vector<std::string> came_for;   // numbers, its own last: of the calls that it is the return of
     std::optional<bridge::BridgeId> bridge;
     std::vector<calls::CallQuota::Holder> shares;    // that the call takes of
     std::optional<calls::CallQuota::Holder> out_by;  // and the trunk that it goes out by now
@@ -99,7 +103,7 @@ class Switchboard final : public CallControl {
   void admit_trunk(const signaling::InviteReceived& invite, const directory::Trunk& trunk,
                    sessions::Session* named);
   void pick_up(const signaling::InviteReceived& invite, const std::string& token);
-  void reject(const signaling::InviteReceived& invite, int status, const std::string& phrase,
+  void reject(const signaling::InviteReceived& invite, int status,
               std::vector<signaling::Header> headers = {});
   void begin(Entry entry, sessions::TokenState state, std::optional<Refusal> refusal);
   void note_stored(std::uint64_t call);
@@ -111,8 +115,12 @@ class Switchboard final : public CallControl {
   // Takes them; says why not.
   std::optional<Refusal> take_shares(const std::vector<calls::CallQuota::Holder>& shares);
   bool take_out_trunk(Entry& entry);
+  // Notes what the call came for. True: it, or a call that it is the return of, has come for that before.
+  bool goes_round(const signaling::InviteReceived& invite, const directory::Domain& domain,
+                  Entry& entry) const;
   void give_back_shares(Entry& entry);
   const directory::Trunk* trunk_of(const signaling::InviteReceived& invite) const;
+  const directory::Trunk* trunk_of(const signaling::InviteReceived& invite, std::int64_t domain_id) const;
   records::CallRecord draft(const signaling::InviteReceived& invite, const directory::Domain* domain,
                             const std::string& direction) const;
   const sessions::Session* valid_session(const signaling::InviteReceived& invite) const;

@@ -1,7 +1,9 @@
 // Which INVITE becomes a call, and what must be on disk before it does.
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "signaling/reason_phrase.h"
 #include "vas/app/switchboard.h"
 #include "vas/base/clock.h"
 #include "vas/base/log.h"
@@ -24,32 +26,47 @@ bool has_backend(const directory::Domain& domain) {
 
 }  // namespace
 
-void Switchboard::reject(const signaling::InviteReceived& invite, int status, const std::string& phrase,
+void Switchboard::reject(const signaling::InviteReceived& invite, int status,
                          std::vector<signaling::Header> headers) {
   log::info(invite.session_token, "INVITE from {} refused with {} {}", to_string(invite.source.peer), status,
-            phrase);
-  send(signaling::AnswerInvite{invite.dialog, status, phrase, "", std::move(headers)});
+            signaling::reason_phrase(status));
+  send(signaling::AnswerInvite{invite.dialog, status, "", std::move(headers)});
 }
 
 void Switchboard::admit(const signaling::InviteReceived& invite) {
   if (!invite.unsupported_extensions.empty()) {
-    return reject(invite, 420, "Bad Extension", {{"Unsupported", invite.unsupported_extensions}});
+    return reject(invite, 420, {{"Unsupported", invite.unsupported_extensions}});
   }
-  if (is_shutting_down_) return reject(invite, 503, "Service Unavailable", {{"Retry-After", "10"}});
+  if (is_shutting_down_) return reject(invite, 503, {{"Retry-After", "10"}});
   if (!invite.session_token.empty()) return admit_token(invite);
   const directory::Trunk* trunk = trunk_of(invite);
-  if (trunk == nullptr) return reject(invite, 403, "Forbidden");
+  if (trunk == nullptr) return reject(invite, 403);
   admit_trunk(invite, *trunk, nullptr);
 }
 
 // The trunk that trusts the INVITE's source. A carrier that serves several domains from one address is told
-// apart by the number that it calls.
+// apart by the number that it calls; where several have that number, by the domain that the Request-URI
+// names.
 const directory::Trunk* Switchboard::trunk_of(const signaling::InviteReceived& invite) const {
   const auto trunks = parts_.directory.trusted_trunks(invite.source.peer.address);
+  const directory::Domain* named = parts_.directory.find_domain(invite.request_host);
+  const directory::Trunk* has_number = nullptr;
   for (const directory::Trunk* trunk : trunks) {
-    if (parts_.directory.find_subscriber(trunk->domain_id, invite.request_user) != nullptr) return trunk;
+    if (parts_.directory.find_subscriber(trunk->domain_id, invite.request_user) == nullptr) continue;
+    if (named != nullptr && named->id == trunk->domain_id) return trunk;
+    if (has_number == nullptr) has_number = trunk;
   }
+  if (has_number != nullptr) return has_number;
   return trunks.empty() ? nullptr : trunks.front();
+}
+
+// The trunk of that domain that trusts the INVITE's source.
+const directory::Trunk* Switchboard::trunk_of(const signaling::InviteReceived& invite,
+                                              std::int64_t domain_id) const {
+  for (const directory::Trunk* trunk : parts_.directory.trusted_trunks(invite.source.peer.address)) {
+    if (trunk->domain_id == domain_id) return trunk;
+  }
+  return nullptr;
 }
 
 // The session of a token that may be presented; nothing otherwise, and the peer learns no more than that.
@@ -57,7 +74,9 @@ const Session* Switchboard::valid_session(const signaling::InviteReceived& invit
   const Session* session = parts_.sessions.find(invite.session_token);
   const bool is_ours = session != nullptr && session->node == config_.node;
   if (!is_ours || session->token_state != TokenState::kFree) return nullptr;
-  const auto* domain = parts_.directory.find_domain(invite.session_domain);
+  // The token is its own proof; who names the domain as well must name the right one.
+  const auto* domain = invite.session_domain.empty() ? parts_.directory.domain(session->domain_id)
+                                                     : parts_.directory.find_domain(invite.session_domain);
   const auto* subscriber = parts_.directory.subscriber(session->subscriber_id);
   if (domain == nullptr || domain->id != session->domain_id || subscriber == nullptr || !subscriber->active)
     return nullptr;
@@ -68,12 +87,12 @@ void Switchboard::admit_token(const signaling::InviteReceived& invite) {
   const Session* session = valid_session(invite);
   if (session != nullptr && session->direction == sessions::Direction::kOutgoing)
     return admit_outgoing(invite, *session);
-  if (session == nullptr) return reject(invite, 403, "Forbidden");
+  if (session == nullptr) return reject(invite, 403);
   if (calls_by_token_.contains(session->token)) return pick_up(invite, session->token);
 
   // No call waits under the token yet: it is the call itself, if a trunk brings it.
-  const directory::Trunk* trunk = trunk_of(invite);
-  if (trunk == nullptr || trunk->domain_id != session->domain_id) return reject(invite, 403, "Forbidden");
+  const directory::Trunk* trunk = trunk_of(invite, session->domain_id);
+  if (trunk == nullptr) return reject(invite, 403);
   admit_trunk(invite, *trunk, parts_.sessions.find(session->token));
 }
 
@@ -100,16 +119,18 @@ void Switchboard::admit_outgoing(const signaling::InviteReceived& invite, const 
   // The token stays as it is: it may be presented again.
   if (const auto refusal = take_shares(shares)) {
     log::warn(session.token, "not admitted: {}", refusal->reason);
-    return reject(invite, refusal->status, "Service Unavailable", {{"Retry-After", kRetryAfter}});
+    return reject(invite, refusal->status, {{"Retry-After", kRetryAfter}});
   }
   log::info(session.token, "{} dials {} (its INVITE says {})", session.msisdn, session.remote,
             invite.request_user);
 
   calls::CallSetup setup{.id = next_call_++,
                          .invite = invite,
+                         .route_timeouts = domain.profile.route_timeouts,
                          .from_host = domain.name,
                          .time_limit_s = session.time_limit_s,
                          .call_timeout = domain.profile.call_timeout,
+                         .hold_timeout = domain.profile.hold_timeout.value_or(config_.hold_timeout),
                          .far_ends = config_.far_ends,
                          .symmetric_media = domain.profile.symmetric,
                          .symmetric_pick_up = domain.profile.symmetric,
@@ -133,10 +154,11 @@ void Switchboard::admit_outgoing(const signaling::InviteReceived& invite, const 
     const Session* incoming = parts_.sessions.make_incoming(domain, *callee, session.msisdn, setup.caller_id);
     if (incoming == nullptr) {
       give_back_shares(entry);
-      return reject(invite, 503, "Service Unavailable", {{"Retry-After", kRetryAfter}});
+      return reject(invite, 503, {{"Retry-After", kRetryAfter}});
     }
     setup.kind = calls::CallKind::kParked;
     setup.has_backend = has_backend(domain);
+    setup.backend_timeout = config_.backend_timeout;
     entry.asks_application = !domain.profile.routing_application.empty();
     entry.linked_token = session.token;
     entry.token = incoming->token;
@@ -144,6 +166,8 @@ void Switchboard::admit_outgoing(const signaling::InviteReceived& invite, const 
     entry.dnid = callee->msisdn;
   } else if (!session.routing_json.empty()) {
     if (auto plan = calls::parse_routing_plan(session.routing_json)) setup.plan = std::move(*plan);
+    calls::take_timeouts_of_trunks(parts_.directory, domain.id, setup.plan);
+    calls::adopt_media_rules(parts_.directory, domain.id, setup.plan);
   } else {
     setup.plan = calls::plan_by_trunks(parts_.directory, domain.id, session.remote);
   }
@@ -151,17 +175,42 @@ void Switchboard::admit_outgoing(const signaling::InviteReceived& invite, const 
   begin(std::move(entry), TokenState::kUsed, {});
 }
 
+// A carrier that is a proxy brings our own INVITE back where the number that we call is one that it leads to
+// us: for another subscriber, as it should, or for the one whose application sent it out. What carriers that
+// are no proxies bring round ends by its Max-Forwards.
+bool Switchboard::goes_round(const signaling::InviteReceived& invite, const directory::Domain& domain,
+                             Entry& entry) const {
+  constexpr std::size_t kMostReturns = 8;
+  const auto parent = calls_by_dialog_.find(invite.returned_from.value);
+  if (parent != calls_by_dialog_.end()) {
+    if (const auto found = entries_.find(parent->second); found != entries_.end())
+      entry.came_for = found->second.came_for;
+  }
+  std::string number = std::to_string(domain.id) + "/" + invite.request_user;
+  const bool is_round =
+      std::find(entry.came_for.begin(), entry.came_for.end(), number) != entry.came_for.end();
+  entry.came_for.push_back(std::move(number));
+  return is_round || entry.came_for.size() > kMostReturns;
+}
+
 void Switchboard::admit_trunk(const signaling::InviteReceived& invite, const directory::Trunk& trunk,
                               Session* named) {
   const directory::Domain& domain = *parts_.directory.domain(trunk.domain_id);
   const directory::Subscriber* subscriber = parts_.directory.find_subscriber(domain.id, invite.request_user);
+  // Only those that the system knows speak for their callers (RFC 3325 §5).
+  calls::CallerIdentity identity = trunk.trusted ? calls::identity_of(invite) : calls::CallerIdentity{};
+  const std::string caller_id = calls::shown_caller(invite.from_user, identity);
   calls::CallSetup setup{.id = next_call_++,
                          .kind = calls::CallKind::kParked,
                          .invite = invite,
-                         .caller_id = invite.from_user,
+                         .route_timeouts = domain.profile.route_timeouts,
+                         .caller_id = caller_id,
+                         .caller_identity = std::move(identity),
                          .from_host = domain.name,
                          .call_timeout = domain.profile.call_timeout,
+                         .hold_timeout = domain.profile.hold_timeout.value_or(config_.hold_timeout),
                          .has_backend = has_backend(domain),
+                         .backend_timeout = config_.backend_timeout,
                          .latches_to_anyone = trunk.latches_to_anyone,
                          .reaches_private = trunk.reaches_private,
                          .far_ends = config_.far_ends,
@@ -174,10 +223,12 @@ void Switchboard::admit_trunk(const signaling::InviteReceived& invite, const dir
                          .trusts_plain_signaling = config_.trusts_plain_signaling,
                          .fingerprint = parts_.media.fingerprint(),
                          .record = draft(invite, &domain, "incoming")};
-  setup.record.caller_id = invite.from_user;
+  setup.record.caller_id = caller_id;
   Entry entry{.asks_application = !domain.profile.routing_application.empty(),
               .shares = shares_of(domain, &trunk)};
-  std::optional<Refusal> refusal = take_shares(entry.shares);
+  const bool is_loop = goes_round(invite, domain, entry);
+  std::optional<Refusal> refusal =
+      is_loop ? Refusal{482, LocalCause::kLoop, "loop"} : take_shares(entry.shares);
   if (refusal) {
     entry.shares.clear();
   } else if (subscriber == nullptr) {
@@ -187,13 +238,13 @@ void Switchboard::admit_trunk(const signaling::InviteReceived& invite, const dir
   } else {
     const bool uses_named = named != nullptr && named->subscriber_id == subscriber->id;
     Session* session =
-        uses_named ? named
-                   : parts_.sessions.make_incoming(domain, *subscriber, invite.from_user, invite.from_user);
+        uses_named ? named : parts_.sessions.make_incoming(domain, *subscriber, invite.from_user, caller_id);
     if (session == nullptr) {
       refusal = Refusal{503, LocalCause::kShareUsedUp, "domain-sessions"};
     } else {
       entry.token = session->token;
       setup.time_limit_s = session->time_limit_s;
+      setup.call_timeout = call_timeout_of(*session, domain);
       setup.record.session = session->token;
     }
   }
@@ -271,7 +322,7 @@ void Switchboard::start(Entry& entry) {
 
 void Switchboard::pick_up(const signaling::InviteReceived& invite, const std::string& token) {
   const std::uint64_t id = calls_by_token_.at(token);
-  if (!entries_.at(id).call->is_waiting_for_pick_up()) return reject(invite, 403, "Forbidden");
+  if (!entries_.at(id).call->is_waiting_for_pick_up()) return reject(invite, 403);
   log::info(token, "picked up from {}", to_string(invite.source.peer));
   parts_.sessions.set_token_state(token, TokenState::kReserved);
   parts_.sessions.add_call_id(token, invite.call_id);

@@ -44,8 +44,8 @@ void Switchboard::notify_backend(Entry& entry) {
   parts_.webhooks.post(
       {.url = entry.asks_application ? profile.routing_application : profile.control_endpoint,
        .body = to_text(body),
-       .id = entry.token + "-notification",
-       .secret = profile.webhook_secret,
+       .id = std::to_string(session->id) + "-notification",
+       .secrets = profile.webhook_secrets,
        .timestamp = wall_now(),
        .wants_body = entry.asks_application,
        .domain_id = domain->id,
@@ -63,7 +63,13 @@ calls::BackendAnswered Switchboard::instructions_of(Entry& entry, const webhooks
   std::string fault = instructions ? "" : instructions.error();
   if (instructions && !instructions->session.empty() && !park_under(entry, instructions->session))
     fault = "`session` is no fresh token of an incoming session of the called subscriber";
-  if (fault.empty()) return std::move(instructions->what);
+  if (fault.empty()) {
+    const std::int64_t domain = entry.call->record().domain_id.value_or(0);
+    calls::take_timeouts_of_trunks(parts_.directory, domain, instructions->what.plan);
+    calls::adopt_media_rules(parts_.directory, domain, instructions->what.plan);
+    calls::apply_identity_rules(instructions->what.plan, parts_.directory, domain);
+    return std::move(instructions->what);
+  }
   log::warn(entry.token, "the call routing application's answer cannot be followed: {}", fault);
   parts_.sessions.set_last_error(entry.token, "call-routing-application: " + fault);
   return {.outcome = calls::BackendOutcome::kForbidden};
@@ -87,6 +93,8 @@ bool Switchboard::park_under(Entry& entry, const std::string& token) {
   parts_.sessions.admit_call(token, record.call_ids.front(), TokenState::kFree, [] {});
   parts_.journal.update(record);
   deliver(id, calls::TimeLimitChanged{session->time_limit_s});
+  if (const auto* domain = parts_.directory.domain(session->domain_id))
+    deliver(id, calls::CallTimeoutChanged{call_timeout_of(*session, *domain)});
   return true;
 }
 

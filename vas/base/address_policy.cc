@@ -78,17 +78,19 @@ const char* to_string(AddressKind kind) {
   return "?";
 }
 
-// v4-mapped, v4-compatible, translated (RFC 7915), NAT64 (RFC 6052), 6to4 (RFC 3056).
+// v4-mapped (which IpAddress::parse and Endpoint::from_sockaddr undress already), v4-compatible, translated
+// (RFC 7915), NAT64 (RFC 6052), 6to4 (RFC 3056).
 std::optional<IpAddress> wrapped_ipv4(const IpAddress& address) {
   if (address.family != AddressFamily::kIpv6 || address.is_unspecified() || address.is_loopback()) return {};
   struct Wrapping {
     Network network;
     std::ptrdiff_t offset;
   };
-  static const std::array kWrappings = {
-      Wrapping{*Network::parse("::ffff:0:0/96"), 12}, Wrapping{*Network::parse("::/96"), 12},
-      Wrapping{*Network::parse("::ffff:0:0:0/96"), 12}, Wrapping{*Network::parse("64:ff9b::/96"), 12},
-      Wrapping{*Network::parse("2002::/16"), 2}};
+  static const Network kMapped{{AddressFamily::kIpv6, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}}, 96};
+  static const std::array kWrappings = {Wrapping{kMapped, 12}, Wrapping{*Network::parse("::/96"), 12},
+                                        Wrapping{*Network::parse("::ffff:0:0:0/96"), 12},
+                                        Wrapping{*Network::parse("64:ff9b::/96"), 12},
+                                        Wrapping{*Network::parse("2002::/16"), 2}};
   for (const Wrapping& each : kWrappings) {
     if (!each.network.contains(address)) continue;
     IpAddress ipv4;

@@ -15,5 +15,7 @@ WallTime steady_wall_now();
 
 // RFC 3339 with milliseconds in UTC: 2026-11-22T06:08:00.123Z
 std::string to_rfc3339(WallTime time);
+// As HTTP has it, RFC 9110 §5.6.7: Sun, 22 Nov 2026 06:08:00 GMT
+std::string to_http_date(WallTime time);
 
 }  // namespace vas

@@ -17,6 +17,26 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
   return static_cast<std::uint16_t>(port);
 }
 
+constexpr int kMappedBits = 96;
+
+bool is_mapped(const std::uint8_t* bytes) {
+  return std::all_of(bytes, bytes + 10, [](std::uint8_t byte) { return byte == 0; }) && bytes[10] == 0xff &&
+         bytes[11] == 0xff;
+}
+
+// An IPv4 address in IPv6's clothes, "::ffff:192.0.2.1", is that IPv4 address (RFC 4291 §2.5.5.2): nothing
+// behind here sees another. So a block of them, "::ffff:10.0.0.0/104", is the IPv4 block that it covers.
+IpAddress from_ipv6(const std::uint8_t* bytes) {
+  IpAddress address;
+  if (is_mapped(bytes)) {
+    std::copy_n(bytes + kMappedBits / 8, 4, address.bytes.begin());
+    return address;
+  }
+  address.family = AddressFamily::kIpv6;
+  std::copy_n(bytes, address.bytes.size(), address.bytes.begin());
+  return address;
+}
+
 bool shares_prefix(const IpAddress& a, const IpAddress& b, int bits) {
   const auto whole = static_cast<std::size_t>(bits / 8);
   if (!std::equal(a.bytes.begin(), a.bytes.begin() + static_cast<std::ptrdiff_t>(whole), b.bytes.begin()))
@@ -38,8 +58,7 @@ std::optional<IpAddress> IpAddress::parse(std::string_view text) {
 
   IpAddress address;
   if (inet_pton(AF_INET, buffer, address.bytes.data()) == 1) return address;
-  address.family = AddressFamily::kIpv6;
-  if (inet_pton(AF_INET6, buffer, address.bytes.data()) == 1) return address;
+  if (inet_pton(AF_INET6, buffer, address.bytes.data()) == 1) return from_ipv6(address.bytes.data());
   return {};
 }
 
@@ -95,8 +114,7 @@ std::optional<Endpoint> Endpoint::from_sockaddr(const sockaddr_storage& from) {
   if (from.ss_family != AF_INET6) return {};
   sockaddr_in6 in6{};
   std::memcpy(&in6, &from, sizeof in6);
-  endpoint.address.family = AddressFamily::kIpv6;
-  std::memcpy(endpoint.address.bytes.data(), &in6.sin6_addr, 16);
+  endpoint.address = from_ipv6(in6.sin6_addr.s6_addr);
   endpoint.port = ntohs(in6.sin6_port);
   return endpoint;
 }
@@ -146,12 +164,15 @@ std::optional<Network> Network::parse(std::string_view text) {
   if (!address) return {};
   const int all_bits = address->family == AddressFamily::kIpv4 ? 32 : 128;
   if (slash == std::string_view::npos) return Network{*address, all_bits};
+  const bool is_in_clothes =
+      address->family == AddressFamily::kIpv4 && text.substr(0, slash).find(':') != std::string_view::npos;
 
   const auto digits = text.substr(slash + 1);
   int bits = -1;
   const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
-  if (failure != std::errc() || end != digits.data() + digits.size() || bits < 0 || bits > all_bits)
-    return {};
+  if (failure != std::errc() || end != digits.data() + digits.size()) return {};
+  if (is_in_clothes) bits -= kMappedBits;
+  if (bits < 0 || bits > all_bits) return {};
   return Network{*address, bits};
 }
 

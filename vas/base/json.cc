@@ -15,10 +15,10 @@ namespace json = boost::json;
 
 void append(std::string& out, const json::value& value);
 
-template <typename Number>
-void append_number(std::string& out, Number number) {
+template <typename Number, typename... Format>
+void append_number(std::string& out, Number number, Format... format) {
   std::array<char, 32> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number, format...).ptr;
   out.append(digits.data(), end);
 }
 
@@ -28,7 +28,10 @@ void append_double(std::string& out, double number) {
     return;
   }
   const std::size_t begin = out.size();
-  append_number(out, number);
+  // Prices are read by people too: 0.000001 is no 1e-06.
+  const double size = std::fabs(number);
+  const bool is_usual = size == 0 || (size >= 1e-9 && size < 1e15);
+  is_usual ? append_number(out, number, std::chars_format::fixed) : append_number(out, number);
   if (out.find_first_of(".e", begin) == std::string::npos) out += ".0";  // it stays no integer
 }
 

@@ -35,6 +35,17 @@ inline std::optional<WallTime> time_field(const boost::json::object& object, std
   return WallTime(std::chrono::milliseconds(*milliseconds));
 }
 
+// Each field that is named as the first of a pair gets the name of the second, in place of one that has it.
+template <typename Pairs>
+void respell(boost::json::object& object, const Pairs& pairs) {
+  for (const auto& [from, to] : pairs) {
+    if (const boost::json::value* value = object.if_contains(from)) {
+      object[to] = boost::json::value(*value);
+      object.erase(from);
+    }
+  }
+}
+
 template <typename T>
 boost::json::value or_null(const std::optional<T>& value) {
   return value ? boost::json::value(*value) : boost::json::value(nullptr);

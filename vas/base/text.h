@@ -43,6 +43,9 @@ std::optional<Enumeration> named(const Names& names, std::string_view name) {
 // Well-formed UTF-8 (RFC 3629): no stray or missing continuation, no overlong form, no surrogate.
 bool is_utf8(std::string_view text);
 
+// Characters of well-formed UTF-8; of other text, the bytes that continue none.
+std::size_t characters_in(std::string_view utf8);
+
 // CR, LF, NUL and other control characters have no place in a header or a log line.
 bool has_control_characters(std::string_view text);
 

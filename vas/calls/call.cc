@@ -1,5 +1,7 @@
 #include "vas/calls/call.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace vas::calls {
@@ -16,14 +18,35 @@ struct Match : Handlers... {
 template <typename... Handlers>
 Match(Handlers...) -> Match<Handlers...>;
 
+constexpr std::string_view kNoSuchFamily = "Media over IPv6 is not spoken here";
+
+// Of a 488: which of its reasons it is (RFC 3261 §20.43).
+int warning_code(LocalCause cause) {
+  if (cause == LocalCause::kNoMediaPort) return 300;
+  if (cause == LocalCause::kUnreadableMedia) return 307;
+  return cause == LocalCause::kUnsafeMediaAddress ? 399 : 305;
+}
+
+// Seconds. A 503 says when another try is worth it (RFC 3261 §21.5.4).
+std::optional<std::uint32_t> retry_after_of(int status) {
+  return status == 503 ? std::optional<std::uint32_t>(10) : std::nullopt;
+}
+
 }  // namespace
+
+signaling::Header media_warning(std::string_view why, LocalCause cause) {
+  return {"Warning", fmt::format("{} vas \"{}\"", warning_code(cause), why)};
+}
+
+signaling::Header accepted_body() { return {"Accept", "application/sdp"}; }
 
 Call::Call(CallSetup setup)
     : setup_(std::move(setup)),
       kind_(setup_.kind),
       plan_(setup_.plan),
       record_(setup_.record),
-      time_limit_s_(setup_.time_limit_s) {
+      time_limit_s_(setup_.time_limit_s),
+      call_timeout_(setup_.call_timeout) {
   Party& caller = party(LegSide::kA);
   caller.dialog = setup_.invite.dialog;
   caller.is_incoming = true;
@@ -68,7 +91,6 @@ void Call::start(Time time, WallTime wall, CallActions& actions) {
     return end({.reason = refusal.reason(),
                 .cause = refusal.cause,
                 .status_for_unanswered = is_unknown ? 415 : 488,
-                .phrase = is_unknown ? "Unsupported Media Type" : "Not Acceptable Here",
                 .warning = std::move(refusal.why)},
                now);
   }
@@ -83,10 +105,7 @@ void Call::refuse(int status, LocalCause cause, std::string reason, Time time, W
   end({.disposition = is_denied ? Disposition::kDenied : Disposition::kFailed,
        .reason = std::move(reason),
        .cause = cause,
-       .status_for_unanswered = status,
-       .phrase = status == 404 ? "Not Found"
-                 : is_denied   ? "Forbidden"
-                               : "Temporarily Unavailable"},
+       .status_for_unanswered = status},
       now);
 }
 
@@ -102,6 +121,10 @@ void Call::on(const CallEvent& event, Time time, WallTime wall, CallActions& act
               time_limit_s_ = changed.seconds;
               if (phase_ == Phase::kConnected) apply_time_limit(now);
             },
+            [&](const CallTimeoutChanged& changed) {
+              call_timeout_ = changed.timeout;
+              if (phase_ == Phase::kNotifying || phase_ == Phase::kParked) apply_call_timeout();
+            },
             [&](const IcePathFound& found) { leg_record(found.side).ice_local_type = found.local_type; },
             [&](const MediaWentSilent&) {
               if (phase_ != Phase::kConnected) return;
@@ -111,11 +134,11 @@ void Call::on(const CallEvent& event, Time time, WallTime wall, CallActions& act
                    .reason_header = "SIP;cause=408;text=\"No media\""},
                   now);
             },
+            [&](const MediaHeard& heard) { on_heard(heard.last, now); },
             [&](const MediaRefused&) {
               end({.reason = "unsafe-media-address",
                    .cause = LocalCause::kUnsafeMediaAddress,
                    .status_for_unanswered = 488,
-                   .phrase = "Not Acceptable Here",
                    .reason_header = "SIP;cause=488;text=\"Media address refused\""},
                   now);
             },
@@ -125,7 +148,6 @@ void Call::on(const CallEvent& event, Time time, WallTime wall, CallActions& act
                    .reason = "shutdown",
                    .cause = LocalCause::kShutdown,
                    .status_for_unanswered = 503,
-                   .phrase = "Service Unavailable",
                    .reason_header = "SIP;cause=503;text=\"Shutdown\""},
                   now);
             }},
@@ -149,7 +171,7 @@ void Call::dispatch(const signaling::SipEvent& event, Now& now) {
                      if (side_of(each.dialog)) on_invite_failed(each, now);
                    },
                    [&](const signaling::InviteCancelled& each) {
-                     if (const auto side = side_of(each.dialog)) on_cancelled(*side, now);
+                     if (const auto side = side_of(each.dialog)) on_cancelled(*side, each.reason, now);
                    },
                    [&](const signaling::AckReceived& each) {
                      if (const auto side = side_of(each.dialog)) on_ack(each, *side, now);
@@ -159,22 +181,21 @@ void Call::dispatch(const signaling::SipEvent& event, Now& now) {
                    },
                    [&](const signaling::OfferReceived& each) {
                      const auto side = side_of(each.dialog);
+                     watch_hold(now);
                      if (side && phase_ == Phase::kConnected) return on_offer(each, *side, now);
-                     send(signaling::AnswerRequest{each.dialog, each.request, 481,
-                                                   "Call/Transaction Does Not Exist", ""},
-                          now);
+                     send(signaling::AnswerRequest{each.dialog, each.request, 481, ""}, now);
                    },
                    [&](const signaling::OfferAnswered& each) {
                      if (const auto side = side_of(each.dialog)) on_offer_answered(each, *side, now);
                    },
                    [&](const signaling::InfoReceived& each) {
                      const auto side = side_of(each.dialog);
-                     if (side && phase_ == Phase::kConnected) return on_info(each, *side, now);
-                     send(signaling::AnswerRequest{each.dialog, each.request, 481,
-                                                   "Call/Transaction Does Not Exist", ""},
-                          now);
+                     watch_hold(now);
+                     if (side && phase_ != Phase::kEnded) return on_info(each, *side, now);
+                     send(signaling::AnswerRequest{each.dialog, each.request, 481, ""}, now);
                    },
                    [&](const signaling::InfoAnswered& each) { on_info_answered(each, now); },
+                   [&](const signaling::SessionRefreshed&) { watch_hold(now); },
                    [&](const signaling::ByeReceived& each) {
                      if (const auto side = side_of(each.dialog)) on_bye(each, *side, now);
                    }},
@@ -188,6 +209,8 @@ void Call::on_time(Time time, WallTime wall, CallActions& actions) {
       case CallTimer::kRoute: on_route_silent(now); break;
       case CallTimer::kRing: on_call_timeout(now); break;
       case CallTimer::kCallTimeout: on_call_timeout(now); break;
+      case CallTimer::kBackend: on_backend({.outcome = BackendOutcome::kUnreachable}, now); break;
+      case CallTimer::kHold: on_hold_due(now); break;
       case CallTimer::kTimeLimit:
         end({.disposition = Disposition::kAnswered,
              .reason = "time-limit",
@@ -203,31 +226,77 @@ void Call::on_call_timeout(Now& now) {
   end({.disposition = Disposition::kNoAnswer, .reason = "no-answer", .cause = LocalCause::kCallTimeout}, now);
 }
 
+// A call on hold has no media that must come, so media-timeout says nothing of it. It lives on by any sign of
+// either party: media, RTCP, an offer, an INFO, a refresh of its session (RFC 4028).
+void Call::watch_hold(Now& now) {
+  const bool is_on_hold = std::any_of(parties_.begin(), parties_.end(), [](const Party& each) {
+    return each.audio && !(each.audio->direction.sends && each.audio->direction.receives);
+  });
+  if (phase_ != Phase::kConnected || !is_on_hold) return timers_.clear(CallTimer::kHold);
+  hold_sign_ = now.time;
+  is_hold_asked_ = false;
+  timers_.set(CallTimer::kHold, now.time + setup_.hold_timeout);
+}
+
+void Call::on_hold_due(Now& now) {
+  if (is_hold_asked_) return on_heard(Time{}, now);  // nobody knows
+  is_hold_asked_ = true;
+  timers_.set(CallTimer::kHold, now.time + kHeardPatience);
+  now.actions.emplace_back(AskHeard{});
+}
+
+void Call::on_heard(Time last, Now& now) {
+  if (phase_ != Phase::kConnected || !is_hold_asked_) return;
+  is_hold_asked_ = false;
+  const Time due = std::max(last, hold_sign_) + setup_.hold_timeout;
+  if (now.time < due) return timers_.set(CallTimer::kHold, due);
+  end({.disposition = Disposition::kAnswered,
+       .reason = "hold-timeout",
+       .cause = LocalCause::kHoldTimeout,
+       .reason_header = "SIP;cause=408;text=\"Nobody on hold\""},
+      now);
+}
+
 void Call::on_leg_opened(const LegOpened& event, Now& now) {
   if (phase_ == Phase::kEnded) return;
   if (phase_ == Phase::kConnected) return on_leg_moved(event, now);
   const bool is_pick_up = event.side == LegSide::kB && kind_ == CallKind::kParked;
   if (is_pick_up && party(LegSide::kB).dialog.value == 0) return;  // it was given up while we gathered
-  if (!event.local) {
-    if (is_pick_up) return refuse_pick_up(503, "Service Unavailable", "", now);
-    return end({.disposition = Disposition::kCongestion,
-                .reason = "no-media-port",
-                .cause = LocalCause::kNoMediaPort,
-                .status_for_unanswered = 503,
-                .phrase = "Service Unavailable"},
-               now);
-  }
-  party(event.side).local = event.local;
-  party(event.side).ssrc = event.ssrc;
-  party(event.side).local_candidates = event.candidates;
+  if (!event.local) return on_leg_not_opened(event, is_pick_up, now);
+  Party& opened = party(event.side);
+  opened.local = event.local;
+  opened.ssrc = event.ssrc;
+  opened.local_candidates = event.candidates;
+  if (opened.dtls && !opened.ice) now.actions.emplace_back(AwaitDtls{event.side});
   if (event.side == LegSide::kA) return kind_ == CallKind::kRouted ? start_routing(now) : start_parking(now);
   if (kind_ == CallKind::kRouted) return send_invite(now);
   try_to_join(now);
 }
 
+// An offer of an IP version that is not ours is not acceptable, and will not be in a while either; it is no
+// server's fault.
+void Call::on_leg_not_opened(const LegOpened& event, bool is_pick_up, Now& now) {
+  const bool is_of_offer = !event.has_family && party(event.side).offer;
+  if (is_pick_up && is_of_offer)
+    return refuse_pick_up(488, {std::string(kNoSuchFamily), LocalCause::kNoMediaPort}, now);
+  if (is_pick_up) return refuse_pick_up(503, {}, now);
+  if (is_of_offer) {
+    return end({.reason = "no-ipv6",
+                .cause = LocalCause::kNoMediaPort,
+                .status_for_unanswered = 488,
+                .warning = std::string(kNoSuchFamily)},
+               now);
+  }
+  end({.disposition = Disposition::kCongestion,
+       .reason = "no-media-port",
+       .cause = LocalCause::kNoMediaPort,
+       .status_for_unanswered = 503},
+      now);
+}
+
 // The caller hung up before the answer, or (crossing) just after we sent it: its 487 is out, so the call is
 // over.
-void Call::on_cancelled(LegSide side, Now& now) {
+void Call::on_cancelled(LegSide side, const std::string& reason, Now& now) {
   if (phase_ == Phase::kEnded) return;
   const bool is_pick_up = side == LegSide::kB && phase_ != Phase::kConnected;
   if (is_pick_up) {  // the subscriber's app gave up its INVITE; the caller goes on waiting
@@ -236,9 +305,11 @@ void Call::on_cancelled(LegSide side, Now& now) {
     now.actions.emplace_back(ReleaseToken{});
     return;
   }
+  take_back_answer();
   end({.disposition = Disposition::kCancelled,
        .ended_by = side == LegSide::kA ? EndedBy::kCaller : EndedBy::kCallee,
        .reason = "cancelled",
+       .reason_header = reason,
        .gone = side},
       now);
 }
@@ -255,17 +326,14 @@ void Call::on_deleted(DeleteReason reason, Now& now) {
     case DeleteReason::kDenied:
       how.disposition = Disposition::kDenied;
       how.status_for_unanswered = 603;
-      how.phrase = "Decline";
       break;
     case DeleteReason::kBusy:
       how.disposition = Disposition::kBusy;
       how.status_for_unanswered = 486;
-      how.phrase = "Busy Here";
       break;
     case DeleteReason::kNoCredit:
       how.disposition = Disposition::kNoCredit;
       how.status_for_unanswered = 402;
-      how.phrase = "Payment Required";
       break;
   }
   if (phase_ == Phase::kConnected) {
@@ -283,9 +351,7 @@ void Call::end(const End& how, Now& now) {
   phase_ = Phase::kEnded;
   timers_.clear_all();
   if (renegotiation_) {
-    send(signaling::AnswerRequest{party(renegotiation_->from).dialog, renegotiation_->request, 487,
-                                  "Request Terminated", ""},
-         now);
+    send(signaling::AnswerRequest{party(renegotiation_->from).dialog, renegotiation_->request, 487, ""}, now);
     renegotiation_.reset();
   }
   for (const LegSide side : {LegSide::kA, LegSide::kB}) {
@@ -304,19 +370,20 @@ void Call::end_party(LegSide side, const End& how, Now& now) {
   const Party& each = party(side);
   if (each.dialog.value == 0) return;
   if (each.is_answered) return send(signaling::SendBye{each.dialog, how.reason_header}, now);
-  if (!each.is_incoming) return send(signaling::CancelInvite{each.dialog}, now);
+  if (!each.is_incoming) return send(signaling::CancelInvite{each.dialog, how.reason_header}, now);
   std::vector<signaling::Header> headers;
   if (how.status_for_unanswered == 488)
-    headers.push_back(media_warning(how.warning.empty() ? kNoSharedCodec : how.warning));
-  if (how.status_for_unanswered == 503) headers.push_back({"Retry-After", "10"});
-  answer(side, how.status_for_unanswered, how.phrase, "", now, std::move(headers));
+    headers.push_back(media_warning(how.warning.empty() ? kNoSharedCodec : how.warning, how.cause));
+  if (how.status_for_unanswered == 415) headers.push_back(accepted_body());
+  const auto retry_after = how.retry_after ? how.retry_after : retry_after_of(how.status_for_unanswered);
+  if (retry_after) headers.push_back({"Retry-After", std::to_string(*retry_after)});
+  if (!how.answer_reason.empty()) headers.push_back({"Reason", how.answer_reason});
+  answer(side, how.status_for_unanswered, "", now, std::move(headers));
 }
 
-void Call::answer(LegSide side, int status, std::string phrase, std::string sdp, Now& now,
+void Call::answer(LegSide side, int status, std::string sdp, Now& now,
                   std::vector<signaling::Header> headers) {
-  send(signaling::AnswerInvite{party(side).dialog, status, std::move(phrase), std::move(sdp),
-                               std::move(headers)},
-       now);
+  send(signaling::AnswerInvite{party(side).dialog, status, std::move(sdp), std::move(headers)}, now);
 }
 
 void Call::ring(Now& now) {
@@ -334,6 +401,13 @@ void Call::connect(Now& now) {
   now.actions.emplace_back(ConsumeToken{});
   now.actions.emplace_back(SetStatus{sessions::Status::kConnected});
   apply_time_limit(now);
+  watch_hold(now);
+}
+
+// The caller never had our 200.
+void Call::take_back_answer() {
+  record_.answer.reset();
+  record_.answered_at.reset();
 }
 
 void Call::apply_time_limit(Now& now) {

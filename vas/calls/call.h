@@ -10,6 +10,7 @@
 #include "signaling/sdp.h"
 #include "vas/calls/call_action.h"
 #include "vas/calls/call_timers.h"
+#include "vas/calls/caller_identity.h"
 #include "vas/calls/far_end.h"
 #include "vas/calls/routing_plan.h"
 #include "vas/records/cdr.h"
@@ -33,15 +34,19 @@ struct IceModes {
 struct CallSetup {
   std::uint64_t id = 0;  // unique in the process; dialog ids are made of it
   CallKind kind = CallKind::kRouted;
-  signaling::InviteReceived invite;  // leg A
-  RoutingPlan plan;                  // of a routed call
-  std::string caller_id;             // what leg B is told
-  std::string from_host;             // our name in leg B's From
+  signaling::InviteReceived invite;         // leg A
+  RoutingPlan plan;                         // of a routed call
+  directory::RouteTimeouts route_timeouts;  // of routes that have none of their own
+  std::string caller_id;                    // what leg B is told
+  CallerIdentity caller_identity;           // what leg A's trusted trunk says of the caller
+  std::string from_host;                    // our name in leg B's From
   std::optional<std::int64_t> time_limit_s;
   Duration call_timeout = std::chrono::seconds(60);
-  bool has_backend = true;         // of a parked call
-  bool latches_to_anyone = false;  // leg A's trunk
-  bool reaches_private = false;    // the same: its media may be in a private range
+  Duration hold_timeout = std::chrono::hours(2);
+  bool has_backend = true;                              // of a parked call
+  Duration backend_timeout = std::chrono::seconds(10);  // in which it must have answered, whatever is tried
+  bool latches_to_anyone = false;                       // leg A's trunk
+  bool reaches_private = false;                         // the same: its media may be in a private range
   FarEndRules far_ends;
   bool symmetric_media = true;    // leg A's trunk or domain
   bool symmetric_pick_up = true;  // of who presents the token
@@ -54,9 +59,13 @@ struct CallSetup {
   records::CallRecord record;                                // identity and start filled in
 };
 
+inline constexpr std::string_view kUnreadable = "The session description cannot be read";
 inline constexpr std::string_view kNoSharedCodec = "No codec is shared with the other party";
 // Of a 488: why (RFC 3261 §20.43).
-signaling::Header media_warning(std::string_view why);
+signaling::Header media_warning(std::string_view why,
+                                records::LocalCause cause = records::LocalCause::kNoCommonCodec);
+// Of a 415: which body would have been read (RFC 3261 §21.4.13).
+signaling::Header accepted_body();
 
 // It keeps its record as it goes. It reads no clock, opens nothing and calls nobody: what it wants done is
 // appended to `actions`, in order.
@@ -113,6 +122,8 @@ class Call {
     std::vector<signaling::CryptoAttribute> crypto_offered;
     std::optional<signaling::SdesKeys> keys;  // neither these nor DTLS: plain RTP
     std::optional<bridge::LegDtls> dtls;
+    bool dtls_offered = false;  // by our last offer
+    std::string tls_id;         // ours, where the party gives one (RFC 8842 §5)
     std::optional<bridge::LegIce> ice;
   };
   // A re-INVITE or UPDATE on its way from one side to the other.
@@ -133,6 +144,7 @@ class Call {
     records::LocalCause cause = records::LocalCause::kNoCommonCodec;
     bool is_set() const { return !why.empty(); }
     const char* reason() const {
+      if (cause == records::LocalCause::kUnreadableMedia) return "unreadable-media";
       return cause == records::LocalCause::kNoCommonCodec ? "no-common-codec" : "unsafe-media-address";
     }
   };
@@ -146,19 +158,24 @@ class Call {
     records::EndedBy ended_by = records::EndedBy::kSystem;
     std::string reason;
     records::LocalCause cause = records::LocalCause::kNone;
-    int status_for_unanswered = 480;  // to a party whose INVITE waits
-    std::string phrase = "Temporarily Unavailable";
-    std::string reason_header;    // of BYEs
-    std::string warning;          // of a 488, for people
-    std::optional<LegSide> gone;  // this party needs to be told nothing
+    int status_for_unanswered = 480;           // to a party whose INVITE waits
+    std::string reason_header;                 // of BYEs and CANCELs
+    std::string answer_reason;                 // the Reason that the far side refused with
+    std::optional<std::uint32_t> retry_after;  // seconds, as the far side said; none: our own rule
+    std::string warning;                       // of a 488, for people
+    std::optional<LegSide> gone;               // this party needs to be told nothing
   };
 
   // call.cc
   void dispatch(const signaling::SipEvent& event, Now& now);
   void on_leg_opened(const LegOpened& event, Now& now);
-  void on_cancelled(LegSide side, Now& now);
+  void on_leg_not_opened(const LegOpened& event, bool is_pick_up, Now& now);
+  void on_cancelled(LegSide side, const std::string& reason, Now& now);
   void on_deleted(DeleteReason reason, Now& now);
   void on_call_timeout(Now& now);
+  void watch_hold(Now& now);
+  void on_hold_due(Now& now);
+  void on_heard(Time last, Now& now);
   void end(const End& how, Now& now);
   void end_party(LegSide side, const End& how, Now& now);
   void connect(Now& now);
@@ -167,9 +184,10 @@ class Call {
   const Party& party(LegSide side) const { return parties_[bridge::index_of(side)]; }
   std::optional<LegSide> side_of(signaling::DialogId dialog) const;
   records::LegRecord& leg_record(LegSide side) { return record_.legs[bridge::index_of(side)]; }
-  void answer(LegSide side, int status, std::string phrase, std::string sdp, Now& now,
+  void answer(LegSide side, int status, std::string sdp, Now& now,
               std::vector<signaling::Header> headers = {});
   void apply_time_limit(Now& now);
+  void take_back_answer();
   static void send(signaling::SipCommand command, Now& now) { now.actions.emplace_back(std::move(command)); }
 
   // call_media.cc: what each party says of its media, and is told
@@ -182,7 +200,9 @@ class Call {
   std::string describe_offer(Party& to, const signaling::AudioDescription& audio);
   signaling::SdesRules rules_of(const Party& party) const;
   signaling::SdesOutcome protection_of(const Party& from, const signaling::AudioDescription& offer) const;
-  static void take_certificate(Party& from, const signaling::AudioDescription& audio);
+  signaling::SdesOutcome protection_by(const Party& from, const signaling::AudioDescription& answer) const;
+  bool is_by_dtls(const Party& from, const signaling::AudioDescription& offer) const;
+  static void take_certificate(Party& from, const signaling::AudioDescription& audio, bool is_by_dtls);
   std::optional<bridge::LegIce> ice_with(const Party& from, const signaling::AudioDescription& audio,
                                          bool is_offer) const;
   static bool has_usable_ice(const Party& from, const signaling::AudioDescription& audio);
@@ -201,7 +221,7 @@ class Call {
   void on_invite_answered(const signaling::InviteAnswered& event, Now& now);
   void on_invite_failed(const signaling::InviteFailed& event, Now& now);
   void on_route_silent(Now& now);
-  void give_up_routing(int last_status, Now& now);
+  void give_up_routing(const signaling::InviteFailed& last, Now& now);
   void relay_progress(int status, Now& now);
   void note_source(const signaling::Flow& source);
   void note_attempt_code(int code, Now& now);
@@ -212,8 +232,10 @@ class Call {
   void on_backend(const BackendAnswered& answer, Now& now);
   void route_instead(RoutingPlan plan, Now& now);
   void park(Now& now);
+  void begin_waiting(Now& now);
+  void apply_call_timeout() { timers_.set(CallTimer::kCallTimeout, waiting_since_ + call_timeout_); }
   void on_pick_up(const PickUp& event, Now& now);
-  void refuse_pick_up(int status, std::string phrase, std::string_view warning, Now& now);
+  void refuse_pick_up(int status, const Refusal& refusal, Now& now);
   void try_to_join(Now& now);
   bool agree_on_formats(Now& now);
   void answer_both(Now& now);
@@ -227,6 +249,7 @@ class Call {
   void refuse_renegotiation(int status, Now& now);
   void on_info(const signaling::InfoReceived& event, LegSide side, Now& now);
   void on_info_answered(const signaling::InfoAnswered& event, Now& now);
+  static signaling::AnswerRequest not_now(signaling::DialogId dialog, signaling::RequestId request);
   void on_ack(const signaling::AckReceived& event, LegSide side, Now& now);
   void on_bye(const signaling::ByeReceived& event, LegSide side, Now& now);
   void on_lost(const signaling::DialogLost& event, LegSide side, Now& now);
@@ -239,11 +262,18 @@ class Call {
   CallTimers timers_;
   records::CallRecord record_;
   std::optional<std::int64_t> time_limit_s_;
+  Time hold_sign_{};            // of a held call: when its SIP was a sign of life last
+  bool is_hold_asked_ = false;  // and whether its media's has been asked for
+
+  // Parked.
+  Duration call_timeout_;
+  Time waiting_since_{};
 
   // Routing.
   std::size_t next_route_ = 0;
   Time attempt_started_{};
-  bool has_progress_ = false;
+  bool is_tried_ = false;      // a 100 came
+  bool has_progress_ = false;  // a 18x
 
   // Joining and while up.
   std::optional<Renegotiation> renegotiation_;

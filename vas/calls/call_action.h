@@ -20,9 +20,10 @@ using bridge::LegSide;
 
 struct LegOpened {  // the answer to OpenLeg
   LegSide side = LegSide::kA;
-  std::optional<Endpoint> local;                // absent: no port
+  std::optional<Endpoint> local;                // absent: no port, or no such family
   media::Ssrc ssrc;                             // of what we send from there
   std::vector<ice::Candidate> candidates = {};  // of full ICE
+  bool has_family = true;                       // false: media of this IP version is not configured
 };
 
 enum class BackendOutcome { kPark, kNotFound, kForbidden, kUnreachable, kReject, kRoute };
@@ -46,16 +47,24 @@ struct TimeLimitChanged {
   std::optional<std::int64_t> seconds;
 };
 
+struct CallTimeoutChanged {  // counts from when the caller began to wait
+  Duration timeout{};
+};
+
 struct IcePathFound {  // by full ICE
   LegSide side = LegSide::kA;
   ice::CandidateType local_type = ice::CandidateType::kHost;
 };
 struct MediaWentSilent {};
+struct MediaHeard {  // the answer to AskHeard
+  Time last{};       // when either party sent RTP or RTCP
+};
 struct MediaRefused {};  // a party named one of our own media ports as its address
 struct Shutdown {};
 
-using CallEvent = std::variant<signaling::SipEvent, LegOpened, BackendAnswered, PickUp, Deleted,
-                               TimeLimitChanged, IcePathFound, MediaWentSilent, MediaRefused, Shutdown>;
+using CallEvent =
+    std::variant<signaling::SipEvent, LegOpened, BackendAnswered, PickUp, Deleted, TimeLimitChanged,
+                 CallTimeoutChanged, IcePathFound, MediaWentSilent, MediaHeard, MediaRefused, Shutdown>;
 
 // ---- actions ----
 
@@ -70,7 +79,12 @@ struct ConfigureLegMedia {
   LegSide side = LegSide::kA;
   bridge::LegConfig config;
 };
+struct AwaitDtls {  // the leg's party has offered it, or is about to be: its hello may come before media is
+                    // configured
+  LegSide side = LegSide::kA;
+};
 struct StartMedia {};
+struct AskHeard {};  // of a held call: when its parties were heard last
 struct NotifyBackend {};
 struct SetStatus {
   sessions::Status status = sessions::Status::kNew;
@@ -79,8 +93,8 @@ struct ReleaseToken {};  // a pick-up failed: the token may be presented again
 struct ConsumeToken {};  // both legs are answered
 struct Ended {};         // the record is complete but for the media's figures
 
-using CallAction = std::variant<signaling::SipCommand, OpenLeg, ConfigureLegMedia, StartMedia, NotifyBackend,
-                                SetStatus, ReleaseToken, ConsumeToken, Ended>;
+using CallAction = std::variant<signaling::SipCommand, OpenLeg, ConfigureLegMedia, AwaitDtls, StartMedia,
+                                AskHeard, NotifyBackend, SetStatus, ReleaseToken, ConsumeToken, Ended>;
 using CallActions = std::vector<CallAction>;
 
 }  // namespace vas::calls

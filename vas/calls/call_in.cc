@@ -14,8 +14,15 @@ void Call::start_parking(Now& now) {
     return end({.reason = "no-backend", .cause = LocalCause::kNoBackend}, now);
   }
   phase_ = Phase::kNotifying;
-  timers_.set(CallTimer::kCallTimeout, now.time + setup_.call_timeout);
+  begin_waiting(now);
+  timers_.set(CallTimer::kBackend, now.time + setup_.backend_timeout);
   now.actions.emplace_back(NotifyBackend{});
+}
+
+// For the backend's word, and then anew for the pick-up.
+void Call::begin_waiting(Now& now) {
+  waiting_since_ = now.time;
+  apply_call_timeout();
 }
 
 void Call::on_backend(const BackendAnswered& answer, Now& now) {
@@ -23,17 +30,14 @@ void Call::on_backend(const BackendAnswered& answer, Now& now) {
   switch (answer.outcome) {
     case BackendOutcome::kPark: return park(now);
     case BackendOutcome::kNotFound:
-      return end({.reason = "unknown-number",
-                  .cause = LocalCause::kUnknownNumber,
-                  .status_for_unanswered = 404,
-                  .phrase = "Not Found"},
-                 now);
+      return end(
+          {.reason = "unknown-number", .cause = LocalCause::kUnknownNumber, .status_for_unanswered = 404},
+          now);
     case BackendOutcome::kForbidden:
       return end({.disposition = Disposition::kDenied,
                   .reason = "backend-refused",
                   .cause = LocalCause::kBackendRefused,
-                  .status_for_unanswered = 403,
-                  .phrase = "Forbidden"},
+                  .status_for_unanswered = 403},
                  now);
     case BackendOutcome::kUnreachable:
       return end({.reason = "backend-unreachable", .cause = LocalCause::kBackendUnreachable}, now);
@@ -42,8 +46,7 @@ void Call::on_backend(const BackendAnswered& answer, Now& now) {
                   .ended_by = EndedBy::kCallee,
                   .reason = "application-rejected",
                   .cause = LocalCause::kBackendRefused,
-                  .status_for_unanswered = answer.code,
-                  .phrase = "Rejected"},
+                  .status_for_unanswered = answer.code},
                  now);
     case BackendOutcome::kRoute: return route_instead(answer.plan, now);
   }
@@ -59,14 +62,14 @@ void Call::route_instead(RoutingPlan plan, Now& now) {
 
 void Call::park(Now& now) {
   phase_ = Phase::kParked;
-  timers_.set(CallTimer::kCallTimeout, now.time + setup_.call_timeout);
-  answer(LegSide::kA, 180, "Ringing", "", now);
+  begin_waiting(now);
+  answer(LegSide::kA, 180, "", now);
   ring(now);
 }
 
 void Call::on_pick_up(const PickUp& event, Now& now) {
   if (!is_waiting_for_pick_up()) {
-    return send(signaling::AnswerInvite{event.invite.dialog, 403, "Forbidden", "", {}}, now);
+    return send(signaling::AnswerInvite{event.invite.dialog, 403, "", {}}, now);
   }
   Party& callee = party(LegSide::kB);
   callee.dialog = event.invite.dialog;
@@ -84,17 +87,18 @@ void Call::on_pick_up(const PickUp& event, Now& now) {
                              .was_present = true};
   Refusal refusal;
   const bool is_offered = take_offer(callee, event.invite.sdp, refusal);
-  if (refusal.is_set() || event.invite.has_unknown_body)
-    return refuse_pick_up(488, "Not Acceptable Here", refusal.why, now);
+  if (event.invite.has_unknown_body) return refuse_pick_up(415, {}, now);
+  if (refusal.is_set()) return refuse_pick_up(488, refusal, now);
   const auto family = is_offered ? family_of(callee.offer->audio, {}) : callee.source.peer.address.family;
   open_leg(LegSide::kB, family, now);
 }
 
 // The subscriber may present the token again: a 488 does not strand the caller.
-void Call::refuse_pick_up(int status, std::string phrase, std::string_view warning, Now& now) {
+void Call::refuse_pick_up(int status, const Refusal& refusal, Now& now) {
   std::vector<signaling::Header> headers;
-  if (!warning.empty()) headers.push_back(media_warning(warning));
-  answer(LegSide::kB, status, std::move(phrase), "", now, std::move(headers));
+  if (status == 415) headers.push_back(accepted_body());
+  if (refusal.is_set()) headers.push_back(media_warning(refusal.why, refusal.cause));
+  answer(LegSide::kB, status, "", now, std::move(headers));
   party(LegSide::kB) = Party{.origin = party(LegSide::kB).origin};
   leg_record(LegSide::kB) = {.role = "callee"};
   now.actions.emplace_back(ReleaseToken{});
@@ -102,7 +106,7 @@ void Call::refuse_pick_up(int status, std::string phrase, std::string_view warni
 
 void Call::try_to_join(Now& now) {
   if (phase_ != Phase::kParked && phase_ != Phase::kNotifying) return;
-  if (!agree_on_formats(now)) return refuse_pick_up(488, "Not Acceptable Here", kNoSharedCodec, now);
+  if (!agree_on_formats(now)) return refuse_pick_up(488, {std::string(kNoSharedCodec)}, now);
   answer_both(now);
 }
 
@@ -122,7 +126,7 @@ bool Call::agree_on_formats(Now&) {
     bool has_audio = false;
     std::erase_if(formats, [&](const signaling::AudioFormat& each) {
       if (each.codec == media::Codec::kTelephoneEvent) return false;
-      return std::exchange(has_audio, true);
+      return !media::is_audio(each.codec) || std::exchange(has_audio, true);
     });
     return formats;
   };
@@ -152,10 +156,10 @@ void Call::answer_both(Now& now) {
                                                  directions[bridge::index_of(bridge::other(side))]);
     each.is_answered = true;
     if (each.offer) {
-      answer(side, 200, "OK", describe_answer(each, *each.offer, ours), now);
+      answer(side, 200, describe_answer(each, *each.offer, ours), now);
     } else {
       each.awaits_answer_in_ack = true;
-      answer(side, 200, "OK", describe_offer(each, ours), now);
+      answer(side, 200, describe_offer(each, ours), now);
     }
     if (!each.awaits_answer_in_ack) configure_media(side, now);
   }

@@ -1,6 +1,7 @@
 // What each party says of its media and is told of ours, and what the media plane is to do about it.
 #include <algorithm>
 
+#include "vas/base/random.h"
 #include "vas/calls/call.h"
 
 namespace vas::calls {
@@ -12,10 +13,6 @@ bool is_encrypted(signaling::Transport transport) {
 
 }  // namespace
 
-signaling::Header media_warning(std::string_view why) {
-  return {"Warning", "305 vas \"" + std::string(why) + "\""};
-}
-
 signaling::SdesRules Call::rules_of(const Party& party) const {
   return {.wanted = party.encryption,
           .is_signaling_safe = setup_.trusts_plain_signaling || is_encrypted(party.source.transport)};
@@ -25,7 +22,11 @@ signaling::SdesRules Call::rules_of(const Party& party) const {
 bool Call::take_offer(Party& from, const std::optional<std::string>& sdp, Refusal& refusal) {
   if (!sdp) return false;
   auto description = signaling::SessionDescription::parse(*sdp);
-  if (!description || !description->audio_line || !description->audio.has_audio_codec()) {
+  if (!description) {
+    refusal = {std::string(kUnreadable), records::LocalCause::kUnreadableMedia};
+    return false;
+  }
+  if (!description->audio_line || !description->audio.has_audio_codec()) {
     refusal.why = "No codec of the offer is supported here";
     return false;
   }
@@ -37,7 +38,7 @@ bool Call::take_offer(Party& from, const std::optional<std::string>& sdp, Refusa
   refusal.why = std::move(outcome.refused);
   if (refusal.is_set()) return false;
   from.keys = std::move(outcome.keys);
-  take_certificate(from, description->audio);
+  take_certificate(from, description->audio, is_by_dtls(from, description->audio));
   from.ice = ice_with(from, description->audio, true);
   from.offer = std::move(description);
   return true;
@@ -53,21 +54,37 @@ std::optional<std::string> Call::fault_of_media(const Party& from,
 // Under which keys an offer's media goes; refused where it may not, or cannot.
 signaling::SdesOutcome Call::protection_of(const Party& from,
                                            const signaling::AudioDescription& offer) const {
-  if (!signaling::is_dtls(offer.protocol)) return signaling::answer_sdes(offer, rules_of(from), from.keys);
-  if (from.encryption == MediaEncryption::kNone)
-    return {.keys = {}, .refused = "Encrypted media is not taken here"};
-  if (!setup_.fingerprint || !offer.dtls)
-    return {.keys = {}, .refused = "The offer has no certificate fingerprint"};
-  return {};
+  if (is_by_dtls(from, offer)) return {};
+  return signaling::answer_sdes(offer, rules_of(from), from.keys);
 }
 
-void Call::take_certificate(Party& from, const signaling::AudioDescription& audio) {
+// The same of an answer to our offer.
+signaling::SdesOutcome Call::protection_by(const Party& from,
+                                           const signaling::AudioDescription& answer) const {
+  if (from.dtls_offered && answer.dtls) return {};
+  return signaling::complete_sdes(from.crypto_offered, answer, rules_of(from));
+}
+
+// A fingerprint says that keys are to come by DTLS, whatever the profile is called (RFC 8829 §5.1.2), in a
+// plain one too, where that is a wish (RFC 8643). Keys that stand in SDP as well are then not needed.
+bool Call::is_by_dtls(const Party& from, const signaling::AudioDescription& offer) const {
+  return offer.dtls && setup_.fingerprint && from.encryption != MediaEncryption::kNone;
+}
+
+// Roles stay as they are while who offers leaves them to us (RFC 8842 §5.5): others are another association.
+void Call::take_certificate(Party& from, const signaling::AudioDescription& audio, bool is_by_dtls) {
+  using signaling::DtlsSetup;
   from.protocol = audio.protocol;
-  from.dtls.reset();
-  if (signaling::is_dtls(audio.protocol) && audio.dtls) {
-    const bool is_client = audio.dtls->setup == signaling::DtlsSetup::kPassive;
-    from.dtls = {is_client ? media::DtlsRole::kClient : media::DtlsRole::kServer, audio.dtls->fingerprint};
-  }
+  const auto before = std::exchange(from.dtls, {});
+  if (!is_by_dtls || !audio.dtls) return;
+  const bool is_open = audio.dtls->setup == DtlsSetup::kActpass && before;
+  const bool is_client =
+      is_open ? before->role == media::DtlsRole::kClient : audio.dtls->setup == DtlsSetup::kPassive;
+  from.dtls = {is_client ? media::DtlsRole::kClient : media::DtlsRole::kServer, audio.dtls->fingerprints,
+               audio.dtls->tls_id};
+  if (from.dtls == before) return;
+  constexpr std::size_t kTlsIdBytes = 20;
+  from.tls_id = audio.dtls->tls_id.empty() ? "" : random_hex(kTlsIdBytes);
 }
 
 // Two lite sides check nothing: then SDP's address is the party's, as without ICE.
@@ -137,12 +154,14 @@ void Call::open_leg(LegSide side, AddressFamily family, Now& now) {
 }
 
 void Call::describe_path(const Party& to, bool is_offer, signaling::AudioDescription& ours) const {
-  if (signaling::is_dtls(ours.protocol) && setup_.fingerprint) {
+  if (setup_.fingerprint && (is_offer ? to.dtls_offered : to.dtls.has_value())) {
     using signaling::DtlsSetup;
     const bool is_passive = to.dtls && to.dtls->role == media::DtlsRole::kServer;
-    ours.dtls = {*setup_.fingerprint, is_offer     ? DtlsSetup::kActpass
-                                      : is_passive ? DtlsSetup::kPassive
-                                                   : DtlsSetup::kActive};
+    ours.dtls = {*setup_.fingerprint,
+                 is_offer     ? DtlsSetup::kActpass
+                 : is_passive ? DtlsSetup::kPassive
+                              : DtlsSetup::kActive,
+                 to.tls_id};
     ours.ssrc = to.ssrc;
   }
   if (to.ice) ours.ice = {to.ice->local.ufrag, to.ice->local.password, !to.ice->is_full, to.local_candidates};
@@ -151,16 +170,19 @@ void Call::describe_path(const Party& to, bool is_offer, signaling::AudioDescrip
 // Reads a party's answer to our offer. False without a refusal: there is none in it, or none of use.
 bool Call::take_answer(Party& from, const std::optional<std::string>& sdp, Refusal& refusal) {
   auto description = sdp ? signaling::SessionDescription::parse(*sdp) : std::nullopt;
+  if (!description && !from.audio)
+    refusal = {"The answer has no session description that can be read",
+               records::LocalCause::kUnreadableMedia};
   if (!description || !description->audio_line) return false;
   if (auto fault = fault_of_media(from, description->audio)) {
     refusal = {std::move(*fault), records::LocalCause::kUnsafeMediaAddress};
     return false;
   }
-  auto outcome = signaling::complete_sdes(from.crypto_offered, description->audio, rules_of(from));
+  auto outcome = protection_by(from, description->audio);
   refusal.why = std::move(outcome.refused);
   if (refusal.is_set()) return false;
   from.keys = std::move(outcome.keys);
-  take_certificate(from, description->audio);
+  take_certificate(from, description->audio, from.dtls_offered);
   from.ice = ice_with(from, description->audio, false);
   from.audio = std::move(description->audio);
   return true;
@@ -188,6 +210,7 @@ std::string Call::describe_offer(Party& to, const signaling::AudioDescription& a
   const bool is_plain_already = to.protocol && !to.keys;  // or has its keys by DTLS
   const bool offers_dtls = !to.protocol && to.keying == MediaKeying::kDtls && setup_.fingerprint &&
                            to.encryption != MediaEncryption::kNone;
+  to.dtls_offered = offers_dtls || to.dtls.has_value();
   to.crypto_offered.clear();
   if (!is_plain_already && !offers_dtls) to.crypto_offered = signaling::offer_sdes(rules_of(to), to.keys);
   ours.crypto = to.crypto_offered;

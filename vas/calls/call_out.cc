@@ -13,11 +13,21 @@ namespace {
 
 constexpr std::uint16_t kAnyPort = 1;  // the address alone is looked at
 
+// A carrier asked for a password that it was not given, or took none.
+bool is_challenge(int status) { return status == 401 || status == 407; }
+
 // What the caller hears when all routes failed. 503 speaks of one server only (RFC 3261 §16.7), 3xx is never
-// passed.
+// passed, and a challenge is for us: without what it asks, its code would have the caller try to answer it.
 int status_for_caller(int status) {
-  if (status == 503) return 500;
+  if (status == 503 || is_challenge(status)) return 500;
   return status < 400 ? 480 : status;
+}
+
+// What a party that answered is told: its answer was of no use.
+const char* reason_of_hang_up(LocalCause cause) {
+  if (cause == LocalCause::kUnsafeMediaAddress) return "SIP;cause=488;text=\"Media address refused\"";
+  if (cause == LocalCause::kUnreadableMedia) return "SIP;cause=488;text=\"No readable answer\"";
+  return "SIP;cause=488;text=\"No common codec\"";
 }
 
 }  // namespace
@@ -38,11 +48,10 @@ Disposition Call::disposition_of(int status) {
 void Call::start_routing(Now& now) {
   phase_ = Phase::kRouting;
   now.actions.emplace_back(SetStatus{sessions::Status::kProcessing});
+  if (setup_.invite.max_forwards < 1)
+    return end({.reason = "too-many-hops", .status_for_unanswered = 483}, now);
   if (plan_.routes.empty()) {
-    return end({.reason = "no-route",
-                .cause = LocalCause::kDirectionBlocked,
-                .status_for_unanswered = 404,
-                .phrase = "No Route To Destination"},
+    return end({.reason = "no-route", .cause = LocalCause::kDirectionBlocked, .status_for_unanswered = 404},
                now);
   }
   record_.sell_price = plan_.sell_price;
@@ -58,6 +67,7 @@ void Call::try_next_route(Now& now) {
   callee.audio.reset();
   callee.keys.reset();
   callee.dtls.reset();
+  callee.tls_id.clear();
   callee.ice.reset();
   callee.protocol.reset();
   callee.encryption = route.media_encryption;
@@ -78,7 +88,7 @@ void Call::try_next_route(Now& now) {
   callee.reaches_private = route.reaches_private;
   callee.symmetric_media = route.symmetric_media;
   ++next_route_;
-  has_progress_ = false;
+  is_tried_ = has_progress_ = false;
   attempt_started_ = now.time;
   record_.route.push_back(
       {.trunk_id = route.trunk_id, .address = to_string(route.server), .number = route.number});
@@ -100,6 +110,9 @@ void Call::send_invite(Now& now) {
   signaling::AudioDescription ours{.rtp = *callee.local, .formats = signaling::default_formats()};
   if (caller.offer) ours = signaling::relayed(caller.offer->audio, *callee.local);
 
+  std::string sdp = describe_offer(callee, ours);
+  if (callee.dtls_offered) now.actions.emplace_back(AwaitDtls{LegSide::kB});
+
   const Route& route = plan_.routes[next_route_ - 1];
   const std::string from = fmt::format("<sip:{}@{}>", escape_user(setup_.caller_id), setup_.from_host);
   send(signaling::SendInvite{.dialog = callee.dialog,
@@ -107,12 +120,14 @@ void Call::send_invite(Now& now) {
                              .from = from,
                              .to = fmt::format("<sip:{}@{}>", escape_user(route.number),
                                                to_string(route.server)),
-                             .sdp = describe_offer(callee, ours),
-                             .headers = {},
+                             .sdp = std::move(sdp),
+                             .headers = identity_headers(setup_.caller_identity, route.identity),
                              .credentials = route.credentials,
-                             .reaches_private = route.reaches_private},
+                             .reaches_private = route.reaches_private,
+                             .max_forwards = setup_.invite.max_forwards - 1},
        now);
-  timers_.set(CallTimer::kRoute, now.time + kRouteAnswerTimeout);
+  timers_.set(CallTimer::kRoute,
+              now.time + route.no_answer_timeout.value_or(setup_.route_timeouts.no_answer));
 }
 
 void Call::note_attempt_code(int code, Now& now) {
@@ -137,8 +152,12 @@ void Call::on_progress(const signaling::ProgressReceived& event, Now& now) {
   if (phase_ != Phase::kRouting) return;
   note_attempt_code(event.status, now);
   note_source(event.source);
-  if (event.status == 100) {
-    if (!has_progress_) timers_.set(CallTimer::kRoute, now.time + kRouteProgressTimeout);
+  if (event.status == 100) {  // the first one counts: who repeats it gets no further by that
+    const Route& route = plan_.routes[next_route_ - 1];
+    if (!is_tried_ && !has_progress_)
+      timers_.set(CallTimer::kRoute,
+                  now.time + route.progress_timeout.value_or(setup_.route_timeouts.progress));
+    is_tried_ = true;
     return;
   }
   if (!has_progress_) timers_.set(CallTimer::kRing, now.time + kRingTimeout);
@@ -154,17 +173,16 @@ void Call::on_progress(const signaling::ProgressReceived& event, Now& now) {
 void Call::relay_progress(int status, Now& now) {
   Party& caller = party(LegSide::kA);
   const Party& callee = party(LegSide::kB);
-  const char* phrase = status == 180 ? "Ringing" : "Session Progress";
-  if (!callee.audio || !caller.offer) return answer(LegSide::kA, status, phrase, "", now);
+  if (!callee.audio || !caller.offer) return answer(LegSide::kA, status, "", now);
 
   signaling::AudioDescription ours = signaling::relayed(*callee.audio, *caller.local);
   ours.formats = signaling::shared_formats(caller.offer->audio, *callee.audio);
-  if (!ours.has_audio_codec()) return answer(LegSide::kA, status, phrase, "", now);
+  if (!ours.has_audio_codec()) return answer(LegSide::kA, status, "", now);
   caller.audio = caller.offer->audio;
   caller.audio->formats = ours.formats;
   configure_media(LegSide::kA, now);
   configure_media(LegSide::kB, now);
-  answer(LegSide::kA, status, phrase, describe_answer(caller, *caller.offer, ours), now);
+  answer(LegSide::kA, status, describe_answer(caller, *caller.offer, ours), now);
 }
 
 void Call::on_invite_answered(const signaling::InviteAnswered& event, Now& now) {
@@ -183,13 +201,10 @@ void Call::on_invite_answered(const signaling::InviteAnswered& event, Now& now) 
   if (callee.audio && caller.offer)
     ours.formats = signaling::shared_formats(caller.offer->audio, *callee.audio);
   if (refusal.is_set() || !callee.audio || !ours.has_audio_codec()) {
-    const bool is_unsafe = refusal.cause == LocalCause::kUnsafeMediaAddress;
     return end({.reason = refusal.reason(),
                 .cause = refusal.cause,
                 .status_for_unanswered = 488,
-                .phrase = "Not Acceptable Here",
-                .reason_header = is_unsafe ? "SIP;cause=488;text=\"Media address refused\""
-                                           : "SIP;cause=488;text=\"No common codec\"",
+                .reason_header = reason_of_hang_up(refusal.cause),
                 .warning = std::move(refusal.why)},
                now);
   }
@@ -199,10 +214,10 @@ void Call::on_invite_answered(const signaling::InviteAnswered& event, Now& now) 
     caller.audio = caller.offer->audio;
     caller.audio->formats = ours.formats;
     ours.direction = signaling::answer_direction(caller.audio->direction, callee.audio->direction);
-    answer(LegSide::kA, 200, "OK", describe_answer(caller, *caller.offer, ours), now);
+    answer(LegSide::kA, 200, describe_answer(caller, *caller.offer, ours), now);
   } else {
     caller.awaits_answer_in_ack = true;
-    answer(LegSide::kA, 200, "OK", describe_offer(caller, ours), now);
+    answer(LegSide::kA, 200, describe_offer(caller, ours), now);
   }
   configure_media(LegSide::kA, now);
   configure_media(LegSide::kB, now);
@@ -215,27 +230,29 @@ void Call::on_invite_failed(const signaling::InviteFailed& event, Now& now) {
   note_attempt_code(event.status, now);
   const bool may_try_another = fails_over(event.status) && next_route_ < plan_.routes.size();
   if (may_try_another) return try_next_route(now);
-  give_up_routing(event.status, now);
+  give_up_routing(event, now);
 }
 
 // No answer at all, or 100 and then nothing: the next route, while the old INVITE is cancelled.
 void Call::on_route_silent(Now& now) {
   if (phase_ != Phase::kRouting) return;
   send(signaling::CancelInvite{party(LegSide::kB).dialog}, now);
-  if (next_route_ >= plan_.routes.size()) return give_up_routing(0, now);
+  if (next_route_ >= plan_.routes.size()) return give_up_routing({}, now);
   try_next_route(now);
 }
 
-void Call::give_up_routing(int last_status, Now& now) {
+void Call::give_up_routing(const signaling::InviteFailed& last, Now& now) {
+  const int last_status = last.status;
   const int status = status_for_caller(last_status);
+  const bool is_refused = (last_status / 100 == 4 && !is_challenge(last_status)) || last_status / 100 == 6;
   end({.disposition = last_status == 0 || last_status / 100 == 3 ? Disposition::kCongestion
                                                                  : disposition_of(last_status),
-       .ended_by = last_status / 100 == 4 || last_status / 100 == 6 ? EndedBy::kCallee : EndedBy::kSystem,
+       .ended_by = is_refused ? EndedBy::kCallee : EndedBy::kSystem,
        .reason = last_status == 0 ? "no-response" : "rejected",
+       .cause = is_challenge(last_status) ? LocalCause::kTrunkAuthentication : LocalCause::kNone,
        .status_for_unanswered = status,
-       .phrase = status == 486   ? "Busy Here"
-                 : status == 603 ? "Decline"
-                                 : "Call Failed",
+       .answer_reason = last.reason,
+       .retry_after = status == last_status ? last.retry_after : std::nullopt,
        .gone = LegSide::kB},
       now);
 }

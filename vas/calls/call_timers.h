@@ -8,15 +8,16 @@
 
 namespace vas::calls {
 
-inline constexpr Duration kRouteAnswerTimeout = std::chrono::seconds(4);     // no answer to the INVITE at all
-inline constexpr Duration kRouteProgressTimeout = std::chrono::seconds(10);  // 100, and then nothing
 inline constexpr Duration kRingTimeout =
     std::chrono::seconds(180);  // 18x and no answer: Timer C, RFC 3261 §16.6
 
-enum class CallTimer : std::uint8_t { kRoute, kRing, kCallTimeout, kTimeLimit };
+inline constexpr Duration kHeardPatience = std::chrono::seconds(10);  // for the media plane's answer
+
+enum class CallTimer : std::uint8_t { kRoute, kRing, kCallTimeout, kTimeLimit, kBackend, kHold };
 
 class CallTimers {
  public:
+  CallTimers() { clear_all(); }
   void set(CallTimer timer, Time at) { at_[static_cast<std::size_t>(timer)] = at; }
   void clear(CallTimer timer) { set(timer, kNever); }
   void clear_all() { at_.fill(kNever); }
@@ -25,8 +26,8 @@ class CallTimers {
   std::optional<CallTimer> take_due(Time now);
 
  private:
-  static constexpr std::size_t kTimers = 4;
-  std::array<Time, kTimers> at_{kNever, kNever, kNever, kNever};
+  static constexpr std::size_t kTimers = static_cast<std::size_t>(CallTimer::kHold) + 1;  // the last
+  std::array<Time, kTimers> at_;
 };
 
 }  // namespace vas::calls

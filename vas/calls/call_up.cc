@@ -11,6 +11,35 @@ using records::LocalCause;
 
 namespace {
 
+// What the party that offers is told of the other one's answer: try again, not there now, or never.
+int refusal_for(int status) {
+  constexpr int kFlowFailed = 430;  // RFC 5626 §11.5: it can be reached no more until it comes back
+  if (status == 491) return 491;
+  return status == kFlowFailed || status == 408 || status == 503 ? 480 : 488;
+}
+
+// What the sender of an INFO is told: a challenge is none of his, and neither is what ends the other party's
+// dialog (RFC 5057 §5.1). 0: that it could not be passed on.
+int status_for_sender(int status) {
+  switch (status) {
+    case 401:
+    case 407: return 403;
+    case 404:
+    case 408:
+    case 410:
+    case 416:
+    case 480:
+    case 481:
+    case 482:
+    case 483:
+    case 484:
+    case 485:
+    case 502:
+    case 604: return 0;
+    default: return status;
+  }
+}
+
 EndedBy ended_by(LegSide side) { return side == LegSide::kA ? EndedBy::kCaller : EndedBy::kCallee; }
 
 }  // namespace
@@ -18,19 +47,23 @@ EndedBy ended_by(LegSide side) { return side == LegSide::kA ? EndedBy::kCaller :
 // Hold, resume and codec changes pass end to end: the offer goes to the other party as ours, its answer comes
 // back.
 void Call::on_offer(const signaling::OfferReceived& event, LegSide side, Now& now) {
-  const auto refuse = [&](int status, const char* phrase) {
-    send(signaling::AnswerRequest{event.dialog, event.request, status, phrase, ""}, now);
+  const auto refuse = [&](int status, const Refusal& why = {}) {
+    std::vector<signaling::Header> headers;
+    if (why.is_set()) headers.push_back(media_warning(why.why, why.cause));
+    send(signaling::AnswerRequest{event.dialog, event.request, status, "", std::move(headers)}, now);
   };
-  if (renegotiation_) return refuse(491, "Request Pending");
+  if (renegotiation_) return refuse(491);
   auto offer = event.sdp ? signaling::SessionDescription::parse(*event.sdp) : std::nullopt;
   const Party& from = party(side);
   Party& to = party(bridge::other(side));
   const bool is_usable =
       offer && offer->audio_line && offer->audio.has_audio_codec() && from.local && to.local;
-  if (!is_usable) return refuse(488, "Not Acceptable Here");
+  if (event.sdp && !offer) return refuse(488, {std::string(kUnreadable), LocalCause::kUnreadableMedia});
+  if (!is_usable) return refuse(488, {std::string(kNoSharedCodec)});
   auto security = protection_of(from, offer->audio);
-  if (!security.refused.empty() || fault_of_media(from, offer->audio))
-    return refuse(488, "Not Acceptable Here");
+  if (!security.refused.empty()) return refuse(488, {std::move(security.refused)});
+  if (auto fault = fault_of_media(from, offer->audio))
+    return refuse(488, {std::move(*fault), LocalCause::kUnsafeMediaAddress});
 
   const std::string sdp = describe_offer(to, signaling::relayed(offer->audio, *to.local));
   renegotiation_ =
@@ -41,11 +74,11 @@ void Call::on_offer(const signaling::OfferReceived& event, LegSide side, Now& no
 void Call::on_offer_answered(const signaling::OfferAnswered& event, LegSide side, Now& now) {
   if (!renegotiation_ || renegotiation_->from == side || renegotiation_->answer) return;
   const Party& to = party(side);
-  if (event.status / 100 != 2) return refuse_renegotiation(event.status == 491 ? 491 : 488, now);
+  if (event.status / 100 != 2) return refuse_renegotiation(refusal_for(event.status), now);
 
   auto answer = event.sdp ? signaling::SessionDescription::parse(*event.sdp) : std::nullopt;
   if (!answer || !answer->audio_line) return refuse_renegotiation(488, now);
-  auto security = signaling::complete_sdes(to.crypto_offered, answer->audio, rules_of(to));
+  auto security = protection_by(to, answer->audio);
   const signaling::AudioDescription agreed{
       .formats = signaling::shared_formats(renegotiation_->offer.audio, answer->audio)};
   if (!security.refused.empty() || !agreed.has_audio_codec() || needs_own_ports(to, answer->audio) ||
@@ -86,8 +119,7 @@ void Call::on_leg_moved(const LegOpened& event, Now& now) {
 
 void Call::refuse_renegotiation(int status, Now& now) {
   const Renegotiation pending = *std::exchange(renegotiation_, {});
-  const char* phrase = status == 491 ? "Request Pending" : "Not Acceptable Here";
-  send(signaling::AnswerRequest{party(pending.from).dialog, pending.request, status, phrase, ""}, now);
+  send(signaling::AnswerRequest{party(pending.from).dialog, pending.request, status, ""}, now);
 }
 
 void Call::finish_renegotiation(Now& now) {
@@ -103,17 +135,17 @@ void Call::finish_renegotiation(Now& now) {
   from.audio = done.offer.audio;
   from.audio->formats = ours.formats;
   from.keys = done.keys;
-  take_certificate(from, done.offer.audio);
+  take_certificate(from, done.offer.audio, is_by_dtls(from, done.offer.audio));
   from.ice = done.ice;
-  take_certificate(to, *done.answer);
+  take_certificate(to, *done.answer, to.dtls_offered);
   to.ice = ice_with(to, *done.answer, false);
   to.audio = *done.answer;
   to.keys = done.answer_keys;
   configure_media(done.from, now);
   configure_media(side, now);
-  send(
-      signaling::AnswerRequest{from.dialog, done.request, 200, "OK", describe_answer(from, done.offer, ours)},
-      now);
+  watch_hold(now);
+  send(signaling::AnswerRequest{from.dialog, done.request, 200, describe_answer(from, done.offer, ours)},
+       now);
 }
 
 // The answer to an offer that our 2xx made (RFC 3261 §13.2.2.4).
@@ -130,27 +162,33 @@ void Call::on_ack(const signaling::AckReceived& event, LegSide side, Now& now) {
                now);
   }
   configure_media(side, now);
+  watch_hold(now);
 }
 
 void Call::on_info(const signaling::InfoReceived& event, LegSide side, Now& now) {
   // RFC 8840 §5.1: for our ears. We are lite and need no candidate.
   if (event.content_type.starts_with("application/trickle-ice-sdpfrag"))
-    return send(signaling::AnswerRequest{event.dialog, event.request, 200, "OK", ""}, now);
+    return send(signaling::AnswerRequest{event.dialog, event.request, 200, ""}, now);
   constexpr std::size_t kMaxPending = 16;
-  if (infos_.size() >= kMaxPending) {
-    return send(signaling::AnswerRequest{event.dialog, event.request, 500, "Too Many Requests Pending", ""},
-                now);
-  }
+  const signaling::DialogId other = party(bridge::other(side)).dialog;
+  if (infos_.size() >= kMaxPending || other.value == 0)
+    return send(not_now(event.dialog, event.request), now);
   infos_.emplace(event.request, PendingInfo{side, event.request});
-  send(signaling::SendInfo{party(bridge::other(side)).dialog, event.request, event.content_type, event.body},
-       now);
+  send(signaling::SendInfo{other, event.request, event.content_type, event.headers, event.body}, now);
+}
+
+// Nobody there can hear it yet. Any code that concerns the dialog would end it (RFC 5057 §5.1).
+signaling::AnswerRequest Call::not_now(signaling::DialogId dialog, signaling::RequestId request) {
+  return {dialog, request, 500, "", {{"Retry-After", "1"}}};
 }
 
 void Call::on_info_answered(const signaling::InfoAnswered& event, Now& now) {
   const auto pending = infos_.find(event.request);
   if (pending == infos_.end()) return;
-  send(signaling::AnswerRequest{party(pending->second.from).dialog, event.request, event.status,
-                                event.status / 100 == 2 ? "OK" : "Not Accepted", ""},
+  const signaling::DialogId from = party(pending->second.from).dialog;
+  const int status = status_for_sender(event.status);
+  send(status == 0 ? not_now(from, event.request)
+                   : signaling::AnswerRequest{from, event.request, status, "", event.headers},
        now);
   infos_.erase(pending);
 }
@@ -167,6 +205,7 @@ void Call::on_bye(const signaling::ByeReceived& event, LegSide side, Now& now) {
 
 void Call::on_lost(const signaling::DialogLost& event, LegSide side, Now& now) {
   if (phase_ == Phase::kEnded) return;
+  if (!event.was_answered) take_back_answer();
   end({.disposition = record_.answer ? Disposition::kAnswered : Disposition::kFailed,
        .reason = event.why,
        .cause = LocalCause::kDialogLost,

@@ -73,6 +73,22 @@ Result<Route> parse_route(const json::value& value, std::size_t number) {
   return route;
 }
 
+bool is_at(const directory::Trunk& trunk, const std::string& host) {
+  const auto address = IpAddress::parse(host);
+  const auto is_source = [&](const Network& each) { return address && each.contains(*address); };
+  const auto is_target = [&](const std::string& each) {
+    const auto target = parse_target(each);
+    return target && target->server.host == host;
+  };
+  return std::any_of(trunk.sources.begin(), trunk.sources.end(), is_source) ||
+         std::any_of(trunk.targets.begin(), trunk.targets.end(), is_target);
+}
+
+directory::IdentityRule rule_of(const directory::Trunk& trunk) {
+  using directory::IdentityRule;
+  return trunk.identity.value_or(trunk.trusted ? IdentityRule::kTrusted : IdentityRule::kNone);
+}
+
 Result<json::object> parse_plan(std::string_view json_text) {
   auto object = parse_object(json_text);
   if (!object) return Error{"routing is not an object"};
@@ -109,6 +125,13 @@ Result<std::string> normalize_routing_plan(std::string_view json_text) {
   return to_text(*object);
 }
 
+void apply_identity_rules(RoutingPlan& plan, const directory::Directory& directory, std::int64_t domain_id) {
+  for (Route& route : plan.routes) {
+    const directory::Trunk* trunk = route.trunk_id ? directory.trunk(*route.trunk_id) : nullptr;
+    if (trunk != nullptr && trunk->domain_id == domain_id) route.identity = rule_of(*trunk);
+  }
+}
+
 RoutingPlan plan_by_trunks(const directory::Directory& directory, std::int64_t domain_id,
                            std::string_view number) {
   RoutingPlan plan;
@@ -127,13 +150,38 @@ RoutingPlan plan_by_trunks(const directory::Directory& directory, std::int64_t d
                              .latches_to_anyone = trunk->latches_to_anyone,
                              .reaches_private = trunk->reaches_private,
                              .symmetric_media = trunk->symmetric,
+                             .identity = rule_of(*trunk),
                              .media_encryption = trunk->media_encryption,
                              .media_keying = trunk->media_keying,
                              .ice = trunk->ice.value_or(IceMode::kNone),
-                             .credentials = {trunk->username, trunk->password, trunk->realm}});
+                             .credentials = {trunk->username, trunk->password, trunk->realm},
+                             .no_answer_timeout = trunk->no_answer_timeout,
+                             .progress_timeout = trunk->progress_timeout});
     }
   }
   return plan;
+}
+
+void take_timeouts_of_trunks(const directory::Directory& directory, std::int64_t domain_id,
+                             RoutingPlan& plan) {
+  for (Route& route : plan.routes) {
+    const directory::Trunk* trunk = route.trunk_id ? directory.trunk(*route.trunk_id) : nullptr;
+    if (trunk == nullptr || trunk->domain_id != domain_id) continue;  // a plan's own word for something
+    route.no_answer_timeout = trunk->no_answer_timeout;
+    route.progress_timeout = trunk->progress_timeout;
+  }
+}
+
+void adopt_media_rules(const directory::Directory& directory, std::int64_t domain_id, RoutingPlan& plan) {
+  for (Route& route : plan.routes) {
+    const auto leads_to = [&](const auto& each) {
+      return each.second.domain_id == domain_id && is_at(each.second, route.server.host);
+    };
+    const auto trunk = std::find_if(directory.trunks().begin(), directory.trunks().end(), leads_to);
+    if (trunk == directory.trunks().end()) continue;
+    route.symmetric_media = trunk->second.symmetric;
+    route.latches_to_anyone = trunk->second.latches_to_anyone;
+  }
 }
 
 bool fails_over(int status) { return status == 0 || status == 408 || status / 100 == 3 || status / 100 == 5; }

@@ -1,11 +1,13 @@
 // Who may call whom: tenants, domains, subscribers, trunks and API keys, read from memory.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -14,6 +16,7 @@
 #include "vas/base/result.h"
 #include "vas/base/time.h"
 #include "vas/directory/caps.h"
+#include "vas/directory/misspelling.h"
 
 namespace vas::directory {
 
@@ -24,17 +27,27 @@ struct Tenant {
   Caps caps = caps_of_tenants();
 };
 
+// How long a server that we call may be silent before the next route is tried.
+struct RouteTimeouts {
+  Duration no_answer = std::chrono::seconds(4);  // no answer to the INVITE at all
+  Duration progress = std::chrono::seconds(10);  // 100, and then nothing: international calls take 5 to 12 s
+};
+
 // What the profile says, checked and with defaults; the profile itself is kept as it was given.
 struct DomainProfile {
   std::string control_endpoint;                      // registration-free-control-endpoint
   std::string routing_application;                   // call-routing-application
-  std::string webhook_secret;                        // webhook-secret
+  std::vector<std::string> webhook_secrets;          // webhook-secret, one or several
+  std::string session_callback;                      // session-callback
   Duration call_timeout = std::chrono::seconds(60);  // call-timeout
+  std::optional<Duration> hold_timeout;              // hold-timeout; none: the node's
   Duration session_ttl = std::chrono::seconds(300);  // session-ttl
   int requests_per_second = 1000;                    // api-requests-per-second; twice as many at once
   MediaEncryption media_encryption = MediaEncryption::kOptional;  // media-encryption, of subscribers
   Caps caps;
-  bool symmetric = true;  // of subscribers' media, as a trunk's
+  bool symmetric = true;              // of subscribers' media, as a trunk's
+  RouteTimeouts route_timeouts;       // no-answer-timeout, progress-timeout
+  std::vector<Misspelling> misspelt;  // fields without a meaning whose names look like one that has one
 };
 
 struct Domain {
@@ -54,6 +67,17 @@ struct Subscriber {
   bool active = true;
 };
 
+// How far a trunk's network is trusted with who calls, as another trusted one says it (RFC 3325).
+enum class IdentityRule : std::uint8_t {
+  kNone,     // it is not told
+  kPublic,   // it is told what the caller does not keep to himself
+  kTrusted,  // it is told all, and what the caller asks for: it is to act on that
+};
+inline constexpr std::array<std::string_view, 3> kIdentityRuleNames{"none", "public", "trusted"};
+inline std::string_view to_string(IdentityRule rule) {
+  return kIdentityRuleNames[static_cast<std::size_t>(rule)];
+}
+
 struct Trunk {
   std::int64_t id = 0;
   std::int64_t domain_id = 0;
@@ -70,14 +94,21 @@ struct Trunk {
   bool reaches_private =
       false;            // its targets and its media may be in private ranges: only the system says so
   bool trusted = true;  // false: its sources are nobody the system knows, and have budgets like anybody
-  bool latches_to_anyone = false;  // its media may come from an address that SIP does not show
-  bool symmetric = true;           // false: it sends media from other ports than it receives at
-  std::string username;            // what its challenges are answered with; empty: not at all
+  bool latches_to_anyone = false;        // its media may come from an address that SIP does not show
+  bool symmetric = true;                 // false: it sends media from other ports than it receives at
+  std::optional<IdentityRule> identity;  // none: kTrusted where it is trusted, else kNone
+  std::string username;                  // what its challenges are answered with; empty: not at all
   std::string password;
   std::string realm;           // the only one that is answered; empty: any of this trunk's
   std::int64_t max_calls = 0;  // both ways; 0: no cap of its own
   std::int64_t max_calls_per_second = kMaxCallsPerSecondOfTrunk;
+  std::optional<Duration> no_answer_timeout;  // none: the domain's
+  std::optional<Duration> progress_timeout;
 };
+
+// Fields of a trunk that may be spelled as the domain's are; kept and returned as the second.
+inline constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kOtherSpellings{
+    {{"no-answer-timeout", "noAnswerTimeout"}, {"progress-timeout", "progressTimeout"}}};
 
 enum class KeyScope { kSystem, kTenant, kDomain, kApplication };
 std::string_view to_string(KeyScope scope);

@@ -16,6 +16,9 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr std::size_t kMostSecrets = 4;          // of a domain, while receivers change from one to the next
+constexpr std::size_t kMostUnknownFields = 256;  // that are looked at for a slip of the pen
+
 // Thrown inside this file only: it becomes an Error at the edge.
 struct Wrong : std::runtime_error {
   using std::runtime_error::runtime_error;
@@ -80,6 +83,19 @@ class Fields {
       }
     }
   }
+  // Of those that nobody asked for, who would have been asked for under another name.
+  std::vector<Misspelling> misspelt() const {
+    std::vector<Misspelling> all;
+    std::size_t unknown = 0;
+    for (const auto& member : *object_) {
+      const std::string_view name = member.key();
+      if (std::find(known_.begin(), known_.end(), name) != known_.end()) continue;
+      if (++unknown > kMostUnknownFields) break;
+      if (const auto meant = name_meant(name, known_))
+        all.push_back({std::string(name), std::string(*meant)});
+    }
+    return all;
+  }
   Wrong wrong(std::string_view name, std::string_view what) const {
     return Wrong((where_.empty() ? "" : where_ + ": ") + "`" + std::string(name) + "` " + std::string(what));
   }
@@ -97,9 +113,34 @@ std::string http_url_of(Fields& entry, std::string_view name) {
   return url;
 }
 
+// One text, or a list of them: of several, the first that is used is the newest.
+std::vector<std::string> secrets_of(Fields& entry, std::string_view name) {
+  const json::value* value = entry.field(name);
+  if (value == nullptr || !value->is_array()) {
+    std::string only = entry.text(name);
+    return only.empty() ? std::vector<std::string>{} : std::vector{std::move(only)};
+  }
+  std::vector<std::string> all = entry.texts(name);
+  const bool has_empty = std::any_of(all.begin(), all.end(), [](const auto& each) { return each.empty(); });
+  if (has_empty || all.size() > kMostSecrets)
+    throw entry.wrong(name, fmt::format("is no text and no list of up to {} of them", kMostSecrets));
+  return all;
+}
+
 Duration seconds_of(Fields& entry, std::string_view name, std::int64_t fallback) {
   const std::int64_t value = entry.number(name, fallback);
   if (value < 1 || value > 86400) throw entry.wrong(name, "is not within 1 to 86400 seconds");
+  return std::chrono::seconds(value);
+}
+
+// A silence longer than SIP's own timers allow never comes to its end: RFC 3261 §17.1.1.2, §16.6.
+constexpr std::int64_t kLongestNoAnswer = 32;
+constexpr std::int64_t kLongestProgress = 180;
+
+std::optional<Duration> silence_of(Fields& entry, std::string_view name, std::int64_t most) {
+  if (entry.field(name) == nullptr) return {};
+  const std::int64_t value = entry.number(name);
+  if (value < 1 || value > most) throw entry.wrong(name, fmt::format("is not within 1 to {} seconds", most));
   return std::chrono::seconds(value);
 }
 
@@ -138,8 +179,10 @@ DomainProfile parse_profile(const json::value& value, const std::string& where) 
   Fields fields(value, where + "profile");
   DomainProfile profile{.control_endpoint = http_url_of(fields, "registration-free-control-endpoint"),
                         .routing_application = http_url_of(fields, "call-routing-application"),
-                        .webhook_secret = fields.text("webhook-secret")};
+                        .webhook_secrets = secrets_of(fields, "webhook-secret"),
+                        .session_callback = http_url_of(fields, "session-callback")};
   profile.call_timeout = seconds_of(fields, "call-timeout", 60);
+  if (fields.field("hold-timeout") != nullptr) profile.hold_timeout = seconds_of(fields, "hold-timeout", 0);
   profile.session_ttl = seconds_of(fields, "session-ttl", 300);
   const std::int64_t rate = fields.number("api-requests-per-second", profile.requests_per_second);
   if (rate < 1 || rate > 1'000'000)
@@ -149,6 +192,11 @@ DomainProfile parse_profile(const json::value& value, const std::string& where) 
                                  .value_or(profile.media_encryption);
   profile.caps = parse_caps(fields, profile.caps);
   profile.symmetric = fields.flag("symmetric", profile.symmetric);
+  profile.route_timeouts.no_answer =
+      silence_of(fields, "no-answer-timeout", kLongestNoAnswer).value_or(profile.route_timeouts.no_answer);
+  profile.route_timeouts.progress =
+      silence_of(fields, "progress-timeout", kLongestProgress).value_or(profile.route_timeouts.progress);
+  profile.misspelt = fields.misspelt();
   return profile;
 }
 
@@ -209,7 +257,8 @@ Subscriber parse_subscriber(const json::value& value, const std::string& where) 
   return subscriber;
 }
 
-Trunk parse_trunk(const json::value& value, const std::string& where) {
+Trunk parse_trunk(json::value value, const std::string& where) {
+  if (value.is_object()) respell(value.as_object(), kOtherSpellings);
   Fields fields(value, where);
   Trunk trunk{
       .id = fields.number("id"),
@@ -229,11 +278,14 @@ Trunk parse_trunk(const json::value& value, const std::string& where) {
       .trusted = fields.flag("trusted", true),
       .latches_to_anyone = fields.flag("latchesToAnyone", false),
       .symmetric = fields.flag("symmetric", true),
+      .identity = one_of<IdentityRule>(fields, "identity", kIdentityRuleNames),
       .username = fields.text("username"),
       .password = fields.text("password"),
       .realm = fields.text("realm"),
       .max_calls = within(fields, "maxCalls", 0, 0, kHighestCap),
-      .max_calls_per_second = within(fields, "maxCallsPerSecond", kMaxCallsPerSecondOfTrunk, 1, kHighestCap)};
+      .max_calls_per_second = within(fields, "maxCallsPerSecond", kMaxCallsPerSecondOfTrunk, 1, kHighestCap),
+      .no_answer_timeout = silence_of(fields, "noAnswerTimeout", kLongestNoAnswer),
+      .progress_timeout = silence_of(fields, "progressTimeout", kLongestProgress)};
   for (const std::string& source : fields.texts("sources")) {
     const auto network = Network::parse(source);
     if (!network)
@@ -307,6 +359,11 @@ json::value parsed(const std::string& text) {
   return failure ? json::value(json::object{}) : value;
 }
 
+json::value seconds_or_null(const std::optional<Duration>& duration) {
+  if (!duration) return nullptr;
+  return std::chrono::duration_cast<std::chrono::seconds>(*duration).count();
+}
+
 json::object object_of(const Tenant& tenant) {
   return {{"id", tenant.id}, {"name", tenant.name}, {"limits", parsed(tenant.limits_json)}};
 }
@@ -346,10 +403,13 @@ json::object object_of(const Trunk& trunk) {
           {"trusted", trunk.trusted},
           {"latchesToAnyone", trunk.latches_to_anyone},
           {"symmetric", trunk.symmetric},
+          {"identity", trunk.identity ? to_string(*trunk.identity) : ""},
           {"username", trunk.username},
           {"realm", trunk.realm},
           {"maxCalls", trunk.max_calls},
-          {"maxCallsPerSecond", trunk.max_calls_per_second}};
+          {"maxCallsPerSecond", trunk.max_calls_per_second},
+          {"noAnswerTimeout", seconds_or_null(trunk.no_answer_timeout)},
+          {"progressTimeout", seconds_or_null(trunk.progress_timeout)}};
 }
 
 json::object object_of(const ApiKey& key) {

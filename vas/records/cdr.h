@@ -50,8 +50,12 @@ enum class LocalCause {
   kNodeFailure = 914,
   kDialogLost = 915,
   kStoreFailure = 916,
-  kShareUsedUp = 917,  // of calls, or of calls a second: the domain's or its tenant's
-  kTrunkUsedUp = 918,  // the trunk's own
+  kShareUsedUp = 917,          // of calls, or of calls a second: the domain's or its tenant's
+  kTrunkUsedUp = 918,          // the trunk's own
+  kTrunkAuthentication = 919,  // it took no password of ours
+  kLoop = 920,                 // a call of ours came back to the number that it came for
+  kHoldTimeout = 921,
+  kUnreadableMedia = 922,
 };
 
 struct RouteAttempt {

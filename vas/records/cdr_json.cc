@@ -18,10 +18,14 @@ json::value time_or_null(const std::optional<WallTime>& time) {
   return time ? json::value(to_rfc3339(*time)) : json::value(nullptr);
 }
 
-double rounded(double value, double step) { return std::round(value / step) * step; }
+// The nearest number with that many decimals: it is written with no more of them.
+double rounded(double value, int decimals) {
+  const double scale = std::pow(10, decimals);
+  return std::round(value * scale) / scale;
+}
 
-std::optional<double> rounded(const std::optional<double>& value, double step = 0.001) {
-  return value ? std::optional<double>(rounded(*value, step)) : std::nullopt;
+std::optional<double> rounded(const std::optional<double>& value, int decimals = 3) {
+  return value ? std::optional<double>(rounded(*value, decimals)) : std::nullopt;
 }
 
 json::object received_json(const bridge::LegStats& stats) {
@@ -35,7 +39,8 @@ json::object received_json(const bridge::LegStats& stats) {
           {"out_of_order", received.out_of_order},
           {"duplicates", received.duplicates},
           {"refused", stats.refused_source + stats.unknown_payload_type + stats.malformed +
-                          stats.unauthenticated + stats.replayed + stats.expired + stats.over_limit},
+                          stats.unauthenticated + stats.replayed + stats.expired + stats.over_limit +
+                          stats.oversized},
           {"overrun", stats.overrun}};
 }
 
@@ -95,8 +100,8 @@ json::object leg_json(const LegRecord& leg, const bridge::LegStats* stats) {
                                                .loss_percent = *stats->received.loss_percent(),
                                                .jitter_ms = stats->received.jitter_mean_ms.value_or(0),
                                                .one_way_delay_ms = stats->round_trip_ms.value_or(0) / 2});
-    object["r_factor"] = rounded(quality.r_factor, 0.1);
-    object["mos"] = rounded(quality.mos, 0.01);
+    object["r_factor"] = rounded(quality.r_factor, 1);
+    object["mos"] = rounded(quality.mos, 2);
   }
   return object;
 }
@@ -115,7 +120,7 @@ json::array route_json(const CallRecord& record) {
 
 json::value seconds_between(const std::optional<Time>& from, const std::optional<Time>& to) {
   if (!from || !to) return nullptr;
-  return rounded(static_cast<double>((*to - *from).count()) / 1e6, 0.001);
+  return rounded(static_cast<double>((*to - *from).count()) / 1e6, 3);
 }
 
 json::value billed_seconds(const CallRecord& record) {
@@ -128,7 +133,7 @@ json::value billed_seconds(const CallRecord& record) {
 json::value cost_json(const CallRecord& record, const std::optional<Price>& price) {
   if (!price || !record.ended_at) return nullptr;
   if (!record.answered_at) return 0.0;
-  return rounded(cost(*price, billed_seconds(record).to_number<std::int64_t>()), 1e-6);
+  return rounded(cost(*price, billed_seconds(record).to_number<std::int64_t>()), 6);
 }
 
 std::string_view codec_of(const CallRecord& record) {

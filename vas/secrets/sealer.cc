@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "vas/base/base64.h"
 #include "vas/base/check.h"
 #include "vas/base/random.h"
 
@@ -50,24 +51,6 @@ std::string hex(Bytes bytes) {
   return text;
 }
 
-std::string base64(const std::vector<std::uint8_t>& bytes) {
-  std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  text.resize(static_cast<std::size_t>(EVP_EncodeBlock(reinterpret_cast<std::uint8_t*>(text.data()),
-                                                       bytes.data(), static_cast<int>(bytes.size()))));
-  return text;
-}
-
-std::optional<std::vector<std::uint8_t>> from_base64(std::string_view text) {
-  if (text.empty() || text.size() % 4 != 0) return {};
-  std::vector<std::uint8_t> bytes(text.size() / 4 * 3);
-  if (EVP_DecodeBlock(bytes.data(), bytes_of(text), static_cast<int>(text.size())) < 0) return {};
-  const std::ptrdiff_t padding = text.ends_with("==") ? 2 : text.ends_with("=") ? 1 : 0;
-  bytes.erase(bytes.end() - padding, bytes.end());
-  // The bits that padding leaves over must be nobody's: one text for the same bytes.
-  if (base64(bytes) != text) return {};
-  return bytes;
-}
-
 }  // namespace
 
 Sealer::Sealer(const Key& key)
@@ -95,7 +78,7 @@ std::string Sealer::seal(std::string_view text, std::string_view place) const {
       EVP_EncryptFinal_ex(cipher.get(), body + text.size(), &length) == 1 &&
       EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_GET_TAG, kTagBytes, body + text.size()) == 1;
   VAS_CHECK(is_sealed, "no memory: nothing that a peer could bring about");
-  return std::string(kPrefix) + key_id_ + ":" + base64(out);
+  return std::string(kPrefix) + key_id_ + ":" + to_base64(out);
 }
 
 std::optional<std::string> Sealer::open(std::string_view sealed, std::string_view place) const {

@@ -33,6 +33,7 @@ json::object object_of(const Session& session, bool with_routing) {
                       {"token", session.token},
                       {"status", to_string(session.status)},
                       {"timeLimit", or_null(session.time_limit_s)},
+                      {"callTimeout", or_null(session.call_timeout_s)},
                       {"createdAt", session.created_at.time_since_epoch().count()},
                       {"modifiedAt", session.modified_at.time_since_epoch().count()},
                       {"callStartTime", or_null(session.call_start)},
@@ -81,9 +82,13 @@ std::string to_json(const Session& session, bool with_routing) {
   return to_text(object_of(session, with_routing));
 }
 
+std::string event_id(const Session& session) {
+  return std::to_string(session.id) + "-" + std::to_string(session.events_sent);
+}
+
 std::string to_callback_json(const Session& session, std::string_view action, std::string_view reason) {
   json::object object = object_of(session, true);
-  object["eventId"] = session.token + "-" + std::to_string(session.events_sent);
+  object["eventId"] = event_id(session);
   object["action"] = action;
   if (!reason.empty()) object["reason"] = reason;
   return to_text(object);
@@ -95,6 +100,10 @@ std::string to_store_json(const Session& session) {
   object["tokenFree"] = session.token_state == TokenState::kFree;
   object["eventsSent"] = session.events_sent;
   object["expiresAt"] = session.expires_at.time_since_epoch().count();
+  if (!session.made_by.key.empty()) {
+    object["creationKey"] = session.made_by.key;
+    object["creationRequest"] = session.made_by.request;
+  }
   return to_text(object);
 }
 
@@ -114,6 +123,7 @@ std::optional<Session> parse_store_json(std::string_view text) {
   session.remote = text_field(object, "remote");
   session.caller_id = text_field(object, "callerId");
   session.time_limit_s = integer_field(object, "timeLimit");
+  session.call_timeout_s = integer_field(object, "callTimeout");
   session.created_at = time_field(object, "createdAt").value_or(WallTime{});
   session.modified_at = time_field(object, "modifiedAt").value_or(WallTime{});
   session.expires_at = time_field(object, "expiresAt").value_or(session.created_at);
@@ -123,6 +133,7 @@ std::optional<Session> parse_store_json(std::string_view text) {
   session.callback = text_field(object, "callback");
   session.node = text_field(object, "node");
   session.events_sent = integer_field(object, "eventsSent").value_or(0);
+  session.made_by = {text_field(object, "creationKey"), text_field(object, "creationRequest")};
   const json::value* is_free = object.if_contains("tokenFree");
   session.token_state =
       is_free != nullptr && is_free->is_bool() && is_free->as_bool() ? TokenState::kFree : TokenState::kUsed;

@@ -21,6 +21,12 @@ std::string_view to_string(Status status);
 // fails.
 enum class TokenState { kFree, kReserved, kUsed };
 
+// A request that makes a session, and may come again though it should make one only. Both are digests.
+struct CreationKey {
+  std::string key;      // of the Idempotency-Key and whose it is; empty: there is none
+  std::string request;  // of what was asked for
+};
+
 struct Session {
   std::int64_t id = 0;
   std::string token;
@@ -40,7 +46,8 @@ struct Session {
   std::optional<WallTime> call_answer;
   std::optional<WallTime> call_end;
   std::string callback;
-  std::string routing_json;  // as given, `route` turned into `routes`; empty: none
+  std::optional<std::int64_t> call_timeout_s;  // of an incoming one; none: its domain's
+  std::string routing_json;                    // as given, `route` turned into `routes`; empty: none
   std::vector<std::string> call_ids;
   std::string node;
   std::string last_error;
@@ -49,6 +56,7 @@ struct Session {
   // Not part of the object that the API shows.
   TokenState token_state = TokenState::kFree;
   std::int64_t events_sent = 0;  // callbacks so far: makes eventId unique and monotonic
+  CreationKey made_by;           // the request that made it, where that may be repeated
 };
 
 // Which sessions a list shows.
@@ -61,6 +69,10 @@ struct SessionFilter {
 
 // The object of the API. Lists leave `routing` out.
 std::string to_json(const Session& session, bool with_routing = true);
+
+// What the callback that tells of the session's last change is known by, `eventId` and `webhook-id`: its own
+// among all, growing within the session, and no secret.
+std::string event_id(const Session& session);
 
 // The body of a status callback: the object with eventId, action and, at the end, reason.
 std::string to_callback_json(const Session& session, std::string_view action, std::string_view reason);

@@ -10,7 +10,7 @@ constexpr std::size_t kBytesBeside = 768;
 
 std::size_t SessionRegistry::bytes_of(const Session& session) {
   return kBytesBeside + session.routing_json.size() + session.callback.size() + session.remote.size() +
-         session.caller_id.size();
+         session.caller_id.size() + 2 * session.made_by.key.size() + 2 * session.made_by.request.size();
 }
 
 Session* SessionRegistry::add(Session session) {
@@ -26,6 +26,7 @@ Session* SessionRegistry::add(Session session) {
   use.bytes += bytes;
   bytes_ += bytes;
   expiries_.emplace(added.expires_at, token);
+  creation_keys_.add(added);
   if (index_ != nullptr) index_->add(token, added.node);
   return &entry->second.session;
 }
@@ -47,6 +48,7 @@ void SessionRegistry::replace(Session session) {
   const bool is_picked_up = session.status == Status::kConnected || session.token_state == TokenState::kUsed;
   const std::string token = session.token;
   found->second.session = std::move(session);
+  count_anew(token);
   if (is_picked_up) wake(token, PollOutcome::kConnected);
 }
 
@@ -54,7 +56,31 @@ void SessionRegistry::remove(std::string_view token) {
   wake(token, PollOutcome::kGone);
   const auto found = sessions_.find(std::string(token));
   if (found == sessions_.end()) return;
+  creation_keys_.end(found->second.session);
+  drop(found);
+}
+
+void SessionRegistry::take_back(std::string_view token) {
+  wake(token, PollOutcome::kGone);
+  const auto found = sessions_.find(std::string(token));
+  if (found == sessions_.end()) return;
+  creation_keys_.drop(found->second.session);
+  drop(found);
+}
+
+void SessionRegistry::count_anew(std::string_view token) {
+  const auto found = sessions_.find(std::string(token));
+  if (found == sessions_.end()) return;
+  Use& use = per_domain_.at(found->second.session.domain_id);
+  const std::size_t bytes = bytes_of(found->second.session);
+  use.bytes = use.bytes - found->second.bytes + bytes;
+  bytes_ = bytes_ - found->second.bytes + bytes;
+  found->second.bytes = bytes;
+}
+
+void SessionRegistry::drop(std::unordered_map<std::string, Entry>::iterator found) {
   const Session& session = found->second.session;
+  const std::string& token = found->first;
   const auto domain = per_domain_.find(session.domain_id);
   if (index_ != nullptr) index_->remove(token);
   bytes_ -= found->second.bytes;

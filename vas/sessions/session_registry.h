@@ -12,6 +12,7 @@
 
 #include "vas/base/id_space.h"
 #include "vas/base/time.h"
+#include "vas/sessions/creation_keys.h"
 #include "vas/sessions/session.h"
 #include "vas/sessions/token_index.h"
 
@@ -40,6 +41,11 @@ class SessionRegistry {
   // A session of another node, as it is there now; its waiters get kConnected when it was picked up.
   void replace(Session session);
   void remove(std::string_view token);  // its waiters get kGone
+  // The same of one that could not be stored: whoever asked for it may ask again.
+  void take_back(std::string_view token);
+  // After its texts have changed.
+  void count_anew(std::string_view token);
+  const CreationKeys& creation_keys() const { return creation_keys_; }
   void set_ids(const IdSpace& ids) { ids_ = ids; }
 
   std::size_t size() const { return sessions_.size(); }
@@ -56,6 +62,7 @@ class SessionRegistry {
   std::size_t waiting() const { return waiting_; }
   // Tokens of sessions whose time is over and that nobody dialled. Costs as much as it finds.
   std::vector<std::string> take_expired(WallTime now);
+  void forget_old_keys(WallTime now) { creation_keys_.sweep(now); }
   // Grows from one process to the next too, so that an id never comes again. Below 2^53: JSON keeps it whole.
   std::int64_t next_id(WallTime now);
 
@@ -71,8 +78,10 @@ class SessionRegistry {
     std::size_t bytes = 0;
   };
   void note_left(std::int64_t domain_id, std::size_t waiters);
+  void drop(std::unordered_map<std::string, Entry>::iterator found);
   TokenIndex* const index_;
   std::unordered_map<std::string, Entry> sessions_;
+  CreationKeys creation_keys_;
   std::set<std::pair<WallTime, std::string>> expiries_;  // of sessions not dialled yet, when last looked at
   std::unordered_map<std::int64_t, Use> per_domain_;     // of those with sessions
   std::size_t bytes_ = 0;

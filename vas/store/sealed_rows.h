@@ -20,7 +20,7 @@ class SealedRows {
  public:
   explicit SealedRows(const secrets::Sealer& sealer) : sealer_(sealer) {}
 
-  // In place of a session's token, and of a callback's id, which begins with one.
+  // In place of a session's token, and of a callback's id, which began with one in earlier versions.
   std::string look_up(std::string_view token) const { return sealer_.hash(token); }
 
   std::string body_of(const sessions::Session& session) const;

@@ -27,6 +27,12 @@ constexpr long kTotalTimeoutMs = 10'000;
 constexpr long kIdleConnections = 1024;
 constexpr int kEventsAtOnce = 128;
 
+// Called when curl has put the system's authorities into the context of a connection.
+CURLcode trust_authorities(CURL*, void* context, void* authorities) {
+  const bool is_done = static_cast<const Authorities*>(authorities)->add_to(static_cast<SSL_CTX*>(context));
+  return is_done ? CURLE_OK : CURLE_SSL_CACERT_BADFILE;
+}
+
 }  // namespace
 
 // What curl's multi interface needs of an event loop: its sockets in an epoll set, and one timer.
@@ -186,6 +192,7 @@ WebhookClient::WebhookClient(AddressGuard guard, Post post, const Limits& limits
     : guard_(std::move(guard)),
       post_(std::move(post)),
       most_under_way_(std::min(limits.under_way, kMaxQueued)),
+      authorities_(limits.authorities),
       domains_(most_under_way_, most_under_way_),
       tenants_(most_under_way_, most_under_way_) {
   curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -311,15 +318,17 @@ void WebhookClient::connect(std::unique_ptr<Transfer> transfer) {
   transfer->add_header("Expect:");  // bodies are small: no round trip to ask whether they may come
   transfer->add_header("webhook-id: " + request.id);
   transfer->add_header("webhook-timestamp: " + timestamp);
-  if (!request.secret.empty())
+  if (!request.secrets.empty())
     transfer->add_header("webhook-signature: " +
-                         signature(request.secret, request.id, timestamp, request.body));
+                         signatures(request.secrets, request.id, timestamp, request.body));
 
   curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_PROXY, "");
   curl_easy_setopt(easy, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
   curl_easy_setopt(easy, CURLOPT_SSL_EC_CURVES, kTlsGroups);  // the server is a customer's
+  curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, trust_authorities);
+  curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, &authorities_);
   curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request.body.c_str());
   curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body.size()));
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);

@@ -17,14 +17,15 @@
 #include "vas/base/time.h"
 #include "vas/webhooks/address_guard.h"
 #include "vas/webhooks/answer.h"
+#include "vas/webhooks/authorities.h"
 
 namespace vas::webhooks {
 
 struct WebhookRequest {
   std::string url;
-  std::string body;    // JSON
-  std::string id;      // webhook-id: the same when it is repeated
-  std::string secret;  // empty: not signed
+  std::string body;                  // JSON
+  std::string id;                    // webhook-id: the same when it is repeated
+  std::vector<std::string> secrets;  // a signature for each; none: not signed
   WallTime timestamp{};
   bool wants_body = false;  // the answer's, up to kMaxAnswerBytes
   std::int64_t domain_id = 0;
@@ -51,6 +52,7 @@ class WebhookClient {
   struct Limits {
     std::size_t under_way = 4096;
     std::optional<Endpoint> dns_server;  // none: those of the system
+    Authorities authorities;             // besides the system's
   };
 
   WebhookClient(AddressGuard guard, Post post, const Limits& limits);
@@ -77,6 +79,7 @@ class WebhookClient {
   const AddressGuard guard_;
   const Post post_;
   const std::size_t most_under_way_;
+  const Authorities authorities_;
   std::unique_ptr<Loop> loop_;
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<Transfer>> waiting_;

@@ -56,8 +56,11 @@ TEST(OpenApi, MatchesLiteralSegmentsBeforeParameters) {
   EXPECT_EQ(id("GET", {"calls", "d", "sessions", "t"}), "getSession");
   EXPECT_EQ(id("GET", {"calls", "d", "outgoing", "1", "t"}), "getOutgoingSession");
   EXPECT_EQ(id("GET", {"calls", "d", "sessions", ""}), "");
+  EXPECT_EQ(id("HEAD", {"calls", "d", "sessions", "t"}), "getSession");
+  EXPECT_EQ(id("HEAD", {"calls", "d", "ringing", "1", "t"}), "") << "it would wait, and say that it rings";
+  EXPECT_EQ(id("HEAD", {"calls", "d", "outgoing", "1"}), "");
   const auto wrong = document.match("PUT", {"calls", "d", "sessions", "t"});
-  EXPECT_EQ(std::get<NoSuchMethod>(wrong).allowed, "GET, PATCH, DELETE");
+  EXPECT_EQ(std::get<NoSuchMethod>(wrong).allowed, "GET, HEAD, PATCH, DELETE");
   EXPECT_TRUE(std::holds_alternative<NoSuchPath>(document.match("GET", {"nothing"})));
 }
 

@@ -1,6 +1,8 @@
 #include "vas/base/endpoint.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 
 namespace vas {
 namespace {
@@ -32,6 +34,31 @@ TEST(Endpoint, GoesToASocketAddressAndBack) {
     Endpoint::parse(text)->to_sockaddr(address);
     EXPECT_EQ(to_string(*Endpoint::from_sockaddr(address)), text);
   }
+}
+
+TEST(Endpoint, IsIpv4InIpv6sClothesToo) {
+  for (const char* text :
+       {"[::ffff:192.0.2.1]:5060", "[::FFFF:c000:0201]:5060", "[0:0:0:0:0:ffff:192.0.2.1]:5060"})
+    EXPECT_EQ(Endpoint::parse(text), Endpoint::parse("192.0.2.1:5060")) << text;
+  EXPECT_EQ(IpAddress::parse("::ffff:0.0.0.0"), IpAddress::parse("0.0.0.0"));
+  for (const char* text : {"::192.0.2.1", "::ffff:0:192.0.2.1", "64:ff9b::c000:201", "1::ffff:c000:201"})
+    EXPECT_EQ(IpAddress::parse(text)->family, AddressFamily::kIpv6) << text;
+
+  sockaddr_storage address{};
+  auto* in6 = reinterpret_cast<sockaddr_in6*>(&address);
+  in6->sin6_family = AF_INET6;
+  in6->sin6_port = htons(5060);
+  ASSERT_EQ(inet_pton(AF_INET6, "::ffff:192.0.2.1", &in6->sin6_addr), 1);
+  EXPECT_EQ(Endpoint::from_sockaddr(address), Endpoint::parse("192.0.2.1:5060"));
+}
+
+TEST(Network, OfMappedAddressesIsTheIpv4BlockThatItCovers) {
+  EXPECT_EQ(Network::parse("::ffff:10.0.0.0/104"), Network::parse("10.0.0.0/8"));
+  EXPECT_EQ(Network::parse("::ffff:10.0.0.1/128"), Network::parse("10.0.0.1"));
+  EXPECT_EQ(Network::parse("::ffff:10.0.0.1"), Network::parse("10.0.0.1/32"));
+  EXPECT_EQ(Network::parse("::ffff:0:0/96"), Network::parse("0.0.0.0/0"));
+  for (const char* text : {"::ffff:10.0.0.0/95", "::ffff:10.0.0.0/8", "::ffff:10.0.0.0/129"})
+    EXPECT_FALSE(Network::parse(text)) << text;
 }
 
 TEST(Network, ContainsWhatSharesItsPrefix) {

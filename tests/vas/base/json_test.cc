@@ -7,6 +7,16 @@ namespace {
 
 namespace json = boost::json;
 
+TEST(Json, NumbersThatPeopleReadHaveNoExponent) {
+  for (const auto& [number, text] : {std::pair(0.000001, "0.000001"),
+                                     {-0.0000012, "-0.0000012"},
+                                     {0.0, "0.0"},
+                                     {3.01, "3.01"},
+                                     {1234567.891, "1234567.891"},
+                                     {61.0, "61.0"}})
+    EXPECT_EQ(to_text(boost::json::value(number)), text);
+}
+
 TEST(Json, IsWrittenAsPeopleReadIt) {
   const char* text =
       R"({"a":0.02,"b":[1,-2,18446744073709551615,1.5,100.0,true,false,null],"c":{},"d":[],"e":"ä"})";

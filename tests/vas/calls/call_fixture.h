@@ -88,8 +88,11 @@ class CallTest : public testing::Test {
     for (std::size_t i = 0; i < actions.size(); ++i) {
       const auto* open = std::get_if<OpenLeg>(&actions[i]);
       if (open != nullptr && !open->full_ice) {
-        call_->on(LegOpened{open->side, has_ports_ ? std::optional(port_for(*open)) : std::nullopt}, now_, {},
-                  actions);
+        const bool has_family = has_ipv6_ || open->family == AddressFamily::kIpv4;
+        call_->on(LegOpened{.side = open->side,
+                            .local = has_ports_ && has_family ? std::optional(port_for(*open)) : std::nullopt,
+                            .has_family = has_family},
+                  now_, {}, actions);
       } else {
         actions_.push_back(actions[i]);
       }
@@ -151,6 +154,7 @@ class CallTest : public testing::Test {
   Time now_{seconds(1000)};
   std::optional<std::int64_t> time_limit_;
   bool has_ports_ = true;
+  bool has_ipv6_ = true;
   std::uint64_t attempts_ = 1;
   std::optional<Call> call_;
   CallActions actions_;

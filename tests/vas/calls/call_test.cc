@@ -83,6 +83,29 @@ TEST_F(CallTest, ARedirectIsNeverFollowedNorPassed) {
   EXPECT_EQ(sent<AnswerInvite>()->status, 480);
 }
 
+TEST_F(CallTest, ACarriersChallengeNeverReachesTheCaller) {
+  for (const int status : {401, 407}) {
+    begin_routed(1);
+    on(SipEvent(InviteFailed{callee(), status, ""}));
+    EXPECT_EQ(sent<AnswerInvite>()->status, 500);
+    EXPECT_EQ(call_->record().last_sip_code, status);
+    EXPECT_EQ(call_->record().local_cause, LocalCause::kTrunkAuthentication);
+    expect_end(Disposition::kFailed, EndedBy::kSystem, "rejected");
+  }
+}
+
+TEST_F(CallTest, EachHopIsCounted) {
+  begin_routed();
+  EXPECT_EQ(sent<SendInvite>()->max_forwards, 69);
+  CallSetup last{.id = 8, .invite = invite(kCaller)};
+  last.invite.max_forwards = 0;
+  last.plan.routes.push_back({.server = *HostPort::parse("198.51.100.1:5060"), .number = "1"});
+  actions_.clear();
+  begin(std::move(last));
+  EXPECT_EQ(sent<SendInvite>(), nullptr);
+  EXPECT_EQ(sent<AnswerInvite>()->status, 483);
+}
+
 TEST_F(CallTest, WithNoRouteTheCallIsRefused) {
   begin_routed(0);
   EXPECT_EQ(sent<AnswerInvite>()->status, 404);
@@ -93,6 +116,31 @@ TEST_F(CallTest, WithNoMediaPortTheCallGets503) {
   has_ports_ = false;
   begin_routed();
   EXPECT_EQ(sent<AnswerInvite>()->status, 503);
+}
+
+constexpr std::string_view kIpv6Offer =
+    "v=0\r\no=a 1 1 IN IP6 2001:db8::7\r\nc=IN IP6 2001:db8::7\r\nm=audio 4000 RTP/AVP 0 8\r\n";
+
+TEST_F(CallTest, AnOfferOfAnIpVersionThatIsNotOursIsNotAcceptableAndSaysWhy) {
+  has_ipv6_ = false;
+  begin_routed(1, kIpv6Offer);
+  ASSERT_NE(sent<AnswerInvite>(), nullptr);
+  EXPECT_EQ(sent<AnswerInvite>()->status, 488);
+  ASSERT_EQ(sent<AnswerInvite>()->headers.size(), 1u);
+  EXPECT_NE(sent<AnswerInvite>()->headers[0].value.find("IPv6"), std::string::npos);
+  EXPECT_EQ(sent<SendInvite>(), nullptr);
+  expect_end(Disposition::kFailed, EndedBy::kSystem, "no-ipv6");
+}
+
+TEST_F(CallTest, WhoPicksUpWithSuchAnOfferIsToldAndTheCallerWaits) {
+  has_ipv6_ = false;
+  park();
+  on(PickUp{invite(kPickUp, kIpv6Offer)});
+  ASSERT_NE(sent<AnswerInvite>(), nullptr);
+  EXPECT_EQ(sent<AnswerInvite>()->status, 488);
+  ASSERT_FALSE(sent<AnswerInvite>()->headers.empty());
+  EXPECT_NE(sent<AnswerInvite>()->headers[0].value.find("IPv6"), std::string::npos);
+  EXPECT_TRUE(call_->is_waiting_for_pick_up());
 }
 
 TEST_F(CallTest, AnAnswerWithoutACommonCodecEndsBothSides) {
@@ -150,6 +198,38 @@ TEST_F(CallTest, APickUpMayBeFasterThanTheBackendsAnswer) {
   EXPECT_FALSE(call_->is_ended());
 }
 
+TEST_F(CallTest, AChangedCallTimeoutCountsFromTheParking) {
+  park();
+  advance(seconds(10));
+  on(CallTimeoutChanged{seconds(30)});
+  advance(seconds(19));
+  EXPECT_FALSE(call_->is_ended());
+  advance(seconds(1));
+  expect_end(Disposition::kNoAnswer, EndedBy::kSystem, "no-answer");
+
+  park();
+  advance(seconds(50));
+  on(CallTimeoutChanged{seconds(120)});
+  advance(seconds(69));
+  EXPECT_FALSE(call_->is_ended());
+  on(CallTimeoutChanged{seconds(5)});
+  advance({});
+  EXPECT_TRUE(call_->is_ended()) << "it is over already";
+}
+
+TEST_F(CallTest, ACallTimeoutOfACallThatIsNotWaitingChangesNothing) {
+  begin_parked();
+  on(CallTimeoutChanged{seconds(30)});
+  advance(seconds(5));
+  on(BackendAnswered{BackendOutcome::kPark});
+  advance(seconds(29));
+  EXPECT_FALSE(call_->is_ended()) << "it counts anew when the backend has parked the call";
+  on(PickUp{invite(kPickUp, kAnswer)});
+  on(CallTimeoutChanged{seconds(1)});
+  advance(seconds(100));
+  EXPECT_FALSE(call_->is_ended());
+}
+
 TEST_F(CallTest, APickUpWithoutACommonCodecLeavesTheCallerParkedAndTheTokenFree) {
   park();
   on(PickUp{invite(kPickUp, kOpusOnly)});
@@ -179,6 +259,25 @@ TEST_F(CallTest, BackendOutcomesMapToTheirCodes) {
     EXPECT_EQ(sent<AnswerInvite>()->status, status);
     EXPECT_TRUE(call_->is_ended());
   }
+}
+
+TEST_F(CallTest, ABackendThatHangsCostsTheCallerTenSeconds) {
+  begin_parked();
+  advance(milliseconds(9999));
+  EXPECT_FALSE(call_->is_ended());
+  advance(milliseconds(1));
+  EXPECT_EQ(sent<AnswerInvite>()->status, 480);
+  expect_end(Disposition::kFailed, EndedBy::kSystem, "backend-unreachable");
+}
+
+TEST_F(CallTest, ABackendThatAnsweredHasNoDeadlineAnyMore) {
+  park();
+  advance(seconds(30));
+  EXPECT_TRUE(call_->is_waiting_for_pick_up());
+  begin_parked();
+  on(PickUp{invite(kPickUp, kAnswer)});  // faster than the backend's answer
+  advance(seconds(30));
+  EXPECT_FALSE(call_->is_ended());
 }
 
 TEST_F(CallTest, AnApplicationRejectsWithItsCode) {
@@ -211,7 +310,7 @@ TEST_F(CallTest, AnApplicationRoutesTheCallWithFailoverAndNobodyPicksItUp) {
 
 TEST_F(CallTest, CallTimeoutRunsFromTheParking) {
   begin_parked();
-  advance(seconds(20));
+  advance(seconds(8));
   on(BackendAnswered{BackendOutcome::kPark});
   advance(seconds(59));
   EXPECT_FALSE(call_->is_ended());
@@ -316,7 +415,7 @@ TEST_F(CallTest, AnOfferDuringAnotherGets491AndARefusedOneItsCode) {
 
 TEST_F(CallTest, InfoPassesAndItsAnswerComesBack) {
   connect();
-  on(SipEvent(InfoReceived{callee(), {4}, "application/dtmf-relay", "Signal=5"}));
+  on(SipEvent(InfoReceived{callee(), {4}, "application/dtmf-relay", {}, "Signal=5"}));
   EXPECT_EQ(sent<SendInfo>()->dialog, kCaller);
   on(SipEvent(InfoAnswered{kCaller, {4}, 200}));
   EXPECT_EQ(sent<AnswerRequest>()->dialog, callee());
@@ -327,6 +426,91 @@ TEST_F(CallTest, SilenceOfBothEndsTheCall) {
   on(MediaWentSilent{});
   EXPECT_EQ(count<SendBye>(), 2u);
   expect_end(Disposition::kAnswered, EndedBy::kSystem, "media-timeout");
+}
+
+// ---- hold ----
+
+class HeldCall : public CallTest {
+ protected:
+  static constexpr Duration kTimeout = std::chrono::hours(2);  // the default
+  void hold() {
+    connect();
+    on(SipEvent(OfferReceived{kCaller, {1}, std::string(kHold)}));
+    on(SipEvent(OfferAnswered{callee(), 200, std::string(kHeld)}));
+  }
+  void resume() {
+    on(SipEvent(OfferReceived{kCaller, {2}, std::string(kOffer)}));
+    on(SipEvent(OfferAnswered{callee(), 200, std::string(kAnswer)}));
+  }
+};
+
+TEST_F(HeldCall, EndsWhenNeitherPartyGaveASignOfLife) {
+  hold();
+  const Time held = now_;
+  advance(kTimeout - milliseconds(1));
+  EXPECT_EQ(done<AskHeard>(), nullptr);
+  advance(milliseconds(1));
+  ASSERT_NE(done<AskHeard>(), nullptr);
+  on(MediaHeard{held});
+  EXPECT_EQ(count<SendBye>(), 2u);
+  expect_end(Disposition::kAnswered, EndedBy::kSystem, "hold-timeout");
+  EXPECT_EQ(call_->record().local_cause, LocalCause::kHoldTimeout);
+}
+
+TEST_F(HeldCall, LivesOnByMediaUntilThatIsGoneToo) {
+  hold();
+  advance(kTimeout);
+  const Time heard = now_ - seconds(100);
+  on(MediaHeard{heard});
+  EXPECT_FALSE(call_->is_ended());
+  EXPECT_EQ(call_->next_deadline(), heard + kTimeout);
+  advance(kTimeout - seconds(100));
+  on(MediaHeard{heard});
+  expect_end(Disposition::kAnswered, EndedBy::kSystem, "hold-timeout");
+}
+
+TEST_F(HeldCall, LivesOnByRefreshesOffersAndInfo) {
+  hold();
+  const std::array<SipEvent, 4> signs = {SipEvent(SessionRefreshed{kCaller}),
+                                         SipEvent(SessionRefreshed{callee()}),
+                                         SipEvent(OfferReceived{callee(), {3}, "nonsense"}),
+                                         SipEvent(InfoReceived{callee(), {4}, "text/plain", {}, "x"})};
+  for (const SipEvent& sign : signs) {
+    advance(kTimeout - seconds(1));
+    EXPECT_EQ(done<AskHeard>(), nullptr);
+    on(sign);
+  }
+  advance(kTimeout);
+  ASSERT_NE(done<AskHeard>(), nullptr);
+  on(SipEvent(SessionRefreshed{kCaller}));  // it crosses the answer
+  on(MediaHeard{Time{}});
+  EXPECT_FALSE(call_->is_ended());
+}
+
+TEST_F(HeldCall, EndsWhenTheMediaPlaneDoesNotAnswer) {
+  hold();
+  advance(kTimeout);
+  advance(kHeardPatience);
+  expect_end(Disposition::kAnswered, EndedBy::kSystem, "hold-timeout");
+}
+
+TEST_F(HeldCall, ThatIsResumedHasAnEndByMediaOnly) {
+  hold();
+  advance(kTimeout);
+  resume();
+  on(MediaHeard{Time{}});
+  EXPECT_FALSE(call_->is_ended());
+  EXPECT_EQ(call_->next_deadline(), kNever);
+  on(MediaWentSilent{});
+  expect_end(Disposition::kAnswered, EndedBy::kSystem, "media-timeout");
+}
+
+TEST_F(HeldCall, AnAnswerThatHoldsAtOnceCounts) {
+  begin_routed();
+  std::string inactive(kAnswer);
+  on(SipEvent(answered(inactive + "a=inactive\r\n")));
+  ASSERT_NE(done<StartMedia>(), nullptr);
+  EXPECT_EQ(call_->next_deadline(), now_ + kTimeout);
 }
 
 TEST_F(CallTest, ALostDialogHangsUpTheOtherSide) {

@@ -68,7 +68,8 @@ TEST(RoutingPlan, TakesTheTrunkWithTheLongestPrefixThenByPriority) {
                                    .prefixes = std::move(prefixes),
                                    .priority = priority,
                                    .strip_prefix = "00",
-                                   .add_prefix = "9"});
+                                   .add_prefix = "9",
+                                   .progress_timeout = std::chrono::seconds(id)});
   };
   trunk(1, {}, 1);
   trunk(2, {"0049"}, 50);
@@ -80,6 +81,55 @@ TEST(RoutingPlan, TakesTheTrunkWithTheLongestPrefixThenByPriority) {
   EXPECT_EQ(plan.routes[1].trunk_id, 2);
   EXPECT_EQ(plan.routes[2].trunk_id, 1);
   EXPECT_EQ(plan.routes[0].number, "949301234");
+  EXPECT_EQ(plan.routes[0].progress_timeout, std::chrono::seconds(3));
+}
+
+TEST(RoutingPlan, ARouteThatNamesATrunkOfTheDomainIsAsPatient) {
+  directory::Directory directory;
+  directory.put(directory::Trunk{.id = 101, .domain_id = 3, .progress_timeout = std::chrono::seconds(20)});
+  directory.put(directory::Trunk{.id = 102, .domain_id = 4, .progress_timeout = std::chrono::seconds(30)});
+  auto plan = parse_routing_plan(kSeed);
+  ASSERT_TRUE(plan);
+  take_timeouts_of_trunks(directory, 3, *plan);
+  EXPECT_EQ(plan->routes[0].progress_timeout, std::chrono::seconds(20));
+  EXPECT_EQ(plan->routes[1].progress_timeout, std::nullopt);  // another domain's
+}
+
+TEST(RoutingPlan, ARouteToATrunkHasItsRulesOfMedia) {
+  directory::Directory directory;
+  directory.put(directory::Trunk{.id = 1, .domain_id = 3, .targets = {"192.0.2.7:5070"}, .symmetric = false});
+  directory.put(directory::Trunk{
+      .id = 2, .domain_id = 3, .sources = {*Network::parse("198.51.100.0/28")}, .latches_to_anyone = true});
+  directory.put(directory::Trunk{.id = 3, .domain_id = 4, .targets = {"203.0.113.9"}, .symmetric = false});
+  const auto rules_at = [&](const std::string& address) {
+    auto plan = *parse_routing_plan(R"({"routes":[{"termination_ip":")" + address +
+                                    R"(","termination_number":"1"}]})");
+    adopt_media_rules(directory, 3, plan);
+    return std::pair(plan.routes[0].symmetric_media, plan.routes[0].latches_to_anyone);
+  };
+  EXPECT_EQ(rules_at("192.0.2.7:5060"), std::pair(false, false));
+  EXPECT_EQ(rules_at("198.51.100.3"), std::pair(true, true));
+  EXPECT_EQ(rules_at("203.0.113.9"), std::pair(true, false)) << "another domain's";
+  EXPECT_EQ(rules_at("carrier.example"), std::pair(true, false));
+}
+
+TEST(RoutingPlan, ATrunkIsToldOfTheCallerByItsRuleAndARouteWithoutATrunkIsNot) {
+  using directory::IdentityRule;
+  directory::Directory directory;
+  directory.put(directory::Trunk{.id = 1, .domain_id = 3, .targets = {"192.0.2.1"}});
+  directory.put(directory::Trunk{.id = 2, .domain_id = 3, .targets = {"192.0.2.1"}, .trusted = false});
+  directory.put(
+      directory::Trunk{.id = 3, .domain_id = 3, .targets = {"192.0.2.1"}, .identity = IdentityRule::kPublic});
+  directory.put(directory::Trunk{.id = 4, .domain_id = 9, .targets = {"192.0.2.1"}});
+  RoutingPlan plan;
+  for (const std::int64_t id : {1, 2, 3, 4, 5}) plan.routes.push_back({.trunk_id = id});
+  plan.routes.push_back({});
+  apply_identity_rules(plan, directory, 3);
+  const IdentityRule wanted[] = {IdentityRule::kTrusted, IdentityRule::kNone, IdentityRule::kPublic,
+                                 IdentityRule::kNone,  // of another domain
+                                 IdentityRule::kNone,    IdentityRule::kNone};
+  for (std::size_t i = 0; i < plan.routes.size(); ++i) EXPECT_EQ(plan.routes[i].identity, wanted[i]) << i;
+  EXPECT_EQ(plan_by_trunks(directory, 3, "1").routes[0].identity, IdentityRule::kTrusted);
 }
 
 }  // namespace

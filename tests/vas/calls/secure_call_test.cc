@@ -83,6 +83,114 @@ TEST_F(SecureCallTest, AReInviteKeepsCredentialsUnlessThePartyChangesItsOwn) {
   }
 }
 
+// ---- DTLS: what says so, and as what we take part ----
+
+class DtlsCallTest : public SecureCallTest {
+ protected:
+  static std::string offer(std::string_view protocol, std::string_view lines = "") {
+    return "v=0\r\no=- 1 2 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 " +
+           std::string(protocol) + " 0\r\n" + std::string(lines);
+  }
+  static std::string fingerprint(std::string_view setup = "actpass") {
+    return "a=fingerprint:" + std::string(kFingerprint) + "\r\na=setup:" + std::string(setup) + "\r\n";
+  }
+  void begin_with(std::string_view sdp, MediaEncryption wanted) {
+    CallSetup setup{.id = 7,
+                    .kind = CallKind::kRouted,
+                    .invite = invite(kCaller, sdp),
+                    .caller_encryption = wanted,
+                    .fingerprint = media::CertificateFingerprint::parse(kFingerprint)};
+    setup.plan.routes.push_back({.server = *HostPort::parse("198.51.100.1:5060"), .number = "990"});
+    actions_.clear();
+    begin(std::move(setup));
+  }
+  // The caller's re-INVITE, answered by the other; what the caller is told.
+  std::string re_offer(const std::string& sdp) {
+    on(SipEvent(OfferReceived{kCaller, {++request_}, sdp}));
+    on(SipEvent(OfferAnswered{callee(), 200, std::string(kPlainAnswer)}));
+    return sent<AnswerRequest>() != nullptr ? sent<AnswerRequest>()->sdp : "";
+  }
+  std::uint64_t request_ = 4;
+};
+
+TEST_F(DtlsCallTest, AFingerprintSaysSoUnderAnyProfileWhichTheAnswerHasToo) {
+  for (const std::string protocol : {"RTP/SAVPF", "RTP/SAVP", "RTP/AVP", "UDP/TLS/RTP/SAVP"}) {
+    begin_with(offer(protocol, fingerprint()), MediaEncryption::kOptional);
+    ASSERT_NE(done<AwaitDtls>(), nullptr) << "its hello may overtake what its answer has us do";
+    EXPECT_EQ(done<AwaitDtls>()->side, LegSide::kA);
+    on(SipEvent(answered(kPlainAnswer)));
+    ASSERT_NE(sent<AnswerInvite>(), nullptr);
+    const std::string& sdp = sent<AnswerInvite>()->sdp;
+    EXPECT_NE(sdp.find(" " + protocol + " 0\r\n"), std::string::npos) << sdp;
+    EXPECT_NE(sdp.find("a=setup:passive\r\n"), std::string::npos) << sdp;
+    EXPECT_NE(sdp.find("a=fingerprint:sha-256 "), std::string::npos) << sdp;
+    EXPECT_EQ(sdp.find("a=crypto"), std::string::npos) << sdp;
+    ASSERT_TRUE(configured(LegSide::kA)->dtls) << protocol;
+    EXPECT_FALSE(configured(LegSide::kA)->srtp);
+  }
+}
+
+TEST_F(DtlsCallTest, WithKeysInSdpAsWellTheyAreNotNeeded) {
+  begin_with(offer("RTP/SAVP", fingerprint() + "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" +
+                                   std::string(40, 'A') + "\r\n"),
+             MediaEncryption::kRequired);
+  on(SipEvent(answered(kPlainAnswer)));
+  ASSERT_TRUE(configured(LegSide::kA)->dtls);
+  EXPECT_EQ(sent<AnswerInvite>()->sdp.find("a=crypto"), std::string::npos);
+}
+
+TEST_F(DtlsCallTest, WhereNoEncryptionIsWantedAPlainProfileStaysPlain) {
+  begin_with(offer("RTP/AVP", fingerprint()), MediaEncryption::kNone);
+  on(SipEvent(answered(kPlainAnswer)));
+  EXPECT_FALSE(configured(LegSide::kA)->dtls);
+  EXPECT_EQ(sent<AnswerInvite>()->sdp.find("fingerprint"), std::string::npos);
+  begin_with(offer("RTP/SAVPF", fingerprint()), MediaEncryption::kNone);
+  EXPECT_EQ(sent<AnswerInvite>()->status, 488);
+}
+
+TEST_F(DtlsCallTest, AFingerprintByAWeakHashAloneIsRefusedByItsName) {
+  const std::string weak =
+      "a=setup:actpass\r\na=fingerprint:sha-1 4A:AD:B9:B1:3F:82:18:3B:54:02:12:DF:3E:5D:49:6B:19:E5:"
+      "7C:AB\r\n";
+  for (const std::string protocol : {"RTP/SAVPF", "UDP/TLS/RTP/SAVPF"}) {
+    begin_with(offer(protocol, weak), MediaEncryption::kOptional);
+    ASSERT_NE(sent<AnswerInvite>(), nullptr);
+    EXPECT_EQ(sent<AnswerInvite>()->status, 488);
+    EXPECT_NE(sent<AnswerInvite>()->headers.at(0).value.find("sha-1"), std::string::npos);
+  }
+  begin_with(offer("RTP/SAVPF", weak + "a=fingerprint:" + std::string(kFingerprint) + "\r\n"),
+             MediaEncryption::kOptional);
+  EXPECT_NE(sent<SendInvite>(), nullptr);
+}
+
+TEST_F(DtlsCallTest, RolesStayWhileWhoOffersLeavesThemToUs) {
+  begin_with(offer("UDP/TLS/RTP/SAVP", fingerprint("passive")), MediaEncryption::kOptional);
+  on(SipEvent(answered(kPlainAnswer)));
+  EXPECT_NE(sent<AnswerInvite>()->sdp.find("a=setup:active\r\n"), std::string::npos);
+  EXPECT_NE(re_offer(offer("UDP/TLS/RTP/SAVP", fingerprint("actpass"))).find("a=setup:active\r\n"),
+            std::string::npos);
+  EXPECT_EQ(configured(LegSide::kA)->dtls->role, media::DtlsRole::kClient);
+  EXPECT_NE(re_offer(offer("UDP/TLS/RTP/SAVP", fingerprint("active"))).find("a=setup:passive\r\n"),
+            std::string::npos);
+  EXPECT_EQ(configured(LegSide::kA)->dtls->role, media::DtlsRole::kServer);
+}
+
+// RFC 8842 §5: a name for a name, another for another.
+TEST_F(DtlsCallTest, WhoNamesItsAssociationIsToldOursWhichLastsAsLong) {
+  const auto named = [](char letter) {
+    return offer("UDP/TLS/RTP/SAVP", fingerprint() + "a=tls-id:" + std::string(20, letter) + "\r\n");
+  };
+  begin_with(named('a'), MediaEncryption::kOptional);
+  on(SipEvent(answered(kPlainAnswer)));
+  const std::string first = value(sent<AnswerInvite>()->sdp, "a=tls-id:");
+  EXPECT_GE(first.size(), 20u);
+  EXPECT_EQ(configured(LegSide::kA)->dtls->tls_id, std::string(20, 'a'));
+  EXPECT_EQ(value(re_offer(named('a')), "a=tls-id:"), first);
+  EXPECT_NE(value(re_offer(named('b')), "a=tls-id:"), first);
+  EXPECT_EQ(configured(LegSide::kA)->dtls->tls_id, std::string(20, 'b'));
+  EXPECT_EQ(re_offer(offer("UDP/TLS/RTP/SAVP", fingerprint())).find("a=tls-id"), std::string::npos);
+}
+
 // As a phone that is put through to one without ICE would offer.
 std::string without_ice(std::string offer) {
   const auto from = offer.find("a=ice-pwd");
@@ -157,7 +265,7 @@ TEST_F(SecureCallTest, AnAnswerThatGivesUpIceOnASharedPortIsNotTaken) {
 TEST_F(SecureCallTest, CandidatesThatComeLaterAreTakenNoteOfHere) {
   begin_from_browser(MediaEncryption::kOptional);
   on(SipEvent(answered(kPlainAnswer)));
-  on(SipEvent(InfoReceived{kCaller, {5}, "application/trickle-ice-sdpfrag", "a=end-of-candidates\r\n"}));
+  on(SipEvent(InfoReceived{kCaller, {5}, "application/trickle-ice-sdpfrag", {}, "a=end-of-candidates\r\n"}));
   EXPECT_EQ(sent<SendInfo>(), nullptr) << "the phone has no use for them";
   ASSERT_NE(sent<AnswerRequest>(), nullptr);
   EXPECT_EQ(sent<AnswerRequest>()->status, 200);
@@ -362,6 +470,8 @@ TEST_F(FullIceTest, ATrunkIsOfferedDtlsAndOurCandidates) {
                            "a=fingerprint:sha-256 F9:90", "typ srflx", "a=rtcp-mux"})
     EXPECT_NE(sdp.find(line), std::string::npos) << line << " of " << sdp;
   EXPECT_EQ(sdp.find("a=crypto"), std::string::npos);
+  ASSERT_NE(done<AwaitDtls>(), nullptr) << "its hello may come before its answer";
+  EXPECT_EQ(done<AwaitDtls>()->side, LegSide::kB);
 
   std::string answer = browser_offer();
   answer.replace(answer.find("actpass"), 7, "active");

@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::string_view kFile = R"({
   "tenants":[{"id":1,"name":"t"}],
-  "domains":[{"id":3,"tenantId":1,"name":"Example.com","aliases":["alias.example"],"profile":{"call-timeout":10,"symmetric":false,"unknown":{"kept":1}}}],
+  "domains":[{"id":3,"tenantId":1,"name":"Example.com","aliases":["alias.example"],"profile":{"call-timeout":10,"hold-timeout":90,"symmetric":false,"unknown":{"kept":1}}}],
   "subscribers":[{"id":11,"domainId":3,"msisdn":"+15550001","aliases":["100"]}],
   "trunks":[{"id":7,"domainId":3,"sources":["192.0.2.0/24"],"targets":["192.0.2.1:5060"],"mediaKeying":"dtls","ice":"full","symmetric":false}],
   "apiKeys":[{"id":1,"key":"XIsys","scope":"system"},{"id":2,"key":"XIapp","scope":"application","domainId":3}]})";
@@ -29,6 +29,7 @@ TEST(Directory, FindsDomainsByNameAliasAndIdAndNumbersWithoutTheirPlus) {
     EXPECT_NE(directory.find_subscriber(3, number), nullptr) << number;
   EXPECT_EQ(directory.find_subscriber(4, "100"), nullptr);
   EXPECT_EQ(directory.find_domain("3")->profile.call_timeout, std::chrono::seconds(10));
+  EXPECT_EQ(directory.find_domain("3")->profile.hold_timeout, std::chrono::seconds(90));
   EXPECT_NE(directory.find_domain("3")->profile_json.find("kept"), std::string::npos);
 }
 
@@ -47,6 +48,39 @@ TEST(Directory, KnowsWhoSendsMediaFromOtherPorts) {
   ASSERT_TRUE(kept);
   EXPECT_FALSE(std::get<Trunk>(*kept).symmetric);
   EXPECT_TRUE(Trunk{}.symmetric && DomainProfile{}.symmetric);
+}
+
+TEST(Directory, KnowsHowLongServersMayBeSilent) {
+  const Directory directory = read(R"({"tenants":[{"id":1}],
+    "domains":[{"id":3,"tenantId":1,"name":"d.example","profile":{"no-answer-timeout":6}}],
+    "trunks":[{"id":7,"domainId":3,"noAnswerTimeout":5,"progress-timeout":20},{"id":8,"domainId":3}]})");
+  const DomainProfile& profile = directory.find_domain("3")->profile;
+  EXPECT_EQ(profile.route_timeouts.no_answer, std::chrono::seconds(6));
+  EXPECT_EQ(profile.route_timeouts.progress, std::chrono::seconds(10));
+  EXPECT_EQ(directory.trunk(7)->no_answer_timeout, std::chrono::seconds(5));
+  EXPECT_EQ(directory.trunk(8)->no_answer_timeout, std::nullopt);
+  const auto kept = parse_entry(Kind::kTrunk, to_store_json(*directory.trunk(7)));
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(std::get<Trunk>(*kept).progress_timeout, std::chrono::seconds(20));
+  EXPECT_NE(to_json(*directory.trunk(7)).find(R"("progressTimeout":20)"), std::string::npos);
+  for (const char* wrong : {R"("noAnswerTimeout":33)", R"("noAnswerTimeout":0)", R"("progressTimeout":181)",
+                            R"("progress-timeout":"9")"})
+    EXPECT_FALSE(parse_entry(Kind::kTrunk, std::string(R"({"id":7,"domainId":3,)") + wrong + "}")) << wrong;
+}
+
+TEST(Directory, KeepsWhatATrunkIsToldOfTheCaller) {
+  EXPECT_FALSE(read(kFile).trunk(7)->identity) << "by whether it is trusted";
+  for (const char* word : {"", "none", "public", "trusted"}) {
+    const auto entry = parse_entry(
+        Kind::kTrunk, std::string(R"({"id":7,"domainId":3,"name":"c","identity":")") + word + "\"}");
+    ASSERT_TRUE(entry) << word;
+    const auto& identity = std::get<Trunk>(*entry).identity;
+    EXPECT_EQ(identity ? to_string(*identity) : "", word);
+    const auto kept = parse_entry(Kind::kTrunk, to_store_json(*entry));
+    ASSERT_TRUE(kept);
+    EXPECT_EQ(std::get<Trunk>(*kept).identity, identity);
+  }
+  EXPECT_FALSE(parse_entry(Kind::kTrunk, R"({"id":7,"domainId":3,"name":"c","identity":"all"})"));
 }
 
 TEST(Directory, KnowsAKeyAndHowFarItReaches) {
@@ -92,6 +126,23 @@ TEST(Directory, EveryEntrySurvivesTheStore) {
     EXPECT_EQ(to_store_json(*restored), to_store_json(entry));
     EXPECT_EQ(to_json(entry).find("sha256"), std::string::npos);
   }
+}
+
+TEST(Directory, DomainHasOneWebhookSecretOrSeveral) {
+  const auto secrets = [](const std::string& value) {
+    const auto entry = parse_entry(
+        Kind::kDomain, R"({"id":3,"tenantId":1,"name":"d","profile":{"webhook-secret":)" + value + "}}");
+    return entry ? std::get<Domain>(*entry).profile.webhook_secrets
+                 : std::vector<std::string>{"refused: " + entry.error()};
+  };
+  using List = std::vector<std::string>;
+  EXPECT_EQ(secrets("null"), List{});
+  EXPECT_EQ(secrets("\"\""), List{});
+  EXPECT_EQ(secrets("\"one\""), List{"one"});
+  EXPECT_EQ(secrets(R"(["new","old"])"), (List{"new", "old"}));
+  EXPECT_EQ(secrets("\"whsec_not base64\""), List{"whsec_not base64"}) << "stored before it was looked at";
+  for (const char* wrong : {"5", "{}", R"([""])", R"(["a",5])", R"(["1","2","3","4","5"])"})
+    EXPECT_EQ(secrets(wrong)[0].find("refused: profile: `webhook-secret`"), 0u) << secrets(wrong)[0];
 }
 
 TEST(Directory, SecretsAreKeptAndNotTold) {

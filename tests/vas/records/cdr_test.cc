@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
+#include <cmath>
+#include <string>
 
 namespace vas::records {
 namespace {
@@ -28,6 +30,34 @@ TEST(Cdr, WhatIsNotKnownIsNullAndNeverZero) {
   const auto& leg = json.at("legs").as_array().at(0).as_object();
   for (const char* key : {"media_address", "codec", "rtt_ms", "mos", "received", "dtmf_count"})
     EXPECT_TRUE(leg.at(key).is_null()) << key;
+}
+
+// As the text says it, not as a reader's arithmetic would round it.
+TEST(Cdr, NumbersAreWrittenWithNoMoreDecimalsThanTheyAreWorth) {
+  CallRecord record{.id = "r", .direction = "outgoing"};
+  for (LegRecord& each : record.legs) each.was_present = true;
+  for (const int each : {3010, 1001, 4999, 70, 33, 12'345'678, 8}) {
+    record.ended_at = record.started_at + std::chrono::milliseconds(each) + std::chrono::microseconds(400);
+    const std::string text = to_json(record);
+    const auto at = text.find("\"duration\":") + 11;
+    const std::string number = text.substr(at, text.find(',', at) - at);
+    EXPECT_LE(number.size() - number.find('.') - 1, 3u) << number;
+    EXPECT_EQ(std::llround(std::stod(number) * 1000), each) << number;
+  }
+  record.answered_at = record.started_at;
+  record.ended_at = record.started_at + std::chrono::seconds(61);
+  record.sell_price = Price{0.013, 0, 1};
+  record.buy_price = Price{0.0000007, 0, 1};
+  record.media.emplace();
+  auto& received = (*record.media)[0].received;
+  received.jitter_mean_ms = 3.0099999999999998;
+  received.jitter_max_ms = 0.1 + 0.2;
+  record.route.push_back({.address = "192.0.2.1:5060", .post_dial_delay_ms = 4017.3000000000002});
+  const std::string text = to_json(record);
+  for (const char* wanted :
+       {"\"sell_cost\":0.013217,", "\"buy_cost\":0.000001,", "\"jitter_ms\":3.01,", "\"jitter_max_ms\":0.3,",
+        "\"post_dial_delay_ms\":4017.3}", "\"duration\":61.0,"})
+    EXPECT_NE(text.find(wanted), std::string::npos) << wanted << " in " << text;
 }
 
 TEST(Cdr, WhetherIceFoundAPathIsTold) {

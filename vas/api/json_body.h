@@ -1,0 +1,17 @@
+// The body of a request as a JSON object.
+#pragma once
+
+#include <boost/json.hpp>
+#include <string_view>
+
+#include "vas/base/result.h"
+
+namespace vas::api {
+
+inline constexpr std::size_t kMaxJsonDepth = 32;
+
+// The error is a sentence that says what is wrong and, where the text is no JSON, at which line and column:
+// both from 1, a column counts characters.
+Result<boost::json::object> parse_body(std::string_view text);
+
+}  // namespace vas::api
