@@ -110,15 +110,14 @@ void Bridge::relay_rtp(LegSide near_side, const Endpoint& source, media::PacketB
   if (!near.takes_rtp_from(now, source) || !near.unprotect(datagram)) return;
   const auto packet = media::RtpPacket::parse(datagram.bytes());
   if (!packet) return near.count_malformed();
-  const auto arrived = near.admit(now, *packet, datagram.size(), source);
-  if (!arrived || !near.config().sends) return;
+  const auto admitted = near.admit(now, *packet, datagram.size(), source);
+  if (!admitted || !near.config().sends) return;
 
-  const LegFormat* format = near.format_of(packet->payload_type());
   const std::size_t plain_bytes = datagram.size();
-  if (!far.rewrite_for_party(now, *packet, *arrived, format, datagram.bytes()) || !far.protect(datagram))
-    return;
+  const Endpoint* to = far.rewrite_for_party(now, *packet, *admitted, datagram.bytes());
+  if (to == nullptr || !far.protect(datagram)) return;
   far.on_sent(plain_bytes);
-  outbox.add({other(near_side), Component::kRtp, far.rtp_destination(now), datagram.bytes()});
+  outbox.add({other(near_side), Component::kRtp, *to, datagram.bytes()});
 }
 
 void Bridge::relay_rtcp(LegSide near_side, const Endpoint& source, media::PacketBuffer datagram, Time now,

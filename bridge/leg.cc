@@ -93,8 +93,8 @@ bool Leg::takes_rtcp_from(Time now, const Endpoint& source) const {
   return path_.has_ice() ? path_.is_proved(now, source) : latch_.rtcp_may_come_from(source);
 }
 
-std::optional<media::Arrived> Leg::admit(Time now, const media::RtpPacket& packet, std::size_t bytes,
-                                         const Endpoint& source) {
+std::optional<Leg::Admitted> Leg::admit(Time now, const media::RtpPacket& packet, std::size_t bytes,
+                                        const Endpoint& source) {
   path_.on_alive(now, source);  // a keep-alive's payload type is none that was negotiated (RFC 6263 §4.6)
   const LegFormat* format = format_of(packet.payload_type());
   if (format == nullptr) return count_unknown(now, packet, bytes, source);
@@ -116,22 +116,23 @@ std::optional<media::Arrived> Leg::admit(Time now, const media::RtpPacket& packe
                                                       .is_event = is_event});
   if (is_event) telephone_events_.on_event(packet);
   if (media::is_audio(format->codec)) measure_ptime(packet, *format);
-  return arrived;
+  return Admitted{arrived, format};
 }
 
 // A keep-alive by RFC 6263 §4.6, say. It moves no latch, and begins no stream.
-std::optional<media::Arrived> Leg::count_unknown(Time now, const media::RtpPacket& packet, std::size_t bytes,
-                                                 const Endpoint& source) {
+std::optional<Leg::Admitted> Leg::count_unknown(Time now, const media::RtpPacket& packet, std::size_t bytes,
+                                                const Endpoint& source) {
   ++stats_.unknown_payload_type;
   const bool is_of_stream = is_configured_ && is_party(now, source) && receive_stats_.is_in_stretch() &&
                             receive_stats_.state().ssrc == packet.ssrc().value;
   if (!is_of_stream) return {};
   last_rtp_at_ = now;
-  return receive_stats_.on_packet(now, {.ssrc = packet.ssrc(),
-                                        .sequence_number = packet.sequence_number(),
-                                        .timestamp = packet.timestamp(),
-                                        .bytes = bytes,
-                                        .is_unknown = true});
+  return Admitted{receive_stats_.on_packet(now, {.ssrc = packet.ssrc(),
+                                                 .sequence_number = packet.sequence_number(),
+                                                 .timestamp = packet.timestamp(),
+                                                 .bytes = bytes,
+                                                 .is_unknown = true}),
+                  nullptr};
 }
 
 void Leg::measure_ptime(const media::RtpPacket& packet, const LegFormat& format) {
@@ -143,12 +144,6 @@ void Leg::measure_ptime(const media::RtpPacket& packet, const LegFormat& format)
   last_audio_timestamp_ = packet.timestamp();
   last_audio_number_ = packet.sequence_number();
   stats_.codec = format.codec;
-}
-
-void Leg::note_frame(std::uint32_t ticks, std::uint32_t clock_rate) {
-  const double milliseconds = static_cast<double>(ticks) * 1000.0 / clock_rate;
-  constexpr double kLongestFrame = 120;  // opus's longest packet; more is a pause, not a frame
-  if (milliseconds > 0 && milliseconds <= kLongestFrame) stats_.ptime_ms = milliseconds;
 }
 
 // Who knows the SSRC of the party's stream has seen the stream.
@@ -163,20 +158,22 @@ bool Leg::admit_rtcp(Time now, Bytes compound, const Endpoint& source) {
   return true;
 }
 
-bool Leg::rewrite_for_party(Time now, const media::RtpPacket& packet, media::Arrived arrived,
-                            const LegFormat* format, MutableBytes datagram) {
-  if (!is_configured_ || !config_.receives || !rtp_destination(now).is_set()) {
+const Endpoint* Leg::rewrite_for_party(Time now, const media::RtpPacket& packet, const Admitted& admitted,
+                                       MutableBytes datagram) {
+  const Endpoint& destination = rtp_destination(now);
+  if (!is_configured_ || !config_.receives || !destination.is_set()) {
     splicer_.restart();  // what is not sent leaves no gap behind
-    return false;
+    return nullptr;
   }
   media::StreamSplicer::Incoming incoming{.ssrc = packet.ssrc(),
                                           .sequence_number = packet.sequence_number(),
                                           .timestamp = packet.timestamp(),
-                                          .arrived = arrived};
+                                          .arrived = admitted.arrived};
+  const LegFormat* format = admitted.format;
   const LegFormat* far_format = format != nullptr ? counterpart(*format) : nullptr;
   if (far_format == nullptr) {
     splicer_.skip(incoming);
-    return false;
+    return nullptr;
   }
   incoming.clock_rate = format->clock_rate;
   incoming.is_event = format->codec == media::Codec::kTelephoneEvent;
@@ -184,17 +181,17 @@ bool Leg::rewrite_for_party(Time now, const media::RtpPacket& packet, media::Arr
                                   ? scale_event(packet, *far_format, datagram, incoming)
                                   : 0;
   const auto spliced = splicer_.splice(now, incoming);
-  if (!spliced) return false;
+  if (!spliced) return nullptr;
   media::rewrite_header(datagram, {.marker = packet.marker() || spliced->starts_segment,
                                    .payload_type = far_format->payload_type,
                                    .sequence_number = spliced->sequence_number,
                                    .timestamp = {spliced->timestamp.value + shift},
                                    .ssrc = outgoing_ssrc_});
-  if (incoming.is_event) return true;
+  if (incoming.is_event) return &destination;
   last_sent_timestamp_ = spliced->timestamp;
   last_sent_at_ = now;
   last_sent_clock_rate_ = format->clock_rate;
-  return true;
+  return &destination;
 }
 
 std::uint32_t Leg::scale_event(const media::RtpPacket& packet, const LegFormat& to, MutableBytes datagram,
@@ -205,11 +202,6 @@ std::uint32_t Leg::scale_event(const media::RtpPacket& packet, const LegFormat& 
   media::rewrite_event_duration(datagram, packet, scaled.duration);
   incoming.timestamp = scaled.press;
   return scaled.segment_shift;
-}
-
-void Leg::on_sent(std::size_t bytes) {
-  ++stats_.sent_packets;
-  stats_.sent_bytes += bytes;
 }
 
 void Leg::on_party_report(Time now, const media::RtcpView& packet) {
@@ -266,6 +258,7 @@ LegStats Leg::stats() const {
   stats.sent_by_kernel += kernel_.sent_packets;
   stats.received = receive_stats_.summary();
   stats.telephone_events = telephone_events_.count();
+  if (last_frame_.ticks != 0) stats.ptime_ms = last_frame_.ticks * 1000.0 / last_frame_.clock_rate;
   stats.media_endpoint = path_.has_ice() ? path_.peer() : latch_.rtp_destination();
   if (!path_.has_ice() && latch_.heard().is_set() && receive_stats_.is_in_stretch())
     stats.heard = HeardStream{latch_.heard(), {receive_stats_.state().ssrc}};

@@ -59,19 +59,25 @@ class Leg {
 
   // Near side. Checks, counts and measures one RTP packet that came from the party. Nothing when it is to go
   // no further. One of a payload type that was not negotiated has its place in the party's numbers too: it is
-  // left out there (format_of() is null).
-  std::optional<media::Arrived> admit(Time now, const media::RtpPacket& packet, std::size_t bytes,
-                                      const Endpoint& source);
+  // left out there.
+  struct Admitted {
+    media::Arrived arrived = media::Arrived::kGoesOn;
+    const LegFormat* format = nullptr;  // null: not negotiated
+  };
+  std::optional<Admitted> admit(Time now, const media::RtpPacket& packet, std::size_t bytes,
+                                const Endpoint& source);
   bool admit_rtcp(Time now, Bytes compound, const Endpoint& source);
   void count_malformed() { ++stats_.malformed; }
-  const LegFormat* format_of(media::PayloadType payload_type) const;
 
-  // Far side. Turns the other party's packet, in place, into the next of this party's stream. False when it
-  // is not to be sent: on hold, nowhere to go, too late, or no payload type for `format` (null: not even the
-  // other party's).
-  bool rewrite_for_party(Time now, const media::RtpPacket& packet, media::Arrived arrived,
-                         const LegFormat* format, MutableBytes datagram);
-  void on_sent(std::size_t bytes);
+  // Far side. Turns the other party's packet, in place, into the next of this party's stream, and says where
+  // it goes. Null when it is not to be sent: on hold, nowhere to go, too late, or no payload type for its
+  // format.
+  const Endpoint* rewrite_for_party(Time now, const media::RtpPacket& packet, const Admitted& admitted,
+                                    MutableBytes datagram);
+  void on_sent(std::size_t bytes) {
+    ++stats_.sent_packets;
+    stats_.sent_bytes += bytes;
+  }
 
   // RTCP. The party's reports speak of our outgoing stream; these turn them into the other party's numbers.
   void on_party_report(Time now, const media::RtcpView& packet);
@@ -121,12 +127,17 @@ class Leg {
   bool is_party(Time now, const Endpoint& source) const {
     return path_.has_ice() ? path_.is_proved(now, source) : source == latch_.heard();
   }
-  std::optional<media::Arrived> count_unknown(Time now, const media::RtpPacket& packet, std::size_t bytes,
-                                              const Endpoint& source);
+  const LegFormat* format_of(media::PayloadType payload_type) const;
+  std::optional<Admitted> count_unknown(Time now, const media::RtpPacket& packet, std::size_t bytes,
+                                        const Endpoint& source);
   bool needs_user_space() const { return path_.is_encrypted() || path_.has_ice(); }
   bool note_unprotected(media::SrtpResult result);
   void measure_ptime(const media::RtpPacket& packet, const LegFormat& format);
-  void note_frame(std::uint32_t ticks, std::uint32_t clock_rate);
+  void note_frame(std::uint32_t ticks, std::uint32_t clock_rate) {
+    constexpr std::uint64_t kLongestFrame = 120;  // ms: opus's longest packet; more is a pause, not a frame
+    if (ticks != 0 && ticks * std::uint64_t{1000} <= clock_rate * kLongestFrame)
+      last_frame_ = {ticks, clock_rate};
+  }
   // Ticks from the press to the segment of it that the packet becomes; 0 for what is no event.
   std::uint32_t scale_event(const media::RtpPacket& packet, const LegFormat& to, MutableBytes datagram,
                             media::StreamSplicer::Incoming& incoming);
@@ -145,6 +156,10 @@ class Leg {
   media::TelephoneEventCounter telephone_events_;
   std::optional<media::RtpTimestamp> last_audio_timestamp_;
   media::SequenceNumber last_audio_number_;
+  struct {
+    std::uint32_t ticks = 0;
+    std::uint32_t clock_rate = 8000;
+  } last_frame_;
   PerSecond rtp_budget_;
   Time last_rtp_at_{};
   Time last_rtcp_at_{};

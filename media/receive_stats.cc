@@ -7,11 +7,8 @@ namespace vas::media {
 namespace {
 
 constexpr double kNanosecondsPerMillisecond = 1e6;
-constexpr std::uint64_t kTicksPerSecond = 1'000'000'000ULL * 1024;  // of 1/1024 ns
 
 }  // namespace
-
-std::uint64_t tick_length_q10(std::uint32_t clock_rate) { return kTicksPerSecond / clock_rate; }
 
 std::uint32_t clock_rate_of(std::uint64_t tick_length_q10) {
   return static_cast<std::uint32_t>((kTicksPerSecond + tick_length_q10 / 2) / tick_length_q10);

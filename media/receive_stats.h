@@ -11,7 +11,8 @@
 namespace vas::media {
 
 // A tick's length in 1/1024 ns. `clock_rate` is not 0.
-std::uint64_t tick_length_q10(std::uint32_t clock_rate);
+inline constexpr std::uint64_t kTicksPerSecond = 1'000'000'000ULL * 1024;
+inline std::uint64_t tick_length_q10(std::uint32_t clock_rate) { return kTicksPerSecond / clock_rate; }
 std::uint32_t clock_rate_of(std::uint64_t tick_length_q10);  // the inverse
 
 inline std::uint64_t nanoseconds(Time time) {

@@ -162,8 +162,8 @@ static inline int rtp_mark_seen(struct rtp_receive_state* state, __s64 number) {
   __u64 index = ((__u64)number >> 6) & (kRtpSeenWords - 1);
   __s64 first = number - kRtpSeenWindow + 1;
   if (first <= state->highest) first = state->highest + 1;
-  if (first <= number) rtp_clear_seen(state, first, number);
-  if (state->seen[index] & bit) return 0;
+  if (first < number) rtp_clear_seen(state, first, number);
+  if (first > number && state->seen[index] & bit) return 0; /* it does not enter the window only now */
   state->seen[index] |= bit;
   return 1;
 }
