@@ -18,12 +18,12 @@ declare -A sources=(
     media/dtls_context.cc vas/records/cdr.cc vas/records/cdr_json.cc ice/candidate.cc $media $base"
   [digest]="signaling/digest.cc vas/base/host_port.cc $base"
   [websocket]="signaling/gateway/connection.cc signaling/gateway/flow.cc signaling/gateway/listener_table.cc signaling/gateway/sip_message.cc
-    signaling/gateway/tls_record_guard.cc signaling/gateway/websocket_connection.cc signaling/gateway/websocket_door.cc $base"
+    vas/tls/tls_record_guard.cc signaling/gateway/websocket_connection.cc signaling/gateway/websocket_door.cc $base"
   [sdp]="signaling/sdes.cc signaling/sdp.cc signaling/offer_answer.cc media/codec.cc media/dtls_context.cc media/srtp_suite.cc ice/candidate.cc $base"
   [stun]="$ice $base"
   [dtls]="$dtls media/srtp_suite.cc $base"
   [media]="bridge/bridge.cc bridge/latch.cc bridge/leg.cc bridge/leg_handover.cc bridge/secure_path.cc $media $srtp $dtls $ice $base"
-  [api]="$(ls vas/api/*.cc | grep -v http_server.cc) vas/directory/directory.cc vas/directory/directory_json.cc vas/sessions/session.cc
+  [api]="$(ls vas/api/*.cc | grep -vE '/(http_server|tls_door|byte_stream).cc') vas/directory/directory.cc vas/directory/directory_json.cc vas/sessions/session.cc
     vas/sessions/session_registry.cc vas/sessions/token_index.cc vas/calls/call_instructions.cc vas/calls/routing_plan.cc signaling/gateway/flow.cc vas/records/cdr.cc vas/base/host_port.cc $media $base"
   [dialogs]="signaling/gateway/live_dialogs.cc signaling/gateway/flow.cc $base"
   [journal]="vas/records/cdr.cc vas/records/cdr_json.cc vas/records/journal_format.cc ice/candidate.cc $media $base"
