@@ -13,6 +13,7 @@ import base64
 import collections
 import hashlib
 import hmac
+import http.client
 import http.server
 import json
 import os
@@ -21,7 +22,9 @@ import sys
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
+import uuid
 
 VAS, KEY, DOMAIN = os.environ["VAS"], os.environ["VAS_KEY"], os.environ["VAS_DOMAIN"]
 SECRET = os.environ.get("VAS_SECRET", "")
@@ -33,20 +36,30 @@ seen = collections.OrderedDict()  # webhook-id of the last notifications: one th
 seen_lock = threading.Lock()
 
 
+def said_by(text):
+    """A proxy in front of VAS says what it has to say in HTML."""
+    try:
+        return json.loads(text or b"null")
+    except ValueError:
+        return {"detail": "What answered is not VAS."}
+
+
 def ask_vas(method, path, body=None):
     """(status, JSON). A VAS that is away, restarting or busy is asked again; one that says no is believed."""
     request = urllib.request.Request(f"{VAS}/calls/{DOMAIN}/{path}", method=method,
                                      data=None if body is None else json.dumps(body).encode(),
                                      headers={"Authorization": "Bearer " + KEY, "Content-Type": "application/json"})
+    if method == "POST":  # whatever became of the tries before, they make one session
+        request.add_header("Idempotency-Key", f'"{uuid.uuid4()}"')
     for wait in [*(0.5 * 2 ** n for n in range(TRIES - 1)), None]:
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-                return answer.status, json.loads(answer.read() or b"null")
+                return answer.status, said_by(answer.read())
         except urllib.error.HTTPError as refusal:
             status, said = refusal.code, refusal.read()
             if status not in (429, 503) or wait is None:
-                return status, json.loads(said or b"null")
-        except OSError as failure:  # refused, reset, no answer in time
+                return status, said_by(said)
+        except (OSError, http.client.HTTPException) as failure:  # refused, reset, cut off, no answer in time
             if wait is None:
                 return 502, {"detail": f"VAS cannot be reached: {failure}"}
         time.sleep(wait)
@@ -91,7 +104,7 @@ class Backend(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         match self.path.split("/")[1:]:
             case ["dial", number, destination]:  # here an application checks credit, and who may call where
-                status, session = ask_vas("POST", f"outgoing/{number}", {"destination": destination, "timeLimit": 3600})
+                status, session = ask_vas("POST", f"outgoing/{number}", {"destination": urllib.parse.unquote(destination), "timeLimit": 3600})
                 self.answer(status, {"token": session["token"]} if status == 200 else session)
             case ["reject", token]:
                 status, said = ask_vas("DELETE", f"sessions/{token}?reason=busy")

@@ -3,6 +3,7 @@ import base64
 import hashlib
 import hmac
 import http.client
+import http.server
 import json
 import os
 import re
@@ -12,7 +13,7 @@ import threading
 import time
 import unittest
 
-from harness import ALICE, BOB, DOMAIN, HERE, KEY, SLOW, TRUNK, E2eTest, Poll, Vas, dialling, die_with_parent, free_ports, server_folder, wait_until
+from harness import ALICE, BIN, BOB, DOMAIN, HERE, KEY, SLOW, TRUNK, E2eTest, Poll, Vas, dialling, die_with_parent, free_ports, server_folder, wait_until
 
 
 class ExampleTest(E2eTest):
@@ -76,6 +77,10 @@ class ExampleBackend(ExampleTest):
         record = self.vas.record_of(token)
         self.assertEqual((record["to"], record["disposition"]), ("63121233333", "ANSWERED"))
 
+    def test_a_number_may_be_escaped_as_paths_are(self):
+        token = self.app("POST", f"/dial/{ALICE}/%2B63121233333")["token"]
+        self.assertEqual(self.vas.session(token)[1]["destination"], "+63121233333")
+
     def test_an_incoming_call_is_picked_up(self):
         caller = self.caller("trunk", "--listen", f"{TRUNK}:0", "--from", "+15155558484", "--dial", f"sip:{BOB}@{self.vas.sip}", "--tone", 440, "--seconds", 0)
         call = self.app("GET", f"/wait/{BOB}")
@@ -116,6 +121,43 @@ class ExampleBackend(ExampleTest):
         self.assertEqual(answers[0][0], 200, answers)
 
 
+class LostAnswers(unittest.TestCase):
+    """A VAS whose first answer is lost on its way, and what a proxy says in its place."""
+
+    def setUp(self):
+        self.keys, outer = [], self
+
+        class InTheWay(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                outer.keys.append(self.headers["Idempotency-Key"])
+                self.rfile.read(int(self.headers["Content-Length"]))
+                if len(outer.keys) > 1:
+                    self.send_response(502)
+                    self.send_header("Content-Type", "text/html")
+                    self.end_headers()
+                    self.wfile.write(b"<html>Bad Gateway</html>")
+
+            def log_message(self, *_):
+                pass
+
+        vas = http.server.HTTPServer(("127.0.0.1", 0), InTheWay)
+        threading.Thread(target=vas.serve_forever, daemon=True).start()
+        self.addCleanup(vas.server_close)
+        self.addCleanup(vas.shutdown)
+        environment = {"VAS": f"http://127.0.0.1:{vas.server_port}", "VAS_KEY": "k", "VAS_DOMAIN": DOMAIN}
+        code = f"import importlib.util as u; s = u.spec_from_file_location('b', {str(HERE.parents[1] / 'docs/examples/backend.py')!r}); b = u.module_from_spec(s); s.loader.exec_module(b)\n"
+        self.asks = lambda call: json.loads(subprocess.run(["/usr/bin/python3", "-B", "-c", code + f"import json; print(json.dumps({call}))"], capture_output=True,
+                                                           text=True, check=True, env={**os.environ, **environment}).stdout)
+
+    def test_all_tries_have_one_key_and_the_next_request_has_another(self):
+        self.assertEqual(self.asks('b.ask_vas("POST", "outgoing/1", {"destination": "2"})'), [502, {"detail": "What answered is not VAS."}])
+        self.assertEqual(len(self.keys), 2, "asked again when the answer was lost, and believed when there was one")
+        self.assertEqual(len(set(self.keys)), 1)
+        self.assertRegex(self.keys[0], '^"[0-9a-f-]{36}"$')
+        self.asks('b.ask_vas("POST", "outgoing/1", {"destination": "2"})')
+        self.assertEqual(len(set(self.keys)), 2)
+
+
 class SecretOfStandardWebhooks(ExampleTest):
     """`whsec_` and the key in base64."""
 
@@ -126,6 +168,21 @@ class SecretOfStandardWebhooks(ExampleTest):
         call = {"dnid": "1", "session": "0" * 32, "caller-id": "2"}
         self.assertEqual(self.notify("a", call, self.KEY), 204)
         self.assertEqual(self.notify("b", call, self.SECRET.encode()), 401)
+
+
+class ConfigurationPage(unittest.TestCase):
+    """docs/configuration.md: who begins with its file begins well."""
+
+    def test_its_file_is_good_and_has_every_key(self):
+        text = re.search(r"```toml\n(.*?)```", (HERE.parents[1] / "docs/configuration.md").read_text(), re.S)[1]
+        folder = server_folder()
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        (folder / "vas.toml").write_text(text)
+        done = subprocess.run([BIN / "vas", "--check-config", "--config", folder / "vas.toml"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        flags = subprocess.run([BIN / "vas", "--help"], capture_output=True, text=True, check=True).stdout
+        keys = set(re.findall(r"^  --([a-z0-9-]+)", flags, re.M)) - {"config", "check-config", "version"}
+        self.assertEqual(keys, set(re.findall(r"^(?:# )?([a-z0-9-]+) = ", text, re.M)))
 
 
 class Walkthrough(unittest.TestCase):

@@ -5,7 +5,7 @@ import re
 import time
 import unittest
 
-from harness import ALICE, BOB, TRUNK, E2eTest, Phone
+from harness import ALICE, BOB, DOMAIN, TRUNK, E2eTest, Phone
 
 STRANGER = "127.0.0.11"  # a trunk that its domain knows and the system does not
 OTHER = "127.0.0.12"  # one that is told nothing
@@ -404,6 +404,16 @@ class Identities(PassingOnTest):
             self.assertEqual(self.notification()["caller-id"], shown, (by, headers))
             self.assertIn(f"<sip:{shown}@", request.header("From"))
             self.assertEqual(request.all("P-Asserted-Identity") + request.all("Privacy"), [], "to nobody without a rule")
+
+    def test_who_keeps_himself_from_the_called_is_nobody_to_its_backend(self):
+        self.backend.answer, self.backend.instructions = 200, b'{"action": "park"}'
+        caller = self.party(TRUNK)
+        caller.call(f"sip:{BOB}@{self.vas.sip}", "<sip:+15155558484@carrier.example>", ["Privacy: user"])
+        said = self.notification()
+        session = self.vas.session(said["session"])[1]
+        self.assertEqual({said["caller-id"], session["origination"], session["remote"], session["callerId"]}, {"anonymous"})
+        self.vas.request("DELETE", f"/calls/{DOMAIN}/sessions/{said['session']}")
+        caller.next(480)
 
     def test_go_on_by_the_rule_of_the_trunk(self):
         asserted = "\"Jo\" <sip:+15155558484@carrier.example>, <tel:+15155558484>"

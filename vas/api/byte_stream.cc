@@ -11,6 +11,7 @@ namespace vas::api {
 namespace asio = boost::asio;
 
 ByteStream::Step ByteStream::step(asio::mutable_buffer buffer) {
+  if (is_broken_) return {.failure = asio::error::connection_reset};
   if (buffer.size() == 0) return {};
   ERR_clear_error();
   std::size_t bytes = 0;
@@ -19,6 +20,7 @@ ByteStream::Step ByteStream::step(asio::mutable_buffer buffer) {
 }
 
 ByteStream::Step ByteStream::step(asio::const_buffer buffer) {
+  if (is_broken_) return {.failure = asio::error::connection_reset};
   if (buffer.size() == 0) return {};
   ERR_clear_error();
   std::size_t bytes = 0;
@@ -43,6 +45,7 @@ ByteStream::Peek ByteStream::peek() {
     if (peeked > 0) return Peek::kBytes;
     return peeked < 0 && errno == EAGAIN ? Peek::kNothing : Peek::kGone;
   }
+  if (is_broken_) return Peek::kGone;
   ERR_clear_error();
   std::size_t bytes = 0;
   const int result = SSL_peek_ex(tls_.ssl.get(), &byte, 1, &bytes);
@@ -58,7 +61,9 @@ void ByteStream::finish() {
   socket_.shutdown(Socket::shutdown_send, ignored);
 }
 
+// OpenSSL knows the socket by its number, which is another's from here on.
 void ByteStream::close() {
+  is_broken_ = true;
   Failure ignored;
   socket_.close(ignored);
 }

@@ -118,7 +118,7 @@ class ByteStream {
 
   Socket socket_;
   TlsSession tls_;
-  bool is_broken_ = false;  // OpenSSL has said so: it is not asked again
+  bool is_broken_ = false;  // OpenSSL has said so, or it is closed: OpenSSL is not asked again
 };
 
 }  // namespace vas::api

@@ -120,7 +120,7 @@ void Switchboard::open_leg(Entry& entry, const calls::OpenLeg& action, calls::Ca
     entry.bridge = parts_.media.open_bridge();
     calls_by_bridge_[*entry.bridge] = entry.call->id();
   }
-  if (action.full_ice) {
+  if (action.full_ice && parts_.media.has(action.family)) {
     const bridge::LegIce& ice = *action.full_ice;
     return parts_.media.gather_leg(*entry.bridge, action.side, action.family, ice.local, ice.role);
   }

@@ -237,8 +237,10 @@ void Switchboard::admit_trunk(const signaling::InviteReceived& invite, const dir
     refusal = Refusal{480, LocalCause::kSubscriberInactive, "subscriber-inactive"};
   } else {
     const bool uses_named = named != nullptr && named->subscriber_id == subscriber->id;
+    // The backend is of the called party: who keeps himself from it does so in every field.
+    const auto& origination = setup.caller_identity.withholds_caller() ? caller_id : invite.from_user;
     Session* session =
-        uses_named ? named : parts_.sessions.make_incoming(domain, *subscriber, invite.from_user, caller_id);
+        uses_named ? named : parts_.sessions.make_incoming(domain, *subscriber, origination, caller_id);
     if (session == nullptr) {
       refusal = Refusal{503, LocalCause::kShareUsedUp, "domain-sessions"};
     } else {

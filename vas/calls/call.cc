@@ -280,6 +280,7 @@ void Call::on_leg_not_opened(const LegOpened& event, bool is_pick_up, Now& now) 
   if (is_pick_up && is_of_offer)
     return refuse_pick_up(488, {std::string(kNoSuchFamily), LocalCause::kNoMediaPort}, now);
   if (is_pick_up) return refuse_pick_up(503, {}, now);
+  if (phase_ == Phase::kRouting && !event.has_family) return pass_over_route(now);
   if (is_of_offer) {
     return end({.reason = "no-ipv6",
                 .cause = LocalCause::kNoMediaPort,

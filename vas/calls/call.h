@@ -221,6 +221,7 @@ class Call {
   void on_invite_answered(const signaling::InviteAnswered& event, Now& now);
   void on_invite_failed(const signaling::InviteFailed& event, Now& now);
   void on_route_silent(Now& now);
+  void pass_over_route(Now& now);
   void give_up_routing(const signaling::InviteFailed& last, Now& now);
   void relay_progress(int status, Now& now);
   void note_source(const signaling::Flow& source);

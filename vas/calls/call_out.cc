@@ -241,6 +241,17 @@ void Call::on_route_silent(Now& now) {
   try_next_route(now);
 }
 
+// A server of an IP version that we have no media over: the next one may have another. Who waited would wait
+// for nothing, so it is no 503.
+void Call::pass_over_route(Now& now) {
+  if (next_route_ < plan_.routes.size()) return try_next_route(now);
+  end({.disposition = Disposition::kCongestion,
+       .reason = "no-ipv6",
+       .cause = LocalCause::kNoMediaPort,
+       .status_for_unanswered = 500},
+      now);
+}
+
 void Call::give_up_routing(const signaling::InviteFailed& last, Now& now) {
   const int last_status = last.status;
   const int status = status_for_caller(last_status);

@@ -132,6 +132,28 @@ TEST_F(CallTest, AnOfferOfAnIpVersionThatIsNotOursIsNotAcceptableAndSaysWhy) {
   expect_end(Disposition::kFailed, EndedBy::kSystem, "no-ipv6");
 }
 
+TEST_F(CallTest, ARouteOfAnIpVersionThatIsNotOursIsPassedOver) {
+  has_ipv6_ = false;
+  CallSetup setup{.id = 7, .invite = invite(kCaller), .caller_id = "1555", .from_host = "d.example"};
+  for (const char* server : {"[2001:db8::1]:5060", "[2001:db8::2]:5060", "198.51.100.3:5060"})
+    setup.plan.routes.push_back({.server = *HostPort::parse(server), .number = "990"});
+  begin(std::move(setup));
+  ASSERT_EQ(count<SendInvite>(), 1u);
+  EXPECT_EQ(sent<SendInvite>()->request_uri, "sip:990@198.51.100.3:5060");
+  EXPECT_EQ(sent<AnswerInvite>(), nullptr);
+  EXPECT_EQ(call_->record().route.size(), 3u);
+}
+
+TEST_F(CallTest, WhereNoRouteIsOfOurIpVersionTheCallEndsAndSaysWhy) {
+  has_ipv6_ = false;
+  CallSetup setup{.id = 7, .invite = invite(kCaller), .caller_id = "1555", .from_host = "d.example"};
+  setup.plan.routes.push_back({.server = *HostPort::parse("[2001:db8::1]:5060"), .number = "990"});
+  begin(std::move(setup));
+  ASSERT_NE(sent<AnswerInvite>(), nullptr);
+  EXPECT_EQ(sent<AnswerInvite>()->status, 500);  // a 503 would have the caller try again
+  expect_end(Disposition::kCongestion, EndedBy::kSystem, "no-ipv6");
+}
+
 TEST_F(CallTest, WhoPicksUpWithSuchAnOfferIsToldAndTheCallerWaits) {
   has_ipv6_ = false;
   park();
