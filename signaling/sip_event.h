@@ -151,6 +151,7 @@ struct ProbeReceived {
 struct SessionRefreshed {
   DialogId dialog;
 };
+  Flow source = {};  // of the peer's request; unset where the refresh was ours
 
 using SipEvent =
     std::variant<std::monostate, ProbeReceived, InviteReceived, ProgressReceived, InviteAnswered,

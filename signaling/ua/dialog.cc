@@ -119,6 +119,18 @@ bool Dialog::may_go_to(const std::string& first_hop) const {
   return context_.gateway->may_send_to(way_to(*uri), ranges_);
 }
 
+void Dialog::note_local_sdp(const std::string& sdp) {
+  local_sdp_ = sdp;
+  const bool has_keys = sdp.find("\na=crypto:") != std::string::npos;
+  is_sdp_secret_ = has_keys && peer_source_ && is_secure(peer_source_->transport);
+}
+
+// Whether our last SDP, said again, would tell those its keys who could not read them before: the far side
+// has left TLS.
+bool Dialog::would_expose_keys() const {
+  return is_sdp_secret_ && !(peer_source_ && is_secure(peer_source_->transport));
+}
+
 // The routes of its requests, ours first.
 std::vector<std::string> Dialog::all_routes(const Way& way) const {
   std::vector<std::string> all;
@@ -192,7 +204,8 @@ void Dialog::restore(const DialogState& state) {
   flow_ = state.flow;
   if (state.reaches_private) ranges_ = AddressPolicy::PrivateRanges::kOpen;
   contact_ = state.contact;
-  local_sdp_ = state.local_sdp;
+  peer_source_ = flow_;
+  note_local_sdp(state.local_sdp);
   LiveDialogs& dialogs = context_.gateway->dialogs();
   if (!live_.hold(dialogs, dialogs.key_of(call_id_, tag_of(local_).value_or("")), flow_ ? &*flow_ : nullptr))
     return finish();

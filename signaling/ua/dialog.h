@@ -133,6 +133,7 @@ class Dialog {
   void answer_refresh(nta_incoming_t* request, const sip_t* sip);
   bool refuses_interval(nta_incoming_t* request, const sip_t* sip);
   void note_session_timer(const sip_t* sip);
+  std::optional<Flow> source_of_party(const sip_t* sip) const;
   std::string session_timer_headers();
 
   // UAC.
@@ -183,6 +184,8 @@ class Dialog {
   std::vector<std::string> all_routes(const Way& way) const;
   void lose(const std::string& why);
   void finish();
+  void note_local_sdp(const std::string& sdp);
+  bool would_expose_keys() const;
 
   StackContext& context_;
   const DialogId id_;
@@ -197,14 +200,14 @@ class Dialog {
   std::vector<std::string> routes_;
   std::optional<Flow> flow_;
   AddressPolicy::PrivateRanges ranges_ = AddressPolicy::PrivateRanges::kClosed;
-  std::optional<IpAddress> peer_address_;  // where the far side's SIP came from last; none: not known
+  std::optional<Flow> peer_source_;  // where the far side's SIP came from last; none: not known
+  bool is_of_token_ = false;         // its caller is no trunk
   std::string contact_;
   LiveEntry live_;  // before the leg: it is known as long as there is one
   LegHandle leg_;
 
   // UAS.
-  bool is_of_token_ = false;  // its caller is no trunk
-  LiveEntry live_invite_;     // until it is answered: a CANCEL may come
+  LiveEntry live_invite_;  // until it is answered: a CANCEL may come
   IncomingHandle invite_in_;
   bool peer_supports_100rel_ = false;
   bool requires_100rel_ = false;
@@ -235,4 +238,5 @@ class Dialog {
   std::string remote_sdp_;
 };
 
+  bool is_sdp_secret_ = false;                // it holds keys, and was told over TLS
 }  // namespace vas::signaling

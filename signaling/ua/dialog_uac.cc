@@ -169,11 +169,11 @@ void Dialog::receive_invite_success(const sip_t* sip) {
 
   peer_allows_update_ = sip_is_allowed(sip->sip_allow, sip_method_update, nullptr) != 0;
   adopt_timer_of_response(sip);
-  local_sdp_ = invite_.sdp;
   const auto sdp = sdp_of(sip);
   remote_sdp_ = sdp.value_or("");
   const auto source = source_of(*context_.gateway, sip);
-  if (source) peer_address_ = source->peer.address;
+  peer_source_ = source;
+  note_local_sdp(invite_.sdp);
   context_.publish(InviteAnswered{id_, call_id_,
                                   sip->sip_user_agent != nullptr ? text(sip->sip_user_agent->g_string) : "",
                                   source.value_or(Flow{}), sdp});

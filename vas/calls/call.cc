@@ -183,6 +183,7 @@ void Call::dispatch(const signaling::SipEvent& event, Now& now) {
                      const auto side = side_of(each.dialog);
                      watch_hold(now);
                      if (side && phase_ == Phase::kConnected) return on_offer(each, *side, now);
+                     if (side) note_moved(*side, each.source);
                      send(signaling::AnswerRequest{each.dialog, each.request, 481, ""}, now);
                    },
                    [&](const signaling::OfferAnswered& each) {
@@ -195,7 +196,10 @@ void Call::dispatch(const signaling::SipEvent& event, Now& now) {
                      send(signaling::AnswerRequest{each.dialog, each.request, 481, ""}, now);
                    },
                    [&](const signaling::InfoAnswered& each) { on_info_answered(each, now); },
-                   [&](const signaling::SessionRefreshed&) { watch_hold(now); },
+                   [&](const signaling::SessionRefreshed& each) {
+                     if (const auto side = side_of(each.dialog)) note_moved(*side, each.source);
+                     watch_hold(now);
+                   },
                    [&](const signaling::ByeReceived& each) {
                      if (const auto side = side_of(each.dialog)) on_bye(each, *side, now);
                    }},

@@ -132,7 +132,6 @@ class Call {
     signaling::RequestId request;
     signaling::SessionDescription offer;
     std::optional<signaling::SdesKeys> keys;  // of the party that offers, when it is answered
-    Endpoint source;                          // where the offer came from
     std::optional<bridge::LegIce> ice;
     // The other's, while the party that offers waits for another leg.
     std::optional<signaling::AudioDescription> answer;
@@ -242,6 +241,7 @@ class Call {
 
   // call_up.cc: both are connected
   void on_offer(const signaling::OfferReceived& event, LegSide side, Now& now);
+  void note_moved(LegSide side, const signaling::Flow& source);
   void on_offer_answered(const signaling::OfferAnswered& event, LegSide side, Now& now);
   std::optional<OpenLeg> move_for(const Party& from, Renegotiation& renegotiation) const;
   void on_leg_moved(const LegOpened& event, Now& now);

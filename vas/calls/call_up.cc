@@ -46,6 +46,12 @@ EndedBy ended_by(LegSide side) { return side == LegSide::kA ? EndedBy::kCaller :
 
 // Hold, resume and codec changes pass end to end: the offer goes to the other party as ours, its answer comes
 // back.
+// A party's SIP came another way: from another network, or over another transport. What it may say of its
+// media goes by that at once, and so do we: keys that came over TLS are not to be said over what is plain.
+void Call::note_moved(LegSide side, const signaling::Flow& source) {
+  if (source.peer.is_set()) party(side).source = source;
+}
+
 void Call::on_offer(const signaling::OfferReceived& event, LegSide side, Now& now) {
   const auto refuse = [&](int status, const Refusal& why = {}) {
     std::vector<signaling::Header> headers;
@@ -66,8 +72,13 @@ void Call::on_offer(const signaling::OfferReceived& event, LegSide side, Now& no
     return refuse(488, {std::move(*fault), LocalCause::kUnsafeMediaAddress});
 
   const std::string sdp = describe_offer(to, signaling::relayed(offer->audio, *to.local));
-  renegotiation_ =
-      Renegotiation{side, event.request, std::move(*offer), std::move(security.keys), event.source.peer};
+  renegotiation_ = Renegotiation{.from = side,
+                                 .request = event.request,
+                                 .offer = std::move(*offer),
+                                 .keys = std::move(security.keys),
+                                 .ice = {},
+                                 .answer = {},
+                                 .answer_keys = {}};
   send(signaling::SendOffer{to.dialog, sdp}, now);
 }
 
@@ -131,7 +142,6 @@ void Call::finish_renegotiation(Now& now) {
   ours.formats = signaling::shared_formats(done.offer.audio, *done.answer);
   ours.direction = signaling::answer_direction(done.offer.audio.direction, done.answer->direction);
 
-  if (done.source.is_set()) from.source.peer = done.source;  // it may have come into another network
   from.audio = done.offer.audio;
   from.audio->formats = ours.formats;
   from.keys = done.keys;
