@@ -157,16 +157,18 @@ void Dialog::apply_route(nta_leg_t* leg, const Way& way) const {
   nta_leg_client_reroute(leg, route_set, target, 1);
 }
 
+// Who is held to the way that it opened stays on it whatever it names now, and so does whoever names a hop
+// that it may not have us send to; whether that way may be left is another question for another target.
 void Dialog::refresh_target(const sip_t* sip) {
   if (sip->sip_contact == nullptr || !leg_) return;
-  const std::string target = url_text(sip->sip_contact->m_url);
+  std::string target = url_text(sip->sip_contact->m_url);
   if (target == remote_target_) return;
-  remote_target_ = target;
-  if (!flow_ && routes_.empty() && !may_go_to(target)) {
-    flow_ = source_of(*context_.gateway, sip);
-    return apply_route(leg_.get());
-  }
-  nta_leg_client_reroute(leg_.get(), nullptr, sip->sip_contact, 0);
+  remote_target_ = std::move(target);
+  const auto source = source_of(*context_.gateway, sip);
+  const Way way{routes_, remote_target_, flow_};
+  const bool is_out_of_bounds = source && is_held_to(*source, way);
+  if (!flow_ && (is_out_of_bounds || (routes_.empty() && !may_go_to(remote_target_)))) flow_ = source;
+  apply_route(leg_.get());
 }
 
 // The gateway let it through, so the party is where this came from: what we send goes there where it would
@@ -190,6 +192,7 @@ DialogState Dialog::state() const {
           .routes = routes_,
           .flow = flow_,
           .reaches_private = ranges_ == AddressPolicy::PrivateRanges::kOpen,
+          .is_of_token = is_of_token_,
           .contact = contact_,
           .local_sdp = local_sdp_,
           .invite_sequence = phase_ == Phase::kEstablished ? invite_sequence_ : 0};
@@ -203,6 +206,7 @@ void Dialog::restore(const DialogState& state) {
   routes_ = state.routes;
   flow_ = state.flow;
   if (state.reaches_private) ranges_ = AddressPolicy::PrivateRanges::kOpen;
+  is_of_token_ = state.is_of_token;
   contact_ = state.contact;
   peer_source_ = flow_;
   note_local_sdp(state.local_sdp);
