@@ -225,11 +225,15 @@ void Dialog::restore(const DialogState& state) {
   is_acked_ = true;
 }
 
+// A dialog whose INVITE was answered stays for as long as another branch of it may answer too: who is not
+// told that it is over talks to nobody, and bills.
 void Dialog::finish() {
   if (is_finished_) return;
   is_finished_ = true;
   phase_ = Phase::kClosing;
-  context_.finished(id_);
+  live_.reset();
+  if (monotonic_now() >= late_answers_until_) return context_.finished(id_);
+  waiting_.clear();  // nobody answers them any more
 }
 
 void Dialog::lose(const std::string& why) {
@@ -238,6 +242,7 @@ void Dialog::lose(const std::string& why) {
 }
 
 void Dialog::tick(Time now) {
+  if (is_finished_ && now >= late_answers_until_) return context_.finished(id_);
   if (phase_ != Phase::kEstablished) return;
   if (timer_.takes_refresh(now)) refresh();
   if (timer_.is_expired(now)) {

@@ -272,7 +272,7 @@ int Dialog::on_leg_request(nta_leg_magic_t* magic, nta_leg_t*, nta_incoming_t* r
 // Returns the status that nta is to answer with, or 0 when the request was answered or is kept.
 int Dialog::receive_request(nta_incoming_t* request, const sip_t* sip) {
   const bool is_ack = sip->sip_request->rq_method == sip_method_ack;
-  if (!is_of_this_dialog(sip) && !is_ack) return 481;
+  if ((!is_of_this_dialog(sip) || is_finished_) && !is_ack) return 481;
   // A BYE ends the call whatever it asks for: who sent it is gone (RFC 3261 §15.1.1).
   const bool may_be_refused = !is_ack && sip->sip_request->rq_method != sip_method_bye;
   const std::string unknown = may_be_refused ? unsupported_of(sip->sip_require) : "";
