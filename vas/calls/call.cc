@@ -316,6 +316,7 @@ void Call::on_cancelled(LegSide side, const std::string& reason, Now& now) {
        .reason_header = reason,
        .gone = side},
       now);
+    give_back_infos(now);
 }
 
 void Call::on_deleted(DeleteReason reason, Now& now) {

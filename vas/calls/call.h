@@ -249,6 +249,7 @@ class Call {
   void refuse_renegotiation(int status, Now& now);
   void on_info(const signaling::InfoReceived& event, LegSide side, Now& now);
   void on_info_answered(const signaling::InfoAnswered& event, Now& now);
+  void give_back_infos(Now& now);
   static signaling::AnswerRequest not_now(signaling::DialogId dialog, signaling::RequestId request);
   void on_ack(const signaling::AckReceived& event, LegSide side, Now& now);
   void on_bye(const signaling::ByeReceived& event, LegSide side, Now& now);
@@ -277,11 +278,7 @@ class Call {
 
   // Joining and while up.
   std::optional<Renegotiation> renegotiation_;
-  struct PendingInfo {
-    LegSide from = LegSide::kA;
-    signaling::RequestId request;
-  };
-  std::map<signaling::RequestId, PendingInfo> infos_;  // by the request's id
+  std::map<signaling::RequestId, LegSide> infos_;  // whose party waits for the answer
 };
 
 }  // namespace vas::calls

@@ -100,6 +100,7 @@ void Call::refuse_pick_up(int status, const Refusal& refusal, Now& now) {
   if (refusal.is_set()) headers.push_back(media_warning(refusal.why, refusal.cause));
   answer(LegSide::kB, status, "", now, std::move(headers));
   party(LegSide::kB) = Party{.origin = party(LegSide::kB).origin};
+  give_back_infos(now);
   leg_record(LegSide::kB) = {.role = "callee"};
   now.actions.emplace_back(ReleaseToken{});
 }

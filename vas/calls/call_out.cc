@@ -59,6 +59,7 @@ void Call::start_routing(Now& now) {
 }
 
 void Call::try_next_route(Now& now) {
+  give_back_infos(now);
   const Route& route = plan_.routes[next_route_];
   Party& callee = party(LegSide::kB);
   // A new dialog each time: what a silent route answers later is told apart from the next one's answer.
