@@ -106,6 +106,9 @@ bool Dialog::receive_invite(nta_incoming_t* request, const sip_t* sip, const Flo
       .sdp = sdp_of(sip),
       .has_unknown_body = sip->sip_payload != nullptr && !sdp_of(sip),
       .unsupported_extensions = unsupported_of(sip->sip_require),
+      .expires_s = sip->sip_expires != nullptr
+                       ? std::optional(static_cast<std::uint32_t>(sip->sip_expires->ex_delta))
+                       : std::nullopt,
       .max_forwards =
           sip->sip_max_forwards != nullptr ? static_cast<int>(sip->sip_max_forwards->mf_count) : 70,
       .returned_from = returned_from,
@@ -117,15 +120,15 @@ bool Dialog::receive_invite(nta_incoming_t* request, const sip_t* sip, const Flo
   return true;
 }
 
-// An interval below the least is refused (RFC 4028 §9), and that which its way cannot do with is remembered.
-bool Dialog::refuses_interval(nta_incoming_t* request, const sip_t* sip) {
-  (void)takes_longer_session(sip);
 // Of a request that another node forwarded: as that node saw it.
 std::optional<Flow> Dialog::source_of_party(const sip_t* sip) const {
   const auto seen = seen_by_forwarder(sip);
   return seen ? seen : source_of(*context_.gateway, sip);
 }
 
+// An interval below the least is refused (RFC 4028 §9), and that which its way cannot do with is remembered.
+bool Dialog::refuses_interval(nta_incoming_t* request, const sip_t* sip) {
+  (void)takes_longer_session(sip);
   if (sip->sip_session_expires == nullptr || sip->sip_session_expires->x_delta >= kMinSessionExpires)
     return false;
   reply(request, 422, {{"Min-SE", std::to_string(kMinSessionExpires)}});
@@ -356,10 +359,10 @@ void Dialog::answer_refresh(nta_incoming_t* request, const sip_t* sip) {
   const bool is_invite = sip->sip_request->rq_method == sip_method_invite;
   const bool wants_sdp = is_invite || sdp_of(sip).has_value();
   const std::string headers = session_timer_headers();
+  const Flow source = source_of_party(sip).value_or(Flow{});
   nta_incoming_treply(request, 200, reason_phrase(200), SIPTAG_CONTACT_STR(contact_.c_str()),
                       SIPTAG_ALLOW_STR(kAllow), SIPTAG_SUPPORTED_STR(kSupported),
                       SIPTAG_CONTENT_TYPE_STR(wants_sdp ? "application/sdp" : nullptr),
-  const Flow source = source_of_party(sip).value_or(Flow{});
                       SIPTAG_PAYLOAD_STR(wants_sdp ? local_sdp_.c_str() : nullptr),
                       SIPTAG_HEADER_STR(headers.empty() ? nullptr : headers.c_str()), TAG_END());
   if (is_invite) {

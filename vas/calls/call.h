@@ -172,6 +172,7 @@ class Call {
   void on_cancelled(LegSide side, const std::string& reason, Now& now);
   void on_deleted(DeleteReason reason, Now& now);
   void on_call_timeout(Now& now);
+  void on_expired(Now& now);
   void watch_hold(Now& now);
   void on_hold_due(Now& now);
   void on_heard(Time last, Now& now);
@@ -240,16 +241,16 @@ class Call {
   void answer_both(Now& now);
 
   // call_up.cc: both are connected
-  void on_offer(const signaling::OfferReceived& event, LegSide side, Now& now);
   void note_moved(LegSide side, const signaling::Flow& source);
+  void on_offer(const signaling::OfferReceived& event, LegSide side, Now& now);
   void on_offer_answered(const signaling::OfferAnswered& event, LegSide side, Now& now);
   std::optional<OpenLeg> move_for(const Party& from, Renegotiation& renegotiation) const;
   void on_leg_moved(const LegOpened& event, Now& now);
   void finish_renegotiation(Now& now);
   void refuse_renegotiation(int status, Now& now);
   void on_info(const signaling::InfoReceived& event, LegSide side, Now& now);
-  void on_info_answered(const signaling::InfoAnswered& event, Now& now);
   void give_back_infos(Now& now);
+  void on_info_answered(const signaling::InfoAnswered& event, Now& now);
   static signaling::AnswerRequest not_now(signaling::DialogId dialog, signaling::RequestId request);
   void on_ack(const signaling::AckReceived& event, LegSide side, Now& now);
   void on_bye(const signaling::ByeReceived& event, LegSide side, Now& now);
