@@ -13,7 +13,7 @@ ice="ice/candidate.cc ice/consent_checks.cc ice/ice_lite.cc ice/stun_message.cc"
 gateway="signaling/reason_header.cc signaling/reason_phrase.cc signaling/user_of.cc signaling/gateway/display_name.cc signaling/gateway/flow.cc signaling/gateway/framer.cc signaling/gateway/guard.cc signaling/gateway/header_bounds.cc signaling/gateway/message_lines.cc
   signaling/gateway/message_secrets.cc signaling/gateway/message_trace.cc signaling/gateway/node_relay.cc signaling/gateway/sip_message.cc signaling/gateway/stateless_answer.cc signaling/gateway/via_editor.cc"
 declare -A sources=(
-  [sip]="$gateway $base"
+  [sip]="$gateway vas/calls/caller_identity.cc $base"
   [text]="signaling/gateway/message_lines.cc signaling/gateway/message_secrets.cc signaling/gateway/sip_message.cc signaling/sdes.cc signaling/sdp.cc
     media/dtls_context.cc vas/records/cdr.cc vas/records/cdr_json.cc ice/candidate.cc $media $base"
   [digest]="signaling/digest.cc vas/base/host_port.cc $base"

@@ -49,9 +49,10 @@ struct InviteReceived {
   std::string asserted_identity;  // P-Asserted-Identity's values, whoever says so (RFC 3325)
   std::string privacy;            // Privacy's (RFC 3323)
   std::string call_id;
-  std::optional<std::string> sdp;      // absent: we are to offer
-  bool has_unknown_body = false;       // a body that is not SDP: 415
-  std::string unsupported_extensions;  // of Require, comma-separated: 420
+  std::optional<std::string> sdp;          // absent: we are to offer
+  bool has_unknown_body = false;           // a body that is not SDP: 415
+  std::string unsupported_extensions;      // of Require, comma-separated: 420
+  std::optional<std::uint32_t> expires_s;  // the caller waits so long for an answer (RFC 3261 §13.3.1)
   int max_forwards = 70;
   DialogId returned_from;      // it is an INVITE of ours that comes back: that one's dialog
   std::string session_token;   // X-Cloudonix-Session
@@ -150,6 +151,7 @@ struct ProbeReceived {
 // Either side refreshed the session, and the peer is there (RFC 4028).
 struct SessionRefreshed {
   DialogId dialog;
+  Flow source = {};  // of the peer's request; unset where the refresh was ours
 };
 
 using SipEvent =

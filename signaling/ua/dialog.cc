@@ -119,6 +119,18 @@ bool Dialog::may_go_to(const std::string& first_hop) const {
   return context_.gateway->may_send_to(way_to(*uri), ranges_);
 }
 
+void Dialog::note_local_sdp(const std::string& sdp) {
+  local_sdp_ = sdp;
+  const bool has_keys = sdp.find("\na=crypto:") != std::string::npos;
+  is_sdp_secret_ = has_keys && peer_source_ && is_secure(peer_source_->transport);
+}
+
+// Whether our last SDP, said again, would tell those its keys who could not read them before: the far side
+// has left TLS.
+bool Dialog::would_expose_keys() const {
+  return is_sdp_secret_ && !(peer_source_ && is_secure(peer_source_->transport));
+}
+
 // The routes of its requests, ours first.
 std::vector<std::string> Dialog::all_routes(const Way& way) const {
   std::vector<std::string> all;
@@ -145,16 +157,18 @@ void Dialog::apply_route(nta_leg_t* leg, const Way& way) const {
   nta_leg_client_reroute(leg, route_set, target, 1);
 }
 
+// Who is held to the way that it opened stays on it whatever it names now, and so does whoever names a hop
+// that it may not have us send to; whether that way may be left is another question for another target.
 void Dialog::refresh_target(const sip_t* sip) {
   if (sip->sip_contact == nullptr || !leg_) return;
-  const std::string target = url_text(sip->sip_contact->m_url);
+  std::string target = url_text(sip->sip_contact->m_url);
   if (target == remote_target_) return;
-  remote_target_ = target;
-  if (!flow_ && routes_.empty() && !may_go_to(target)) {
-    flow_ = source_of(*context_.gateway, sip);
-    return apply_route(leg_.get());
-  }
-  nta_leg_client_reroute(leg_.get(), nullptr, sip->sip_contact, 0);
+  remote_target_ = std::move(target);
+  const auto source = source_of(*context_.gateway, sip);
+  const Way way{routes_, remote_target_, flow_};
+  const bool is_out_of_bounds = source && is_held_to(*source, way);
+  if (!flow_ && (is_out_of_bounds || (routes_.empty() && !may_go_to(remote_target_)))) flow_ = source;
+  apply_route(leg_.get());
 }
 
 // The gateway let it through, so the party is where this came from: what we send goes there where it would
@@ -178,6 +192,7 @@ DialogState Dialog::state() const {
           .routes = routes_,
           .flow = flow_,
           .reaches_private = ranges_ == AddressPolicy::PrivateRanges::kOpen,
+          .is_of_token = is_of_token_,
           .contact = contact_,
           .local_sdp = local_sdp_,
           .invite_sequence = phase_ == Phase::kEstablished ? invite_sequence_ : 0};
@@ -191,8 +206,10 @@ void Dialog::restore(const DialogState& state) {
   routes_ = state.routes;
   flow_ = state.flow;
   if (state.reaches_private) ranges_ = AddressPolicy::PrivateRanges::kOpen;
+  is_of_token_ = state.is_of_token;
   contact_ = state.contact;
-  local_sdp_ = state.local_sdp;
+  peer_source_ = flow_;
+  note_local_sdp(state.local_sdp);
   LiveDialogs& dialogs = context_.gateway->dialogs();
   if (!live_.hold(dialogs, dialogs.key_of(call_id_, tag_of(local_).value_or("")), flow_ ? &*flow_ : nullptr))
     return finish();
@@ -208,11 +225,15 @@ void Dialog::restore(const DialogState& state) {
   is_acked_ = true;
 }
 
+// A dialog whose INVITE was answered stays for as long as another branch of it may answer too: who is not
+// told that it is over talks to nobody, and bills.
 void Dialog::finish() {
   if (is_finished_) return;
   is_finished_ = true;
   phase_ = Phase::kClosing;
-  context_.finished(id_);
+  live_.reset();
+  if (monotonic_now() >= late_answers_until_) return context_.finished(id_);
+  waiting_.clear();  // nobody answers them any more
 }
 
 void Dialog::lose(const std::string& why) {
@@ -221,6 +242,7 @@ void Dialog::lose(const std::string& why) {
 }
 
 void Dialog::tick(Time now) {
+  if (is_finished_ && now >= late_answers_until_) return context_.finished(id_);
   if (phase_ != Phase::kEstablished) return;
   if (timer_.takes_refresh(now)) refresh();
   if (timer_.is_expired(now)) {

@@ -63,6 +63,8 @@ class Dialog {
   void answer_request(const AnswerRequest& command);
   void tick(Time now);
   DialogId id() const { return id_; }
+  // It is over, and here for those branches alone that answer its INVITE late: control has no say in it.
+  bool is_finished() const { return is_finished_; }
 
   // A 2xx to its INVITE that matches no transaction: the far side repeats it, or a fork made another.
   void receive_stray_success(const sip_t* sip);
@@ -131,6 +133,7 @@ class Dialog {
   bool has_answered() const;
   void send_pending_bye();
   void answer_refresh(nta_incoming_t* request, const sip_t* sip);
+  std::optional<Flow> source_of_party(const sip_t* sip) const;
   bool refuses_interval(nta_incoming_t* request, const sip_t* sip);
   void note_session_timer(const sip_t* sip);
   std::string session_timer_headers();
@@ -181,6 +184,8 @@ class Dialog {
   bool may_leave(const Way& way) const;
   bool stays_with(const Flow& source, const Way& way) const;
   std::vector<std::string> all_routes(const Way& way) const;
+  void note_local_sdp(const std::string& sdp);
+  bool would_expose_keys() const;
   void lose(const std::string& why);
   void finish();
 
@@ -197,14 +202,14 @@ class Dialog {
   std::vector<std::string> routes_;
   std::optional<Flow> flow_;
   AddressPolicy::PrivateRanges ranges_ = AddressPolicy::PrivateRanges::kClosed;
-  std::optional<IpAddress> peer_address_;  // where the far side's SIP came from last; none: not known
+  std::optional<Flow> peer_source_;  // where the far side's SIP came from last; none: not known
+  bool is_of_token_ = false;         // its caller is no trunk
   std::string contact_;
   LiveEntry live_;  // before the leg: it is known as long as there is one
   LegHandle leg_;
 
   // UAS.
-  bool is_of_token_ = false;  // its caller is no trunk
-  LiveEntry live_invite_;     // until it is answered: a CANCEL may come
+  LiveEntry live_invite_;  // until it is answered: a CANCEL may come
   IncomingHandle invite_in_;
   bool peer_supports_100rel_ = false;
   bool requires_100rel_ = false;
@@ -221,6 +226,8 @@ class Dialog {
   std::string answered_tag_;
   Authentication authentication_;
   bool is_abandoned_ = false;
+  std::string abandoned_because_;  // the Reason of its CANCEL
+  Time late_answers_until_{};      // until then other branches of its INVITE may answer
   std::uint32_t invite_sequence_ = 0;
 
   // Session.
@@ -231,6 +238,7 @@ class Dialog {
   bool peer_allows_update_ = false;
   std::uint32_t min_se_s_ = kMinSessionExpires;  // as far as the way has told us
   std::string local_sdp_;
+  bool is_sdp_secret_ = false;                // it holds keys, and was told over TLS
   std::optional<std::string> waiting_offer_;  // ours, while a re-INVITE of ours has no answer
   std::string remote_sdp_;
 };

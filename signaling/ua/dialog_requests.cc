@@ -275,7 +275,7 @@ void Dialog::send_offer(const std::string& sdp) {
 }
 
 void Dialog::refresh() {
-  const bool uses_update = peer_allows_update_ || local_sdp_.empty();
+  const bool uses_update = peer_allows_update_ || local_sdp_.empty() || would_expose_keys();
   if (!uses_update && is_inviting()) return timer_.retry(monotonic_now(), Duration::zero());
   send_request(uses_update ? update_request() : offer_request(Sent::kRefresh, local_sdp_));
 }
@@ -310,7 +310,7 @@ void Dialog::receive_offer_response(nta_outgoing_t* handle, const sip_t* sip) {
   } else {
     const auto sdp = sdp_of(sip);
     if (is_success) {
-      local_sdp_ = request.body;
+      note_local_sdp(request.body);
       if (sdp) remote_sdp_ = *sdp;
     }
     context_.publish(OfferAnswered{id_, told_status(sip), sdp});
@@ -322,7 +322,7 @@ void Dialog::receive_offer_response(nta_outgoing_t* handle, const sip_t* sip) {
 void Dialog::receive_refresh_refusal(const Request& request, const sip_t* sip) {
   const int status = sip->sip_status->st_status;
   const bool is_unknown = request.method == sip_method_update && (status == 405 || status == 501);
-  if (is_unknown && !local_sdp_.empty()) {
+  if (is_unknown && !local_sdp_.empty() && !would_expose_keys()) {
     peer_allows_update_ = false;
     return refresh();
   }

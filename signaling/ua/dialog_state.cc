@@ -13,6 +13,11 @@ std::uint32_t number_of(const json::object& object, std::string_view key) {
   return number && *number >= 0 && *number <= UINT32_MAX ? static_cast<std::uint32_t>(*number) : 0;
 }
 
+bool is_true(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  return value != nullptr && value->is_bool() && value->as_bool();
+}
+
 }  // namespace
 
 std::string write(const DialogState& state) {
@@ -24,6 +29,7 @@ std::string write(const DialogState& state) {
                       {"remote_target", state.remote_target},
                       {"routes", json::array(state.routes.begin(), state.routes.end())},
                       {"reaches_private", state.reaches_private},
+                      {"is_of_token", state.is_of_token},
                       {"contact", state.contact},
                       {"local_sdp", state.local_sdp},
                       {"invite_sequence", state.invite_sequence}};
@@ -49,9 +55,8 @@ std::optional<DialogState> parse_dialog_state(std::string_view text) {
                     .contact = text_field(object, "contact"),
                     .local_sdp = text_field(object, "local_sdp"),
                     .invite_sequence = number_of(object, "invite_sequence")};
-  const json::value* reaches_private = object.if_contains("reaches_private");
-  state.reaches_private =
-      reaches_private != nullptr && reaches_private->is_bool() && reaches_private->as_bool();
+  state.reaches_private = is_true(object, "reaches_private");
+  state.is_of_token = is_true(object, "is_of_token");
   if (const json::value* routes = object.if_contains("routes"); routes != nullptr && routes->is_array()) {
     for (const json::value& route : routes->as_array()) {
       if (route.is_string()) state.routes.emplace_back(route.as_string());

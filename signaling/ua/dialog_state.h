@@ -21,6 +21,7 @@ struct DialogState {
   std::vector<std::string> routes;  // route set in sending order, each a `<uri>`
   std::optional<Flow> flow;      // the way that requests stay on; a connection does not outlive its process
   bool reaches_private = false;  // its next hop may be in a private range
+  bool is_of_token = false;      // its caller is no trunk, and held to the way that it opened
   std::string contact;           // ours
   std::string local_sdp;         // last agreed, for refreshes
   std::uint32_t invite_sequence =

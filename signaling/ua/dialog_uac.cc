@@ -26,6 +26,9 @@ namespace {
 // themselves: what nobody acknowledges its server gives up.
 constexpr std::size_t kMaxBranches = 16;
 
+// After the first 2xx the other branches of a fork have so long (RFC 3261 §13.2.2.4).
+constexpr Duration kLatestAnswer = std::chrono::seconds(32);  // 64 T1
+
 }  // namespace
 
 void Dialog::send_invite(const SendInvite& command) {
@@ -158,22 +161,22 @@ void Dialog::receive_invite_success(const sip_t* sip) {
     return hang_up_fork(sip);
   }
   answered_tag_ = tag;
-  Scratch scratch;
+  late_answers_until_ = monotonic_now() + kLatestAnswer;
   remote_ = header_text(reinterpret_cast<const sip_header_t*>(sip->sip_to));
   take_leg_of(tag);
   set_route(leg_.get(), way_by(sip, false));
   acknowledge(leg_.get(), invite_sequence_, remote_target_);
   phase_ = Phase::kEstablished;
   is_acked_ = true;
-  if (is_abandoned_) return send_bye("");
+  if (is_abandoned_) return send_bye(abandoned_because_);
 
   peer_allows_update_ = sip_is_allowed(sip->sip_allow, sip_method_update, nullptr) != 0;
   adopt_timer_of_response(sip);
-  local_sdp_ = invite_.sdp;
   const auto sdp = sdp_of(sip);
   remote_sdp_ = sdp.value_or("");
   const auto source = source_of(*context_.gateway, sip);
-  if (source) peer_address_ = source->peer.address;
+  peer_source_ = source;
+  note_local_sdp(invite_.sdp);
   context_.publish(InviteAnswered{id_, call_id_,
                                   sip->sip_user_agent != nullptr ? text(sip->sip_user_agent->g_string) : "",
                                   source.value_or(Flow{}), sdp});
@@ -223,6 +226,7 @@ void Dialog::acknowledge(nta_leg_t* leg, std::uint32_t sequence, const std::stri
 void Dialog::cancel(const std::string& reason) {
   if (phase_ != Phase::kInviting || is_abandoned_) return;
   is_abandoned_ = true;
+  abandoned_because_ = reason;
   for (auto& [handle, outgoing] : outgoing_) {
     // nta holds the CANCEL back until a provisional answer has come (RFC 3261 §9.1).
     if (outgoing.request.kind == Sent::kInvite)

@@ -71,7 +71,7 @@ bool Dialog::receive_invite(nta_incoming_t* request, const sip_t* sip, const Flo
   requires_100rel_ = sip_has_feature(sip->sip_require, "100rel") != 0;
   peer_supports_100rel_ = peer_supports_100rel_ || requires_100rel_;
   peer_allows_update_ = sip_is_allowed(sip->sip_allow, sip_method_update, nullptr) != 0;
-  peer_address_ = seen_by_forwarder(sip).value_or(source).peer.address;
+  peer_source_ = seen_by_forwarder(sip).value_or(source);
   if (refuses_interval(request, sip)) return false;
   note_session_timer(sip);
 
@@ -106,6 +106,9 @@ bool Dialog::receive_invite(nta_incoming_t* request, const sip_t* sip, const Flo
       .sdp = sdp_of(sip),
       .has_unknown_body = sip->sip_payload != nullptr && !sdp_of(sip),
       .unsupported_extensions = unsupported_of(sip->sip_require),
+      .expires_s = sip->sip_expires != nullptr
+                       ? std::optional(static_cast<std::uint32_t>(sip->sip_expires->ex_delta))
+                       : std::nullopt,
       .max_forwards =
           sip->sip_max_forwards != nullptr ? static_cast<int>(sip->sip_max_forwards->mf_count) : 70,
       .returned_from = returned_from,
@@ -115,6 +118,12 @@ bool Dialog::receive_invite(nta_incoming_t* request, const sip_t* sip, const Flo
   remote_sdp_ = event.sdp.value_or("");
   context_.publish(std::move(event));
   return true;
+}
+
+// Of a request that another node forwarded: as that node saw it.
+std::optional<Flow> Dialog::source_of_party(const sip_t* sip) const {
+  const auto seen = seen_by_forwarder(sip);
+  return seen ? seen : source_of(*context_.gateway, sip);
 }
 
 // An interval below the least is refused (RFC 4028 §9), and that which its way cannot do with is remembered.
@@ -179,7 +188,7 @@ void Dialog::answer_invite(const AnswerInvite& command) {
                           TAG_END());
     });
   }
-  if (has_body) local_sdp_ = command.sdp;
+  if (has_body) note_local_sdp(command.sdp);
   if (command.status >= 200) live_invite_.reset();
   if (is_success) phase_ = Phase::kEstablished;
   if (command.status >= 300) finish();
@@ -266,7 +275,7 @@ int Dialog::on_leg_request(nta_leg_magic_t* magic, nta_leg_t*, nta_incoming_t* r
 // Returns the status that nta is to answer with, or 0 when the request was answered or is kept.
 int Dialog::receive_request(nta_incoming_t* request, const sip_t* sip) {
   const bool is_ack = sip->sip_request->rq_method == sip_method_ack;
-  if (!is_of_this_dialog(sip) && !is_ack) return 481;
+  if ((!is_of_this_dialog(sip) || is_finished_) && !is_ack) return 481;
   // A BYE ends the call whatever it asks for: who sent it is gone (RFC 3261 §15.1.1).
   const bool may_be_refused = !is_ack && sip->sip_request->rq_method != sip_method_bye;
   const std::string unknown = may_be_refused ? unsupported_of(sip->sip_require) : "";
@@ -326,12 +335,13 @@ int Dialog::receive_offer(nta_incoming_t* request, const sip_t* sip) {
   follow_source(sip);
   if (is_invite) nta_incoming_bind(request, on_ack_or_cancel, reinterpret_cast<nta_incoming_magic_t*>(this));
   // From another address the same SDP means another thing: its media comes from another network too.
-  auto source = seen_by_forwarder(sip);
-  if (!source) source = source_of(*context_.gateway, sip);
-  const auto before = peer_address_;
-  if (source) peer_address_ = source->peer.address;
-  const bool has_moved = before && before != peer_address_;
-  const bool is_refresh = !local_sdp_.empty() && (sdp ? *sdp == remote_sdp_ && !has_moved : true);
+  const auto source = source_of_party(sip);
+  const auto before = peer_source_;
+  if (source) peer_source_ = source;
+  const bool has_moved = before && source && before->peer.address != source->peer.address;
+  const bool says_sdp = is_invite || sdp;
+  const bool is_refresh = !local_sdp_.empty() && !(says_sdp && would_expose_keys()) &&
+                          (sdp ? *sdp == remote_sdp_ && !has_moved : true);
   if (is_refresh) {
     answer_refresh(request, sip);
     return 0;
@@ -349,6 +359,7 @@ void Dialog::answer_refresh(nta_incoming_t* request, const sip_t* sip) {
   const bool is_invite = sip->sip_request->rq_method == sip_method_invite;
   const bool wants_sdp = is_invite || sdp_of(sip).has_value();
   const std::string headers = session_timer_headers();
+  const Flow source = source_of_party(sip).value_or(Flow{});
   nta_incoming_treply(request, 200, reason_phrase(200), SIPTAG_CONTACT_STR(contact_.c_str()),
                       SIPTAG_ALLOW_STR(kAllow), SIPTAG_SUPPORTED_STR(kSupported),
                       SIPTAG_CONTENT_TYPE_STR(wants_sdp ? "application/sdp" : nullptr),
@@ -359,7 +370,7 @@ void Dialog::answer_refresh(nta_incoming_t* request, const sip_t* sip) {
   } else {
     nta_incoming_destroy(request);
   }
-  context_.publish(SessionRefreshed{id_});
+  context_.publish(SessionRefreshed{id_, source});
 }
 
 int Dialog::receive_info(nta_incoming_t* request, const sip_t* sip) {
@@ -389,7 +400,7 @@ void Dialog::answer_request(const AnswerRequest& command) {
                       SIPTAG_PAYLOAD_STR(has_body ? command.sdp.c_str() : nullptr),
                       SIPTAG_HEADER_STR(headers.empty() ? nullptr : headers.c_str()), TAG_END());
   if (is_success && has_body) {
-    local_sdp_ = command.sdp;
+    note_local_sdp(command.sdp);
     remote_sdp_ = waiting.sdp;
   }
   if (waiting.is_invite && is_success) {

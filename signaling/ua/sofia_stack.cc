@@ -300,7 +300,7 @@ void SofiaStack::handle(SipCommand&& command) {
         if constexpr (!std::is_same_v<Command, std::monostate> && !std::is_same_v<Command, SendInvite> &&
                       !std::is_same_v<Command, RestoreDialog>) {
           Dialog* dialog = find(each.dialog);
-          if (dialog == nullptr)
+          if (dialog == nullptr || dialog->is_finished())
             return;  // it ended while the command was on its way; the event is on its way back
           if constexpr (std::is_same_v<Command, AnswerInvite>) dialog->answer_invite(each);
           if constexpr (std::is_same_v<Command, CancelInvite>) dialog->cancel(each.reason);

@@ -82,6 +82,41 @@ class Sdes(SecureMedia):
         phone.ack(answer)
         return answer
 
+    def asked(self, phone, body):
+        """A re-INVITE's answer; who asks whether the phone is there is told so first."""
+        cseq = phone.cseq = phone.cseq + 1
+        branch = phone.send("INVITE", body=body, cseq=cseq)
+        answer = phone.receive()
+        if answer.method == "OPTIONS":
+            phone.answer(answer, 200, "OK")
+            time.sleep(0.2)
+            phone.send("INVITE", body=body, cseq=cseq, branch=branch)
+        while answer.status < 200:
+            answer = phone.receive()
+        phone.ack(answer)
+        return answer
+
+    def test_who_leaves_tls_in_mid_call_is_told_no_keys_until_it_is_back(self):
+        (far, token), phone = self.far_phone(), self.phone_of(TlsPhone, tls=self.trusting())
+        body, later = (phone.sdp(version=version).replace("RTP/AVP", "RTP/SAVP") + f"a=crypto:3 {SUITE} inline:{KEY}\r\n"
+                       for version in (1, 2))
+        phone.invite(token, body=body)
+        far.answer(far.receive(), 200, "OK", far.sdp())
+        answer = phone.final()
+        phone.ack(answer)
+        self.assertIn("inline:", answer.body)
+        self.assertIn("inline:", self.asked(phone, body).body)  # a refresh
+        bare = self.scripted()
+        for name in ("call_id", "tag", "remote_to", "target", "cseq"):
+            setattr(bare, name, getattr(phone, name))
+        for what, sdp in (("its last", body), ("none", ""), ("another", later)):
+            with self.subTest(what):
+                refused = self.asked(bare, sdp)
+                self.assertEqual((refused.status, refused.body), (488, ""))
+        phone.cseq = bare.cseq
+        self.assertIn("inline:", self.asked(phone, body).body)
+        self.assertEqual(phone.bye().status, 200)
+
     def test_a_suite_that_we_do_not_have_is_refused_with_a_reason(self):
         answer = self.offer_savp(self.phone_of(TlsPhone, tls=self.trusting()), suite="F8_128_HMAC_SHA1_80")
         self.assertEqual((answer.status, "crypto suite" in answer.header("Warning")), (488, True))

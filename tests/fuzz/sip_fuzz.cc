@@ -12,6 +12,7 @@
 #include "signaling/reason_header.h"
 #include "signaling/user_of.h"
 #include "vas/base/text.h"
+#include "vas/calls/caller_identity.h"
 
 namespace {
 
@@ -20,6 +21,24 @@ using namespace vas::signaling;
 
 void require(bool condition) {
   if (!condition) std::abort();
+}
+
+// What a trunk says of its caller, and what becomes of it in the INVITE to the next one: whole lines, at most
+// two identities, and the same when it is read again.
+void identify(std::string_view value) {
+  InviteReceived invite;
+  invite.asserted_identity = value;
+  invite.privacy = value;
+  const calls::CallerIdentity identity = calls::identity_of(invite);
+  require(is_printable(identity.asserted) && is_printable(identity.privacy));
+  require(elements(identity.asserted).size() <= 2);
+  invite.asserted_identity = identity.asserted;
+  invite.privacy = identity.privacy;
+  const calls::CallerIdentity again = calls::identity_of(invite);
+  require(again.asserted == identity.asserted && again.privacy == identity.privacy);
+  require(is_printable(calls::shown_caller("1555", identity)));
+  const auto told = calls::identity_headers(identity, directory::IdentityRule::kPublic);
+  require(told.size() <= 1 && (told.empty() || !identity.withholds_identity()));
 }
 
 void edit(const SipMessage& message, std::size_t size) {
@@ -44,6 +63,7 @@ void edit(const SipMessage& message, std::size_t size) {
     require(is_printable(passable_reasons(header.value)));
     if (is_printable(header.value)) require(is_printable(user_of(uri_of(header.value))));
     (void)with_quoted_names(header.value);
+    identify(header.value);
   }
   if (!refused) {
     const std::string edited = editor.request_to_stack(message, source);

@@ -14,6 +14,8 @@ TEST(DialogState, SurvivesBeingWrittenDown) {
                           .remote_target = "sip:a@10.0.0.5",
                           .routes = {"<sip:p1;lr>", "<sip:p2;lr>"},
                           .flow = Flow{Transport::kUdp, *Endpoint::parse("203.0.113.5:61000"), 0},
+                          .reaches_private = true,
+                          .is_of_token = true,
                           .contact = "<sip:vas@198.51.100.1>",
                           .local_sdp = "v=0\r\n",
                           .invite_sequence = 6};

@@ -220,6 +220,49 @@ TEST_F(DialogUacTest, ASecondBranchThatAnswersIsAckedAndHungUpOverItsOwnRoute) {
   hang_up();
 }
 
+TEST_F(DialogUacTest, ASecondBranchThatAnswersWhenTheCallIsOverIsHungUpToo) {
+  const SipText invite = challenge(dial(), "n1");
+  answer_call(invite, {}, "a");
+  hang_up();
+  EXPECT_TRUE(lab_.is_left_alone());
+  lab_.answer(invite, "200 OK", {}, std::string(kSdp), "b");
+  EXPECT_EQ(lab_.receive("ACK").request_uri(), "sip:b@" + lab_.server());
+  const SipText bye = lab_.receive("BYE");
+  EXPECT_EQ(bye.request_uri(), "sip:b@" + lab_.server());
+  lab_.answer(challenge(bye, "n2"), "200 OK");
+
+  lab_.answer(invite, "200 OK", {}, std::string(kSdp), "a");  // its ACK was lost
+  EXPECT_EQ(lab_.receive("ACK").request_uri(), "sip:a@" + lab_.server());
+  EXPECT_TRUE(lab_.is_left_alone());
+  EXPECT_TRUE(lab_.is_silent());
+}
+
+TEST_F(DialogUacTest, ACallThatIsOverTakesNoMoreRequests) {
+  const SipText invite = dial();
+  answer_call(invite);
+  hang_up();
+  EXPECT_TRUE(lab_.is_left_alone());
+  const std::string far = ack_.header("To");
+  lab_.transmit("OPTIONS sip:vas@" + lab_.gateway() + " SIP/2.0\r\nVia: SIP/2.0/UDP " + lab_.server() +
+                ";rport;branch=z9hG4bKlate\r\nMax-Forwards: 70\r\nFrom: " + far +
+                "\r\nTo: " + invite.header("From") + "\r\nCall-ID: " + invite.header("Call-ID") +
+                "\r\nCSeq: 9 OPTIONS\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_TRUE(lab_.receive().text.starts_with("SIP/2.0 481 "));
+}
+
+TEST_F(DialogUacTest, AByeThatFollowsACancelHasItsReason) {
+  const SipText invite = dial();
+  lab_.answer(invite, "180 Ringing");
+  EXPECT_EQ(lab_.next<ProgressReceived>().status, 180);
+  lab_.send(CancelInvite{kCall, "Q.850;cause=16"});
+  EXPECT_EQ(lab_.receive("CANCEL").header("Reason"), "Q.850;cause=16");
+  lab_.answer(invite, "200 OK", {}, std::string(kSdp));  // they crossed
+  SipText got = lab_.receive();
+  while (got.method() != "BYE") got = lab_.receive();
+  EXPECT_EQ(got.header("Reason"), "Q.850;cause=16");
+  lab_.answer(got, "200 OK");
+}
+
 // Only 127.0.0.1 may be sent to, as an address of the internet elsewhere.
 class DialogUacPolicyTest : public DialogUacTest {
  protected:

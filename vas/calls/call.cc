@@ -83,6 +83,8 @@ bool Call::is_waiting_for_pick_up() const {
 void Call::start(Time time, WallTime wall, CallActions& actions) {
   Now now{time, wall, actions};
   if (phase_ != Phase::kAdmitted) return;  // cancelled while the journal was written
+  if (const auto expires = setup_.invite.expires_s; expires && *expires != 0)
+    timers_.set(CallTimer::kExpiry, time + std::chrono::seconds(*expires));
   Party& caller = party(LegSide::kA);
   const bool is_unknown = setup_.invite.has_unknown_body;
   Refusal refusal;
@@ -181,6 +183,7 @@ void Call::dispatch(const signaling::SipEvent& event, Now& now) {
                    },
                    [&](const signaling::OfferReceived& each) {
                      const auto side = side_of(each.dialog);
+                     if (side) note_moved(*side, each.source);
                      watch_hold(now);
                      if (side && phase_ == Phase::kConnected) return on_offer(each, *side, now);
                      send(signaling::AnswerRequest{each.dialog, each.request, 481, ""}, now);
@@ -195,7 +198,10 @@ void Call::dispatch(const signaling::SipEvent& event, Now& now) {
                      send(signaling::AnswerRequest{each.dialog, each.request, 481, ""}, now);
                    },
                    [&](const signaling::InfoAnswered& each) { on_info_answered(each, now); },
-                   [&](const signaling::SessionRefreshed&) { watch_hold(now); },
+                   [&](const signaling::SessionRefreshed& each) {
+                     if (const auto side = side_of(each.dialog)) note_moved(*side, each.source);
+                     watch_hold(now);
+                   },
                    [&](const signaling::ByeReceived& each) {
                      if (const auto side = side_of(each.dialog)) on_bye(each, *side, now);
                    }},
@@ -210,6 +216,7 @@ void Call::on_time(Time time, WallTime wall, CallActions& actions) {
       case CallTimer::kRing: on_call_timeout(now); break;
       case CallTimer::kCallTimeout: on_call_timeout(now); break;
       case CallTimer::kBackend: on_backend({.outcome = BackendOutcome::kUnreachable}, now); break;
+      case CallTimer::kExpiry: on_expired(now); break;
       case CallTimer::kHold: on_hold_due(now); break;
       case CallTimer::kTimeLimit:
         end({.disposition = Disposition::kAnswered,
@@ -224,6 +231,15 @@ void Call::on_time(Time time, WallTime wall, CallActions& actions) {
 
 void Call::on_call_timeout(Now& now) {
   end({.disposition = Disposition::kNoAnswer, .reason = "no-answer", .cause = LocalCause::kCallTimeout}, now);
+}
+
+// The caller said in its INVITE how long it waits (RFC 3261 §13.3.1): as if it had sent CANCEL then.
+void Call::on_expired(Now& now) {
+  end({.disposition = Disposition::kCancelled,
+       .ended_by = EndedBy::kCaller,
+       .reason = "expired",
+       .status_for_unanswered = 487},
+      now);
 }
 
 // A call on hold has no media that must come, so media-timeout says nothing of it. It lives on by any sign of
@@ -301,6 +317,7 @@ void Call::on_cancelled(LegSide side, const std::string& reason, Now& now) {
   if (phase_ == Phase::kEnded) return;
   const bool is_pick_up = side == LegSide::kB && phase_ != Phase::kConnected;
   if (is_pick_up) {  // the subscriber's app gave up its INVITE; the caller goes on waiting
+    give_back_infos(now);
     party(side) = Party{.origin = party(side).origin};
     leg_record(side) = {.role = "callee"};
     now.actions.emplace_back(ReleaseToken{});

@@ -132,7 +132,6 @@ class Call {
     signaling::RequestId request;
     signaling::SessionDescription offer;
     std::optional<signaling::SdesKeys> keys;  // of the party that offers, when it is answered
-    Endpoint source;                          // where the offer came from
     std::optional<bridge::LegIce> ice;
     // The other's, while the party that offers waits for another leg.
     std::optional<signaling::AudioDescription> answer;
@@ -173,6 +172,7 @@ class Call {
   void on_cancelled(LegSide side, const std::string& reason, Now& now);
   void on_deleted(DeleteReason reason, Now& now);
   void on_call_timeout(Now& now);
+  void on_expired(Now& now);
   void watch_hold(Now& now);
   void on_hold_due(Now& now);
   void on_heard(Time last, Now& now);
@@ -242,6 +242,7 @@ class Call {
   void answer_both(Now& now);
 
   // call_up.cc: both are connected
+  void note_moved(LegSide side, const signaling::Flow& source);
   void on_offer(const signaling::OfferReceived& event, LegSide side, Now& now);
   void on_offer_answered(const signaling::OfferAnswered& event, LegSide side, Now& now);
   std::optional<OpenLeg> move_for(const Party& from, Renegotiation& renegotiation) const;
@@ -249,6 +250,7 @@ class Call {
   void finish_renegotiation(Now& now);
   void refuse_renegotiation(int status, Now& now);
   void on_info(const signaling::InfoReceived& event, LegSide side, Now& now);
+  void give_back_infos(Now& now);
   void on_info_answered(const signaling::InfoAnswered& event, Now& now);
   static signaling::AnswerRequest not_now(signaling::DialogId dialog, signaling::RequestId request);
   void on_ack(const signaling::AckReceived& event, LegSide side, Now& now);
@@ -278,11 +280,7 @@ class Call {
 
   // Joining and while up.
   std::optional<Renegotiation> renegotiation_;
-  struct PendingInfo {
-    LegSide from = LegSide::kA;
-    signaling::RequestId request;
-  };
-  std::map<signaling::RequestId, PendingInfo> infos_;  // by the request's id
+  std::map<signaling::RequestId, LegSide> infos_;  // whose party waits for the answer
 };
 
 }  // namespace vas::calls

@@ -54,7 +54,8 @@ void Call::on_backend(const BackendAnswered& answer, Now& now) {
 
 // The application sends the call elsewhere; who dials with its token from now on is refused.
 void Call::route_instead(RoutingPlan plan, Now& now) {
-  timers_.clear_all();
+  timers_.clear(CallTimer::kBackend);
+  timers_.clear(CallTimer::kCallTimeout);
   kind_ = CallKind::kRouted;
   plan_ = std::move(plan);
   start_routing(now);
@@ -99,6 +100,7 @@ void Call::refuse_pick_up(int status, const Refusal& refusal, Now& now) {
   if (status == 415) headers.push_back(accepted_body());
   if (refusal.is_set()) headers.push_back(media_warning(refusal.why, refusal.cause));
   answer(LegSide::kB, status, "", now, std::move(headers));
+  give_back_infos(now);
   party(LegSide::kB) = Party{.origin = party(LegSide::kB).origin};
   leg_record(LegSide::kB) = {.role = "callee"};
   now.actions.emplace_back(ReleaseToken{});

@@ -5,17 +5,10 @@
 #include "vas/calls/call.h"
 
 namespace vas::calls {
-namespace {
-
-bool is_encrypted(signaling::Transport transport) {
-  return transport == signaling::Transport::kTls || transport == signaling::Transport::kWss;
-}
-
-}  // namespace
 
 signaling::SdesRules Call::rules_of(const Party& party) const {
   return {.wanted = party.encryption,
-          .is_signaling_safe = setup_.trusts_plain_signaling || is_encrypted(party.source.transport)};
+          .is_signaling_safe = setup_.trusts_plain_signaling || signaling::is_secure(party.source.transport)};
 }
 
 // Reads a party's offer. False without a refusal: it made none. With one: why we cannot carry it.

@@ -59,6 +59,7 @@ void Call::start_routing(Now& now) {
 }
 
 void Call::try_next_route(Now& now) {
+  give_back_infos(now);
   const Route& route = plan_.routes[next_route_];
   Party& callee = party(LegSide::kB);
   // A new dialog each time: what a silent route answers later is told apart from the next one's answer.
@@ -226,7 +227,8 @@ void Call::on_invite_answered(const signaling::InviteAnswered& event, Now& now) 
 
 void Call::on_invite_failed(const signaling::InviteFailed& event, Now& now) {
   if (phase_ != Phase::kRouting) return;
-  timers_.clear_all();
+  timers_.clear(CallTimer::kRoute);
+  timers_.clear(CallTimer::kRing);
   note_attempt_code(event.status, now);
   const bool may_try_another = fails_over(event.status) && next_route_ < plan_.routes.size();
   if (may_try_another) return try_next_route(now);

@@ -13,7 +13,7 @@ inline constexpr Duration kRingTimeout =
 
 inline constexpr Duration kHeardPatience = std::chrono::seconds(10);  // for the media plane's answer
 
-enum class CallTimer : std::uint8_t { kRoute, kRing, kCallTimeout, kTimeLimit, kBackend, kHold };
+enum class CallTimer : std::uint8_t { kRoute, kRing, kCallTimeout, kTimeLimit, kBackend, kExpiry, kHold };
 
 class CallTimers {
  public:

@@ -11,9 +11,10 @@ using records::LocalCause;
 
 namespace {
 
+constexpr int kFlowFailed = 430;  // RFC 5626 §11.5: it can be reached no more until it comes back
+
 // What the party that offers is told of the other one's answer: try again, not there now, or never.
 int refusal_for(int status) {
-  constexpr int kFlowFailed = 430;  // RFC 5626 §11.5: it can be reached no more until it comes back
   if (status == 491) return 491;
   return status == kFlowFailed || status == 408 || status == 503 ? 480 : 488;
 }
@@ -28,6 +29,7 @@ int status_for_sender(int status) {
     case 408:
     case 410:
     case 416:
+    case kFlowFailed:
     case 480:
     case 481:
     case 482:
@@ -43,6 +45,12 @@ int status_for_sender(int status) {
 EndedBy ended_by(LegSide side) { return side == LegSide::kA ? EndedBy::kCaller : EndedBy::kCallee; }
 
 }  // namespace
+
+// A party's SIP came another way: from another network, or over another transport. What it may say of its
+// media goes by that at once, and so do we: keys that came over TLS are not to be said over what is plain.
+void Call::note_moved(LegSide side, const signaling::Flow& source) {
+  if (source.peer.is_set()) party(side).source = source;
+}
 
 // Hold, resume and codec changes pass end to end: the offer goes to the other party as ours, its answer comes
 // back.
@@ -66,8 +74,13 @@ void Call::on_offer(const signaling::OfferReceived& event, LegSide side, Now& no
     return refuse(488, {std::move(*fault), LocalCause::kUnsafeMediaAddress});
 
   const std::string sdp = describe_offer(to, signaling::relayed(offer->audio, *to.local));
-  renegotiation_ =
-      Renegotiation{side, event.request, std::move(*offer), std::move(security.keys), event.source.peer};
+  renegotiation_ = Renegotiation{.from = side,
+                                 .request = event.request,
+                                 .offer = std::move(*offer),
+                                 .keys = std::move(security.keys),
+                                 .ice = {},
+                                 .answer = {},
+                                 .answer_keys = {}};
   send(signaling::SendOffer{to.dialog, sdp}, now);
 }
 
@@ -131,7 +144,6 @@ void Call::finish_renegotiation(Now& now) {
   ours.formats = signaling::shared_formats(done.offer.audio, *done.answer);
   ours.direction = signaling::answer_direction(done.offer.audio.direction, done.answer->direction);
 
-  if (done.source.is_set()) from.source.peer = done.source;  // it may have come into another network
   from.audio = done.offer.audio;
   from.audio->formats = ours.formats;
   from.keys = done.keys;
@@ -173,7 +185,7 @@ void Call::on_info(const signaling::InfoReceived& event, LegSide side, Now& now)
   const signaling::DialogId other = party(bridge::other(side)).dialog;
   if (infos_.size() >= kMaxPending || other.value == 0)
     return send(not_now(event.dialog, event.request), now);
-  infos_.emplace(event.request, PendingInfo{side, event.request});
+  infos_.emplace(event.request, side);
   send(signaling::SendInfo{other, event.request, event.content_type, event.headers, event.body}, now);
 }
 
@@ -182,10 +194,16 @@ signaling::AnswerRequest Call::not_now(signaling::DialogId dialog, signaling::Re
   return {dialog, request, 500, "", {{"Retry-After", "1"}}};
 }
 
+// Those that were on their way to, or from, a dialog that is gone: no answer will come.
+void Call::give_back_infos(Now& now) {
+  for (const auto& [request, side] : infos_) send(not_now(party(side).dialog, request), now);
+  infos_.clear();
+}
+
 void Call::on_info_answered(const signaling::InfoAnswered& event, Now& now) {
   const auto pending = infos_.find(event.request);
   if (pending == infos_.end()) return;
-  const signaling::DialogId from = party(pending->second.from).dialog;
+  const signaling::DialogId from = party(pending->second).dialog;
   const int status = status_for_sender(event.status);
   send(status == 0 ? not_now(from, event.request)
                    : signaling::AnswerRequest{from, event.request, status, "", event.headers},

@@ -76,6 +76,38 @@ TEST_F(CallTest, ServerFaultsFailOverAndRefusalsDoNot) {
   expect_end(Disposition::kBusy, EndedBy::kCallee, "rejected");
 }
 
+// RFC 3261 section 13.3.1.
+TEST_F(CallTest, AnInviteThatExpiresIsOverAsIfItWereCancelled) {
+  const auto begin_expiring = [&](std::uint32_t seconds) {
+    CallSetup setup{.id = 7, .kind = CallKind::kRouted, .invite = invite(kCaller)};
+    setup.invite.expires_s = seconds;
+    for (const char* server : {"198.51.100.1:5060", "198.51.100.2:5060"})
+      setup.plan.routes.push_back({.server = *HostPort::parse(server), .number = "1"});
+    actions_.clear();
+    attempts_ = 1;
+    begin(std::move(setup));
+  };
+  begin_expiring(30);
+  on(SipEvent(InviteFailed{callee(), 503, "", "", {}}));
+  ++attempts_;
+  on(SipEvent(ProgressReceived{callee(), 180, {}}));
+  advance(seconds(30) - milliseconds(1));
+  EXPECT_FALSE(call_->is_ended());
+  advance(milliseconds(1));
+  EXPECT_EQ(sent<AnswerInvite>()->status, 487);
+  EXPECT_EQ(sent<CancelInvite>()->dialog, callee());
+  expect_end(Disposition::kCancelled, EndedBy::kCaller, "expired");
+
+  begin_expiring(30);
+  on(SipEvent(answered()));
+  advance(seconds(31));
+  EXPECT_FALSE(call_->is_ended()) << "what was answered does not expire";
+
+  begin_expiring(0);
+  advance(seconds(2));
+  EXPECT_FALSE(call_->is_ended()) << "nobody calls to have no answer";
+}
+
 TEST_F(CallTest, ARedirectIsNeverFollowedNorPassed) {
   begin_routed(1);
   on(SipEvent(InviteFailed{callee(), 302, ""}));

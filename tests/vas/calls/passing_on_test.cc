@@ -134,11 +134,29 @@ TEST_F(PassingOnTest, AnAnswerToAnInfoThatConcernsTheOtherDialogIsNotPassed) {
     on(SipEvent(InfoAnswered{callee(), request, status}));
     return sent<AnswerRequest>()->status;
   };
-  for (const int status : {0, 404, 408, 410, 416, 480, 481, 482, 483, 484, 485, 502, 604})
+  for (const int status : {0, 404, 408, 410, 416, 430, 480, 481, 482, 483, 484, 485, 502, 604})
     EXPECT_EQ(told(status), 500);
   for (const int status : {401, 407}) EXPECT_EQ(told(status), 403);
   for (const int status : {200, 202, 400, 403, 405, 415, 469, 488, 500, 501, 503, 603})
     EXPECT_EQ(told(status), status);
+}
+
+TEST_F(PassingOnTest, AnInfoOfARouteThatIsGivenUpIsRefusedSoftlyAndLeavesItsPlace) {
+  begin_routed(2);
+  on(SipEvent(ProgressReceived{callee(), 183, {}}));
+  for (std::uint64_t i = 0; i < 16; ++i) on(SipEvent(info(kCaller, {i + 3})));
+  on(SipEvent(info(kCaller, {40})));
+  EXPECT_EQ(sent<SendInfo>(), nullptr) << "16 wait";
+  on(SipEvent(InviteFailed{callee(), 503, "", "", {}}));
+  EXPECT_EQ(count<AnswerRequest>(), 16u);
+  ASSERT_NE(sent<AnswerRequest>(), nullptr);
+  EXPECT_EQ(sent<AnswerRequest>()->dialog, kCaller);
+  EXPECT_EQ(sent<AnswerRequest>()->status, 500);
+
+  attempts_ = 2;
+  on(SipEvent(info(kCaller, {41})));
+  ASSERT_NE(sent<SendInfo>(), nullptr);
+  EXPECT_EQ(sent<SendInfo>()->dialog, callee());
 }
 
 TEST_F(PassingOnTest, ACallerThatNeverHadOur200HasNoAnsweredCall) {

@@ -277,6 +277,63 @@ TEST_F(SecureCallTest, WhereMediaMustBePlainABrowserGets488) {
   EXPECT_EQ(sent<AnswerInvite>()->status, 488);
 }
 
+// ---- SDES: keys are said over what nobody can read ----
+
+class SdesCallTest : public SecureCallTest {
+ protected:
+  static constexpr DialogId kOther{7 << 8 | 1};
+
+  static Flow way(Transport transport) { return {transport, *Endpoint::parse("192.0.2.1:5061"), 0}; }
+  static std::string offer(int version) {
+    return "v=0\r\no=a 1 " + std::to_string(version) +
+           " IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/SAVP 0\r\n"
+           "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" +
+           std::string(40, 'A') + "\r\n";
+  }
+  void connect_over_tls() {
+    CallSetup setup{.id = 7,
+                    .kind = CallKind::kRouted,
+                    .invite = invite(kCaller, offer(1)),
+                    .caller_encryption = MediaEncryption::kOptional};
+    setup.invite.source = way(Transport::kTls);
+    setup.plan.routes.push_back({.server = *HostPort::parse("198.51.100.1:5060"), .number = "990"});
+    begin(std::move(setup));
+    on(SipEvent(answered(kPlainAnswer)));
+    ASSERT_NE(sent<AnswerInvite>(), nullptr);
+    ASSERT_NE(sent<AnswerInvite>()->sdp.find("a=crypto:1 "), std::string::npos);
+  }
+};
+
+TEST_F(SdesCallTest, AnOfferOverTlsIsProtectedAgainAndOverUdpNoMore) {
+  connect_over_tls();
+  on(SipEvent(OfferReceived{kCaller, {5}, offer(2), way(Transport::kTls)}));
+  on(SipEvent(OfferAnswered{kOther, 200, std::string(kPlainAnswer)}));
+  ASSERT_NE(sent<AnswerRequest>(), nullptr);
+  EXPECT_NE(sent<AnswerRequest>()->sdp.find("a=crypto:1 "), std::string::npos);
+
+  on(SipEvent(OfferReceived{kCaller, {6}, offer(3), way(Transport::kUdp)}));
+  EXPECT_EQ(sent<SendOffer>(), nullptr);
+  ASSERT_NE(sent<AnswerRequest>(), nullptr);
+  EXPECT_EQ(sent<AnswerRequest>()->status, 488);
+  EXPECT_NE(sent<AnswerRequest>()->headers.at(0).value.find("SIP over TLS"), std::string::npos);
+  EXPECT_FALSE(call_->is_ended());
+}
+
+TEST_F(SdesCallTest, WhoRefreshesOverUdpIsToldNoKeysThereUntilItIsBackOnTls) {
+  connect_over_tls();
+  on(SipEvent(SessionRefreshed{kCaller, way(Transport::kUdp)}));
+  on(SipEvent(OfferReceived{kOther, {5}, std::string(kPlainAnswer), {}}));
+  ASSERT_NE(sent<SendOffer>(), nullptr);
+  EXPECT_EQ(sent<SendOffer>()->sdp.find("a=crypto"), std::string::npos) << sent<SendOffer>()->sdp;
+  on(SipEvent(OfferAnswered{kCaller, 488, {}}));
+
+  on(SipEvent(SessionRefreshed{kCaller, way(Transport::kTls)}));
+  on(SipEvent(SessionRefreshed{kCaller}));  // ours, which says nothing of its way
+  on(SipEvent(OfferReceived{kOther, {6}, std::string(kPlainAnswer), {}}));
+  ASSERT_NE(sent<SendOffer>(), nullptr);
+  EXPECT_NE(sent<SendOffer>()->sdp.find("a=crypto"), std::string::npos);
+}
+
 class FullIceTest : public SecureCallTest {
  protected:
   static std::string offer_with(std::string_view session_line) {
