@@ -13,6 +13,7 @@
 #include <cstring>
 #include <thread>
 
+#include "bridge/packet_io.h"
 #include "bridge/tcx.h"
 #include "relay.skel.h"
 #include "vas/base/clock.h"
@@ -63,6 +64,7 @@ Result<std::unique_ptr<KernelRelay>> KernelRelay::open(const Config& config) {
   program->rodata->first_port = config.first_port;
   program->rodata->last_port = config.last_port;
   program->rodata->most_packets = static_cast<std::uint32_t>(config.leg_packets_per_second);
+  program->rodata->largest_datagram = PacketIo::kLargestDatagram;
   program->rodata->loopback_ifindex = if_nametoindex("lo");
   bpf_map__set_max_entries(program->maps.relays, static_cast<std::uint32_t>(entries));
   if (const int error = relay_bpf__load(program); error != 0) {

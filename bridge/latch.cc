@@ -62,7 +62,8 @@ bool Latch::judge(Time now, const Endpoint& source, media::Ssrc ssrc) {
   }
   if (is_closed_) return source == heard_;
   if (!may_take(source)) return false;
-  if (is_keyed_) {
+  const bool is_old = is_former(source);
+  if (is_keyed_ && !is_old) {
     move_to(source);
     return is_closed_ = true;
   }
@@ -75,13 +76,22 @@ bool Latch::judge(Time now, const Endpoint& source, media::Ssrc ssrc) {
     move_to(source);
     return is_closed_ = yields_to_sdp_ = true;
   }
+  if (is_old) {  // the tail of what it sent, or it goes on sending from there; that ends no search
+    if (!heard_.is_set() && candidate.length() >= kWindow) move_to(source);
+    return source == heard_;
+  }
   if (!opened_at_) opened_at_ = now;
   if (leads(candidate)) move_to(source);
   return source == heard_;
 }
 
+bool Latch::is_former(const Endpoint& source) const {
+  return source.is_set() && std::find(former_.begin(), former_.end(), source) != former_.end();
+}
+
 bool Latch::may_take(const Endpoint& source) const {
-  if (std::find(former_.begin(), former_.end(), source) != former_.end()) return false;
+  // Who sends from another port than it receives at may have moved the one and not the other.
+  if (is_former(source) && others_ != Others::kSdpAddress) return false;
   switch (others_) {
     case Others::kNobody: return false;
     case Others::kAnotherPort:
@@ -118,7 +128,7 @@ bool Latch::leads(const Candidate& candidate) const {
   const auto leader = std::find_if(candidates_.begin(), candidates_.end(), [&](const Candidate& each) {
     return each.source.is_set() && each.source == heard_;
   });
-  return leader == candidates_.end() || candidate.length() > leader->length();
+  return leader == candidates_.end() || is_former(heard_) || candidate.length() > leader->length();
 }
 
 void Latch::move_to(const Endpoint& source) {

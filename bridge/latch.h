@@ -74,6 +74,7 @@ class Latch {
   static Others others_of(const LegConfig& config);
   void begin(const LegConfig& config);
   bool judge(Time now, const Endpoint& source, media::Ssrc ssrc);
+  bool is_former(const Endpoint& source) const;
   bool may_take(const Endpoint& source) const;
   bool is_over(Time now) const { return opened_at_ && now - *opened_at_ > kWindow; }
   const Candidate& note(Time now, const Endpoint& source, media::Ssrc ssrc);

@@ -58,7 +58,8 @@ const Endpoint& Leg::rtp_destination(Time now) const {
 }
 
 Endpoint Leg::rtcp_destination(Time now) const {
-  return path_.has_ice() ? rtp_destination(now) : latch_.rtcp_destination();
+  if (!path_.has_ice()) return latch_.rtcp_destination();
+  return config_.rtcp_mux ? rtp_destination(now) : Endpoint();
 }
 
 std::optional<media::DtlsSource> Leg::dtls_source(Time now, Component component,

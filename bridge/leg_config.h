@@ -90,7 +90,7 @@ struct LegConfig {
   std::vector<LegFormat> formats;
   std::optional<LegSrtp> srtp;  // neither this nor DTLS: plain RTP
   std::optional<LegDtls> dtls;
-  std::optional<LegIce> ice;  // then far_rtp and far_rtcp mean nothing, and rtcp_mux is set
+  std::optional<LegIce> ice;  // then far_rtp and far_rtcp mean nothing, and without rtcp_mux there is no RTCP
   friend bool operator==(const LegConfig&, const LegConfig&) = default;
 };
 

@@ -73,7 +73,9 @@ void Leg::look_far(const relay_entry& entry) {
   if (entry.sent_packets == 0) return;
   last_sent_timestamp_ = {entry.splice.newest_timestamp};
   last_sent_at_ = Time(Duration(static_cast<Duration::rep>(entry.splice.newest_at_ns / 1000)));
-  last_sent_clock_rate_ = media::clock_rate_of(entry.formats[entry.last_format].tick_length_q10);
+  // Comfort noise alone says nothing of the format: its place may be that of one which is not relayed.
+  if (entry.has_frame != 0)
+    last_sent_clock_rate_ = media::clock_rate_of(entry.formats[entry.last_format].tick_length_q10);
 }
 
 void Leg::end_near() {

@@ -280,6 +280,7 @@ void MediaWorker::open(const OpenBridge& command) {
   SecureSetup secure = command.secure;
   secure.handshakes = {&handshakes_, &repeated_handshakes_};
   secure.strangers = &strangers_;
+  secure.early_hellos = &early_hellos_;
   auto entry = std::make_unique<Entry>(
       Entry{.bridge = Bridge(command.media_timeout, monotonic_now(), command.seeds, secure),
             .id = command.bridge,

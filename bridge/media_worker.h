@@ -136,6 +136,7 @@ class MediaWorker final : private PacketSink, private RouteListener {
       500;  // of DTLS, each leg's first: a quarter of a core; more wait for their turn
   static constexpr int kMaxRepeatedHandshakesPerSecond = 100;  // those that follow on one
   static constexpr int kMaxStrangersPerSecond = 20'000;        // ICE checks that prove nothing: 4 % of a core
+  static constexpr int kMaxEarlyHellosPerSecond = 5'000;       // of DTLS, from anybody: 1 % of a core
 
   struct Config {
     PacketIoKind io = PacketIoKind::kAuto;
@@ -242,6 +243,7 @@ class MediaWorker final : private PacketSink, private RouteListener {
   PerSecond handshakes_{kMaxHandshakesPerSecond};
   PerSecond repeated_handshakes_{kMaxRepeatedHandshakesPerSecond};
   PerSecond strangers_{kMaxStrangersPerSecond};
+  PerSecond early_hellos_{kMaxEarlyHellosPerSecond};
   std::unique_ptr<FrameSender> frames_;  // none: sockets send everything
   FastPath fast_path_;
   std::array<std::unique_ptr<SharedPort>, 2> shared_ports_;  // by family; none until control shares it

@@ -1,7 +1,8 @@
 /* The kernel's fast path: relays the plain RTP of established calls at tc ingress, or in the driver (XDP). (docs/media.md)
  *
  * A packet that is not exactly what its entry expects goes up the stack to the media worker, which takes the entry out
- * and decides. So this program judges little: source, payload type, a sequence that goes on.
+ * and decides. So this program judges little: source, payload type, a sequence that goes on. What the party sends behind
+ * such a packet goes the same way, so that none overtakes it.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -28,6 +29,7 @@ const volatile __u16 first_port;
 const volatile __u16 last_port;
 const volatile __u32 loopback_ifindex = 1;
 const volatile __u32 most_packets = 1000; /* of a party, in a second */
+const volatile __u32 largest_datagram = 1952; /* what user space reads */
 
 __u64 alive_until_ns; /* moved on by the process as long as it lives */
 
@@ -64,19 +66,24 @@ static __always_inline struct relay_entry* entry_of(__u16 port_be) {
   return entry && entry->active ? entry : 0;
 }
 
-/* True for an RTP packet whose header is whole. Padding is left to user space, which looks at its length. */
+static __always_inline int is_rtp(const struct rtp_header* rtp) {
+  if ((rtp->first & 0xc0) != 0x80) return 0;    /* version 2 */
+  return rtp->second < 192 || rtp->second > 223; /* else RTCP (RFC 5761 §4) */
+}
+
+/* True for an RTP packet whose header is whole, and which user space would take. Padding is left to it, for it looks at
+ * its length. */
 static __always_inline int is_plain_rtp(const struct parsed* packet) {
   const struct rtp_header* rtp = packet->rtp;
   __u32 bytes = bpf_ntohs(packet->udp->len);
   __u32 header = kRtpBytes + 4 * (rtp->first & 0x0f);
-  if ((rtp->first & 0xe0) != 0x80) return 0;              /* version 2, no padding */
-  if (rtp->second >= 192 && rtp->second <= 223) return 0; /* RTCP (RFC 5761 §4) */
+  if (rtp->first & 0x20) return 0;
   if (rtp->first & 0x10) {
     const __u16* extension_words = (const void*)rtp + header + 2;
     if ((const void*)(extension_words + 1) > packet->end) return 0;
     header += 4 + 4 * bpf_ntohs(*extension_words);
   }
-  return bytes >= sizeof(struct udphdr) + header;
+  return bytes >= sizeof(struct udphdr) + header && bytes <= sizeof(struct udphdr) + largest_datagram;
 }
 
 /* One CPU works on a state at a time; a party's packets come to one CPU as a rule. */
@@ -183,19 +190,23 @@ struct outcome {
 /* What is to happen to a packet that came to an active entry from `is_near`. */
 static __always_inline enum verdict judge(struct relay_entry* entry, const struct parsed* packet, int is_near,
                                           __u8 ttl, struct rtp_header* next) {
+  enum verdict verdict = kVerdictUp;
   __u8 format;
-  if (!is_plain_rtp(packet)) return kVerdictUp;
+  if (!is_rtp(packet->rtp)) return kVerdictUp;
   format = entry->format_of[packet->rtp->second & 0x7f];
   if (!is_near || packet->udp->source != entry->near_port) {
     __sync_fetch_and_add(format == kRelayFormatUnknown ? &entry->unknown_payload_type : &entry->refused_source, 1);
     return kVerdictDrop;
   }
-  if (format == kRelayFormatGoesUp || format == kRelayFormatUnknown) return kVerdictUp;
-  if (ttl <= 1) { /* two legs that were made to point at each other send a packet round for ever */
-    __sync_fetch_and_add(&entry->expired, 1);
-    return kVerdictDrop;
+  if (is_plain_rtp(packet) && format < kRelayFormats) {
+    if (ttl <= 1) { /* two legs that were made to point at each other send a packet round for ever */
+      __sync_fetch_and_add(&entry->expired, 1);
+      return kVerdictDrop;
+    }
+    verdict = move_state(entry, packet, format, next);
   }
-  return move_state(entry, packet, format, next);
+  if (verdict == kVerdictUp) entry->active = 0; /* user space takes it back when it meets the packet */
+  return verdict;
 }
 
 /* The driver's program cannot ask for a neighbour, and not every driver sends what another received. */

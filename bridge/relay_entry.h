@@ -3,10 +3,11 @@
  * C, for relay.bpf.c and kernel_relay.cc alike. The map is an array by RTP port, `(port - first) / 2`, and is
  * mapped into the process: there is no system call to install an entry, to look at it or to take it back.
  *
- * Who writes: user space everything while `active` is 0. While it is 1 the program writes the second part,
+ * Who writes: user space everything before it sets `active` to 1. Then the program writes the second part,
  * under `owner`; user space only reads, and may replace the hop. To take an entry back: `active` = 0, a full
- * fence, wait for `owner` = 0. Byte order: addresses and ports as in the packet; everything else the
- * machine's.
+ * fence, wait for `owner` = 0. The program sets `active` to 0 itself with a packet of the party that it leaves
+ * to user space, so that nothing overtakes it; the entry is user space's once that has taken it back.
+ * Byte order: addresses and ports as in the packet; everything else the machine's.
  */
 #ifndef VAS_BRIDGE_RELAY_ENTRY_H
 #define VAS_BRIDGE_RELAY_ENTRY_H

@@ -106,10 +106,12 @@ PathChange SecurePath::note_path(const LegConfig& config) {
   return ice_config_ || (before.is_set() && before != named_) ? PathChange::kOtherAddress : PathChange::kNone;
 }
 
-// From anybody, so they cost no more of the worker than other strangers may.
+// From anybody. Who floods one leg's port keeps its party's hello waiting, and nobody else's; and none of
+// them uses up what is there for checks, which have shown that they know a leg.
 const media::DtlsSession::Flight& SecurePath::on_early_hello(Time now, Component component,
                                                              const Endpoint& source, Bytes datagram) {
-  if (setup_.strangers != nullptr && !setup_.strangers->take(now)) return kNothing;
+  if (!early_hellos_.take(now)) return kNothing;
+  if (setup_.early_hellos != nullptr && !setup_.early_hellos->take(now)) return kNothing;
   return of(component).on_early_hello(source, datagram);
 }
 

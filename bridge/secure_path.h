@@ -21,6 +21,7 @@ struct SecureSetup {
   const media::DtlsContext* dtls = nullptr;      // none: no leg is configured for DTLS
   media::DtlsAssociation::Budgets handshakes{};  // of its worker
   PerSecond* strangers = nullptr;                // of its worker: checks that prove nothing
+  PerSecond* early_hellos = nullptr;             // of its worker
   int leg_packets_per_second = kLegPacketsPerSecond;
 };
 
@@ -74,8 +75,11 @@ class Keying {
 };
 
 // Threads: its bridge's media worker only.
+// Bounds:  kMaxEarlyHellosPerSecond.
 class SecurePath {
  public:
+  static constexpr int kMaxEarlyHellosPerSecond = 20;  // the party's come as two
+
   explicit SecurePath(const SecureSetup& setup) : setup_(setup) {}
 
   void configure(const LegConfig& config);
@@ -154,6 +158,7 @@ class SecurePath {
   const SecureSetup setup_;
   bool wants_keys_ = false;
   bool awaits_dtls_ = false;
+  PerSecond early_hellos_{kMaxEarlyHellosPerSecond};
   Endpoint named_;                           // by SDP, at last
   Component rtcp_keying_ = Component::kRtp;  // whose keys RTCP goes under
   std::array<Keying, 2> keyings_;            // by component; the second only where rtcp_keying_ says so

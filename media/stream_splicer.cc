@@ -6,8 +6,8 @@ namespace vas::media {
 namespace {
 
 // Nanoseconds. A seam is at least one frame long; beyond an hour its exact length means nothing.
-constexpr std::uint64_t kShortestSeam = 20'000'000;
-constexpr std::uint64_t kLongestSeam = 3'600'000'000'000;
+constexpr std::int64_t kShortestSeam = 20'000'000;
+constexpr std::int64_t kLongestSeam = 3'600'000'000'000;
 
 // Seconds. Where its timestamps are the audio's a press began this long before the newest audio at most: its
 // duration has 16 bits, and 8 s of 8000 Hz fill them (RFC 4733 §2.3.5). One that is to begin so much later
@@ -88,8 +88,9 @@ void StreamSplicer::forget_presses(Ssrc ssrc) {
 // What the listener's clock says now.
 std::uint32_t StreamSplicer::timestamp_at(Time now, std::uint32_t clock_rate) const {
   if (!state_.has_sent) return state_.newest_timestamp;
-  const std::uint64_t passed =
-      std::clamp<std::uint64_t>(nanoseconds(now) - state_.newest_at_ns, kShortestSeam, kLongestSeam);
+  // The kernel's clock is read later than ours, and is finer: what it sent may be newer than now.
+  const auto since = static_cast<std::int64_t>(nanoseconds(now) - state_.newest_at_ns);
+  const auto passed = static_cast<std::uint64_t>(std::clamp(since, kShortestSeam, kLongestSeam));
   return state_.newest_timestamp + static_cast<std::uint32_t>(passed / 1000 * clock_rate / 1'000'000);
 }
 

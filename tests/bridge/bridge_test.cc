@@ -144,6 +144,24 @@ TEST_F(BridgeTest, ComfortNoiseThatBothHavePasses) {
   EXPECT_EQ(bridge_.stats(LegSide::kA).codec, media::Codec::kPcmu);
 }
 
+// The party's first format is none that the kernel relays, so that does not know its clock.
+TEST_F(BridgeTest, ComfortNoiseAloneInTheKernelLeavesTheClockAsItWas) {
+  a_.formats = {{{101}, media::Codec::kTelephoneEvent, 8000},
+                {{0}, media::Codec::kPcmu, 8000},
+                {{13}, media::Codec::kComfortNoise, 8000}};
+  b_.formats = {{{0}, media::Codec::kPcmu, 8000}, {{13}, media::Codec::kComfortNoise, 8000}};
+  configure();
+  send(LegSide::kA, kA, {.sequence_number = {1}});
+  relay_entry entry{};
+  ASSERT_TRUE(bridge_.describe_relay(LegSide::kA, now_, entry));
+  ASSERT_EQ(entry.formats[2].is_noise, 1);
+  entry.sent_packets = 1;
+  bridge_.take_back(LegSide::kA, entry);
+  EXPECT_EQ(bridge_.stats(LegSide::kB).sent_packets, 2u);
+  deliver(LegSide::kB, rtcp_of(kB), receiver_report({0xbbbb}), Component::kRtcp);
+  EXPECT_DOUBLE_EQ(*bridge_.stats(LegSide::kB).reported_jitter_ms, 10);
+}
+
 TEST_F(BridgeTest, AStrayPacketIsNoLossAndARestartIsOneStream) {
   for (std::uint16_t i = 0; i < 50; ++i)
     send(LegSide::kA, kA, {.sequence_number = {i}, .timestamp = {160U * i}});

@@ -85,6 +85,12 @@ class KernelRelayTest : public testing::Test {
     relay_->read(port, entry);
     return entry;
   }
+  // As user space does with a packet that went up, and a moment later.
+  void put_back(std::uint16_t port) {
+    relay_entry entry{};
+    relay_->withdraw(port, entry);
+    relay_->install(port, entry);
+  }
 
   std::unique_ptr<KernelRelay> relay_;
   std::map<std::uint16_t, int> sockets_;
@@ -116,15 +122,22 @@ TEST_F(KernelRelayTest, WhatItDoesNotKnowGoesUpAndStrangersAreDropped) {
   socket_at(19100);
   socket_at(19202);
   relay_->install(19100, entry(19200, 19102, 19202));
-  send(19200, 19100, {.payload_type = {101}});
-  EXPECT_FALSE(receive(19100).empty()) << "a telephone event";
-  send(19200, 19100, {.sequence_number = {1}, .ssrc = {0x2222}});
-  EXPECT_FALSE(receive(19100).empty()) << "another stream";
-  send(19200, 19100, {.sequence_number = {9000}});
-  EXPECT_FALSE(receive(19100).empty()) << "a sequence that begins anew";
-  send(19200, 19100, {.payload_type = {18}, .sequence_number = {1}});
-  EXPECT_FALSE(receive(19100).empty())
-      << "the party's payload type that was not negotiated has a number, too";
+  const struct {
+    media::RtpFields fields;
+    const char* what;
+  } unknown[] = {
+      {{.payload_type = {101}}, "a telephone event"},
+      {{.sequence_number = {1}, .ssrc = {0x2222}}, "another stream"},
+      {{.sequence_number = {9000}}, "a sequence that begins anew"},
+      {{.payload_type = {18}, .sequence_number = {1}},
+       "the party's payload type that was not negotiated has a number, too"},
+      {{.sequence_number = {1}, .payload = std::vector<std::uint8_t>(1960)}, "more than user space takes"},
+  };
+  for (const auto& each : unknown) {
+    send(19200, 19100, each.fields);
+    EXPECT_FALSE(receive(19100).empty()) << each.what;
+    put_back(19100);
+  }
   send(19204, 19100, {.sequence_number = {1}});
   EXPECT_TRUE(receive(19100).empty()) << "another source";
   send(19204, 19100, {.payload_type = {18}, .sequence_number = {1}});
@@ -134,6 +147,38 @@ TEST_F(KernelRelayTest, WhatItDoesNotKnowGoesUpAndStrangersAreDropped) {
   EXPECT_EQ(now.refused_source, 1u);
   EXPECT_EQ(now.unknown_payload_type, 1u);
   EXPECT_EQ(now.sent_packets, 0u);
+}
+
+// One that was relayed behind it would overtake it on its way through user space, which may give it a number
+// or leave it out.
+TEST_F(KernelRelayTest, NothingOvertakesWhatGoesUp) {
+  socket_at(19100);
+  socket_at(19202);
+  relay_->install(19100, entry(19200, 19102, 19202));
+  send(19200, 19100, {.sequence_number = {1}, .timestamp = {160}});
+  EXPECT_FALSE(receive(19202).empty());
+  send(19200, 19100, {.payload_type = {101}, .sequence_number = {2}, .timestamp = {320}});
+  send(19200, 19100, {.sequence_number = {3}, .timestamp = {320}});
+  for (const int number : {2, 3}) {
+    const auto got = receive(19100);
+    const auto packet = media::RtpPacket::parse(got);
+    ASSERT_TRUE(packet) << number;
+    EXPECT_EQ(packet->sequence_number().value, number);
+  }
+  EXPECT_TRUE(receive(19202).empty());
+  put_back(19100);
+  send(19200, 19100, {.sequence_number = {4}, .timestamp = {480}});
+  EXPECT_FALSE(receive(19202).empty()) << "until it is taken back, and comes again";
+}
+
+TEST_F(KernelRelayTest, ChecksAndReportsOnTheSamePortAreNoReasonToStop) {
+  socket_at(19100);
+  socket_at(19202);
+  relay_->install(19100, entry(19200, 19102, 19202));
+  send(19200, 19100, {.payload_type = {72}, .marker = true});  // its second byte is that of a sender report
+  EXPECT_FALSE(receive(19100).empty());
+  send(19200, 19100, {.sequence_number = {1}, .timestamp = {160}});
+  EXPECT_FALSE(receive(19202).empty());
 }
 
 // What one packet cannot say is user space's to decide; the rest goes on as if it had not come.
@@ -161,6 +206,7 @@ TEST_F(KernelRelayTest, RestartsStraysAndJumpsGoUp) {
     send(19200, 19100,
          {.sequence_number = {static_cast<std::uint16_t>(each.number)}, .timestamp = {each.timestamp}});
     EXPECT_FALSE(receive(19100).empty()) << each.number << ", " << each.timestamp;
+    put_back(19100);
   }
   EXPECT_EQ(state(19100).receive.packets, 40u);
   send(19200, 19100, {.sequence_number = {39}, .timestamp = {160 * 39}});

@@ -260,6 +260,32 @@ TEST_F(LatchTest, AnAsymmetricPartyIsHeardFromOnePortAndSentToAtSdps) {
   EXPECT_EQ(latch_.rtcp_destination(), config_.far_rtcp);
 }
 
+TEST_F(LatchTest, AnAsymmetricPartyThatMovesWhereItReceivesMaySendFromWhereItDid) {
+  for (const bool is_keyed : {false, true}) {
+    config_ = {.symmetric = false};
+    if (is_keyed) config_.dtls = LegDtls{};
+    latch_ = Latch();
+    begin(kGateway);
+    EXPECT_GT(stream(port_above(kGateway, 40), milliseconds(600)), 0);
+    begin(port_above(kGateway, 2));
+    EXPECT_EQ(stream(port_above(kGateway, 40), Latch::kWindow), 0) << "it may be a tail";
+    EXPECT_EQ(stream(port_above(kGateway, 40), milliseconds(600)), 30);
+    EXPECT_EQ(latch_.rtp_destination(), port_above(kGateway, 2));
+    EXPECT_TRUE(hears(port_above(kGateway, 42))) << "it was one, after all";
+    EXPECT_FALSE(hears(port_above(kGateway, 40)));
+  }
+}
+
+TEST_F(LatchTest, TheTailOfAnAsymmetricPartysStreamTakesNothing) {
+  config_.symmetric = false;
+  begin(kGateway);
+  EXPECT_EQ(stream(port_above(kGateway, 40), milliseconds(600)), 30);
+  begin(port_above(kGateway, 2));
+  EXPECT_EQ(stream(port_above(kGateway, 40), milliseconds(300)), 0);
+  EXPECT_EQ(stream(port_above(kGateway, 42), milliseconds(600), port_above(kGateway, 40)), 30);
+  EXPECT_EQ(latch_.heard(), port_above(kGateway, 42));
+}
+
 // ---- A key ----
 
 TEST_F(LatchTest, WhoHasTheKeyIsThePartyAtOnce) {

@@ -190,6 +190,20 @@ TEST_F(SecureLeg, WhoProvesNothingIsNotAnsweredNotHeardAndNotSentTo) {
   EXPECT_EQ(heard_at(), kBrowser);
 }
 
+TEST_F(SecureLeg, WithIceAndWithoutMuxThereIsRtpAndNoRtcp) {
+  bridge_.configure(LegSide::kA, {.formats = formats(), .ice = LegIce{kOurs, kTheirs}}, now_);
+  ASSERT_EQ(check(kBrowser).size(), 1u);
+  EXPECT_EQ(deliver(LegSide::kB, kCarrier, media::build_rtp({.ssrc = {9}})).at(0).to, kBrowser);
+  EXPECT_EQ(deliver(LegSide::kA, kBrowser, media::build_rtp({.ssrc = {7}})).at(0).to, kCarrier);
+  Packet report(128);
+  report.resize(media::write_report(report, {9}, nullptr, nullptr, "phone"));
+  EXPECT_TRUE(deliver(LegSide::kB, rtcp_of(kCarrier), report, Component::kRtcp).empty());
+  store_u32(report, 4, 7);
+  EXPECT_TRUE(deliver(LegSide::kA, rtcp_of(kBrowser), report, Component::kRtcp).empty());
+  now_ += seconds(20);
+  for (const Sent& each : tick()) EXPECT_NE(each.to.address, kBrowser.address) << "a report of ours";
+}
+
 TEST_F(SecureLeg, FollowsItsPartyToAnotherNetwork) {
   connect();
   EXPECT_EQ(check(kMoved, true).size(), 1u);
@@ -489,16 +503,35 @@ TEST_F(EarlyLeg, WhereNoDtlsIsOfferedOrTheAnswerHasComeStrangersAreNotAnswered) 
   EXPECT_TRUE(answer_early().empty());
 }
 
-TEST_F(EarlyLeg, StrangersWhoSayHelloHaveTheBudgetOfStrangers) {
-  PerSecond strangers{5};
+TEST_F(EarlyLeg, StrangersWhoSayHelloHaveABudgetOfTheLegsAndOfItsWorkers) {
+  PerSecond of_worker{SecurePath::kMaxEarlyHellosPerSecond + 5};
+  const auto asked = [&](SecurePath& path) {
+    path.await_dtls();
+    int answered = 0;
+    for (int i = 0; i < 2 * SecurePath::kMaxEarlyHellosPerSecond; ++i) {
+      DtlsSession stranger = party();
+      answered += !path.on_early_hello(now_, Component::kRtp, kStranger, stranger.start(now_).at(0)).empty();
+    }
+    return answered;
+  };
+  SecurePath one({.dtls = ours_.get(), .early_hellos = &of_worker});
+  SecurePath other({.dtls = ours_.get(), .early_hellos = &of_worker});
+  EXPECT_EQ(asked(one), SecurePath::kMaxEarlyHellosPerSecond);
+  EXPECT_EQ(asked(other), 5);
+}
+
+// Who knows no leg's ufrag must not be able to keep parties' first checks out.
+TEST_F(EarlyLeg, AFloodOfHellosLeavesTheBudgetOfChecksAlone) {
+  PerSecond strangers{1};
   SecurePath path({.dtls = ours_.get(), .strangers = &strangers});
   path.await_dtls();
-  int asked = 0;
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < 5; ++i) {
     DtlsSession stranger = party();
-    asked += !path.on_early_hello(now_, Component::kRtp, kStranger, stranger.start(now_).at(0)).empty();
+    (void)path.on_early_hello(now_, Component::kRtp, kStranger, stranger.start(now_).at(0));
   }
-  EXPECT_EQ(asked, 5);
+  path.configure(with_ice());
+  const Packet check = ice::build_check({"ours:them", kOurs.password, true});
+  EXPECT_TRUE(path.on_stun(now_, kBrowser, check));
 }
 
 TEST_F(EarlyLeg, APartyThatMovedShakesHandsAnewAndIsHeardUnderItsOldKeysUntilThen) {

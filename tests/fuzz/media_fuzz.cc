@@ -29,17 +29,25 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     other.formats = {{{0}, media::Codec::kPcmu, 8000},
                      {{96}, media::Codec::kTelephoneEvent, 48'000},
                      {{13}, media::Codec::kComfortNoise, 8000}};
-  // Every other input: side B is encrypted, under keys that no input has.
+  // Every other input: side B is encrypted, under keys that no input has; every fourth: with identifiers,
+  // which stand in each packet, and which an input may have.
   if (size % 2 == 1)
     other.srtp = LegSrtp{media::SrtpKey::random(media::SrtpSuite::kAeadAes128Gcm),
                          media::SrtpKey::random(media::SrtpSuite::kAesCm128HmacSha1_80)};
+  if (size % 4 == 1) {
+    const auto bytes = static_cast<std::uint8_t>(1 + size / 4 % media::MasterKeyIdentifier::kLongest);
+    other.srtp = LegSrtp{media::SrtpKey::random(size % 3 == 1 ? media::SrtpSuite::kAeadAes256Gcm
+                                                              : media::SrtpSuite::kAesCm128HmacSha1_32)
+                             .named({0, bytes}),
+                         other.srtp->outbound.named({1, bytes})};
+  }
   // Every third: side A has ICE and DTLS.
   LegConfig proved = config;
   if (size % 3 == 2) {
     proved.rtcp_mux = size % 4 < 2;
     proved.dtls =
         LegDtls{size % 8 < 4 ? media::DtlsRole::kServer : media::DtlsRole::kClient, dtls->fingerprint()};
-    if (proved.rtcp_mux)
+    if (proved.rtcp_mux || size % 5 == 1)  // or ICE for RTP alone
       proved.ice = LegIce{{"ours", "our-password-of-22-chars"}, {"them", "their-password-22-chars"}};
     if (size % 5 != 4) bridge.configure(LegSide::kA, proved, now);
   }

@@ -50,6 +50,14 @@ TEST_F(StreamSplicerTest, ARestartedSequenceOfOneSsrcIsASeamToo) {
   EXPECT_EQ(next.timestamp, RtpTimestamp{50'160});
 }
 
+TEST_F(StreamSplicerTest, WhatTheKernelSentAMomentAheadOfOurClockIsNoHour) {
+  splice(100, {1}, 100, 160);
+  rtp_splice_state state = splicer_.state();
+  state.newest_at_ns += 500;
+  splicer_.set_state(state);
+  EXPECT_EQ(splice(100, {2}, 7, 5).timestamp, RtpTimestamp{50'160});
+}
+
 TEST_F(StreamSplicerTest, AJumpOfTheTimestampsGoesOnByTheTimeThatPassed) {
   splice(0, {1}, 100, 160);
   const auto next = splice(60, {1}, 101, 4'000'000'000, Arrived::kTimestampJumps);

@@ -80,10 +80,13 @@ void Call::take_certificate(Party& from, const signaling::AudioDescription& audi
   from.tls_id = audio.dtls->tls_id.empty() ? "" : random_hex(kTlsIdBytes);
 }
 
-// Two lite sides check nothing: then SDP's address is the party's, as without ICE.
+// Two lite sides check nothing: then SDP's address is the party's, as without ICE. Our candidates are RTP's
+// alone; who has agreed on ICE by them, and muxes no RTCP, checks for RTP, and has no way for RTCP.
 bool Call::has_usable_ice(const Party& from, const signaling::AudioDescription& audio) {
   const bool is_full = from.ice_mode == IceMode::kFull;
-  return from.ice_mode != IceMode::kNone && audio.ice && audio.rtcp_mux && (is_full || !audio.ice->is_lite);
+  const bool has_our_candidates = from.ice && from.ports == bridge::PortUse::kOwn;
+  return from.ice_mode != IceMode::kNone && audio.ice && (audio.rtcp_mux || has_our_candidates) &&
+         (is_full || !audio.ice->is_lite);
 }
 
 // A leg that shares a port is nothing without ICE there.
@@ -243,7 +246,6 @@ void Call::configure_media(LegSide side, Now& now) {
     leg_record(side).ice_candidates = each.audio->ice->candidates;
     config.ice = each.ice;
     config.far_rtp = config.far_rtcp = {};
-    config.rtcp_mux = true;
   }
   if (each.keys) config.srtp = bridge::LegSrtp{each.keys->theirs, each.keys->ours};
   for (const signaling::AudioFormat& format : each.audio->formats) {

@@ -548,6 +548,23 @@ TEST_F(FullIceTest, ALiteOfferIsOneOfItsOwnAddress) {
   EXPECT_NE(sdp.find("203.0.113.1 20002 typ host"), std::string::npos) << sdp;
 }
 
+// pjsua as it is set up: the candidates that it was offered are RTP's alone, so that is what it checks.
+TEST_F(FullIceTest, ATrunkThatAnswersWithIceAndDoesNotMuxIsCheckedWith) {
+  for (const IceMode mode : {IceMode::kLite, IceMode::kFull}) {
+    begin_to_trunk(mode);
+    if (mode == IceMode::kFull) on(gathered(LegSide::kB));
+    std::string answer = browser_offer();
+    answer.replace(answer.find("actpass"), 7, "active");
+    answer.erase(answer.find("a=rtcp-mux\r\n"), 12);
+    on(SipEvent(answered(answer)));
+    const bridge::LegConfig* config = configured(LegSide::kB);
+    ASSERT_TRUE(config != nullptr && config->ice);
+    EXPECT_EQ(config->ice->remote.ufrag, "abcd");
+    EXPECT_FALSE(config->rtcp_mux);
+    EXPECT_FALSE(config->far_rtcp.is_set());
+  }
+}
+
 TEST_F(FullIceTest, ATrunkThatAnswersWithoutIceIsReachedAtItsAddress) {
   begin_to_trunk(IceMode::kFull);
   on(gathered(LegSide::kB));
