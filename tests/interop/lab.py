@@ -36,6 +36,7 @@ class Lab:
         self.numbers = {name: number for number, name in enumerate(self.hosts.names, 1)}
         for name in phones:  # the server's media has no IPv6: a phone that has would offer that alone while it moves
             ip("-n", self.hosts.namespace(name), "-6", "address", "flush", "dev", self.hosts.interface(name), "scope", "global")
+            self.route(name)
         self.servers = []
         try:
             self.lite, self.full = (self.server(ice, certificate, key) for ice in ("lite", "full"))
@@ -81,7 +82,11 @@ class Lab:
         inside, interface, number = self.hosts.namespace(host), self.hosts.interface(host), self.numbers[host]
         ip("-n", inside, "address", "del", f"10.78.{number}.1/24", "dev", interface)
         ip("-n", inside, "address", "add", f"10.78.{number}.9/24", "dev", interface)
-        ip("-n", inside, "route", "replace", "10.78.0.0/16", "via", f"10.78.{number}.2")
+        self.route(host)
+
+    def route(self, host):
+        """A way to everywhere: linphone knows its address by the one that it would reach a public host from."""
+        ip("-n", self.hosts.namespace(host), "route", "replace", "default", "via", f"10.78.{self.numbers[host]}.2")
 
     def close(self):
         for vas in self.servers:

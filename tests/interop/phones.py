@@ -21,6 +21,8 @@ LEGS = ("plain", "sdes-tls", "ice-lite", "ice-full", "dtls")
 class OfBaresip:
     LEGS = LEGS
     MOVES_AFTER = 62  # it looks at its addresses once a minute
+    CANNOT = dict.fromkeys(("ice-lite/move", "ice-full/move"),
+                           "restarts no ICE: its re-INVITE has the old ufrag and the candidate that is gone, and nothing is checked from the new address")
 
     def __init__(self, lab, vas, host, leg, seconds):
         self.lab, self.vas, self.host, self.leg, self.seconds, self.is_resumed = lab, vas, host, leg, seconds, False
