@@ -1,6 +1,7 @@
 // A SIP message taken apart just far enough to check and edit it. (RFC 3261 §7, §25)
 #pragma once
 
+#include <concepts>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -121,6 +122,8 @@ struct SipUri {
   bool has_headers = false;     // `?` and what follows, which is left out
 
   static std::optional<SipUri> parse(std::string_view uri);
+  template <std::same_as<std::string> Temporary>  // it would be gone before its parts are read
+  static std::optional<SipUri> parse(Temporary&& uri) = delete;
   std::string_view transport() const;  // empty where none is written
 };
 

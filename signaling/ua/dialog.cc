@@ -93,7 +93,8 @@ std::string Dialog::Way::first_hop() const {
 
 // Whoever has a token is reached over the way that it opened: its Contact and Record-Route may name anybody.
 bool Dialog::is_held_to(const Flow& source, const Way& way) const {
-  const auto uri = SipUri::parse(way.first_hop());
+  const std::string first_hop = way.first_hop();
+  const auto uri = SipUri::parse(first_hop);
   return is_of_token_ && !(uri && IpAddress::parse(uri->host) == source.peer.address);
 }
 
