@@ -120,6 +120,32 @@ class Https(HttpsTest):
         self.assertEqual(poll.recv(1), b"")  # it closes, and says so by TLS: no truncation
         self.wait_for_polls(0)
 
+    def test_a_goodbye_is_answered_by_who_serves_and_by_who_waits(self):
+        """RFC 8446 §6.1: without a close_notify of its own it looks as though somebody had cut the connection."""
+        session = self.incoming()
+        for path in (None, POLL.format(session["token"])):
+            with socket.create_connection(("127.0.0.1", self.port), timeout=10 * SLOW) as raw:
+                arrived, leaves = ssl.MemoryBIO(), ssl.MemoryBIO()
+                client = self.trusting().wrap_bio(arrived, leaves, server_hostname="api.example")
+
+                def until_done(step):
+                    while True:
+                        try:
+                            return step()
+                        except ssl.SSLWantReadError:
+                            raw.sendall(leaves.read())
+                            got = raw.recv(65536)
+                            self.assertTrue(got, "the connection ended without a goodbye")
+                            arrived.write(got)
+
+                until_done(client.do_handshake)
+                if path:
+                    client.write(f"GET {path} HTTP/1.1\r\nHost: api.example\r\n\r\n".encode())
+                    raw.sendall(leaves.read())
+                    self.wait_for_polls(1)
+                until_done(client.unwrap)
+        self.wait_for_polls(0)
+
     def test_nothing_but_tls_is_spoken_there(self):
         with socket.create_connection(("127.0.0.1", self.port), timeout=5) as plain:
             plain.sendall(b"GET /healthz HTTP/1.1\r\nHost: api.example\r\n\r\n")

@@ -63,7 +63,8 @@ class ByteStream {
   enum class Peek { kNothing, kBytes, kGone };
   Peek peek();
 
-  // Says that nothing follows, and lets the peer read what was sent.
+  // Says that nothing follows, and lets the peer read what was sent. Who says goodbye by TLS is owed one
+  // (RFC 8446 §6.1).
   void finish();
   void close();
 

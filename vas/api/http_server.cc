@@ -396,7 +396,7 @@ void Connection::on_read_failure(const beast::error_code& failure) {
                          failure == asio::error::operation_aborted ||
                          failure == asio::error::connection_reset ||
                          failure == http::error::partial_message || failure == asio::error::bad_descriptor;
-  if (is_silent) return;
+  if (is_silent) return stream_.finish();
   refuse(400, "The request is not HTTP/1.1: " + failure.message() + ".");
 }
 
@@ -495,6 +495,7 @@ void Connection::wait_for_close() {
     }
     const auto gone = std::exchange(self->gone_, nullptr);
     gone();
+    self->stream_.finish();
   });
 }
 
