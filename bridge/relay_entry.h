@@ -5,8 +5,8 @@
  *
  * Who writes: user space everything before it sets `active` to 1. Then the program writes the second part,
  * under `owner`; user space only reads, and may replace the hop. To take an entry back: `active` = 0, a full
- * fence, wait for `owner` = 0. The program sets `active` to 0 itself with a packet of the party that it leaves
- * to user space, so that nothing overtakes it; the entry is user space's once that has taken it back.
+ * fence, wait for `owner` = 0. The program sets `active` to 0 itself with a packet of the party that it
+ * leaves to user space, so that nothing overtakes it; the entry is user space's once that has taken it back.
  * Byte order: addresses and ports as in the packet; everything else the machine's.
  */
 #ifndef VAS_BRIDGE_RELAY_ENTRY_H
