@@ -129,6 +129,7 @@ class Dialog {
   void receive_cancel(const sip_t* sip);
   void give_up_waiting(const nta_incoming_t* request);
   bool has_answered() const;
+  bool is_of_invite(const sip_t* ack) const;
   void send_pending_bye();
   void answer_refresh(nta_incoming_t* request, const sip_t* sip);
   bool refuses_interval(nta_incoming_t* request, const sip_t* sip);
