@@ -349,6 +349,9 @@ std::optional<SessionDescription> SessionDescription::parse(std::string_view tex
 
     const bool may_be_ours = !description.audio_line && words[0] == "audio" && protocol_named(words[2]);
     if (!may_be_ours) continue;
+    // RFC 8866 §5.7. Of a line that is refused nobody needs one, and many leave it out.
+    const bool lacks_address = section.connection.empty() && sections->front().connection.empty();
+    if (lacks_address && words[1] != "0") return {};
     if (const auto audio = parse_audio(sections->front(), section, words)) {
       description.audio = *audio;
       description.audio_line = i - 1;

@@ -131,6 +131,7 @@ class Dialog {
   void receive_cancel(const sip_t* sip);
   void give_up_waiting(const nta_incoming_t* request);
   bool has_answered() const;
+  bool is_of_invite(const sip_t* ack) const;
   void send_pending_bye();
   void answer_refresh(nta_incoming_t* request, const sip_t* sip);
   std::optional<Flow> source_of_party(const sip_t* sip) const;

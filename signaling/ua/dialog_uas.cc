@@ -239,6 +239,11 @@ void Dialog::give_up_waiting(const nta_incoming_t* request) {
   lose("no ACK");
 }
 
+// One with another number acknowledges nothing (RFC 3261 §13.2.2.4).
+bool Dialog::is_of_invite(const sip_t* ack) const {
+  return invite_in_ && ack->sip_cseq->cs_seq == nta_incoming_cseq(invite_in_.get());
+}
+
 void Dialog::receive_ack(nta_incoming_t* request, const sip_t* sip) {
   if (request == invite_in_.get()) {
     if (phase_ == Phase::kInviting) return;  // the ACK of a refusal
@@ -281,8 +286,8 @@ int Dialog::receive_request(nta_incoming_t* request, const sip_t* sip) {
   const std::string unknown = may_be_refused ? unsupported_of(sip->sip_require) : "";
   if (!unknown.empty()) return answer(request, 420, {{"Unsupported", unknown}});
   switch (sip->sip_request->rq_method) {
-    case sip_method_ack:  // of a 2xx whose transaction is gone
-      if (is_of_this_dialog(sip) && !is_acked_ && phase_ == Phase::kEstablished)
+    case sip_method_ack:  // that nta takes for none of our 2xx
+      if (is_of_this_dialog(sip) && is_of_invite(sip) && phase_ == Phase::kEstablished)
         receive_ack(invite_in_.get(), sip);
       nta_incoming_destroy(request);
       return 0;

@@ -48,6 +48,26 @@ class Dialogs(E2eTest):
         near.cseq = 2
         self.assertEqual(near.bye().status, 200)
 
+    def test_an_ack_with_another_number_is_none(self):
+        """RFC 3261 §13.2.2.4: our 200 still waits for its own, and so does our BYE."""
+        (far, token), near = self.far_phone(), self.scripted()
+        near.invite(token, cseq=21700)
+        invite = far.receive()
+        far.answer(invite, 200, "OK", far.sdp())
+        answer = near.final()
+        near.cseq = 21699
+        near.ack(answer)
+        self.assertEqual(near.final(3).header("CSeq"), "21700 INVITE")  # again
+        self.assertEqual(self.vas.request("DELETE", f"/calls/{DOMAIN}/sessions/{token}")[0], 204)
+        self.assertEqual(near.receive(3).status, 200, "a BYE before the ACK")
+        near.cseq = 21700
+        near.ack(answer)
+        bye = near.receive()
+        while bye.status:
+            bye = near.receive()
+        self.assertEqual(bye.method, "BYE")
+        near.answer(bye, 200, "OK")
+
     def test_an_invite_without_sdp_gets_our_offer_and_answers_in_its_ack(self):
         (far, token), near = self.far_phone(), self.scripted()
         near.invite(token, body="")

@@ -78,11 +78,19 @@ TEST(Sdp, WritesWhatItReads) {
 TEST(Sdp, ANameOrAZeroPortOrAStrangeProtocolIsNoAudioOfOurs) {
   for (const char* line :
        {"c=IN IP4 host.example\r\nm=audio 4000 RTP/AVP 0", "c=IN IP4 192.0.2.1\r\nm=audio 0 RTP/AVP 0",
-        "c=IN IP4 192.0.2.1\r\nm=audio 4000 RTP/XYZ 0", "m=audio 4000 RTP/AVP 0"}) {
+        "c=IN IP4 192.0.2.1\r\nm=audio 4000 RTP/XYZ 0", "m=audio 0 RTP/AVP 0"}) {
     const auto description = SessionDescription::parse(std::string("v=0\r\n") + line + "\r\n");
     ASSERT_TRUE(description) << line;
     EXPECT_FALSE(description->audio_line) << line;
   }
+}
+
+TEST(Sdp, AudioWithoutAnyAddressIsNoDescription) {
+  EXPECT_FALSE(SessionDescription::parse("v=0\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"));
+  EXPECT_FALSE(SessionDescription::parse(
+      "v=0\r\nm=audio 4000 RTP/AVP 0\r\nm=video 4002 RTP/AVP 96\r\nc=IN IP4 192.0.2.1\r\n"));
+  EXPECT_TRUE(SessionDescription::parse(
+      "v=0\r\nm=video 4002 RTP/AVP 96\r\nm=audio 4000 RTP/AVP 0\r\nc=IN IP4 192.0.2.1\r\n"));
 }
 
 TEST(Sdp, G722IsG722BeItsClockWrittenAsItsSamplingRate) {

@@ -141,7 +141,8 @@ void Call::on(const CallEvent& event, Time time, WallTime wall, CallActions& act
               end({.reason = "unsafe-media-address",
                    .cause = LocalCause::kUnsafeMediaAddress,
                    .status_for_unanswered = 488,
-                   .reason_header = "SIP;cause=488;text=\"Media address refused\""},
+                   .reason_header = "SIP;cause=488;text=\"Media address refused\"",
+                   .warning = "Media is not sent to a media port of this server"},
                   now);
             },
             [&](const Shutdown&) {

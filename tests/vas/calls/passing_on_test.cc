@@ -202,6 +202,14 @@ TEST_F(PassingOnTest, AnOfferWithoutACodecOfOursIsAnotherMatter) {
   EXPECT_EQ(call_->record().local_cause, LocalCause::kNoCommonCodec);
 }
 
+TEST_F(PassingOnTest, AMediaAddressThatIsOursIsRefusedAsThat) {
+  begin_routed();
+  on(MediaRefused{});
+  ASSERT_NE(sent<AnswerInvite>(), nullptr);
+  EXPECT_EQ(header(sent<AnswerInvite>()->headers, "Warning"),
+            "399 vas \"Media is not sent to a media port of this server\"");
+}
+
 TEST_F(PassingOnTest, AnAnswerThatCannotBeReadEndsBothSidesAndSaysWhy) {
   begin_routed();
   on(SipEvent(answered("m=")));
