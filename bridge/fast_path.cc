@@ -66,7 +66,8 @@ void FastPath::install(const Bridge& bridge, LegSide near, std::array<FastDirect
   if (!direction.local.is_set() || !directions[index_of(other(near))].local.is_set()) return;
   relay_entry entry{};
   if (!bridge.describe_relay(near, now, entry) || !choose_way(bridge, near, directions, now, entry)) return;
-  if (has_unread(direction.socket) && ++direction.waits < kLongestWait) return;
+  entry.may_overtake = has_unread(direction.socket) ? 1 : 0;
+  if (entry.may_overtake != 0 && ++direction.waits < kLongestWait) return;
   direction.waits = 0;
   kernel_.relay->install(direction.local.port, entry);
   direction.is_in_kernel = true;

@@ -126,6 +126,11 @@ static __always_inline int has_room(struct relay_entry* entry, __u64 now_ns) {
   return entry->in_second++ < most_packets;
 }
 
+/* Whether one that user space has not met yet may be before it. */
+static __always_inline int overtakes(const struct relay_entry* entry, __s64 number) {
+  return !entry->sent_packets && !entry->may_overtake && number != entry->receive.highest + 1;
+}
+
 /* Counts the packet and gives it its new header in `next`. */
 static __always_inline enum verdict move_state(struct relay_entry* entry, const struct parsed* packet, __u8 format,
                                       struct rtp_header* next) {
@@ -144,7 +149,7 @@ static __always_inline enum verdict move_state(struct relay_entry* entry, const 
 
   if (!take(entry)) return kVerdictUp;
   if (!entry->active || arrival.at_ns > alive_until_ns || !goes_on(&entry->receive, &arrival, &judged) ||
-      !rtp_continues_segment(&entry->splice, arrival.ssrc)) {
+      !rtp_continues_segment(&entry->splice, arrival.ssrc) || overtakes(entry, judged.number)) {
     release(entry);
     return kVerdictUp;
   }

@@ -49,7 +49,9 @@ struct relay_entry {
   __u32 egress_ifindex;
   __u64 destination_mac; /* in the lower six bytes, as in memory; 0: the kernel's neighbour table knows */
   __u64 source_mac;
-  __u64 leaves_by_driver; /* 1 where the egress interface's driver takes packets from XDP */
+  __u32 leaves_by_driver; /* 1 where the egress interface's driver takes packets from XDP */
+  __u32 may_overtake; /* 0: the first packet is the next of what user space has relayed, or goes up: another
+                         waits for user space still. 1: under overload, when what waits is lost */
   struct relay_format formats[kRelayFormats];
   __u8 format_of[128]; /* by payload type of the near party */
 

@@ -171,6 +171,22 @@ TEST_F(KernelRelayTest, NothingOvertakesWhatGoesUp) {
   EXPECT_FALSE(receive(19202).empty()) << "until it is taken back, and comes again";
 }
 
+// It may have come while the entry was made, and user space has not met it yet.
+TEST_F(KernelRelayTest, TheFirstIsTheNextOfWhatUserSpaceRelayed) {
+  socket_at(19100);
+  socket_at(19202);
+  relay_->install(19100, entry(19200, 19102, 19202));
+  send(19200, 19100, {.sequence_number = {2}, .timestamp = {320}});
+  EXPECT_FALSE(receive(19100).empty());
+  EXPECT_TRUE(receive(19202).empty());
+
+  relay_entry overloaded = entry(19200, 19102, 19202);
+  overloaded.may_overtake = 1;
+  relay_->install(19100, overloaded);
+  send(19200, 19100, {.sequence_number = {2}, .timestamp = {320}});
+  EXPECT_FALSE(receive(19202).empty()) << "what waits is lost anyway, and the kernel is the help";
+}
+
 TEST_F(KernelRelayTest, ChecksAndReportsOnTheSamePortAreNoReasonToStop) {
   socket_at(19100);
   socket_at(19202);

@@ -5,7 +5,7 @@ import threading
 import time
 import unittest
 
-from harness import BOB, DOMAIN, SLOW, Baresip, Caller, E2eTest, audible_seconds, dialling, free_ports, wait_until
+from harness import BOB, DOMAIN, SLOW, Baresip, Caller, E2eTest, audible_seconds, dialling, free_ports, wait_until, write_tone
 from hosts import Hosts
 from test_linphone import Linphone
 
@@ -70,7 +70,8 @@ class LongCalls(E2eTest):
         token = self.vas.make_outgoing(routing=plan)["token"]
         phone = Baresip(self.folder, name, HERE, 1000, encryption=encryption, nat="ice")
         self.addCleanup(phone.stop)
-        phone.start(f"sip:any@{self.vas.sip}", [("X-Cloudonix-Session", token), ("X-Cloudonix-Domain", DOMAIN)], seconds=int(100 * SLOW))
+        write_tone(phone.folder / "tone.wav", 1000, 8000, int(200 * SLOW))  # it hangs up where its file ends
+        phone.start(f"sip:any@{self.vas.sip}", [("X-Cloudonix-Session", token), ("X-Cloudonix-Domain", DOMAIN)], seconds=int(200 * SLOW))
         return phone, phone.heard, far, token
 
     def linphone(self, encryption):
