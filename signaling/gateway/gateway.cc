@@ -11,6 +11,7 @@
 
 #include "signaling/gateway/dialog_gate.h"
 #include "signaling/gateway/guard.h"
+#include "signaling/gateway/hop_check.h"
 #include "signaling/gateway/keep_alive.h"
 #include "signaling/gateway/load_shedder.h"
 #include "signaling/gateway/node_relay.h"
@@ -64,7 +65,8 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   std::string own_route() const override { return ViaEditor(signer_, link_.local()).own_route(); }
   std::string private_route() const override { return ViaEditor(signer_, link_.local()).private_route(); }
   bool may_send_to(const Flow& hop, AddressPolicy::PrivateRanges ranges) const override {
-    return sender_->may_send_to(hop, ranges);
+    // By what stands before a stack's thread does, as the sender does not.
+    return judge_.is_node(hop) || !fault_of_hop(config_.peers.get(), listeners(), hop, ranges);
   }
   std::optional<Flow> verify_flow(std::string_view token) const override { return signer_.verify(token); }
   const GatewayCounters& counters() const override { return counters_; }

@@ -21,7 +21,7 @@
 
 namespace vas::signaling {
 
-// Threads:  the gateway's; may_send_to() any.
+// Threads:  the gateway's.
 // Lifetime: borrows all that it is made with.
 // Bounds:   recent_set.h, unanswered_invites.h.
 class Sender {
@@ -45,9 +45,6 @@ class Sender {
   // An answer, which over UDP goes to who is not proved a few times only. `as_first`: what is the same in
   // each repeat, wherever it goes. False where nothing new leaves.
   bool send_answer(Outbound outbound, std::string_view as_first);
-  bool may_send_to(const Flow& hop, AddressPolicy::PrivateRanges ranges) const {
-    return !fault_of(hop, ranges);
-  }
 
   // Something came back for a request of ours: no ICMP error ends it any more.
   void note_answered(const SipMessage& response);

@@ -15,7 +15,7 @@ namespace vas::signaling {
 
 // A `branch` is ViaEditor::branch_of() of the request that is judged.
 //
-// Threads: the gateway's. Lifetime: borrows all that it is made with.
+// Threads: the gateway's; is_node() any. Lifetime: borrows all that it is made with.
 // Bounds:  source_ledger.h, proved_sources.h, recent_set.h.
 class SourceJudge {
  public:
