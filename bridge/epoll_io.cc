@@ -3,6 +3,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <span>
+
 #include "vas/base/check.h"
 
 namespace vas::bridge {
@@ -42,22 +45,20 @@ void EpollIo::remove(SocketId socket) {
   watched_[socket] = {};
 }
 
-bool EpollIo::turn(Duration longest, PacketSink& sink) {
+void EpollIo::turn(Duration longest, PacketSink& sink) {
   const bool gathers = last_count_ >= kGatherFrom && last_count_ < kGatherAtMost && longest > kGather;
   if (gathers) rest(kGather);
   const int timeout_ms = static_cast<int>((longest.count() + 999) / 1000);
   const int count = epoll_wait(epoll_, ready_.data(), static_cast<int>(ready_.size()), timeout_ms);
-  bool is_woken = false;
+  const std::span ready(ready_.data(), static_cast<std::size_t>(std::max(count, 0)));
+  if (std::any_of(ready.begin(), ready.end(), [](const auto& each) { return each.data.u32 == kWake; }))
+    sink.on_woken();
   last_count_ = 0;
-  for (int i = 0; i < count; ++i) {
-    const SocketId socket = ready_[static_cast<std::size_t>(i)].data.u32;
-    if (socket == kWake) {
-      is_woken = true;
-      continue;
-    }
+  for (const epoll_event& each : ready) {
+    const SocketId socket = each.data.u32;
+    if (socket == kWake) continue;
     for (unsigned left = watched_[socket].at_once; left > 0 && receive(socket, sink); --left) ++last_count_;
   }
-  return is_woken;
 }
 
 // What is left is reported in the next turn.

@@ -21,7 +21,7 @@ class EpollIo final : public PacketIo {
   const char* name() const override { return "epoll"; }
   bool add(SocketId socket, int descriptor, unsigned at_once) override;
   void remove(SocketId socket) override;
-  bool turn(Duration longest, PacketSink& sink) override;
+  void turn(Duration longest, PacketSink& sink) override;
   void send(SocketId socket, const Endpoint& to, Ttl ttl, Bytes bytes) override;
   void flush() override {}  // nothing waits
 

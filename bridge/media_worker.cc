@@ -52,10 +52,7 @@ void MediaWorker::run(std::promise<void>& has_io) {
   has_io.set_value();
   while (!is_stopping_) {
     const Duration left = std::clamp(next_tick_ - monotonic_now(), Duration::zero(), kTick);
-    if (io_->turn(left, *this)) {
-      inbox_.drain([this](WorkerCommand&& command) { handle(std::move(command)); }, 256);
-      pulse_.answer();
-    }
+    io_->turn(left, *this);
     if (frames_) frames_->flush();
     if (monotonic_now() < next_tick_) continue;
     io_->flush();  // a direction that goes into the kernel now overtakes nothing
@@ -63,6 +60,11 @@ void MediaWorker::run(std::promise<void>& has_io) {
   }
   for (auto& [id, entry] : bridges_) leave_fast_path(*entry);
   io_.reset();  // on the thread that made it
+}
+
+void MediaWorker::on_woken() {
+  inbox_.drain([this](WorkerCommand&& command) { handle(std::move(command)); }, 256);
+  pulse_.answer();
 }
 
 void MediaWorker::on_datagram(SocketId id, const Endpoint& source, Ttl ttl, media::PacketBuffer datagram) {

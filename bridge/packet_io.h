@@ -26,6 +26,9 @@ class PacketSink {
                            media::PacketBuffer datagram) = 0;
   // One came that is larger than what is read (kLargestDatagram, about): its rest is gone, so it is no use.
   virtual void on_oversized(SocketId socket, const Endpoint& source) = 0;
+  // The wake descriptor is readable. It is heard before whatever came in with it, which may be of a socket
+  // that the waker has something to say of. Sockets may be added and removed in it.
+  virtual void on_woken() = 0;
 
  protected:
   ~PacketSink() = default;
@@ -54,8 +57,8 @@ class PacketIo {
   virtual void remove(SocketId socket) = 0;
 
   // Sends what was given to send(), then hands over what has come in; waits for it, `longest` at most or
-  // until the wake descriptor is readable. True if that is why it returned, or may be.
-  virtual bool turn(Duration longest, PacketSink& sink) = 0;
+  // until the wake descriptor is readable.
+  virtual void turn(Duration longest, PacketSink& sink) = 0;
 
   // `bytes` are borrowed until the current on_datagram() returns, or copied outside of one. A datagram that
   // the kernel does not take is lost, like any other.

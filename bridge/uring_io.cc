@@ -165,7 +165,7 @@ void UringIo::remove(SocketId socket) {
   io_uring_register_files_update(&ring_, socket, &none, 1);
 }
 
-bool UringIo::turn(Duration longest, PacketSink& sink) {
+void UringIo::turn(Duration longest, PacketSink& sink) {
   const bool gathers = last_count_ >= kGatherFrom && longest > kGather;
   __kernel_timespec timeout = to_timespec(gathers ? kGather : longest);
   io_uring_cqe* first = nullptr;
@@ -177,27 +177,34 @@ bool UringIo::turn(Duration longest, PacketSink& sink) {
                                    &timeout, nullptr);
   on_submitted();
 
-  bool is_woken = false;
+  if (is_woken()) sink.on_woken();
   unsigned head = 0;
   unsigned count = 0;
   io_uring_cqe* completion = nullptr;
   io_uring_for_each_cqe(&ring_, head, completion) {
     ++count;
-    complete(*completion, sink, is_woken);
+    complete(*completion, sink);
   }
   io_uring_cq_advance(&ring_, count);
   last_count_ = count;
-  return is_woken;
 }
 
-void UringIo::complete(const io_uring_cqe& completion, PacketSink& sink, bool& is_woken) {
+bool UringIo::is_woken() {
+  unsigned head = 0;
+  io_uring_cqe* completion = nullptr;
+  io_uring_for_each_cqe(&ring_, head, completion) {
+    if (static_cast<Kind>(completion->user_data >> 56) == Kind::kWake) return true;
+  }
+  return false;
+}
+
+void UringIo::complete(const io_uring_cqe& completion, PacketSink& sink) {
   const auto socket = static_cast<SocketId>(completion.user_data);
   const auto turn = static_cast<std::uint32_t>(completion.user_data >> 32) & 0xffffff;
   switch (static_cast<Kind>(completion.user_data >> 56)) {
     case Kind::kSend:
     case Kind::kCancel: return;
     case Kind::kWake:
-      is_woken = true;
       if ((completion.flags & IORING_CQE_F_MORE) == 0) arm_wake();
       return;
     case Kind::kReceive: break;

@@ -26,7 +26,7 @@ class UringIo final : public PacketIo {
   const char* name() const override { return "io_uring"; }
   bool add(SocketId socket, int descriptor, unsigned at_once) override;
   void remove(SocketId socket) override;
-  bool turn(Duration longest, PacketSink& sink) override;
+  void turn(Duration longest, PacketSink& sink) override;
   void send(SocketId socket, const Endpoint& to, Ttl ttl, Bytes bytes) override;
   void flush() override { submit(); }
 
@@ -58,7 +58,8 @@ class UringIo final : public PacketIo {
   void arm(SocketId socket);
   void submit();
   void on_submitted();
-  void complete(const io_uring_cqe& completion, PacketSink& sink, bool& is_woken);
+  bool is_woken();
+  void complete(const io_uring_cqe& completion, PacketSink& sink);
   void receive(SocketId socket, std::uint16_t buffer, std::size_t bytes, PacketSink& sink);
   std::uint8_t* buffer_at(std::uint16_t index) { return buffers_.data() + index * kBufferBytes; }
   void give_back(std::uint16_t buffer);
