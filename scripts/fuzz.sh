@@ -13,7 +13,7 @@ ice="ice/candidate.cc ice/consent_checks.cc ice/ice_lite.cc ice/stun_message.cc"
 gateway="signaling/reason_header.cc signaling/reason_phrase.cc signaling/user_of.cc signaling/gateway/display_name.cc signaling/gateway/flow.cc signaling/gateway/framer.cc signaling/gateway/guard.cc signaling/gateway/header_bounds.cc signaling/gateway/message_lines.cc
   signaling/gateway/message_secrets.cc signaling/gateway/message_trace.cc signaling/gateway/node_relay.cc signaling/gateway/sip_message.cc signaling/gateway/stateless_answer.cc signaling/gateway/via_editor.cc"
 declare -A sources=(
-  [sip]="$gateway vas/calls/caller_identity.cc $base"
+  [sip]="$gateway signaling/gateway/keep_alive.cc vas/calls/caller_identity.cc $base"
   [text]="signaling/gateway/message_lines.cc signaling/gateway/message_secrets.cc signaling/gateway/sip_message.cc signaling/sdes.cc signaling/sdp.cc
     media/dtls_context.cc vas/records/cdr.cc vas/records/cdr_json.cc ice/candidate.cc $media $base"
   [digest]="signaling/digest.cc vas/base/host_port.cc $base"
@@ -23,7 +23,7 @@ declare -A sources=(
   [stun]="$ice $base"
   [dtls]="$dtls media/srtp_suite.cc $base"
   [media]="bridge/bridge.cc bridge/latch.cc bridge/leg.cc bridge/leg_handover.cc bridge/secure_path.cc $media $srtp $dtls $ice $base"
-  [api]="$(ls vas/api/*.cc | grep -vE '/(http_server|tls_door|byte_stream).cc') vas/directory/directory.cc vas/directory/directory_json.cc vas/sessions/session.cc
+  [api]="$(ls vas/api/*.cc | grep -vE '/(http_server|tls_door|byte_stream).cc') vas/base/base64.cc vas/directory/directory.cc vas/directory/directory_json.cc vas/directory/misspelling.cc vas/sessions/creation_keys.cc vas/sessions/session.cc vas/webhooks/signature.cc
     vas/sessions/session_registry.cc vas/sessions/token_index.cc vas/calls/call_instructions.cc vas/calls/routing_plan.cc signaling/gateway/flow.cc vas/records/cdr.cc vas/base/host_port.cc $media $base"
   [dialogs]="signaling/gateway/live_dialogs.cc signaling/gateway/flow.cc $base"
   [journal]="vas/records/cdr.cc vas/records/cdr_json.cc vas/records/journal_format.cc ice/candidate.cc $media $base"

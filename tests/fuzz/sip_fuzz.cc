@@ -61,8 +61,9 @@ void edit(const SipMessage& message, std::size_t size) {
   for (const HeaderField& header : message.headers) {
     // What may be told another party is a header's value whatever it is made of.
     require(is_printable(passable_reasons(header.value)));
-    if (is_printable(header.value)) require(is_printable(user_of(uri_of(header.value))));
     (void)with_quoted_names(header.value);
+    if (!is_printable(header.value)) continue;  // the guard lets no other through
+    require(is_printable(user_of(uri_of(header.value))));
     identify(header.value);
   }
   if (!refused) {
