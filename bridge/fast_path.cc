@@ -134,6 +134,7 @@ bool FastPath::is_straggler(const FastDirection& direction, Bytes datagram, Time
   if (!packet) return false;
   relay_entry entry;
   kernel_.relay->read(direction.local.port, entry);
+  if (entry.may_overtake == 0) return false;  // nothing was passed by: it is late, like any other
   const std::uint8_t format = entry.format_of[packet->payload_type().value];
   if (format >= kRelayFormats) return false;
   const rtp_arrival arrival{.at_ns = media::nanoseconds(now),

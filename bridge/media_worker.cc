@@ -261,13 +261,11 @@ void MediaWorker::handle(WorkerCommand&& command) {
   if (const auto* joined = std::get_if<JoinPort>(&command)) return join_port(*joined);
   if (auto* adopted = std::get_if<AdoptSocket>(&command)) return adopt(std::move(*adopted));
   if (const auto* lost = std::get_if<LosePath>(&command)) {
-    const auto entry = bridges_.find(lost->bridge.value);
-    if (entry != bridges_.end()) entry->second->bridge.lose_path(lost->side);
+    if (Entry* entry = find(lost->bridge)) entry->bridge.lose_path(lost->side);
     return;
   }
   if (const auto* awaited = std::get_if<AwaitDtls>(&command)) {
-    const auto entry = bridges_.find(awaited->bridge.value);
-    if (entry != bridges_.end()) entry->second->bridge.await_dtls(awaited->side);
+    if (Entry* entry = find(awaited->bridge)) entry->bridge.await_dtls(awaited->side);
     return;
   }
   if (const auto* configured = std::get_if<ConfigureLeg>(&command)) return configure(*configured);
@@ -276,6 +274,11 @@ void MediaWorker::handle(WorkerCommand&& command) {
   if (const auto* closed = std::get_if<CloseBridge>(&command)) return close(*closed);
   if (const auto* changed = std::get_if<RouteChanged>(&command))
     return fast_path_.on_route(changed->to, changed->route);
+}
+
+MediaWorker::Entry* MediaWorker::find(BridgeId bridge) {
+  const auto found = bridges_.find(bridge.value);
+  return found == bridges_.end() ? nullptr : found->second.get();
 }
 
 void MediaWorker::open(const OpenBridge& command) {
@@ -292,9 +295,9 @@ void MediaWorker::open(const OpenBridge& command) {
 }
 
 void MediaWorker::add_leg(const AddLeg& command) {
-  const auto found = bridges_.find(command.bridge.value);
-  VAS_CHECK(found != bridges_.end(), "control adds legs to open bridges only");
-  Entry& entry = *found->second;
+  Entry* const found = find(command.bridge);
+  VAS_CHECK(found != nullptr, "control adds legs to open bridges only");
+  Entry& entry = *found;
   const std::size_t side = index_of(command.side);
   unwatch(entry, command.side);
   entry.directions[side].local = command.local;
@@ -313,10 +316,10 @@ void MediaWorker::share_port(const SharePort& command) {
 }
 
 void MediaWorker::join_port(const JoinPort& command) {
-  const auto found = bridges_.find(command.bridge.value);
-  VAS_CHECK(found != bridges_.end(), "control adds legs to open bridges only");
+  Entry* const found = find(command.bridge);
+  VAS_CHECK(found != nullptr, "control adds legs to open bridges only");
   SharedPort& port = *shared_ports_[static_cast<std::size_t>(command.family)];
-  Entry& entry = *found->second;
+  Entry& entry = *found;
   const std::size_t side = index_of(command.side);
   unwatch(entry, command.side);
   entry.directions[side].local = port.local;
@@ -327,12 +330,12 @@ void MediaWorker::join_port(const JoinPort& command) {
 
 void MediaWorker::adopt(AdoptSocket&& command) {
   ice::PathFound& path = command.path;
-  const auto found = bridges_.find(command.bridge.value);
-  if (found == bridges_.end()) {
+  Entry* const found = find(command.bridge);
+  if (found == nullptr) {
     ::close(path.socket);
     return;
   }
-  Entry& entry = *found->second;
+  Entry& entry = *found;
   leave_fast_path(entry);
   unwatch(entry, command.side);
   const std::size_t side = index_of(command.side);
@@ -350,9 +353,9 @@ void MediaWorker::adopt(AdoptSocket&& command) {
 }
 
 void MediaWorker::configure(const ConfigureLeg& command) {
-  const auto found = bridges_.find(command.bridge.value);
-  if (found == bridges_.end()) return;
-  Entry& entry = *found->second;
+  Entry* const found = find(command.bridge);
+  if (found == nullptr) return;
+  Entry& entry = *found;
   const Time now = monotonic_now();
   leave_fast_path(entry);
   entry.bridge.configure(command.side, command.config, now);
@@ -362,13 +365,12 @@ void MediaWorker::configure(const ConfigureLeg& command) {
 }
 
 void MediaWorker::start(const StartBridge& command) {
-  const auto entry = bridges_.find(command.bridge.value);
-  if (entry != bridges_.end()) entry->second->bridge.start(monotonic_now());
+  if (Entry* entry = find(command.bridge)) entry->bridge.start(monotonic_now());
 }
 
 void MediaWorker::tell_heard(const AskHeard& command) {
-  const auto entry = bridges_.find(command.bridge.value);
-  if (entry != bridges_.end()) publish(BridgeHeard{command.bridge, entry->second->bridge.last_heard_at()});
+  if (Entry* entry = find(command.bridge))
+    publish(BridgeHeard{command.bridge, entry->bridge.last_heard_at()});
 }
 
 void MediaWorker::close(const CloseBridge& command) {

@@ -220,6 +220,7 @@ class MediaWorker final : private PacketSink, private RouteListener {
   void leave_fast_path(Entry& entry);
 
   void handle(WorkerCommand&& command);
+  Entry* find(BridgeId bridge);  // null: closed already
   void open(const OpenBridge& command);
   void add_leg(const AddLeg& command);
   void share_port(const SharePort& command);

@@ -150,6 +150,7 @@ static __always_inline enum verdict move_state(struct relay_entry* entry, const 
   if (!take(entry)) return kVerdictUp;
   if (!entry->active || arrival.at_ns > alive_until_ns || !goes_on(&entry->receive, &arrival, &judged) ||
       !rtp_continues_segment(&entry->splice, arrival.ssrc) || overtakes(entry, judged.number)) {
+    entry->active = 0; /* before another CPU has the state */
     release(entry);
     return kVerdictUp;
   }

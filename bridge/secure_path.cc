@@ -59,13 +59,6 @@ std::optional<media::SrtpSuite> Keying::suite() const {
   return keys_ ? std::optional(keys_->outbound.suite()) : std::nullopt;
 }
 
-const media::DtlsSession::Flight& Keying::on_dtls(Time now, const Endpoint& source, media::DtlsSource from,
-                                                  Bytes datagram) {
-  if (!dtls_) return kNothing;
-  if (dtls_->is_unannounced(source, from, datagram)) return on_early_hello(source, datagram);
-  return shake_hands(now, source, from, datagram);
-}
-
 const media::DtlsSession::Flight& Keying::shake_hands(Time now, const Endpoint& source,
                                                       media::DtlsSource from, Bytes datagram) {
   if (!dtls_) return kNothing;
@@ -184,7 +177,9 @@ std::optional<Bytes> SecurePath::on_stun(Time now, const Endpoint& source, Bytes
 
 const media::DtlsSession::Flight& SecurePath::on_dtls(Time now, Component component, const Endpoint& source,
                                                       media::DtlsSource from, Bytes datagram) {
-  return of(component).on_dtls(now, source, from, datagram);
+  Keying& keying = of(component);
+  return keying.is_unannounced(source, from, datagram) ? on_early_hello(now, component, source, datagram)
+                                                       : keying.shake_hands(now, source, from, datagram);
 }
 
 }  // namespace vas::bridge

@@ -44,8 +44,10 @@ class Keying {
   media::SrtpUnprotector* unprotector() { return unprotector_.get(); }  // null: no keys yet
   media::SrtpProtector* protector() { return protector_.get(); }
 
-  const media::DtlsSession::Flight& on_dtls(Time now, const Endpoint& source, media::DtlsSource from,
-                                            Bytes datagram);
+  // Whether it is a hello of a handshake that is not to be had now, but may be later.
+  bool is_unannounced(const Endpoint& source, media::DtlsSource from, Bytes datagram) const {
+    return dtls_ && dtls_->is_unannounced(source, from, datagram);
+  }
   template <typename Send>
   void on_time(Time now, const Endpoint& peer, Send&& send) {
     if (dtls_) dtls_->on_time(now, peer, send);

@@ -30,12 +30,6 @@ constexpr std::uint16_t type_of(StunClass kind) {
   return static_cast<std::uint16_t>(kBindingMethod | (bits & 1) << 4 | (bits & 2) << 7);
 }
 
-bool is_whole(Bytes datagram) {
-  constexpr std::size_t kHeaderBytes = StunMessage::kHeaderBytes;
-  return datagram.size() >= kHeaderBytes && load_u32(datagram, 4) == StunMessage::kMagicCookie &&
-         load_u16(datagram, 2) == datagram.size() - kHeaderBytes && datagram.size() % 4 == 0;
-}
-
 struct Attribute {
   std::uint16_t type = 0;
   std::size_t at = 0;  // of its header
@@ -85,7 +79,7 @@ Mac integrity_of(Bytes datagram, std::size_t at, std::string_view password) {
 
 std::optional<StunMessage> StunMessage::parse(Bytes datagram) {
   constexpr std::size_t kMaxMessage = 2048;
-  if (datagram.size() > kMaxMessage || !is_whole(datagram)) return {};
+  if (datagram.size() > kMaxMessage || !is_stun(datagram)) return {};
   const std::uint16_t type = load_u16(datagram, 0);
   constexpr std::array kKinds{StunClass::kRequest, StunClass::kIndication, StunClass::kSuccess,
                               StunClass::kError};
@@ -94,7 +88,7 @@ std::optional<StunMessage> StunMessage::parse(Bytes datagram) {
   if (kind == kKinds.end()) return {};
 
   StunMessage message(datagram, *kind);
-  std::copy_n(datagram.begin() + 8, message.transaction_.size(), message.transaction_.begin());
+  message.transaction_ = transaction_of(datagram);
   std::size_t at = kHeaderBytes;
   while (at < datagram.size()) {
     const auto attribute = attribute_at(datagram, at);
@@ -165,8 +159,25 @@ bool StunMessage::is_signed_with(std::string_view password) const {
   return CRYPTO_memcmp(mac.data(), datagram_.data() + integrity_at_ + kAttributeHeaderBytes, mac.size()) == 0;
 }
 
+bool is_stun(Bytes datagram) {
+  constexpr std::size_t kHeaderBytes = StunMessage::kHeaderBytes;
+  return datagram.size() >= kHeaderBytes && (datagram[0] & 0xc0) == 0 &&
+         load_u32(datagram, 4) == StunMessage::kMagicCookie &&
+         load_u16(datagram, 2) == datagram.size() - kHeaderBytes && datagram.size() % 4 == 0;
+}
+
+bool is_binding_request(Bytes datagram) {
+  return is_stun(datagram) && load_u16(datagram, 0) == type_of(StunClass::kRequest);
+}
+
 bool is_binding_indication(Bytes datagram) {
-  return is_whole(datagram) && load_u16(datagram, 0) == type_of(StunClass::kIndication);
+  return is_stun(datagram) && load_u16(datagram, 0) == type_of(StunClass::kIndication);
+}
+
+StunTransaction transaction_of(Bytes datagram) {
+  StunTransaction transaction;
+  std::copy_n(datagram.begin() + 8, transaction.size(), transaction.begin());
+  return transaction;
 }
 
 StunWriter::StunWriter(MutableBytes out, StunClass kind, const StunTransaction& transaction) : out_(out) {
@@ -216,6 +227,10 @@ Bytes StunWriter::sign(std::string_view password) {
   std::array<std::uint8_t, kFingerprintBytes> fingerprint{};
   store_u32(fingerprint, 0, fingerprint_of(out_, size_));
   add(StunAttribute::kFingerprint, fingerprint);
+  return finish();
+}
+
+Bytes StunWriter::finish() {
   set_length(0);
   return out_.first(size_);
 }

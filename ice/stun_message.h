@@ -70,9 +70,12 @@ class StunMessage {
   std::size_t integrity_at_ = 0;  // 0: none
 };
 
-// Whether it is a Binding indication: a keep-alive, which proves nothing (RFC 8445 §11). Any bytes at all;
-// not all agents put a FINGERPRINT into it.
-bool is_binding_indication(Bytes datagram);
+// By the header alone, of any bytes at all: not all who send keep-alives put a FINGERPRINT into them.
+bool is_stun(Bytes datagram);                // whole, whatever its method
+bool is_binding_request(Bytes datagram);     // RFC 5626 §4.4.2
+bool is_binding_indication(Bytes datagram);  // a keep-alive, which proves nothing (RFC 8445 §11)
+// Of what is_stun().
+StunTransaction transaction_of(Bytes datagram);
 
 // Writes one into a buffer that is large enough: kMaxBytes are for all that we say.
 class StunWriter {
@@ -86,6 +89,8 @@ class StunWriter {
   void add_error(int code, std::string_view reason);
   // The last two, in this order. Returns the message.
   Bytes sign(std::string_view password);
+  // Or nothing more: outside of ICE.
+  Bytes finish();
 
  private:
   void set_length(std::size_t behind);

@@ -139,7 +139,7 @@ class LibsrtpUnprotector final : public SrtpUnprotector {
     const auto header_bytes = rtp_header_bytes(rtp.bytes());
     if (!header_bytes || rtp.size() < *header_bytes + session_.shape().rtp_tag_bytes)
       return SrtpResult::kMalformed;
-    Stream stream(streams_, {load_u32(rtp.bytes(), 8)});
+    SrtpStreams::Found stream(streams_, {load_u32(rtp.bytes(), 8)});
     ReplayWindow& taken = stream->state.rtp;
     const std::uint64_t index = estimate_index(taken.highest(), {load_u16(rtp.bytes(), 2)});
     return run(srtp_unprotect, rtp, stream, taken, index);
@@ -148,7 +148,7 @@ class LibsrtpUnprotector final : public SrtpUnprotector {
     const SrtpSuiteShape& shape = session_.shape();
     if (compound.size() < kRtcpHeaderBytes + shape.rtcp_tag_bytes + kRtcpIndexBytes)
       return SrtpResult::kMalformed;
-    Stream stream(streams_, {load_u32(compound.bytes(), 4)});
+    SrtpStreams::Found stream(streams_, {load_u32(compound.bytes(), 4)});
     const std::size_t behind = kRtcpIndexBytes + (shape.is_aead ? 0 : shape.rtcp_tag_bytes);
     const std::uint64_t index = load_u32(compound.bytes(), compound.size() - behind) & kLastRtcpIndex;
     return run(srtp_unprotect_rtcp, compound, stream, stream->state.rtcp, index);
@@ -157,22 +157,11 @@ class LibsrtpUnprotector final : public SrtpUnprotector {
   void restore(const std::vector<SrtpStreamState>&) override {}
 
  private:
-  // A known one, or what is to be assumed of one.
-  struct Stream {
-    Stream(SrtpStreams& streams, Ssrc ssrc) : known(streams.find(ssrc)) {
-      if (known == nullptr) unknown = streams.unknown(ssrc);
-    }
-    SrtpStreams::Stream* operator->() { return known != nullptr ? known : &unknown; }
-
-    SrtpStreams::Stream* known;
-    SrtpStreams::Stream unknown;
-  };
-
-  SrtpResult run(Session::Operation operation, PacketBuffer& packet, Stream& stream, ReplayWindow& taken,
-                 std::uint64_t index) {
+  SrtpResult run(Session::Operation operation, PacketBuffer& packet, SrtpStreams::Found& stream,
+                 ReplayWindow& taken, std::uint64_t index) {
     if (stream->is_back && taken.check(index) != ReplayWindow::Verdict::kFresh) return SrtpResult::kReplayed;
     const Ssrc ssrc = stream->state.ssrc;
-    const bool is_coming_back = stream.known == nullptr && stream->is_back;
+    const bool is_coming_back = !stream.is_known() && stream->is_back;
     if (is_coming_back && !session_.begin_at(ssrc, stream->state.rtp.highest())) return SrtpResult::kNoRoom;
     const SrtpResult result = session_.run(operation, packet);
     if (result != SrtpResult::kOk) {
@@ -180,11 +169,11 @@ class LibsrtpUnprotector final : public SrtpUnprotector {
       return result;
     }
     taken.take(index);
-    if (stream.known != nullptr) {
-      streams_.note_use(*stream.known);
+    if (stream.is_known()) {
+      streams_.note_use(*stream);
       return SrtpResult::kOk;
     }
-    const SrtpStreams::Added added = streams_.add(stream.unknown);
+    const SrtpStreams::Added added = streams_.add(*stream);
     const std::optional<Ssrc> leaves = added.is_in ? added.given_up : ssrc;
     if (leaves) session_.remove(*leaves);
     return added.is_in ? SrtpResult::kOk : SrtpResult::kNoRoom;

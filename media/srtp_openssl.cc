@@ -104,11 +104,8 @@ SrtpResult OpensslUnprotector::unprotect(PacketBuffer& rtp) {
   const auto header_bytes = rtp_header_bytes(rtp.bytes());
   if (!header_bytes || rtp.size() < *header_bytes + rtp_.tag_bytes()) return SrtpResult::kMalformed;
   const Ssrc ssrc{load_u32(rtp.bytes(), 8)};
-  SrtpStreams::Stream* known = streams_.find(ssrc);
-  std::optional<SrtpStreams::Stream> unknown;
-  if (known == nullptr) unknown = streams_.unknown(ssrc);
-  SrtpStreams::Stream& stream = known != nullptr ? *known : *unknown;
-  ReplayWindow& taken = stream.state.rtp;
+  SrtpStreams::Found stream(streams_, ssrc);
+  ReplayWindow& taken = stream->state.rtp;
   const std::uint64_t index = estimate_index(taken.highest(), {load_u16(rtp.bytes(), 2)});
   if (index > kLastRtpIndex) return SrtpResult::kKeyUsedUp;
   if (const auto result = verdict_of(taken.check(index)); result != SrtpResult::kOk) return result;
@@ -116,7 +113,7 @@ SrtpResult OpensslUnprotector::unprotect(PacketBuffer& rtp) {
   if (!rtp_.open(rtp, *header_bytes, ssrc, index, trailer_of(counter, is_aead_)))
     return SrtpResult::kUnauthenticated;
   taken.take(index);
-  return keep(stream, known != nullptr);
+  return keep(stream);
 }
 
 SrtpResult OpensslUnprotector::unprotect_rtcp(PacketBuffer& compound) {
@@ -130,23 +127,20 @@ SrtpResult OpensslUnprotector::unprotect_rtcp(PacketBuffer& compound) {
   if ((load_u32(word, 0) & kIsEncrypted) == 0) return SrtpResult::kMalformed;
   const std::uint64_t index = load_u32(word, 0) & ~kIsEncrypted;
   const Ssrc ssrc{load_u32(compound.bytes(), 4)};
-  SrtpStreams::Stream* known = streams_.find(ssrc);
-  std::optional<SrtpStreams::Stream> unknown;
-  if (known == nullptr) unknown = streams_.unknown(ssrc);
-  SrtpStreams::Stream& stream = known != nullptr ? *known : *unknown;
-  ReplayWindow& taken = stream.state.rtcp;
+  SrtpStreams::Found stream(streams_, ssrc);
+  ReplayWindow& taken = stream->state.rtcp;
   if (const auto result = verdict_of(taken.check(index)); result != SrtpResult::kOk) return result;
   if (!is_aead_) std::memmove(behind, behind + kRtcpIndexBytes, rtcp_.tag_bytes());
   compound.resize(plain_bytes + rtcp_.tag_bytes());
   if (!rtcp_.open(compound, kRtcpHeaderBytes, ssrc, index, word)) return SrtpResult::kUnauthenticated;
   taken.take(index);
-  return keep(stream, known != nullptr);
+  return keep(stream);
 }
 
 // Only one who has the key makes a stream.
-SrtpResult OpensslUnprotector::keep(SrtpStreams::Stream& stream, bool is_known) {
-  if (!is_known) return streams_.add(stream).is_in ? SrtpResult::kOk : SrtpResult::kNoRoom;
-  streams_.note_use(stream);
+SrtpResult OpensslUnprotector::keep(SrtpStreams::Found& stream) {
+  if (!stream.is_known()) return streams_.add(*stream).is_in ? SrtpResult::kOk : SrtpResult::kNoRoom;
+  streams_.note_use(*stream);
   return SrtpResult::kOk;
 }
 

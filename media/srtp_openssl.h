@@ -33,7 +33,7 @@ class OpensslUnprotector final : public SrtpUnprotector {
   void restore(const std::vector<SrtpStreamState>& state) override;
 
  private:
-  SrtpResult keep(SrtpStreams::Stream& stream, bool is_known);
+  SrtpResult keep(SrtpStreams::Found& stream);
 
   const bool is_aead_;
   SrtpCipher rtp_;

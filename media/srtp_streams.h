@@ -2,6 +2,7 @@
 // (RFC 3711 §3.2.3, §3.3.2)
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "media/srtp_session.h"
@@ -33,6 +34,20 @@ class SrtpStreams {
   // What is to be assumed of a stream that find() does not know: as though all had been there that may have
   // been.
   Stream unknown(Ssrc ssrc) const;
+  // A known one, or what is to be assumed of it. Lifetime: as find()'s.
+  class Found {
+   public:
+    Found(SrtpStreams& streams, Ssrc ssrc) : known_(streams.find(ssrc)) {
+      if (known_ == nullptr) unknown_ = streams.unknown(ssrc);
+    }
+    bool is_known() const { return known_ != nullptr; }
+    Stream& operator*() { return known_ != nullptr ? *known_ : *unknown_; }
+    Stream* operator->() { return &**this; }
+
+   private:
+    Stream* const known_;
+    std::optional<Stream> unknown_;
+  };
   struct Added {
     bool is_in = false;  // false: as many were given up as are remembered
     std::optional<Ssrc> given_up;

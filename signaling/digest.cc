@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include "signaling/gateway/sip_message.h"
 #include "vas/base/bytes.h"
 #include "vas/base/text.h"
 
@@ -65,26 +66,11 @@ bool offers_auth(std::string_view qop) {
   return false;
 }
 
-// Behind the element of a list that begins at `from`: at its comma, or at the end.
-std::size_t end_of_element(std::string_view list, std::size_t from) {
-  bool is_quoted = false;
-  for (std::size_t i = from; i < list.size(); ++i) {
-    if (is_quoted && list[i] == '\\') {
-      ++i;
-    } else if (list[i] == '"') {
-      is_quoted = !is_quoted;
-    } else if (list[i] == ',' && !is_quoted) {
-      return i;
-    }
-  }
-  return list.size();
-}
-
 // `Digest realm="x"` begins a challenge, `realm="x"` goes on with one.
 bool names_scheme(std::string_view element) {
   const std::string_view name = trim(element.substr(0, element.find_first_of("=\"")));
   return !name.empty() &&
-         (name.size() == trim(element).size() || name.find_first_of(" \t") != std::string_view::npos);
+         (name.size() == element.size() || name.find_first_of(" \t") != std::string_view::npos);
 }
 
 }  // namespace
@@ -132,13 +118,11 @@ std::vector<DigestChallenge> challenges_in(std::string_view field) {
     if (auto challenge = DigestChallenge::parse(text)) challenges.push_back(std::move(*challenge));
   };
   std::size_t begin = 0;
-  for (std::size_t at = 0; at < field.size();) {
-    const std::size_t end = end_of_element(field, at);
-    if (at != begin && names_scheme(field.substr(at, end - at))) {
-      take(field.substr(begin, at - begin));
-      begin = at;
-    }
-    at = end + 1;
+  for (const std::string_view element : elements(field)) {
+    const auto at = static_cast<std::size_t>(element.data() - field.data());
+    if (at == begin || !names_scheme(element)) continue;
+    take(field.substr(begin, at - begin));
+    begin = at;
   }
   take(field.substr(begin));
   return challenges;

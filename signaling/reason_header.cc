@@ -1,23 +1,12 @@
 #include "signaling/reason_header.h"
 
+#include <algorithm>
+
 #include "signaling/gateway/sip_message.h"
 #include "vas/base/text.h"
 
 namespace vas::signaling {
 namespace {
-
-// The first piece of `text`, up to a `;` outside quotes; `text` moves past that.
-std::string_view take_piece(std::string_view& text) {
-  bool in_quotes = false;
-  std::size_t at = 0;
-  for (; at < text.size() && (in_quotes || text[at] != ';'); ++at) {
-    if (text[at] == '"') in_quotes = !in_quotes;
-    if (in_quotes && text[at] == '\\') ++at;
-  }
-  const std::string_view piece = trim(text.substr(0, at));
-  text = at < text.size() ? text.substr(at + 1) : std::string_view();
-  return piece;
-}
 
 // reason-params: `cause` has a number, others a token, a quoted text, or nothing.
 bool is_parameter(std::string_view piece) {
@@ -31,12 +20,9 @@ bool is_parameter(std::string_view piece) {
 }
 
 bool is_reason(std::string_view value) {
-  if (value.size() > kMaxReasonBytes || !is_printable(value) || value.ends_with(';')) return false;
-  if (!is_token(take_piece(value))) return false;  // the protocol
-  while (!value.empty()) {
-    if (!is_parameter(take_piece(value))) return false;
-  }
-  return true;
+  if (value.size() > kMaxReasonBytes || !is_printable(value)) return false;
+  const auto pieces = elements(value, ';');  // the protocol and its parameters
+  return is_token(pieces.front()) && std::all_of(pieces.begin() + 1, pieces.end(), is_parameter);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "signaling/sdp.h"
+#include "vas/base/base64.h"
 #include "vas/base/text.h"
 
 namespace vas::signaling {
@@ -28,14 +29,6 @@ std::optional<std::vector<std::uint8_t>> decode_base64(std::string_view text) {
   if (decoded < 0) return {};
   bytes.resize(digits * 3 / 4);
   return bytes;
-}
-
-std::string encode_base64(Bytes bytes) {
-  std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), bytes.data(),
-                                     static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(length));
-  return text;
 }
 
 // "1:4": a number, and in how many bytes it stands. Nothing where it does not fit into them.
@@ -112,7 +105,7 @@ std::optional<CryptoAttribute> parse_crypto(std::string_view value) {
 std::string to_string(const CryptoAttribute& attribute) {
   const media::MasterKeyIdentifier identifier = attribute.key.identifier();
   return fmt::format("{} {} {}{}{}", attribute.tag, media::shape_of(attribute.key.suite()).name, kInline,
-                     encode_base64(attribute.key.master()),
+                     to_base64(attribute.key.master()),
                      identifier.bytes == 0 ? "" : fmt::format("|{}:{}", identifier.value, identifier.bytes));
 }
 

@@ -42,6 +42,11 @@ constexpr std::size_t kLookUpsEach = 100;                       // kFigures
 constexpr std::size_t kTokenDigits = 32;
 constexpr Duration kFigures = std::chrono::milliseconds(500);  // how often the gauges are set
 
+// An unproved source gets no more than it sent, give or take: nobody is to be flooded through us.
+bool amplifies(std::size_t answer_bytes, std::size_t request_bytes) {
+  return 10 * answer_bytes > 13 * request_bytes;
+}
+
 class GatewayImpl final : public Gateway, private TransportsReceiver {
  public:
   explicit GatewayImpl(const GatewayConfig& config)
@@ -91,9 +96,11 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   bool receive_request(const SipMessage& request, std::string_view text, const Flow& source);
   bool receive_response(const SipMessage& response, std::string_view text, const Flow& source);
   bool may_be_in_dialog(const SipMessage& request, std::string_view text, const Flow& source);
-  bool may_be_outside(const SipMessage& request, std::string_view text, const Flow& source);
+  bool may_be_outside(const SipMessage& request, const std::string& branch, std::string_view text,
+                      const Flow& source);
   void ask_for_proof(const Flow& source, std::size_t request_bytes);
-  bool admits(const SipMessage& request, std::string_view text, const Flow& source);
+  bool admits(const SipMessage& request, const std::string& branch, std::string_view text,
+              const Flow& source);
   bool look_up(std::string_view token, std::string_view text, const Flow& source);
   bool passes_by(const SipMessage& request, const Flow& source);
   void forward(const SipMessage& request, const Flow& source, const Flow& next, NodeRelay::Way way);
@@ -212,12 +219,12 @@ bool GatewayImpl::on_message(std::string_view text, const Flow& source) {
                                : receive_response(*message, text, source);
 }
 
-// STUN alone is answered here (connections answer theirs), to an unproved source with no more than it sent.
+// STUN alone is answered here; connections answer theirs.
 bool GatewayImpl::answer_keep_alive(std::string_view text, const Flow& source) {
   if (has_connections(source.transport)) return false;
   std::string answer = stun_answer(text, source.peer);
   const bool may_answer =
-      !answer.empty() && (judge_.is_proved(source) || 10 * answer.size() <= 13 * text.size());
+      !answer.empty() && (judge_.is_proved(source) || !amplifies(answer.size(), text.size()));
   const Time now = monotonic_now();
   if (!may_answer || judge_.is_banned(source, now) || !judge_.takes_refusal(source, now)) return false;
   transports_.send(source, std::move(answer));
@@ -238,7 +245,7 @@ bool GatewayImpl::receive_response(const SipMessage& response, std::string_view 
     const auto via = Via::parse(first_element(value_of(response, HeaderName::kVia)));
     if (auto outbound = editor_->response_to_peer(response, transactions_.flow_of(via->branch))) {
       ++counters_.forwarded;
-      sender_->send_answer(std::move(*outbound), text);
+      sender_->send_answer(response, text, std::move(*outbound));
       return true;
     }
   }
@@ -289,7 +296,7 @@ bool GatewayImpl::receive_request(const SipMessage& request, std::string_view te
   } else if (request.method() == "OPTIONS") {
     refuse(request, source, answer_options(request), text.size());
     return true;
-  } else if (!may_be_outside(request, text, source)) {
+  } else if (!may_be_outside(request, branch, text, source)) {
     return false;
   }
   tap_.note(request, text, source, true);
@@ -321,11 +328,11 @@ bool GatewayImpl::may_be_in_dialog(const SipMessage& request, std::string_view t
 }
 
 // A CANCEL goes after an INVITE that was let in; the rest has a place in dialogs alone.
-bool GatewayImpl::may_be_outside(const SipMessage& request, std::string_view text, const Flow& source) {
+bool GatewayImpl::may_be_outside(const SipMessage& request, const std::string& branch, std::string_view text,
+                                 const Flow& source) {
   const std::string_view method = request.method();
-  const std::string branch = editor_->branch_of(request, source);
   if (method == "INVITE") {
-    if (!transactions_.is_merged(request, branch)) return admits(request, text, source);
+    if (!transactions_.is_merged(request, branch)) return admits(request, branch, text, source);
     refuse(request, source, {482}, text.size());
     return false;
   }
@@ -339,7 +346,7 @@ bool GatewayImpl::may_be_outside(const SipMessage& request, std::string_view tex
 void GatewayImpl::ask_for_proof(const Flow& source, std::size_t request_bytes) {
   const Time now = monotonic_now();
   std::string question = proof_question(source, contact_endpoint(source), signer_, now);
-  if (10 * question.size() > 13 * request_bytes || !judge_.ledger().takes_refusal(source.peer.address, now))
+  if (amplifies(question.size(), request_bytes) || !judge_.ledger().takes_refusal(source.peer.address, now))
     return;
   transports_.send(source, std::move(question));
 }
@@ -380,7 +387,7 @@ void GatewayImpl::forward(const SipMessage& request, const Flow& source, const F
   }
   transactions_.note(request, branch, source, monotonic_now());
   transports_.send(next,
-                   relay_.forwarded(request, source, editor_->via_parameters(request, source), next, way));
+                   relay_.forwarded(request, source, editor_->via_parameters(branch, source), next, way));
 }
 
 // A token that memory does not know may be one that another node has just made. Held until the store has said
@@ -406,9 +413,9 @@ bool GatewayImpl::look_up(std::string_view token, std::string_view text, const F
 }
 
 // Whether a new INVITE may become a call. What was let in once is let in again: it is a retransmission.
-bool GatewayImpl::admits(const SipMessage& request, std::string_view text, const Flow& source) {
+bool GatewayImpl::admits(const SipMessage& request, const std::string& branch, std::string_view text,
+                         const Flow& source) {
   const Time now = monotonic_now();
-  const std::string branch = editor_->branch_of(request, source);
   if (judge_.was_admitted(branch)) return true;
   const HeaderField* token = request.first(HeaderName::kSessionToken);
   using Where = AdmissionCheck::TokenPlace::Where;
@@ -451,11 +458,10 @@ void GatewayImpl::refuse(const SipMessage& request, const Flow& source, const St
     return;
   }
   std::string text = stateless_response(request, source, answer, signer_);
-  // An unproved source gets no more than it sent, give or take: nobody is to be flooded through us.
-  const auto amplifies = [&] { return !judge_.is_proved(source) && 10 * text.size() > 13 * request_bytes; };
-  if (!answer.lines.empty() && amplifies())
+  const auto is_too_much = [&] { return !judge_.is_proved(source) && amplifies(text.size(), request_bytes); };
+  if (!answer.lines.empty() && is_too_much())
     text = stateless_response(request, source, {answer.status, answer.why}, signer_);
-  if (amplifies()) {
+  if (is_too_much()) {
     ++counters_.dropped;
     return;
   }

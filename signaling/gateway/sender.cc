@@ -41,18 +41,17 @@ void Sender::on_stack_response(const SipMessage& response, std::string_view text
   if (!outbound) return;
   const Flow flow = outbound->flow;
   const std::string shown = outbound->text;
-  if (send_answer(std::move(*outbound), text)) parts_.tap.note(response, shown, flow, false);
+  if (send_answer(response, text, std::move(*outbound))) parts_.tap.note(response, shown, flow, false);
 }
 
-bool Sender::send_answer(Outbound outbound, std::string_view as_first) {
-  if (!parts_.judge.is_proved(outbound.flow) && repeats_.note(as_first, monotonic_now()) > kRepeatsOfAnswer) {
+bool Sender::send_answer(const SipMessage& response, std::string_view text, Outbound outbound) {
+  if (!parts_.judge.is_proved(outbound.flow) && repeats_.note(text, monotonic_now()) > kRepeatsOfAnswer) {
     ++parts_.counters.unproved;
     return false;
   }
   // A 2xx to INVITE is repeated end to end until its ACK (RFC 3261 §13.3.1.4); other repeats end here.
-  const auto response = SipMessage::parse(as_first);
   const bool is_invite_2xx =
-      response && response->status() / 100 == 2 && value_of(*response, HeaderName::kCseq).ends_with("INVITE");
+      response.status() / 100 == 2 && value_of(response, HeaderName::kCseq).ends_with("INVITE");
   return send(outbound.flow, std::move(outbound.text), {.is_repeated = is_invite_2xx});
 }
 

@@ -42,9 +42,9 @@ class Sender {
   explicit Sender(const Parts& parts) : parts_(parts) {}
 
   void send_from_stack(std::string_view text);
-  // An answer, which over UDP goes to who is not proved a few times only. `as_first`: what is the same in
-  // each repeat, wherever it goes. False where nothing new leaves.
-  bool send_answer(Outbound outbound, std::string_view as_first);
+  // An answer, which over UDP goes to who is not proved a few times only. `response` and its `text`: as they
+  // came, the same in each repeat wherever it goes. False where nothing new leaves.
+  bool send_answer(const SipMessage& response, std::string_view text, Outbound outbound);
 
   // Something came back for a request of ours: no ICMP error ends it any more.
   void note_answered(const SipMessage& response);

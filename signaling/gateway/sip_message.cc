@@ -253,13 +253,13 @@ std::string_view rest_elements(std::string_view value) {
   return comma == std::string_view::npos ? value.substr(value.size()) : trim(value.substr(comma + 1));
 }
 
-std::vector<std::string_view> elements(std::string_view value) {
+std::vector<std::string_view> elements(std::string_view value, char separator) {
   std::vector<std::string_view> parts;
   for (;;) {
-    const auto comma = scan_outside_quotes(value, [](char c) { return c == ','; });
-    parts.push_back(trim(value.substr(0, comma)));
-    if (comma == std::string_view::npos) return parts;
-    value.remove_prefix(comma + 1);
+    const auto end = scan_outside_quotes(value, [&](char c) { return c == separator; });
+    parts.push_back(trim(value.substr(0, end)));
+    if (end == std::string_view::npos) return parts;
+    value.remove_prefix(end + 1);
   }
 }
 

@@ -95,7 +95,7 @@ inline bool has_to_tag(const SipMessage& message) { return to_tag(message).has_v
 std::string_view first_element(std::string_view value);
 std::string_view rest_elements(
     std::string_view value);  // what follows the first; empty where there is one only
-std::vector<std::string_view> elements(std::string_view value);
+std::vector<std::string_view> elements(std::string_view value, char separator = ',');
 
 // The URI of a name-addr or addr-spec: `"Bob" <sip:bob@host>;x=y` and `sip:bob@host;x=y`.
 std::string_view uri_of(std::string_view name_addr);

@@ -65,8 +65,8 @@ std::string ViaEditor::branch_of(const SipMessage& request, const Flow& source) 
   return std::string(kMagicCookie) + signer_.keyed_hash(key);
 }
 
-std::string ViaEditor::via_parameters(const SipMessage& request, const Flow& source) const {
-  return fmt::format("branch={};{}={}", branch_of(request, source), kFlowParameter, signer_.sign(source));
+std::string ViaEditor::via_parameters(const std::string& branch, const Flow& source) const {
+  return fmt::format("branch={};{}={}", branch, kFlowParameter, signer_.sign(source));
 }
 
 std::string ViaEditor::request_to_stack(const SipMessage& request, const Flow& source,
@@ -76,7 +76,8 @@ std::string ViaEditor::request_to_stack(const SipMessage& request, const Flow& s
   std::string out;
   out.reserve(request.body.size() + 2048);
   append_start_line(out, request);
-  out += fmt::format("Via: SIP/2.0/UDP {};{}\r\n", to_string(gateway_), via_parameters(request, source));
+  out += fmt::format("Via: SIP/2.0/UDP {};{}\r\n", to_string(gateway_),
+                     via_parameters(branch_of(request, source), source));
   out += fmt::format("X-VAS-Source: {} {} {}\r\n", to_string(source.transport), to_string(source.peer),
                      signer_.sign(source));
   out += origin;

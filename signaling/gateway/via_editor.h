@@ -43,7 +43,7 @@ class ViaEditor {
   // they come from (RFC 3261 §17.2.3, §9.2).
   std::string branch_of(const SipMessage& request, const Flow& source) const;
   // Of the Via that it gets: the branch, and the flow that answers go by.
-  std::string via_parameters(const SipMessage& request, const Flow& source) const;
+  std::string via_parameters(const std::string& branch, const Flow& source) const;
 
   // Peer -> stack. Nothing when the top Via is none that this gateway wrote.
   struct Inbound {

@@ -328,10 +328,7 @@ void Dialog::receive_refresh_refusal(const Request& request, const sip_t* sip) {
   }
   Duration at_least = Duration::zero();
   if (status == 491) at_least = wait_after_glare(invite_sequence_ != 0);
-  if (sip->sip_retry_after != nullptr) {
-    constexpr unsigned long kLongest = 86400;
-    at_least = std::chrono::seconds(std::min<unsigned long>(sip->sip_retry_after->af_delta, kLongest));
-  }
+  if (const auto wait = retry_after_of(sip)) at_least = std::chrono::seconds(*wait);
   timer_.retry(monotonic_now(), at_least);
 }
 

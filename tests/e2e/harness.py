@@ -4,6 +4,7 @@ Phones: Baresip (a real phone), Sipp (scenarios made of steps), Caller (vas-call
 real phones refuse to do). Every address is in 127.0.0.0/8; media ports of phones stay out of the server's range.
 """
 import array
+import contextlib
 import ctypes
 import http.client
 import http.server
@@ -652,6 +653,28 @@ class E2eTest(unittest.TestCase):
             self.last_carrier.process.wait(10 * SLOW)
         self.last_carrier = self.caller("carrier", "--listen", f"{TRUNK}:{self.vas.trunk_port}", *flags)
         return self.last_carrier
+
+    def serving(self, handler):
+        """An HTTP server that answers by `handler`, until the test is over."""
+        server = http.server.HTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        return server
+
+    def assert_key_updates_are_cut(self, port):
+        """A TLS connection that only renews its keys is closed at once, and not when it has been idle for long."""
+        client = subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-tls1_3"],
+                                  stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(client.wait)
+        self.addCleanup(client.kill)
+        begun = time.monotonic()
+        with contextlib.suppress(BrokenPipeError):
+            while client.poll() is None and time.monotonic() - begun < 6 * SLOW:
+                client.stdin.write(b"k\n")  # a KeyUpdate
+                client.stdin.flush()
+                time.sleep(0.01)
+        self.assertIsNotNone(client.wait(1 * SLOW))
 
     def notification(self):
         return wait_until(lambda: self.backend.notifications, 10, "the notification")[0][0]

@@ -3,7 +3,7 @@ import time
 import unittest
 
 from api_harness import MSISDN, ApiTest
-from harness import SLOW, TRUNK, Phone, wait_until
+from harness import TRUNK, Phone, wait_until
 
 
 class CallTimeout(ApiTest):
@@ -24,7 +24,7 @@ class CallTimeout(ApiTest):
         self.assertEqual((answer.status, answer.json["callTimeout"]), (200, 1))
         begun = time.monotonic()
         self.assertEqual(caller.result()["status"], 480)
-        self.assertLess(time.monotonic() - begun, 15 * SLOW)
+        self.assertLess(time.monotonic() - begun, 18)  # its domain's own is 20 s
         record = self.vas.record_of(token)
         self.assertEqual((record["disposition"], record["local_cause"]), ("NOANSWER", 909))
 
@@ -34,7 +34,7 @@ class CallTimeout(ApiTest):
         self.assertEqual(self.notification()["session"], session["token"])
         begun = time.monotonic()
         self.assertEqual(caller.result()["status"], 480)
-        self.assertLess(time.monotonic() - begun, 15 * SLOW)
+        self.assertLess(time.monotonic() - begun, 18)
         self.assertEqual(self.vas.record_of(session["token"])["local_cause"], 909)
 
 

@@ -76,7 +76,7 @@ class FlowsTest(E2eTest):
         near.ack(answer)
         self.until(far, "ACK")
         self.join(far, request)
-        return request
+        return request, answer
 
 
 class Transactions(FlowsTest):
@@ -369,13 +369,7 @@ class Moved(FlowsTest):
         def private(phone, address, version):
             return phone.sdp(version=version).replace(f"c=IN IP4 {phone.address}", f"c=IN IP4 {address}")
         (far, token), near = self.far_phone(), self.at("127.0.1.70")
-        near.invite(token, body=private(near, "10.9.8.7", 1), contact="Contact: <sip:phone@10.9.8.7:5060>")
-        request = self.until(far, "INVITE")
-        far.answer(request, 200, "OK", far.sdp())
-        answer = near.final()
-        near.ack(answer)
-        self.until(far, "ACK")
-        self.join(far, request)
+        request, answer = self.up(near, far, token, body=private(near, "10.9.8.7", 1), contact="Contact: <sip:phone@10.9.8.7:5060>")
         self.assertTrue(self.talk(near, answer.media(), far, request.media()), "before")
         moved = self.twin(near, "127.0.1.71")
 
@@ -493,12 +487,14 @@ class Unreachable(FlowsTest):
         near.invite(token)
         request = far.receive()
         far.answer(request, 180, "Ringing")
-        self.until(near, 180)
-        port, _ = far.port, far.socket.close()  # what comes now gets an ICMP error
-        near.send("CANCEL", branch=near.branch, cseq=near.cseq)
+        ringing, branch, cseq = self.until(near, 180), near.branch, near.cseq
+        far.socket.close()  # what comes now gets an ICMP error
+        near.send("INFO", body="x", to=ringing.header("To"), target=re.search(r"<([^>]+)>", ringing.header("Contact")).group(1))
+        self.nothing(near)
+        self.assertEqual(self.vas.session(token)[1]["status"], "ringing")
+        near.send("CANCEL", branch=branch, cseq=cseq)
         self.until(near, 487)
         self.assertEqual(self.vas.record_of(token)["disposition"], "CANCELLED")
-        self.assertTrue(port)
 
 
 if __name__ == "__main__":

@@ -257,7 +257,8 @@ class InDialog(PassingOnTest):
 
 
 class Unanswered(PassingOnTest):
-    def test_a_caller_that_sends_no_prack_has_no_answered_call(self):
+    def answered_before_its_prack(self):
+        """A caller that wants reliable answers and says nothing to its 183, and the carrier's 200."""
         near, far = self.party(), self.party(TRUNK)
         plan = {"routes": [{"termination_ip": f"{TRUNK}:{far.port}", "termination_number": "999"}]}
         token = self.vas.make_outgoing(routing=plan)["token"]
@@ -268,6 +269,10 @@ class Unanswered(PassingOnTest):
         self.assertIn("100rel", near.next(183).header("Require"))
         far.answer(request, 200, "OK", far.sdp())
         far.next("ACK")
+        return near, far, token
+
+    def test_a_caller_that_sends_no_prack_has_no_answered_call(self):
+        near, far, token = self.answered_before_its_prack()
         bye = far.next("BYE", seconds=60)  # after 64 T1
         self.assertIn("cause=408", bye.header("Reason"))
         far.answer(bye, 200, "OK")
@@ -277,16 +282,7 @@ class Unanswered(PassingOnTest):
                          ["FAILED", None, 0, 915, "no PRACK"])
 
     def test_a_caller_that_cancels_while_our_200_waits_for_its_prack(self):
-        near, far = self.party(), self.party(TRUNK)
-        plan = {"routes": [{"termination_ip": f"{TRUNK}:{far.port}", "termination_number": "999"}]}
-        token = self.vas.make_outgoing(routing=plan)["token"]
-        near.invite(token, headers=["Require: 100rel"])
-        request = far.next("INVITE")
-        far.adopt(request)
-        far.answer(request, 183, "Session Progress", far.sdp())
-        near.next(183)
-        far.answer(request, 200, "OK", far.sdp())
-        far.next("ACK")
+        near, far, token = self.answered_before_its_prack()
         near.send("CANCEL", cseq=1, branch=near.branch)
         near.next(487)
         far.next("BYE")

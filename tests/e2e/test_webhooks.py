@@ -6,7 +6,6 @@ import http.server
 import json
 import signal
 import socket
-import threading
 import time
 import unittest
 
@@ -246,10 +245,7 @@ class Guard(CallbackTest):
             def log_message(self, *_):
                 pass
 
-        inside = http.server.HTTPServer(("127.0.0.1", 0), Inside)
-        threading.Thread(target=inside.serve_forever, daemon=True).start()
-        self.addCleanup(inside.server_close)
-        self.addCleanup(inside.shutdown)
+        inside = self.serving(Inside)
         token = self.outgoing(callback=f"http://localhost:{inside.server_port}/x")["token"]
         self.change(token)
         letter = wait_until(lambda: self.call("GET", "/domains/3/deadletters").json, 10, "the dead letter")[0]

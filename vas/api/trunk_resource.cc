@@ -154,7 +154,6 @@ void create(ApiCall& call, DirectoryService& service) {
         if (scope != KeyScope::kSystem) {
           if (auto refused = check_count(directory, Kind::kTrunk, domain, kMaxTrunksOfDomain)) return refused;
         }
-        respell(fields, directory::kOtherSpellings);
         fields["id"] = service.next_id(Kind::kTrunk);
         fields["domainId"] = domain;
         return plan(fields, directory, author_of(service, scope, fields), nullptr, *entry, change);

@@ -166,8 +166,7 @@ void Switchboard::admit_outgoing(const signaling::InviteReceived& invite, const 
     entry.dnid = callee->msisdn;
   } else if (!session.routing_json.empty()) {
     if (auto plan = calls::parse_routing_plan(session.routing_json)) setup.plan = std::move(*plan);
-    calls::take_timeouts_of_trunks(parts_.directory, domain.id, setup.plan);
-    calls::adopt_media_rules(parts_.directory, domain.id, setup.plan);
+    calls::adopt_rules_of_trunks(parts_.directory, domain.id, setup.plan);
   } else {
     setup.plan = calls::plan_by_trunks(parts_.directory, domain.id, session.remote);
   }

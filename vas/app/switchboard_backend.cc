@@ -64,10 +64,8 @@ calls::BackendAnswered Switchboard::instructions_of(Entry& entry, const webhooks
   if (instructions && !instructions->session.empty() && !park_under(entry, instructions->session))
     fault = "`session` is no fresh token of an incoming session of the called subscriber";
   if (fault.empty()) {
-    const std::int64_t domain = entry.call->record().domain_id.value_or(0);
-    calls::take_timeouts_of_trunks(parts_.directory, domain, instructions->what.plan);
-    calls::adopt_media_rules(parts_.directory, domain, instructions->what.plan);
-    calls::apply_identity_rules(instructions->what.plan, parts_.directory, domain);
+    calls::adopt_rules_of_trunks(parts_.directory, entry.call->record().domain_id.value_or(0),
+                                 instructions->what.plan);
     return std::move(instructions->what);
   }
   log::warn(entry.token, "the call routing application's answer cannot be followed: {}", fault);

@@ -317,13 +317,7 @@ void Call::on_leg_not_opened(const LegOpened& event, bool is_pick_up, Now& now) 
 void Call::on_cancelled(LegSide side, const std::string& reason, Now& now) {
   if (phase_ == Phase::kEnded) return;
   const bool is_pick_up = side == LegSide::kB && phase_ != Phase::kConnected;
-  if (is_pick_up) {  // the subscriber's app gave up its INVITE; the caller goes on waiting
-    give_back_infos(now);
-    party(side) = Party{.origin = party(side).origin};
-    leg_record(side) = {.role = "callee"};
-    now.actions.emplace_back(ReleaseToken{});
-    return;
-  }
+  if (is_pick_up) return let_go_of_pick_up(now);  // the subscriber's app gave up its INVITE
   take_back_answer();
   end({.disposition = Disposition::kCancelled,
        .ended_by = side == LegSide::kA ? EndedBy::kCaller : EndedBy::kCallee,

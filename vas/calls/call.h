@@ -62,8 +62,7 @@ struct CallSetup {
 inline constexpr std::string_view kUnreadable = "The session description cannot be read";
 inline constexpr std::string_view kNoSharedCodec = "No codec is shared with the other party";
 // Of a 488: why (RFC 3261 §20.43).
-signaling::Header media_warning(std::string_view why,
-                                records::LocalCause cause = records::LocalCause::kNoCommonCodec);
+signaling::Header media_warning(std::string_view why, records::LocalCause cause);
 // Of a 415: which body would have been read (RFC 3261 §21.4.13).
 signaling::Header accepted_body();
 
@@ -237,6 +236,7 @@ class Call {
   void apply_call_timeout() { timers_.set(CallTimer::kCallTimeout, waiting_since_ + call_timeout_); }
   void on_pick_up(const PickUp& event, Now& now);
   void refuse_pick_up(int status, const Refusal& refusal, Now& now);
+  void let_go_of_pick_up(Now& now);
   void try_to_join(Now& now);
   bool agree_on_formats(Now& now);
   void answer_both(Now& now);

@@ -100,6 +100,11 @@ void Call::refuse_pick_up(int status, const Refusal& refusal, Now& now) {
   if (status == 415) headers.push_back(accepted_body());
   if (refusal.is_set()) headers.push_back(media_warning(refusal.why, refusal.cause));
   answer(LegSide::kB, status, "", now, std::move(headers));
+  let_go_of_pick_up(now);
+}
+
+// The caller goes on waiting.
+void Call::let_go_of_pick_up(Now& now) {
   give_back_infos(now);
   party(LegSide::kB) = Party{.origin = party(LegSide::kB).origin};
   leg_record(LegSide::kB) = {.role = "callee"};

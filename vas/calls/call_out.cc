@@ -63,14 +63,8 @@ void Call::try_next_route(Now& now) {
   const Route& route = plan_.routes[next_route_];
   Party& callee = party(LegSide::kB);
   // A new dialog each time: what a silent route answers later is told apart from the next one's answer.
+  callee = Party{.origin = callee.origin};
   callee.dialog = {setup_.id << 8 | (next_route_ + 1)};
-  callee.is_answered = false;
-  callee.audio.reset();
-  callee.keys.reset();
-  callee.dtls.reset();
-  callee.tls_id.clear();
-  callee.ice.reset();
-  callee.protocol.reset();
   callee.encryption = route.media_encryption;
   callee.keying = route.media_keying;
   callee.ice_mode = route.ice;
@@ -82,7 +76,6 @@ void Call::try_next_route(Now& now) {
   }
   // Of a name it is seen when the first answer comes.
   const auto address = IpAddress::parse(route.server.host);
-  callee.source = {};
   callee.source.transport = route.transport.value_or(signaling::Transport::kUdp);
   if (address) callee.source.peer = {*address, kAnyPort};
   callee.latches_to_anyone = route.latches_to_anyone;

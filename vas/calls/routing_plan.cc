@@ -125,13 +125,6 @@ Result<std::string> normalize_routing_plan(std::string_view json_text) {
   return to_text(*object);
 }
 
-void apply_identity_rules(RoutingPlan& plan, const directory::Directory& directory, std::int64_t domain_id) {
-  for (Route& route : plan.routes) {
-    const directory::Trunk* trunk = route.trunk_id ? directory.trunk(*route.trunk_id) : nullptr;
-    if (trunk != nullptr && trunk->domain_id == domain_id) route.identity = rule_of(*trunk);
-  }
-}
-
 RoutingPlan plan_by_trunks(const directory::Directory& directory, std::int64_t domain_id,
                            std::string_view number) {
   RoutingPlan plan;
@@ -162,18 +155,14 @@ RoutingPlan plan_by_trunks(const directory::Directory& directory, std::int64_t d
   return plan;
 }
 
-void take_timeouts_of_trunks(const directory::Directory& directory, std::int64_t domain_id,
-                             RoutingPlan& plan) {
+void adopt_rules_of_trunks(const directory::Directory& directory, std::int64_t domain_id, RoutingPlan& plan) {
   for (Route& route : plan.routes) {
-    const directory::Trunk* trunk = route.trunk_id ? directory.trunk(*route.trunk_id) : nullptr;
-    if (trunk == nullptr || trunk->domain_id != domain_id) continue;  // a plan's own word for something
-    route.no_answer_timeout = trunk->no_answer_timeout;
-    route.progress_timeout = trunk->progress_timeout;
-  }
-}
-
-void adopt_media_rules(const directory::Directory& directory, std::int64_t domain_id, RoutingPlan& plan) {
-  for (Route& route : plan.routes) {
+    const directory::Trunk* named = route.trunk_id ? directory.trunk(*route.trunk_id) : nullptr;
+    if (named != nullptr && named->domain_id == domain_id) {  // else it is a plan's own word for something
+      route.no_answer_timeout = named->no_answer_timeout;
+      route.progress_timeout = named->progress_timeout;
+      route.identity = rule_of(*named);
+    }
     const auto leads_to = [&](const auto& each) {
       return each.second.domain_id == domain_id && is_at(each.second, route.server.host);
     };

@@ -45,20 +45,15 @@ Result<RoutingPlan> parse_routing_plan(std::string_view json_text);
 // The same plan with `route` renamed to `routes`, all else unchanged.
 Result<std::string> normalize_routing_plan(std::string_view json_text);
 
-// The routes of a plan that name a trunk of the domain tell it of the caller what its rule says.
-void apply_identity_rules(RoutingPlan& plan, const directory::Directory& directory, std::int64_t domain_id);
-
 // Each target of each of the domain's trunks that takes `number`.
 RoutingPlan plan_by_trunks(const directory::Directory& directory, std::int64_t domain_id,
                            std::string_view number);
 
-// A route that names one of the domain's own trunks (`cx_trunk_id`) may be silent for as long as that may.
-void take_timeouts_of_trunks(const directory::Directory& directory, std::int64_t domain_id,
-                             RoutingPlan& plan);
-
-// A route of a plan that leads to a trunk of the domain, by the host of one of its targets or by its sources:
-// what the trunk says of where its media comes from (`symmetric`, `latchesToAnyone`) holds there too.
-void adopt_media_rules(const directory::Directory& directory, std::int64_t domain_id, RoutingPlan& plan);
+// What the domain's trunks say holds for a plan's routes too. One that names a trunk (`cx_trunk_id`) may be
+// silent for as long as that may, and tells it of the caller what its rule says. For one that leads to a
+// trunk, by the host of one of its targets or by its sources, it holds where that trunk's media comes from
+// (`symmetric`, `latchesToAnyone`).
+void adopt_rules_of_trunks(const directory::Directory& directory, std::int64_t domain_id, RoutingPlan& plan);
 
 // True when the next route is to be tried after this answer: 5xx, 408, any 3xx (never followed), or none (0).
 bool fails_over(int status);

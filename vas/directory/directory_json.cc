@@ -127,17 +127,11 @@ std::vector<std::string> secrets_of(Fields& entry, std::string_view name) {
   return all;
 }
 
-Duration seconds_of(Fields& entry, std::string_view name, std::int64_t fallback) {
-  const std::int64_t value = entry.number(name, fallback);
-  if (value < 1 || value > 86400) throw entry.wrong(name, "is not within 1 to 86400 seconds");
-  return std::chrono::seconds(value);
-}
-
 // A silence longer than SIP's own timers allow never comes to its end: RFC 3261 §17.1.1.2, §16.6.
 constexpr std::int64_t kLongestNoAnswer = 32;
 constexpr std::int64_t kLongestProgress = 180;
 
-std::optional<Duration> silence_of(Fields& entry, std::string_view name, std::int64_t most) {
+std::optional<Duration> seconds_of(Fields& entry, std::string_view name, std::int64_t most = 86400) {
   if (entry.field(name) == nullptr) return {};
   const std::int64_t value = entry.number(name);
   if (value < 1 || value > most) throw entry.wrong(name, fmt::format("is not within 1 to {} seconds", most));
@@ -181,9 +175,9 @@ DomainProfile parse_profile(const json::value& value, const std::string& where) 
                         .routing_application = http_url_of(fields, "call-routing-application"),
                         .webhook_secrets = secrets_of(fields, "webhook-secret"),
                         .session_callback = http_url_of(fields, "session-callback")};
-  profile.call_timeout = seconds_of(fields, "call-timeout", 60);
-  if (fields.field("hold-timeout") != nullptr) profile.hold_timeout = seconds_of(fields, "hold-timeout", 0);
-  profile.session_ttl = seconds_of(fields, "session-ttl", 300);
+  profile.call_timeout = seconds_of(fields, "call-timeout").value_or(profile.call_timeout);
+  profile.hold_timeout = seconds_of(fields, "hold-timeout");
+  profile.session_ttl = seconds_of(fields, "session-ttl").value_or(profile.session_ttl);
   const std::int64_t rate = fields.number("api-requests-per-second", profile.requests_per_second);
   if (rate < 1 || rate > 1'000'000)
     throw fields.wrong("api-requests-per-second", "is not within 1 to 1000000");
@@ -193,9 +187,9 @@ DomainProfile parse_profile(const json::value& value, const std::string& where) 
   profile.caps = parse_caps(fields, profile.caps);
   profile.symmetric = fields.flag("symmetric", profile.symmetric);
   profile.route_timeouts.no_answer =
-      silence_of(fields, "no-answer-timeout", kLongestNoAnswer).value_or(profile.route_timeouts.no_answer);
+      seconds_of(fields, "no-answer-timeout", kLongestNoAnswer).value_or(profile.route_timeouts.no_answer);
   profile.route_timeouts.progress =
-      silence_of(fields, "progress-timeout", kLongestProgress).value_or(profile.route_timeouts.progress);
+      seconds_of(fields, "progress-timeout", kLongestProgress).value_or(profile.route_timeouts.progress);
   profile.misspelt = fields.misspelt();
   return profile;
 }
@@ -284,8 +278,8 @@ Trunk parse_trunk(json::value value, const std::string& where) {
       .realm = fields.text("realm"),
       .max_calls = within(fields, "maxCalls", 0, 0, kHighestCap),
       .max_calls_per_second = within(fields, "maxCallsPerSecond", kMaxCallsPerSecondOfTrunk, 1, kHighestCap),
-      .no_answer_timeout = silence_of(fields, "noAnswerTimeout", kLongestNoAnswer),
-      .progress_timeout = silence_of(fields, "progressTimeout", kLongestProgress)};
+      .no_answer_timeout = seconds_of(fields, "noAnswerTimeout", kLongestNoAnswer),
+      .progress_timeout = seconds_of(fields, "progressTimeout", kLongestProgress)};
   for (const std::string& source : fields.texts("sources")) {
     const auto network = Network::parse(source);
     if (!network)

@@ -44,7 +44,10 @@ std::optional<std::string_view> name_meant(std::string_view name,
   std::optional<std::string_view> nearest;
   std::size_t fewest = letters.size() < kShortName ? 1 : 2;
   for (const std::string_view each : known) {
-    const std::size_t changes = distance(letters, letters_of(each));
+    const std::string other = letters_of(each);
+    const auto [shorter, longer] = std::minmax({letters.size(), other.size()});
+    if (longer - shorter > fewest) continue;  // each letter more is a change
+    const std::size_t changes = distance(letters, other);
     if (changes > fewest || (nearest && changes == fewest)) continue;
     fewest = changes;
     nearest = each;

@@ -90,7 +90,7 @@ TEST(RoutingPlan, ARouteThatNamesATrunkOfTheDomainIsAsPatient) {
   directory.put(directory::Trunk{.id = 102, .domain_id = 4, .progress_timeout = std::chrono::seconds(30)});
   auto plan = parse_routing_plan(kSeed);
   ASSERT_TRUE(plan);
-  take_timeouts_of_trunks(directory, 3, *plan);
+  adopt_rules_of_trunks(directory, 3, *plan);
   EXPECT_EQ(plan->routes[0].progress_timeout, std::chrono::seconds(20));
   EXPECT_EQ(plan->routes[1].progress_timeout, std::nullopt);  // another domain's
 }
@@ -104,7 +104,7 @@ TEST(RoutingPlan, ARouteToATrunkHasItsRulesOfMedia) {
   const auto rules_at = [&](const std::string& address) {
     auto plan = *parse_routing_plan(R"({"routes":[{"termination_ip":")" + address +
                                     R"(","termination_number":"1"}]})");
-    adopt_media_rules(directory, 3, plan);
+    adopt_rules_of_trunks(directory, 3, plan);
     return std::pair(plan.routes[0].symmetric_media, plan.routes[0].latches_to_anyone);
   };
   EXPECT_EQ(rules_at("192.0.2.7:5060"), std::pair(false, false));
@@ -124,7 +124,7 @@ TEST(RoutingPlan, ATrunkIsToldOfTheCallerByItsRuleAndARouteWithoutATrunkIsNot) {
   RoutingPlan plan;
   for (const std::int64_t id : {1, 2, 3, 4, 5}) plan.routes.push_back({.trunk_id = id});
   plan.routes.push_back({});
-  apply_identity_rules(plan, directory, 3);
+  adopt_rules_of_trunks(directory, 3, plan);
   const IdentityRule wanted[] = {IdentityRule::kTrusted, IdentityRule::kNone, IdentityRule::kPublic,
                                  IdentityRule::kNone,  // of another domain
                                  IdentityRule::kNone,    IdentityRule::kNone};
