@@ -36,13 +36,13 @@ bool EpollIo::add(SocketId socket, int descriptor, unsigned at_once) {
   event.events = EPOLLIN;
   event.data.u32 = socket;
   if (epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event) != 0) return false;
-  watched_[socket] = {descriptor, at_once};
+  watched_[socket] = {descriptor, at_once, watched_[socket].turn};
   return true;
 }
 
 void EpollIo::remove(SocketId socket) {
   epoll_ctl(epoll_, EPOLL_CTL_DEL, watched_[socket].descriptor, nullptr);
-  watched_[socket] = {};
+  watched_[socket] = {.turn = watched_[socket].turn + 1};
 }
 
 void EpollIo::turn(Duration longest, PacketSink& sink) {
@@ -78,6 +78,11 @@ bool EpollIo::receive(SocketId socket, PacketSink& sink) {
   const auto source = Endpoint::from_sockaddr(from);
   const auto size = static_cast<std::size_t>(got);
   if (!source) return true;
+  if (sink.has_news()) {
+    const unsigned turn = watched_[socket].turn;
+    sink.on_woken();
+    if (watched_[socket].turn != turn) return false;
+  }
   if (size > kLargestDatagram) {
     sink.on_oversized(socket, *source);
   } else {

@@ -28,7 +28,8 @@ class EpollIo final : public PacketIo {
  private:
   struct Watched {
     int descriptor = -1;
-    unsigned at_once = 1;
+    unsigned at_once = 0;
+    unsigned turn = 0;  // how often the place was given up: what came in before is not the next one's
   };
   void send_with_ttl(SocketId socket, iovec to, AddressFamily family, Ttl ttl, Bytes bytes);
   bool receive(SocketId socket, PacketSink& sink);  // false: there was nothing

@@ -200,6 +200,7 @@ class MediaWorker final : private PacketSink, private RouteListener {
   void tick(Entry& entry, Time now, WallTime wall);
   void on_datagram(SocketId id, const Endpoint& source, Ttl ttl, media::PacketBuffer datagram) override;
   void on_oversized(SocketId id, const Endpoint& source) override;
+  bool has_news() const override { return inbox_.has_news(); }
   void on_woken() override;
   bool may_check(const Endpoint& source) const;
   void on_shared_datagram(SharedPort& port, const Endpoint& source, media::PacketBuffer datagram);

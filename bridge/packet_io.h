@@ -26,8 +26,11 @@ class PacketSink {
                            media::PacketBuffer datagram) = 0;
   // One came that is larger than what is read (kLargestDatagram, about): its rest is gone, so it is no use.
   virtual void on_oversized(SocketId socket, const Endpoint& source) = 0;
-  // The wake descriptor is readable. It is heard before whatever came in with it, which may be of a socket
-  // that the waker has something to say of. Sockets may be added and removed in it.
+  // Whether the wake descriptor is readable, or about to be. Asked of each datagram once it is read and
+  // before it is handed over: whatever the waker had said before it was sent is heard first.
+  virtual bool has_news() const = 0;
+  // The waker is to be heard. Sockets may be added and removed in it; what came in at one that is removed is
+  // not handed over.
   virtual void on_woken() = 0;
 
  protected:

@@ -209,6 +209,7 @@ void UringIo::complete(const io_uring_cqe& completion, PacketSink& sink) {
       return;
     case Kind::kReceive: break;
   }
+  if (sink.has_news()) sink.on_woken();
   const bool is_today = slots_[socket].is_open && (slots_[socket].turn & 0xffffff) == turn;
   if ((completion.flags & IORING_CQE_F_BUFFER) != 0) {
     const auto buffer = static_cast<std::uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);

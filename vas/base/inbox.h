@@ -71,6 +71,10 @@ class Inbox {
     return taken;
   }
 
+  // False when nothing was pushed before what the caller has just met, or all of it was handed over. Any
+  // thread; costs one load.
+  bool has_news() const { return awake_.load(std::memory_order_acquire); }
+
   int descriptor() const { return descriptor_; }
 
  private:
