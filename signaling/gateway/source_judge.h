@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "signaling/gateway/gateway.h"
+#include "signaling/gateway/gateway_config.h"
 #include "signaling/gateway/listener_table.h"
 #include "signaling/gateway/proved_sources.h"
 #include "signaling/gateway/recent_set.h"

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "signaling/gateway/gateway.h"
+#include "signaling/gateway/gateway_config.h"
 #include "signaling/gateway/listener_table.h"
 #include "signaling/gateway/message_trace.h"
 #include "signaling/gateway/sip_message.h"
