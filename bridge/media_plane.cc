@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "vas/base/clock.h"
+#include "vas/base/match.h"
 #include "vas/base/random.h"
 
 namespace vas::bridge {
@@ -328,6 +329,13 @@ void MediaPlane::close_agent(std::optional<ice::AgentId>& agent) {
   agent.reset();
 }
 
+void MediaPlane::note(MediaEvent& event) {
+  match(
+      event, [this](const BridgeClosed& closed) { forget(closed); },
+      [&](ice::AgentEvent& said) { event = take(std::move(said)); },
+      ignoring<std::monostate, MediaSilent, BridgeHeard, LegGathered, LegPathFound>);
+}
+
 MediaEvent MediaPlane::take(ice::AgentEvent&& event) {
   const ice::AgentId agent = std::visit([](const auto& each) { return each.agent; }, event);
   const auto owner = agent_owners_.find(agent);
@@ -336,26 +344,38 @@ MediaEvent MediaPlane::take(ice::AgentEvent&& event) {
     return {};
   }
   const Owner leg = owner->second;
-  LegPlace& place = bridges_.at(leg.bridge).legs[index_of(leg.side)];
-  if (auto* gathered = std::get_if<ice::Gathered>(&event)) {
-    const auto local = ice::default_address(gathered->candidates, place.family);
-    place.local = local.value_or(Endpoint());
-    return LegGathered{leg.bridge, leg.side, local, std::move(gathered->candidates)};
-  }
-  if (auto* path = std::get_if<ice::PathFound>(&event)) {
-    // A pair that the peer's own check made, from an address that nobody named (RFC 8445 §7.3.1.3).
-    const bool is_plain = !path->peer.is_set();
-    if (agent == place.agent && (path->is_pipe || is_plain || may_be_checked(path->peer)))
-      return take_path(leg, std::move(*path));
-    ::close(path->socket);  // of the time before a restart
-    return {};
-  }
-  // What a younger agent does not find leaves the path alone.
-  if (agent == place.carrier) post(bridges_.at(leg.bridge).worker, LosePath{leg.bridge, leg.side});
-  return {};
+  return match(
+      std::move(event), [&](ice::Gathered&& gathered) { return take_candidates(leg, std::move(gathered)); },
+      [&](ice::PathFound&& path) { return take_path(leg, std::move(path)); },
+      [&](const ice::PathLost& lost) { return lose_path(leg, lost.agent); });
+}
+
+MediaEvent MediaPlane::take_candidates(const Owner& owner, ice::Gathered&& gathered) {
+  LegPlace& leg = bridges_.at(owner.bridge).legs[index_of(owner.side)];
+  const auto local = ice::default_address(gathered.candidates, leg.family);
+  leg.local = local.value_or(Endpoint());
+  return LegGathered{owner.bridge, owner.side, local, std::move(gathered.candidates)};
 }
 
 MediaEvent MediaPlane::take_path(const Owner& owner, ice::PathFound&& path) {
+  const LegPlace& leg = bridges_.at(owner.bridge).legs[index_of(owner.side)];
+  // A pair that the peer's own check made, from an address that nobody named (RFC 8445 §7.3.1.3).
+  const bool is_plain = !path.peer.is_set();
+  if (path.agent == leg.agent && (path.is_pipe || is_plain || may_be_checked(path.peer)))
+    return adopt_path(owner, std::move(path));
+  ::close(path.socket);  // of the time before a restart
+  return {};
+}
+
+// What a younger agent does not find leaves the path alone.
+MediaEvent MediaPlane::lose_path(const Owner& owner, ice::AgentId agent) {
+  const BridgePlace& place = bridges_.at(owner.bridge);
+  if (agent == place.legs[index_of(owner.side)].carrier)
+    post(place.worker, LosePath{owner.bridge, owner.side});
+  return {};
+}
+
+MediaEvent MediaPlane::adopt_path(const Owner& owner, ice::PathFound&& path) {
   set_media_options(path.socket, path.local.address.family, PortUse::kOwn);
   const LegPathFound found{owner.bridge, owner.side, path.local_type};
   BridgePlace& place = bridges_.at(owner.bridge);

@@ -110,8 +110,7 @@ class MediaPlane {
   template <typename Consumer>
   void drain(Consumer&& consume) {
     events_.drain([&](MediaEvent&& event) {
-      if (const auto* closed = std::get_if<BridgeClosed>(&event)) forget(*closed);
-      if (auto* agents = std::get_if<ice::AgentEvent>(&event)) event = take(std::move(*agents));
+      note(event);
       consume(std::move(event));
     });
   }
@@ -159,9 +158,14 @@ class MediaPlane {
   }
   bool is_safe_far_end(const BridgePlace& place, LegSide side, const Endpoint& far) const;
   std::optional<Owner> owner_of(const Endpoint& endpoint) const;
-  // What an agent said, for its leg's owner; nothing of it where the leg has another agent by now.
+  // What the plane itself has to do about an event; one of an agent becomes what it means to its leg's owner,
+  // which is nothing where the leg has another agent by now.
+  void note(MediaEvent& event);
   MediaEvent take(ice::AgentEvent&& event);
+  MediaEvent take_candidates(const Owner& owner, ice::Gathered&& gathered);
   MediaEvent take_path(const Owner& owner, ice::PathFound&& path);
+  MediaEvent adopt_path(const Owner& owner, ice::PathFound&& path);
+  MediaEvent lose_path(const Owner& owner, ice::AgentId agent);
   bool may_be_checked(const Endpoint& peer) const;
   void direct_agent(LegPlace& leg, const LegConfig& config);
   void open_agents();

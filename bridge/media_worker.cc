@@ -9,6 +9,7 @@
 #include "vas/base/capabilities.h"
 #include "vas/base/clock.h"
 #include "vas/base/log.h"
+#include "vas/base/match.h"
 
 namespace vas::bridge {
 namespace {
@@ -255,25 +256,15 @@ void MediaWorker::leave_fast_path(Entry& entry) {
 }
 
 void MediaWorker::handle(WorkerCommand&& command) {
-  if (const auto* opened = std::get_if<OpenBridge>(&command)) return open(*opened);
-  if (const auto* added = std::get_if<AddLeg>(&command)) return add_leg(*added);
-  if (const auto* shared = std::get_if<SharePort>(&command)) return share_port(*shared);
-  if (const auto* joined = std::get_if<JoinPort>(&command)) return join_port(*joined);
-  if (auto* adopted = std::get_if<AdoptSocket>(&command)) return adopt(std::move(*adopted));
-  if (const auto* lost = std::get_if<LosePath>(&command)) {
-    if (Entry* entry = find(lost->bridge)) entry->bridge.lose_path(lost->side);
-    return;
-  }
-  if (const auto* awaited = std::get_if<AwaitDtls>(&command)) {
-    if (Entry* entry = find(awaited->bridge)) entry->bridge.await_dtls(awaited->side);
-    return;
-  }
-  if (const auto* configured = std::get_if<ConfigureLeg>(&command)) return configure(*configured);
-  if (const auto* started = std::get_if<StartBridge>(&command)) return start(*started);
-  if (const auto* asked = std::get_if<AskHeard>(&command)) return tell_heard(*asked);
-  if (const auto* closed = std::get_if<CloseBridge>(&command)) return close(*closed);
-  if (const auto* changed = std::get_if<RouteChanged>(&command))
-    return fast_path_.on_route(changed->to, changed->route);
+  match(
+      std::move(command), ignoring<std::monostate>,  // it woke the loop
+      [this](const OpenBridge& each) { open(each); }, [this](const AddLeg& each) { add_leg(each); },
+      [this](const SharePort& each) { share_port(each); }, [this](const JoinPort& each) { join_port(each); },
+      [this](AdoptSocket&& each) { adopt(std::move(each)); },
+      [this](const LosePath& each) { lose_path(each); }, [this](const AwaitDtls& each) { await_dtls(each); },
+      [this](const ConfigureLeg& each) { configure(each); }, [this](const StartBridge& each) { start(each); },
+      [this](const AskHeard& each) { tell_heard(each); }, [this](const CloseBridge& each) { close(each); },
+      [this](const RouteChanged& each) { fast_path_.on_route(each.to, each.route); });
 }
 
 MediaWorker::Entry* MediaWorker::find(BridgeId bridge) {
@@ -350,6 +341,14 @@ void MediaWorker::adopt(AdoptSocket&& command) {
     on_datagram(rtp, path.to, 0, {MutableBytes(early), early.size()});
     io_->flush();
   }
+}
+
+void MediaWorker::lose_path(const LosePath& command) {
+  if (Entry* entry = find(command.bridge)) entry->bridge.lose_path(command.side);
+}
+
+void MediaWorker::await_dtls(const AwaitDtls& command) {
+  if (Entry* entry = find(command.bridge)) entry->bridge.await_dtls(command.side);
 }
 
 void MediaWorker::configure(const ConfigureLeg& command) {

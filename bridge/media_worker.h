@@ -227,6 +227,8 @@ class MediaWorker final : private PacketSink, private RouteListener {
   void share_port(const SharePort& command);
   void join_port(const JoinPort& command);
   void adopt(AdoptSocket&& command);
+  void lose_path(const LosePath& command);
+  void await_dtls(const AwaitDtls& command);
   void configure(const ConfigureLeg& command);
   void start(const StartBridge& command);
   void tell_heard(const AskHeard& command);

@@ -3,6 +3,7 @@
 #include "signaling/gateway/hop_check.h"
 #include "vas/base/clock.h"
 #include "vas/base/log.h"
+#include "vas/base/match.h"
 
 namespace vas::signaling {
 namespace {
@@ -56,14 +57,15 @@ bool Sender::send_answer(const SipMessage& response, std::string_view text, Outb
 }
 
 void Sender::on_stack_request(const SipMessage& request, std::string_view text) {
-  const auto hop = parts_.editor.next_hop(request);
-  if (const auto* numeric = std::get_if<ViaEditor::Hop>(&hop)) {
-    const bool may_go = numeric->bond != FlowBond::kNone ||
-                        may_go_to(request, numeric->flow, parts_.editor.ranges_of(request));
-    return may_go ? send_request(request, text, *numeric) : answer_no_hop(request);
-  }
-  if (const auto* name = std::get_if<ServerName>(&hop)) return resolve(std::string(text), *name, false);
-  answer_no_hop(request);
+  match(
+      parts_.editor.next_hop(request),
+      [&](const ViaEditor::Hop& hop) {
+        const bool may_go =
+            hop.bond != FlowBond::kNone || may_go_to(request, hop.flow, parts_.editor.ranges_of(request));
+        may_go ? send_request(request, text, hop) : answer_no_hop(request);
+      },
+      [&](const ServerName& name) { resolve(std::string(text), name, false); },
+      [&](NoHop) { answer_no_hop(request); });
 }
 
 // `has_failed`: the server that it went to last cannot be reached.
@@ -185,18 +187,21 @@ void Sender::tell_unsent(const SipMessage& request, const Flow& flow, const Stat
 bool Sender::send_elsewhere(const ViaEditor::Unsent& unsent, const Flow& gone) {
   const auto request = SipMessage::parse(unsent.text);
   if (!request || is_websocket(gone.transport)) return false;
-  const auto hop = parts_.editor.next_hop(*request, gone.transport);
-  if (const auto* numeric = std::get_if<ViaEditor::Hop>(&hop)) {
-    if (is_secure(gone.transport) && !is_secure(numeric->flow.transport)) return false;
-    if (!may_go_to(*request, numeric->flow, parts_.editor.ranges_of(*request))) return false;
-    send_request(*request, unsent.text, *numeric);
-    return true;
-  }
-  const auto* name = std::get_if<ServerName>(&hop);
-  if (name == nullptr || (is_secure(gone.transport) && !is_secure(name->transport.value_or(gone.transport))))
-    return false;
-  resolve(unsent.text, *name, false);
-  return true;
+  const auto loses_tls = [&](Transport onward) { return is_secure(gone.transport) && !is_secure(onward); };
+  return match(
+      parts_.editor.next_hop(*request, gone.transport),
+      [&](const ViaEditor::Hop& hop) {
+        if (loses_tls(hop.flow.transport)) return false;
+        if (!may_go_to(*request, hop.flow, parts_.editor.ranges_of(*request))) return false;
+        send_request(*request, unsent.text, hop);
+        return true;
+      },
+      [&](const ServerName& name) {
+        if (loses_tls(name.transport.value_or(gone.transport))) return false;
+        resolve(unsent.text, name, false);
+        return true;
+      },
+      [](NoHop) { return false; });
 }
 
 // To the address that the request came from, at the port that its Via names (RFC 3261 §18.2.2).

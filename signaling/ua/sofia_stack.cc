@@ -21,6 +21,7 @@
 #include "signaling/ua/sofia_text.h"
 #include "vas/base/clock.h"
 #include "vas/base/log.h"
+#include "vas/base/match.h"
 #include "vas/base/random.h"
 #include "vas/base/text.h"
 
@@ -94,7 +95,7 @@ class SofiaStack {
   bool is_of_a_dialog_here(const sip_t* sip) const;
   void handle(SipCommand&& command);
   Dialog& add_dialog(DialogId id);
-  Dialog* find(DialogId id);
+  Dialog* find(DialogId id);  // null: it ended while the command was on its way; its event is on its way back
   void publish(SipEvent event);
   void bury();
 
@@ -273,7 +274,7 @@ Dialog& SofiaStack::add_dialog(DialogId id) {
 
 Dialog* SofiaStack::find(DialogId id) {
   const auto found = dialogs_.find(id.value);
-  return found == dialogs_.end() ? nullptr : found->second.get();
+  return found == dialogs_.end() || found->second->is_finished() ? nullptr : found->second.get();
 }
 
 int SofiaStack::on_commands(su_root_magic_t*, su_wait_t*, su_wakeup_arg_t* stack) {
@@ -290,29 +291,31 @@ void SofiaStack::on_tick(su_root_magic_t*, su_timer_t*, su_timer_arg_t* stack) {
 }
 
 void SofiaStack::handle(SipCommand&& command) {
-  if (const auto* invite = std::get_if<SendInvite>(&command))
-    return add_dialog(invite->dialog).send_invite(*invite);
-  if (const auto* saved = std::get_if<RestoreDialog>(&command))
-    return add_dialog(saved->dialog).restore(saved->state);
-  std::visit(
-      [this](const auto& each) {
-        using Command = std::decay_t<decltype(each)>;
-        if constexpr (!std::is_same_v<Command, std::monostate> && !std::is_same_v<Command, SendInvite> &&
-                      !std::is_same_v<Command, RestoreDialog>) {
-          Dialog* dialog = find(each.dialog);
-          if (dialog == nullptr || dialog->is_finished())
-            return;  // it ended while the command was on its way; the event is on its way back
-          if constexpr (std::is_same_v<Command, AnswerInvite>) dialog->answer_invite(each);
-          if constexpr (std::is_same_v<Command, CancelInvite>) dialog->cancel(each.reason);
-          if constexpr (std::is_same_v<Command, SendBye>) dialog->send_bye(each.reason);
-          if constexpr (std::is_same_v<Command, SendOffer>) dialog->send_offer(each.sdp);
-          if constexpr (std::is_same_v<Command, SendInfo>) dialog->send_info(each);
-          if constexpr (std::is_same_v<Command, AnswerRequest>) dialog->answer_request(each);
-          if constexpr (std::is_same_v<Command, SaveDialog>)
-            publish(DialogSaved{each.dialog, dialog->state()});
-        }
+  match(
+      command, ignoring<std::monostate>,  // it woke the loop
+      [&](const SendInvite& each) { add_dialog(each.dialog).send_invite(each); },
+      [&](const RestoreDialog& each) { add_dialog(each.dialog).restore(each.state); },
+      [&](const AnswerInvite& each) {
+        if (Dialog* const dialog = find(each.dialog)) dialog->answer_invite(each);
       },
-      command);
+      [&](const CancelInvite& each) {
+        if (Dialog* const dialog = find(each.dialog)) dialog->cancel(each.reason);
+      },
+      [&](const SendBye& each) {
+        if (Dialog* const dialog = find(each.dialog)) dialog->send_bye(each.reason);
+      },
+      [&](const SendOffer& each) {
+        if (Dialog* const dialog = find(each.dialog)) dialog->send_offer(each.sdp);
+      },
+      [&](const SendInfo& each) {
+        if (Dialog* const dialog = find(each.dialog)) dialog->send_info(each);
+      },
+      [&](const AnswerRequest& each) {
+        if (Dialog* const dialog = find(each.dialog)) dialog->answer_request(each);
+      },
+      [&](const SaveDialog& each) {
+        if (Dialog* const dialog = find(each.dialog)) publish(DialogSaved{each.dialog, dialog->state()});
+      });
 }
 
 class SofiaStacks final : public SipStack {

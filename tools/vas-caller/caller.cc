@@ -14,6 +14,7 @@
 #include "tools/vas-caller/rtp_endpoint.h"
 #include "tools/vas-caller/tone.h"
 #include "vas/base/clock.h"
+#include "vas/base/match.h"
 
 namespace vas::caller {
 namespace {
@@ -73,15 +74,18 @@ class Party {
   }
 
   void handle(const SipEvent& event) {
-    if (const auto* invite = std::get_if<InviteReceived>(&event)) return on_invite(*invite);
-    if (const auto* failed = std::get_if<InviteFailed>(&event)) return end("rejected", failed->status);
-    if (const auto* answered = std::get_if<InviteAnswered>(&event)) return talk(answered->sdp);
-    if (std::holds_alternative<InviteCancelled>(event)) return end("cancelled", 487);
-    if (std::holds_alternative<ByeReceived>(event)) return hung_up("them");
-    if (std::holds_alternative<DialogLost>(event)) return hung_up("lost");
-    if (const auto* offer = std::get_if<OfferReceived>(&event)) on_offer(*offer);
-    if (const auto* info = std::get_if<InfoReceived>(&event))
-      stack_.send(AnswerRequest{info->dialog, info->request, 200, ""});
+    match(
+        event, [this](const InviteReceived& each) { on_invite(each); },
+        [this](const InviteFailed& each) { end("rejected", each.status); },
+        [this](const InviteAnswered& each) { talk(each.sdp); },
+        [this](const InviteCancelled&) { end("cancelled", 487); },
+        [this](const ByeReceived&) { hung_up("them"); }, [this](const DialogLost&) { hung_up("lost"); },
+        [this](const OfferReceived& each) { on_offer(each); },
+        [this](const InfoReceived& each) {
+          stack_.send(AnswerRequest{each.dialog, each.request, 200, ""});
+        },
+        ignoring<std::monostate, ProbeReceived, ProgressReceived, AckReceived, OfferAnswered, InfoAnswered,
+                 SessionRefreshed, DialogSaved>);
   }
 
   void on_invite(const InviteReceived& invite) {

@@ -15,6 +15,7 @@
 #include "vas/api/with_fields.h"
 #include "vas/base/check.h"
 #include "vas/base/clock.h"
+#include "vas/base/match.h"
 #include "vas/base/text.h"
 
 namespace vas::api {
@@ -117,6 +118,12 @@ HttpResponse wrong_type(const Operation& operation) {
   return response;
 }
 
+HttpResponse not_allowed(const NoSuchMethod& wrong) {
+  HttpResponse response = problem(405, "This resource answers " + wrong.allowed + " only.");
+  response.headers.emplace_back("Allow", wrong.allowed);
+  return response;
+}
+
 // draft-ietf-httpapi-ratelimit-headers: how much there is in which time, how much of it is left, and in how
 // many seconds it is whole again.
 WithFields::Fields rate_fields(int per_second, const RateTurn& turn) {
@@ -155,18 +162,16 @@ class Api {
       return answer_stranger(request, responder, problem(400, "The path is not properly percent-encoded."));
     if (auto leave = leave_to_ask(request, *segments))
       return answer_stranger(request, responder, std::move(*leave));
-    auto matched = document_.match(request.method, *segments);
-    if (std::holds_alternative<NoSuchPath>(matched)) {
-      return answer_stranger(request, responder,
-                             problem(404, "There is no such resource. GET /openapi.json lists them."));
-    }
-    if (const auto* wrong = std::get_if<NoSuchMethod>(&matched)) {
-      HttpResponse response = problem(405, "This resource answers " + wrong->allowed + " only.");
-      response.headers.emplace_back("Allow", wrong->allowed);
-      return answer_stranger(request, responder, std::move(response));
-    }
-    auto& found = std::get<Matched>(matched);
-    run(found, request, found.operation->is_public ? cors_.open(request, responder) : responder);
+    match(
+        document_.match(request.method, *segments),
+        [&](Matched&& found) {
+          run(found, request, found.operation->is_public ? cors_.open(request, responder) : responder);
+        },
+        [&](const NoSuchPath&) {
+          answer_stranger(request, responder,
+                          problem(404, "There is no such resource. GET /openapi.json lists them."));
+        },
+        [&](const NoSuchMethod& wrong) { answer_stranger(request, responder, not_allowed(wrong)); });
   }
 
   // The key of the request. From an address that was wrong too often only one that has worked there before.

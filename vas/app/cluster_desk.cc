@@ -6,6 +6,7 @@
 
 #include "vas/base/json.h"
 #include "vas/base/log.h"
+#include "vas/base/match.h"
 
 namespace vas::app {
 namespace {
@@ -67,20 +68,19 @@ ClusterDesk::ClusterDesk(const Parts& parts, const std::string& url, const std::
 }
 
 void ClusterDesk::take(store::FeedEvent event) {
-  if (auto* changed = std::get_if<store::SessionChanged>(&event)) {
-    parts_.sessions.take_replica(std::move(changed->session));
-  } else if (const auto* removed = std::get_if<store::SessionRemoved>(&event)) {
-    parts_.sessions.drop_replica(removed->id);
-  } else if (const auto* directory = std::get_if<store::DirectoryChanged>(&event)) {
-    parts_.directory.take(directory->change);
-  } else if (const auto* nodes = std::get_if<store::NodesSeen>(&event)) {
-    take_nodes(nodes->nodes);
-  } else if (const auto* message = std::get_if<store::NodeMessage>(&event)) {
-    take_message(message->text);
-  } else if (auto* all = std::get_if<store::FeedRestored>(&event)) {
-    parts_.directory.replace(all->directory);
-    parts_.sessions.replace_replicas(std::move(all->sessions));
-  }
+  match(
+      std::move(event),
+      [this](store::SessionChanged&& each) { parts_.sessions.take_replica(std::move(each.session)); },
+      [this](const store::SessionRemoved& each) { parts_.sessions.drop_replica(each.id); },
+      [this](const store::DirectoryChanged& each) { parts_.directory.take(each.change); },
+      [this](const store::NodesSeen& each) { take_nodes(each.nodes); },
+      [this](const store::NodeMessage& each) { take_message(each.text); },
+      [this](store::FeedRestored&& each) { restore(std::move(each)); });
+}
+
+void ClusterDesk::restore(store::FeedRestored&& all) {
+  parts_.directory.replace(all.directory);
+  parts_.sessions.replace_replicas(std::move(all.sessions));
 }
 
 // One that is silent stays known: its calls may live though the database is away for it.

@@ -43,6 +43,7 @@ class ClusterDesk final : public Peers {
   };
 
   void take(store::FeedEvent event);
+  void restore(store::FeedRestored&& all);
   void take_nodes(const std::vector<store::NodeEntry>& nodes);
   void take_message(const std::string& text);
   void answer(const std::string& node, std::int64_t id);

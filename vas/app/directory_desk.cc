@@ -18,10 +18,11 @@ constexpr std::array kKinds = {Kind::kTenant, Kind::kDomain, Kind::kSubscriber, 
 std::string counter_of(Kind kind) { return "last-" + std::string(to_string(kind)) + "-id"; }
 std::size_t index_of(Kind kind) { return static_cast<std::size_t>(kind); }
 
+Kind kind_of(const directory::Removal& removal) { return removal.kind; }
+
 bool touches(const directory::Change& change, Kind kind) {
   return std::any_of(change.begin(), change.end(), [kind](const auto& each) {
-    const auto* removal = std::get_if<directory::Removal>(&each);
-    return kind == (removal != nullptr ? removal->kind : kind_of(std::get<directory::Entry>(each)));
+    return kind == std::visit([](const auto& what) { return kind_of(what); }, each);
   });
 }
 

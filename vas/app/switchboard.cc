@@ -4,6 +4,7 @@
 
 #include "vas/base/clock.h"
 #include "vas/base/log.h"
+#include "vas/base/match.h"
 
 namespace vas::app {
 namespace {
@@ -17,8 +18,12 @@ signaling::SipCommand labelled(signaling::SipCommand command, const std::string&
   const auto label = [&token](std::vector<signaling::Header>& headers) {
     if (!token.empty()) headers.push_back({std::string(signaling::kCallHeader), token});
   };
-  if (auto* invite = std::get_if<signaling::SendInvite>(&command)) label(invite->headers);
-  if (auto* answer = std::get_if<signaling::AnswerInvite>(&command)) label(answer->headers);
+  match(
+      command, [&](signaling::SendInvite& each) { label(each.headers); },
+      [&](signaling::AnswerInvite& each) { label(each.headers); },
+      ignoring<std::monostate, signaling::CancelInvite, signaling::SendBye, signaling::SendOffer,
+               signaling::SendInfo, signaling::AnswerRequest, signaling::SaveDialog,
+               signaling::RestoreDialog>);
   return command;
 }
 
@@ -46,14 +51,22 @@ void Switchboard::on_sip(signaling::SipEvent event) {
 
 // Of a call that has left its record already: what still comes of it is ended.
 void Switchboard::answer_orphan(const signaling::SipEvent& event) {
-  if (const auto* answered = std::get_if<signaling::InviteAnswered>(&event))
-    send(signaling::SendBye{answered->dialog, ""});
-  if (const auto* offer = std::get_if<signaling::OfferReceived>(&event)) {
-    send(signaling::AnswerRequest{offer->dialog, offer->request, 481, ""});
-  }
-  if (const auto* info = std::get_if<signaling::InfoReceived>(&event)) {
-    send(signaling::AnswerRequest{info->dialog, info->request, 481, ""});
-  }
+  match(
+      event,
+      [this](const signaling::InviteAnswered& each) {
+        send(signaling::SendBye{each.dialog, ""});
+      },
+      [this](const signaling::OfferReceived& each) {
+        send(signaling::AnswerRequest{each.dialog, each.request, 481, ""});
+      },
+      [this](const signaling::InfoReceived& each) {
+        send(signaling::AnswerRequest{each.dialog, each.request, 481, ""});
+      },
+      ignoring<std::monostate, signaling::ProbeReceived, signaling::InviteReceived,
+               signaling::ProgressReceived, signaling::InviteFailed, signaling::InviteCancelled,
+               signaling::AckReceived, signaling::DialogLost, signaling::OfferAnswered,
+               signaling::InfoAnswered, signaling::SessionRefreshed, signaling::ByeReceived,
+               signaling::DialogSaved>);
 }
 
 void Switchboard::deliver(std::uint64_t call, const calls::CallEvent& event) {
@@ -76,29 +89,32 @@ void Switchboard::run(Entry& entry, calls::CallActions actions) {
 }
 
 void Switchboard::carry_out(Entry& entry, const calls::CallAction& action, calls::CallActions& more) {
-  if (const auto* command = std::get_if<signaling::SipCommand>(&action)) {
-    if (const auto* invite = std::get_if<signaling::SendInvite>(command)) {
-      add_dialog(entry, invite->dialog);
-      if (!take_out_trunk(entry)) return skip_trunk(entry, invite->dialog, more);
-    }
-    return send(labelled(*command, entry.token));
+  match(
+      action, [&](const signaling::SipCommand& each) { send_for(entry, each, more); },
+      [&](const calls::OpenLeg& each) { open_leg(entry, each, more); },
+      [&](const calls::ConfigureLegMedia& each) { configure_media(entry, each, more); },
+      [&](const calls::AwaitDtls& each) { parts_.media.await_dtls(*entry.bridge, each.side); },
+      [&](const calls::StartMedia&) { parts_.media.start(*entry.bridge); },
+      [&](const calls::AskHeard&) { parts_.media.ask_heard(*entry.bridge); },
+      [&](const calls::NotifyBackend&) { notify_backend(entry); },
+      [&](const calls::SetStatus& each) { set_status(entry, each.status); },
+      [&](const calls::ReleaseToken&) { parts_.sessions.set_token_state(entry.token, TokenState::kFree); },
+      [&](const calls::ConsumeToken&) { parts_.sessions.consume(entry.token); },
+      [&](const calls::Ended&) { finish(entry); });
+}
+
+void Switchboard::send_for(Entry& entry, const signaling::SipCommand& command, calls::CallActions& more) {
+  if (const auto* invite = std::get_if<signaling::SendInvite>(&command)) {
+    add_dialog(entry, invite->dialog);
+    if (!take_out_trunk(entry)) return skip_trunk(entry, invite->dialog, more);
   }
-  if (const auto* open = std::get_if<calls::OpenLeg>(&action)) return open_leg(entry, *open, more);
-  if (const auto* media = std::get_if<calls::ConfigureLegMedia>(&action)) {
-    const bool is_safe = parts_.media.configure_leg(*entry.bridge, media->side, media->config);
-    if (!is_safe) entry.call->on(calls::MediaRefused{}, monotonic_now(), wall_now(), more);
-    return;
-  }
-  if (const auto* awaited = std::get_if<calls::AwaitDtls>(&action))
-    return parts_.media.await_dtls(*entry.bridge, awaited->side);
-  if (std::holds_alternative<calls::StartMedia>(action)) return parts_.media.start(*entry.bridge);
-  if (std::holds_alternative<calls::AskHeard>(action)) return parts_.media.ask_heard(*entry.bridge);
-  if (std::holds_alternative<calls::NotifyBackend>(action)) return notify_backend(entry);
-  if (const auto* status = std::get_if<calls::SetStatus>(&action)) return set_status(entry, status->status);
-  if (std::holds_alternative<calls::ReleaseToken>(action))
-    return parts_.sessions.set_token_state(entry.token, TokenState::kFree);
-  if (std::holds_alternative<calls::ConsumeToken>(action)) return parts_.sessions.consume(entry.token);
-  if (std::holds_alternative<calls::Ended>(action)) return finish(entry);
+  send(labelled(command, entry.token));
+}
+
+void Switchboard::configure_media(Entry& entry, const calls::ConfigureLegMedia& action,
+                                  calls::CallActions& more) {
+  const bool is_safe = parts_.media.configure_leg(*entry.bridge, action.side, action.config);
+  if (!is_safe) entry.call->on(calls::MediaRefused{}, monotonic_now(), wall_now(), more);
 }
 
 // As if it could not be sent: the call goes on with its next route, or says why it ends.
@@ -167,36 +183,40 @@ void Switchboard::finish(Entry& entry) {
 }
 
 void Switchboard::on_media(const bridge::MediaEvent& event) {
-  if (const auto* silent = std::get_if<bridge::MediaSilent>(&event)) {
-    const auto call = calls_by_bridge_.find(silent->bridge);
-    if (call != calls_by_bridge_.end()) deliver(call->second, calls::MediaWentSilent{});
-  }
-  if (const auto* heard = std::get_if<bridge::BridgeHeard>(&event)) {
-    const auto call = calls_by_bridge_.find(heard->bridge);
-    if (call != calls_by_bridge_.end()) deliver(call->second, calls::MediaHeard{heard->last});
-  }
-  if (const auto* gathered = std::get_if<bridge::LegGathered>(&event)) {
-    const auto call = calls_by_bridge_.find(gathered->bridge);
-    if (call == calls_by_bridge_.end()) return;
-    if (!gathered->local)
-      log::warn(entries_.at(call->second).token, "no media for a leg: full ICE found no address of ours");
-    deliver(call->second, calls::LegOpened{gathered->side, gathered->local,
-                                           parts_.media.outgoing_ssrc(gathered->bridge, gathered->side),
-                                           gathered->candidates});
-  }
-  if (const auto* found = std::get_if<bridge::LegPathFound>(&event)) {
-    const auto call = calls_by_bridge_.find(found->bridge);
-    if (call != calls_by_bridge_.end())
-      deliver(call->second, calls::IcePathFound{found->side, found->local_type});
-  }
-  if (const auto* closed = std::get_if<bridge::BridgeClosed>(&event)) {
-    const auto call = calls_by_bridge_.find(closed->bridge);
-    if (call == calls_by_bridge_.end()) return;
-    const std::uint64_t id = call->second;
-    calls_by_bridge_.erase(call);
-    entries_.at(id).call->record().media = closed->legs;
-    write_record(id);
-  }
+  match(
+      event, ignoring<std::monostate, ice::AgentEvent>,  // what agents say has become a leg's event
+      [this](const bridge::MediaSilent& each) { deliver_to(each.bridge, calls::MediaWentSilent{}); },
+      [this](const bridge::BridgeHeard& each) { deliver_to(each.bridge, calls::MediaHeard{each.last}); },
+      [this](const bridge::LegGathered& each) { on_gathered(each); },
+      [this](const bridge::LegPathFound& each) {
+        deliver_to(each.bridge, calls::IcePathFound{each.side, each.local_type});
+      },
+      [this](const bridge::BridgeClosed& each) { on_closed(each); });
+}
+
+// To the call whose bridge it is, if that lives.
+void Switchboard::deliver_to(bridge::BridgeId bridge, const calls::CallEvent& event) {
+  const auto call = calls_by_bridge_.find(bridge);
+  if (call != calls_by_bridge_.end()) deliver(call->second, event);
+}
+
+void Switchboard::on_gathered(const bridge::LegGathered& event) {
+  const auto call = calls_by_bridge_.find(event.bridge);
+  if (call == calls_by_bridge_.end()) return;
+  if (!event.local)
+    log::warn(entries_.at(call->second).token, "no media for a leg: full ICE found no address of ours");
+  deliver(call->second,
+          calls::LegOpened{event.side, event.local, parts_.media.outgoing_ssrc(event.bridge, event.side),
+                           event.candidates});
+}
+
+void Switchboard::on_closed(const bridge::BridgeClosed& event) {
+  const auto call = calls_by_bridge_.find(event.bridge);
+  if (call == calls_by_bridge_.end()) return;
+  const std::uint64_t id = call->second;
+  calls_by_bridge_.erase(call);
+  entries_.at(id).call->record().media = event.legs;
+  write_record(id);
 }
 
 void Switchboard::write_record(std::uint64_t call) {

@@ -127,11 +127,16 @@ class Switchboard final : public CallControl {
 
   // Events and actions.
   void deliver(std::uint64_t call, const calls::CallEvent& event);
+  void deliver_to(bridge::BridgeId bridge, const calls::CallEvent& event);
+  void on_gathered(const bridge::LegGathered& event);
+  void on_closed(const bridge::BridgeClosed& event);
   void run(Entry& entry, calls::CallActions actions);
   void carry_out(Entry& entry, const calls::CallAction& action, calls::CallActions& more);
   void skip_trunk(Entry& entry, signaling::DialogId dialog, calls::CallActions& more);
   void add_dialog(Entry& entry, signaling::DialogId dialog);
   void open_leg(Entry& entry, const calls::OpenLeg& action, calls::CallActions& more);
+  void configure_media(Entry& entry, const calls::ConfigureLegMedia& action, calls::CallActions& more);
+  void send_for(Entry& entry, const signaling::SipCommand& command, calls::CallActions& more);
   void send(signaling::SipCommand command);
   void answer_orphan(const signaling::SipEvent& event);
   void set_status(const Entry& entry, sessions::Status status);

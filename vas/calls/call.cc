@@ -4,19 +4,14 @@
 
 #include <algorithm>
 
+#include "vas/base/match.h"
+
 namespace vas::calls {
 namespace {
 
 using records::Disposition;
 using records::EndedBy;
 using records::LocalCause;
-
-template <typename... Handlers>
-struct Match : Handlers... {
-  using Handlers::operator()...;
-};
-template <typename... Handlers>
-Match(Handlers...) -> Match<Handlers...>;
 
 constexpr std::string_view kNoSuchFamily = "Media over IPv6 is not spoken here";
 
@@ -113,100 +108,115 @@ void Call::refuse(int status, LocalCause cause, std::string reason, Time time, W
 
 void Call::on(const CallEvent& event, Time time, WallTime wall, CallActions& actions) {
   Now now{time, wall, actions};
-  std::visit(
-      Match{[&](const signaling::SipEvent& sip) { dispatch(sip, now); },
-            [&](const LegOpened& opened) { on_leg_opened(opened, now); },
-            [&](const BackendAnswered& answered) { on_backend(answered, now); },
-            [&](const PickUp& pick_up) { on_pick_up(pick_up, now); },
-            [&](const Deleted& deleted) { on_deleted(deleted.reason, now); },
-            [&](const TimeLimitChanged& changed) {
-              time_limit_s_ = changed.seconds;
-              if (phase_ == Phase::kConnected) apply_time_limit(now);
-            },
-            [&](const CallTimeoutChanged& changed) {
-              call_timeout_ = changed.timeout;
-              if (phase_ == Phase::kNotifying || phase_ == Phase::kParked) apply_call_timeout();
-            },
-            [&](const IcePathFound& found) { leg_record(found.side).ice_local_type = found.local_type; },
-            [&](const MediaWentSilent&) {
-              if (phase_ != Phase::kConnected) return;
-              end({.disposition = Disposition::kAnswered,
-                   .reason = "media-timeout",
-                   .cause = LocalCause::kMediaTimeout,
-                   .reason_header = "SIP;cause=408;text=\"No media\""},
-                  now);
-            },
-            [&](const MediaHeard& heard) { on_heard(heard.last, now); },
-            [&](const MediaRefused&) {
-              end({.reason = "unsafe-media-address",
-                   .cause = LocalCause::kUnsafeMediaAddress,
-                   .status_for_unanswered = 488,
-                   .reason_header = "SIP;cause=488;text=\"Media address refused\"",
-                   .warning = "Media is not sent to a media port of this server"},
-                  now);
-            },
-            [&](const Shutdown&) {
-              if (phase_ == Phase::kEnded) return;
-              end({.disposition = phase_ == Phase::kConnected ? Disposition::kAnswered : Disposition::kFailed,
-                   .reason = "shutdown",
-                   .cause = LocalCause::kShutdown,
-                   .status_for_unanswered = 503,
-                   .reason_header = "SIP;cause=503;text=\"Shutdown\""},
-                  now);
-            }},
-      event);
+  match(
+      event, [&](const signaling::SipEvent& each) { dispatch(each, now); },
+      [&](const LegOpened& each) { on_leg_opened(each, now); },
+      [&](const BackendAnswered& each) { on_backend(each, now); },
+      [&](const PickUp& each) { on_pick_up(each, now); },
+      [&](const Deleted& each) { on_deleted(each.reason, now); },
+      [&](const TimeLimitChanged& each) { on_time_limit_changed(each, now); },
+      [&](const CallTimeoutChanged& each) { on_call_timeout_changed(each); },
+      [&](const IcePathFound& each) { leg_record(each.side).ice_local_type = each.local_type; },
+      [&](const MediaWentSilent&) { on_media_silent(now); },
+      [&](const MediaHeard& each) { on_heard(each.last, now); },
+      [&](const MediaRefused&) { on_media_refused(now); }, [&](const Shutdown&) { on_shutdown(now); });
 }
 
-// One case a message. An event of a dialog that is neither side's is a late one: see the end of the function.
+void Call::on_time_limit_changed(const TimeLimitChanged& event, Now& now) {
+  time_limit_s_ = event.seconds;
+  if (phase_ == Phase::kConnected) apply_time_limit(now);
+}
+
+void Call::on_call_timeout_changed(const CallTimeoutChanged& event) {
+  call_timeout_ = event.timeout;
+  if (phase_ == Phase::kNotifying || phase_ == Phase::kParked) apply_call_timeout();
+}
+
+void Call::on_media_silent(Now& now) {
+  if (phase_ != Phase::kConnected) return;
+  end({.disposition = Disposition::kAnswered,
+       .reason = "media-timeout",
+       .cause = LocalCause::kMediaTimeout,
+       .reason_header = "SIP;cause=408;text=\"No media\""},
+      now);
+}
+
+void Call::on_media_refused(Now& now) {
+  end({.reason = "unsafe-media-address",
+       .cause = LocalCause::kUnsafeMediaAddress,
+       .status_for_unanswered = 488,
+       .reason_header = "SIP;cause=488;text=\"Media address refused\"",
+       .warning = "Media is not sent to a media port of this server"},
+      now);
+}
+
+void Call::on_shutdown(Now& now) {
+  if (phase_ == Phase::kEnded) return;
+  end({.disposition = phase_ == Phase::kConnected ? Disposition::kAnswered : Disposition::kFailed,
+       .reason = "shutdown",
+       .cause = LocalCause::kShutdown,
+       .status_for_unanswered = 503,
+       .reason_header = "SIP;cause=503;text=\"Shutdown\""},
+      now);
+}
+
+// An event of a dialog that is neither side's is a late one: of an INVITE that was given up.
 void Call::dispatch(const signaling::SipEvent& event, Now& now) {
-  std::visit(Match{[](const std::monostate&) {}, [](const signaling::ProbeReceived&) {},
-                   [](const signaling::InviteReceived&) {}, [](const signaling::DialogSaved&) {},
-                   [&](const signaling::ProgressReceived& each) {
-                     if (side_of(each.dialog)) on_progress(each, now);
-                   },
-                   [&](const signaling::InviteAnswered& each) {
-                     if (phase_ == Phase::kRouting && side_of(each.dialog))
-                       return on_invite_answered(each, now);
-                     send(signaling::SendBye{each.dialog, ""},
-                          now);  // it crossed our CANCEL, or an abandoned route came to life
-                   },
-                   [&](const signaling::InviteFailed& each) {
-                     if (side_of(each.dialog)) on_invite_failed(each, now);
-                   },
-                   [&](const signaling::InviteCancelled& each) {
-                     if (const auto side = side_of(each.dialog)) on_cancelled(*side, each.reason, now);
-                   },
-                   [&](const signaling::AckReceived& each) {
-                     if (const auto side = side_of(each.dialog)) on_ack(each, *side, now);
-                   },
-                   [&](const signaling::DialogLost& each) {
-                     if (const auto side = side_of(each.dialog)) on_lost(each, *side, now);
-                   },
-                   [&](const signaling::OfferReceived& each) {
-                     const auto side = side_of(each.dialog);
-                     if (side) note_moved(*side, each.source);
-                     watch_hold(now);
-                     if (side && phase_ == Phase::kConnected) return on_offer(each, *side, now);
-                     send(signaling::AnswerRequest{each.dialog, each.request, 481, ""}, now);
-                   },
-                   [&](const signaling::OfferAnswered& each) {
-                     if (const auto side = side_of(each.dialog)) on_offer_answered(each, *side, now);
-                   },
-                   [&](const signaling::InfoReceived& each) {
-                     const auto side = side_of(each.dialog);
-                     watch_hold(now);
-                     if (side && phase_ != Phase::kEnded) return on_info(each, *side, now);
-                     send(signaling::AnswerRequest{each.dialog, each.request, 481, ""}, now);
-                   },
-                   [&](const signaling::InfoAnswered& each) { on_info_answered(each, now); },
-                   [&](const signaling::SessionRefreshed& each) {
-                     if (const auto side = side_of(each.dialog)) note_moved(*side, each.source);
-                     watch_hold(now);
-                   },
-                   [&](const signaling::ByeReceived& each) {
-                     if (const auto side = side_of(each.dialog)) on_bye(each, *side, now);
-                   }},
-             event);
+  match(
+      event,
+      ignoring<std::monostate, signaling::ProbeReceived, signaling::InviteReceived, signaling::DialogSaved>,
+      [&](const signaling::ProgressReceived& each) {
+        if (side_of(each.dialog)) on_progress(each, now);
+      },
+      [&](const signaling::InviteAnswered& each) { on_any_answer(each, now); },
+      [&](const signaling::InviteFailed& each) {
+        if (side_of(each.dialog)) on_invite_failed(each, now);
+      },
+      [&](const signaling::InviteCancelled& each) {
+        if (const auto side = side_of(each.dialog)) on_cancelled(*side, each.reason, now);
+      },
+      [&](const signaling::AckReceived& each) {
+        if (const auto side = side_of(each.dialog)) on_ack(each, *side, now);
+      },
+      [&](const signaling::DialogLost& each) {
+        if (const auto side = side_of(each.dialog)) on_lost(each, *side, now);
+      },
+      [&](const signaling::OfferReceived& each) { on_any_offer(each, now); },
+      [&](const signaling::OfferAnswered& each) {
+        if (const auto side = side_of(each.dialog)) on_offer_answered(each, *side, now);
+      },
+      [&](const signaling::InfoReceived& each) { on_any_info(each, now); },
+      [&](const signaling::InfoAnswered& each) { on_info_answered(each, now); },
+      [&](const signaling::SessionRefreshed& each) { on_refreshed(each, now); },
+      [&](const signaling::ByeReceived& each) {
+        if (const auto side = side_of(each.dialog)) on_bye(each, *side, now);
+      });
+}
+
+void Call::on_any_answer(const signaling::InviteAnswered& event, Now& now) {
+  if (phase_ == Phase::kRouting && side_of(event.dialog)) return on_invite_answered(event, now);
+  send(signaling::SendBye{event.dialog, ""},
+       now);  // it crossed our CANCEL, or an abandoned route came to life
+}
+
+void Call::on_any_offer(const signaling::OfferReceived& event, Now& now) {
+  const auto side = side_of(event.dialog);
+  if (side) note_moved(*side, event.source);
+  watch_hold(now);
+  if (side && phase_ == Phase::kConnected) return on_offer(event, *side, now);
+  send(signaling::AnswerRequest{event.dialog, event.request, 481, ""}, now);
+}
+
+void Call::on_any_info(const signaling::InfoReceived& event, Now& now) {
+  const auto side = side_of(event.dialog);
+  watch_hold(now);
+  if (side && phase_ != Phase::kEnded) return on_info(event, *side, now);
+  send(signaling::AnswerRequest{event.dialog, event.request, 481, ""}, now);
+}
+
+void Call::on_refreshed(const signaling::SessionRefreshed& event, Now& now) {
+  if (const auto side = side_of(event.dialog)) note_moved(*side, event.source);
+  watch_hold(now);
 }
 
 void Call::on_time(Time time, WallTime wall, CallActions& actions) {

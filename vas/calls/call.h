@@ -166,6 +166,15 @@ class Call {
 
   // call.cc
   void dispatch(const signaling::SipEvent& event, Now& now);
+  void on_any_answer(const signaling::InviteAnswered& event, Now& now);
+  void on_any_offer(const signaling::OfferReceived& event, Now& now);
+  void on_any_info(const signaling::InfoReceived& event, Now& now);
+  void on_refreshed(const signaling::SessionRefreshed& event, Now& now);
+  void on_time_limit_changed(const TimeLimitChanged& event, Now& now);
+  void on_call_timeout_changed(const CallTimeoutChanged& event);
+  void on_media_silent(Now& now);
+  void on_media_refused(Now& now);
+  void on_shutdown(Now& now);
   void on_leg_opened(const LegOpened& event, Now& now);
   void on_leg_not_opened(const LegOpened& event, bool is_pick_up, Now& now);
   void on_cancelled(LegSide side, const std::string& reason, Now& now);

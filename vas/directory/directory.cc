@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "vas/base/match.h"
 #include "vas/base/text.h"
 
 namespace vas::directory {
@@ -42,10 +43,11 @@ std::int64_t id_of(const Entry& entry) {
 }
 
 std::int64_t parent_of(const Entry& entry) {
-  if (const auto* domain = std::get_if<Domain>(&entry)) return domain->tenant_id;
-  if (const auto* subscriber = std::get_if<Subscriber>(&entry)) return subscriber->domain_id;
-  if (const auto* trunk = std::get_if<Trunk>(&entry)) return trunk->domain_id;
-  return 0;
+  constexpr std::int64_t kNone = 0;
+  return match(
+      entry, [](const Tenant&) { return kNone; }, [](const Domain& each) { return each.tenant_id; },
+      [](const Subscriber& each) { return each.domain_id; }, [](const Trunk& each) { return each.domain_id; },
+      [](const ApiKey&) { return kNone; });
 }
 
 std::string hash_of_key(std::string_view key) {
@@ -62,25 +64,19 @@ std::string_view without_plus(std::string_view number) {
 
 void Directory::apply(const Change& change) {
   for (const auto& each : change) {
-    if (const auto* removal = std::get_if<Removal>(&each)) {
-      remove(removal->kind, removal->id);
-    } else {
-      put(std::get<Entry>(each));
-    }
+    match(
+        each, [this](const Removal& removal) { remove(removal.kind, removal.id); },
+        [this](const Entry& entry) { put(entry); });
   }
 }
 
 void Directory::put(Entry entry) {
-  const std::int64_t id = id_of(entry);
-  if (auto* tenant = std::get_if<Tenant>(&entry)) tenants_.insert_or_assign(id, std::move(*tenant));
-  if (auto* domain = std::get_if<Domain>(&entry)) put_domain(std::move(*domain));
-  if (auto* subscriber = std::get_if<Subscriber>(&entry)) put_subscriber(std::move(*subscriber));
-  if (auto* trunk = std::get_if<Trunk>(&entry)) trunks_.insert_or_assign(id, std::move(*trunk));
-  if (auto* key = std::get_if<ApiKey>(&entry)) {
-    remove(Kind::kApiKey, id);
-    keys_by_hash_.insert_or_assign(key->sha256, id);
-    keys_.insert_or_assign(id, std::move(*key));
-  }
+  match(
+      std::move(entry), [this](Tenant&& each) { tenants_.insert_or_assign(each.id, std::move(each)); },
+      [this](Domain&& each) { put_domain(std::move(each)); },
+      [this](Subscriber&& each) { put_subscriber(std::move(each)); },
+      [this](Trunk&& each) { trunks_.insert_or_assign(each.id, std::move(each)); },
+      [this](ApiKey&& each) { put_key(std::move(each)); });
 }
 
 void Directory::remove(Kind kind, std::int64_t id) {
@@ -100,6 +96,12 @@ void Directory::remove(Kind kind, std::int64_t id) {
       keys_.erase(id);
       return;
   }
+}
+
+void Directory::put_key(ApiKey key) {
+  remove(Kind::kApiKey, key.id);
+  keys_by_hash_.insert_or_assign(key.sha256, key.id);
+  keys_.insert_or_assign(key.id, std::move(key));
 }
 
 void Directory::put_domain(Domain domain) {

@@ -186,6 +186,7 @@ class Directory {
   bool is_authorized(const ApiKey& key, const Domain& domain, bool applications_too) const;
 
  private:
+  void put_key(ApiKey key);
   void put_domain(Domain domain);
   void put_subscriber(Subscriber subscriber);
   void forget_names(const Domain& domain);

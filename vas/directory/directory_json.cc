@@ -8,6 +8,7 @@
 
 #include "vas/base/host_port.h"
 #include "vas/base/json.h"
+#include "vas/base/match.h"
 #include "vas/base/text.h"
 #include "vas/directory/directory.h"
 
@@ -494,8 +495,9 @@ std::string to_json(const Entry& entry) {
 
 std::string to_store_json(const Entry& entry) {
   json::object object = std::visit([](const auto& each) { return object_of(each); }, entry);
-  if (const auto* key = std::get_if<ApiKey>(&entry)) object["sha256"] = key->sha256;
-  if (const auto* trunk = std::get_if<Trunk>(&entry)) object["password"] = trunk->password;
+  match(
+      entry, [&](const ApiKey& key) { object["sha256"] = key.sha256; },
+      [&](const Trunk& trunk) { object["password"] = trunk.password; }, ignoring<Tenant, Domain, Subscriber>);
   return to_text(object);
 }
 

@@ -8,6 +8,7 @@
 
 #include "vas/base/clock.h"
 #include "vas/base/log.h"
+#include "vas/base/match.h"
 #include "vas/store/database.h"
 #include "vas/store/event_row.h"
 #include "vas/store/refusal.h"
@@ -50,11 +51,16 @@ std::string name_of(const Transaction::Row& row) {
 
 // As it would have stood in the table: tokens are sealed wherever they rest.
 std::string bytes_of(const Transaction::Row& row, const SealedRows& rows) {
-  if (const auto* session = std::get_if<sessions::Session>(&row)) return rows.body_of(*session);
-  if (const auto* entry = std::get_if<directory::Entry>(&row)) return rows.body_of(*entry);
-  const auto* event = std::get_if<webhooks::Event>(&row);
-  if (const auto* burial = std::get_if<Transaction::BuryEvent>(&row)) event = &burial->event;
-  return event == nullptr ? std::string() : rows.body_of(*event);
+  return match(
+      row, [&](const sessions::Session& each) { return rows.body_of(each); },
+      [&](const directory::Entry& each) { return rows.body_of(each); },
+      [&](const webhooks::Event& each) { return rows.body_of(each); },
+      [&](const Transaction::BuryEvent& each) { return rows.body_of(each.event); },
+      [](const Transaction::RemoveSession&) { return std::string(); },
+      [](const Transaction::RemoveEvent&) { return std::string(); },
+      [](const Transaction::ForgetDeadEvents&) { return std::string(); },
+      [](const directory::Removal&) { return std::string(); },
+      [](const Transaction::SetCounter&) { return std::string(); });
 }
 
 // The database at its latest schema, and what opens its rows. The nodes of a cluster may come here together:
@@ -329,8 +335,12 @@ std::unordered_map<std::int64_t, const Transaction::Row*> Store::last_states(
   std::unordered_map<std::int64_t, const Transaction::Row*> last;
   for (const Queued& each : batch) {
     for (const Transaction::Row& row : each.transaction.rows()) {
-      if (const auto* session = std::get_if<sessions::Session>(&row)) last[session->id] = &row;
-      if (const auto* removal = std::get_if<Transaction::RemoveSession>(&row)) last[removal->id] = &row;
+      match(
+          row, [&](const sessions::Session& session) { last[session.id] = &row; },
+          [&](const Transaction::RemoveSession& removal) { last[removal.id] = &row; },
+          ignoring<webhooks::Event, Transaction::RemoveEvent, Transaction::BuryEvent,
+                   Transaction::ForgetDeadEvents, directory::Entry, directory::Removal,
+                   Transaction::SetCounter>);
     }
   }
   return last;
