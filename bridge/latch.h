@@ -1,4 +1,4 @@
-// Where a leg's media goes, and whose media it takes. (RFC 4961; the table of docs/media.md, "The latch")
+// Where a leg's media goes, and whose media it takes. (RFC 4961; the table of docs/media-relay.md, "The latch")
 #pragma once
 
 #include <array>

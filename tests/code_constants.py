@@ -1,4 +1,4 @@
-"""The constants of the C++ code, read as numbers, and the defaults of the program's flags: what limits.py and doc_figures.py hold the pages in docs against."""
+"""The constants of the C++ code as numbers, and the defaults of the program's flags: for limits.py and doc_figures.py."""
 import pathlib
 import re
 import subprocess
@@ -30,16 +30,17 @@ def expression_of(text, name):
 
 
 def value_of(expression, text):
-    """A C++ constant as a number, durations in seconds. Other constants are looked up in the same file, then anywhere."""
+    """A C++ constant as a number, durations in seconds. Others that it names are looked up in `text`, then anywhere."""
     for name, unit in CHRONO.items():
-        expression = re.sub(rf"std::chrono::{name}\s*([({{])([^(){{}}]*)[)}}]", lambda m, u=unit: f"(({m.group(2)})*{UNITS[u]})", expression)
+        expression = re.sub(rf"std::chrono::{name}\s*[({{]([^(){{}}]*)[)}}]", rf"((\1)*{UNITS[unit]})", expression)
     expression = re.sub(r"(?<=\d)'(?=\d)", "", expression)
     expression = re.sub(r"\b(\d+)[uUlL]+\b", r"\1", expression)
     expression = re.sub(r"(?:std::)?size_t\{(\d+)\}", r"\1", expression)
     while (other := re.search(r"(?:\w+::)*(k[A-Z]\w*)", expression)) is not None:
         meaning = expression_of(text, other.group(1))
         if meaning is None:
-            meaning = next(filter(None, (expression_of(without_comments(p.read_text()), other.group(1)) for p in sources())), None)
+            elsewhere = (expression_of(without_comments(path.read_text()), other.group(1)) for path in sources())
+            meaning = next(filter(None, elsewhere), None)
         if meaning is None:
             raise ValueError(f"{other.group(1)} is not found")
         expression = expression.replace(other.group(0), f"({value_of(meaning, text)})", 1)

@@ -1,9 +1,9 @@
 """Holds the figures in the prose of docs against the code.
 
 FIGURES names, for each page, phrases of it with `{}` in place of each figure, and for each figure the constant that it
-repeats: `room/file.h: kName`, alone or in a sum (`1 + room/file.cc: kRepeats`). The page must hold the phrase, however its
-lines are broken, and the figure must be the constant's value. A figure with a unit that no phrase holds must stand in
-OTHERS, which are no constants of the code: others' clocks, measurements, examples. docs/limits.md has a test of its own.
+repeats: `room/file.h: kName`, alone or in a sum (`1 + room/file.cc: kRepeats`). The page must hold the phrase, however
+its lines are broken, and the figure must be the constant's value. A figure with a unit that no phrase holds must stand
+in OTHERS, which repeat no constant of the code: others' clocks, measurements. docs/limits.md has a test of its own.
 
 DOC_FIGURES [VAS]: with the program, the numbers of the file in docs/configuration.md are held against `vas --help`."""
 import math
@@ -14,8 +14,8 @@ from code_constants import ROOT, UNITS, constant, flags_of
 
 from doc_figures_table import FIGURES, OTHERS
 
-WORDS = {"a": 1, "an": 1, "one": 1, "two": 2, "twice": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
-         "nine": 9, "ten": 10}
+WORDS = {"a": 1, "an": 1, "one": 1, "two": 2, "twice": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7,
+         "eight": 8, "nine": 9, "ten": 10}
 LONG_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 NAMED_UNITS = {"Ms": 1e-3, "Us": 1e-6}  # a constant whose name ends in its unit
 UNIT = "|".join([rf"{word}s?" for word in LONG_UNITS] + sorted(filter(None, UNITS), key=len, reverse=True))
