@@ -377,6 +377,9 @@ void Agent::take_plain(AddressFamily family) {
 
 }  // namespace
 
+// Keeps GLib's loop and the agents that are not given up. It decides nothing: orders come by the inbox, in
+// their order, and what an agent finds it publishes itself.
+//
 // The thread, and what is done on it.
 class NiceAgents::Loop {
  public:

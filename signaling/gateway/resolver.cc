@@ -164,6 +164,11 @@ class AresChannel {
   bool is_closing_ = false;
 };
 
+// Keeps what names led to, for as long as DNS lets it, and the searches that are under way, each once however
+// many wait for it. It decides by RFC 3263 what to ask for next, and serves what it knew before when DNS
+// itself is away. Which of the targets is tried, and whether anybody may be sent there, it need not know.
+//
+// Threads: the gateway's.
 class AresResolver final : public Resolver {
  public:
   AresResolver(asio::io_context& context, std::optional<Endpoint> server) : channel_(context, server) {}

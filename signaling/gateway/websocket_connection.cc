@@ -52,6 +52,10 @@ std::optional<std::string_view> only(const http::request<http::string_body>& req
   return to_view(field->value());
 }
 
+// Keeps one browser's connection from the upgrade request on. It decides whether the page may come in
+// (WebSocketDoor), and when a peer that pings without end has gone too far; deadlines and the order of
+// messages are Connection's. What a message says it need not know: each is handed over whole.
+//
 // `Stream`: tcp::socket, or a TLS stream over it.
 template <typename Stream>
 class WebSocketConnection final : public Connection {

@@ -66,6 +66,10 @@ su_nanotime_t anchored_nanotime(su_nanotime_t* time) {
 
 void drop_log(void*, const char*, va_list) {}  // sofia prints messages, tokens and all
 
+// It keeps the dialogs whose Call-IDs are its own, and hands them what comes for them: requests and responses
+// from nta, commands from control. It decides only what belongs to no dialog. What goes on within one it need
+// not know.
+//
 // One thread with its sofia root, agent and dialogs.
 class SofiaStack {
  public:

@@ -133,6 +133,9 @@ class Newcomer : public std::enable_shared_from_this<Newcomer> {
   bool is_over_ = false;
 };
 
+// Keeps the listening sockets, the certificates, the budget of handshakes, and who is at the door. It decides
+// at the first byte whether an address may begin a handshake, and who makes room. Once a handshake is over
+// the connection is no longer its affair: what is said there it need not know.
 class TlsDoorImpl final : public TlsDoor, public Newcomer::Owner {
  public:
   TlsDoorImpl(const TlsDoorConfig& config, TlsContexts contexts, Deliver deliver)

@@ -15,6 +15,10 @@
 
 namespace vas::app {
 
+// Keeps which other nodes there are, and what was asked of them and not answered yet. It decides what a
+// message from the feed means here: a session, an entry of the directory, a node, a request. How messages
+// travel it need not know.
+//
 // Threads: control only.
 // Bounds:  kMaxAsked requests to other nodes wait, each kPatience; over that they are answered at once.
 class ClusterDesk final : public Peers {

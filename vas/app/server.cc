@@ -106,6 +106,9 @@ Result<directory::Change> first_key(const std::string& data_dir) {
   return directory::Change{directory::Entry(entry)};
 }
 
+// The one place that makes all parts and ties them together: it keeps them, and decides nothing but the order
+// in which they begin and end. What they do it need not know.
+//
 // Parts in the order in which they are made; destroyed the other way round.
 class Server {
  public:

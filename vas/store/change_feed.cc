@@ -87,6 +87,9 @@ std::optional<Kind> kind_by_name(std::string_view name) {
   return {};
 }
 
+// Keeps the connection that listens, and the messages that wait to leave by it. It decides when the
+// connection counts as lost, and reads everything anew when it is back: what was missed meanwhile cannot be
+// told. What a change means to this node it need not know; it tells each to the sink as the row is now.
 class PostgresFeed final : public ChangeFeed {
  public:
   PostgresFeed(std::string url, std::string node, std::string sip, const secrets::Sealer& sealer, Sink sink)
