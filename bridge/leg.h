@@ -122,6 +122,8 @@ class Leg {
   void end_far();
 
  private:
+  // Of ours, by which the party's reports say how long the way is: they come each few seconds, and name one
+  // of the last.
   static constexpr std::size_t kRememberedReports = 4;
   struct SentReport {
     std::uint32_t ntp_middle = 0;

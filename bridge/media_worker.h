@@ -134,6 +134,7 @@ struct WorkerCounters {
 // Bounds:  the inbox; receive buffers are small, so that overload is loss and not latency.
 class MediaWorker final : private PacketSink, private RouteListener {
  public:
+  // A few commands a call: thousands of calls may begin while the worker is busy with packets.
   static constexpr std::size_t kInboxCapacity = 16384;
   static constexpr int kReceiveBufferBytes = 16 * 1024;          // of a leg's own socket
   static constexpr int kSharedReceiveBufferBytes = 1024 * 1024;  // 2,500 packets of 20 ms of G.711

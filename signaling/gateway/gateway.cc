@@ -35,10 +35,12 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
+// A few minutes' INVITEs (kForwardedMemory) at two hundred a second.
 constexpr std::size_t kMaxForwarded = 65536;
 constexpr Duration kForwardedMemory = std::chrono::minutes(5);  // an INVITE may ring so long
 constexpr std::size_t kMaxLookUps = 64;                         // at once
 constexpr std::size_t kLookUpsEach = 100;                       // kFigures
+// 128 bits in hex: what is no token of ours is not looked up.
 constexpr std::size_t kTokenDigits = 32;
 constexpr Duration kFigures = std::chrono::milliseconds(500);  // how often the gauges are set
 

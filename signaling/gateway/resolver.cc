@@ -26,8 +26,11 @@ using boost::system::error_code;
 constexpr int kTimeoutMs = 1000;
 constexpr int kTries = 2;
 constexpr Duration kTick = std::chrono::milliseconds(250);  // c-ares's own timeouts are looked at so often
+// A TTL of 0 would have every INVITE ask anew.
 constexpr int kShortestSeconds = 5;
+// A name that has moved is found within the hour, whatever its TTL was.
 constexpr int kLongestSeconds = 3600;
+// That there is no such name is remembered too: its INVITEs ask nobody meanwhile.
 constexpr Duration kNoSuchName = std::chrono::seconds(10);
 
 struct SrvRecord {

@@ -28,6 +28,7 @@ namespace websocket = beast::websocket;
 using asio::ip::tcp;
 using beast::error_code;
 
+// Browsers send cookies along; more is none.
 constexpr std::uint32_t kMaxUpgradeBytes = 8192;
 constexpr auto kSilenceBeforePing = std::chrono::seconds(60);  // twice within it: Beast pings at the half
 constexpr int kMaxControlFrames = 60;                          // in each kControlWindow: a ping flood ends

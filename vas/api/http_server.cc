@@ -28,8 +28,11 @@ namespace beast = boost::beast;
 namespace http = beast::http;
 using asio::ip::tcp;
 
+// From its first byte: who dribbles a request holds a place no longer.
 constexpr auto kRequestDeadline = std::chrono::seconds(10);
+// A proxy's own has to be shorter (docs/configuration.md).
 constexpr auto kIdleDeadline = std::chrono::seconds(60);
+// An API request as a rule; a waiting poll holds no more.
 constexpr std::size_t kFirstReadBytes = 2048;
 // Of what is read and not yet parsed: a chunk's size, an extension, a trailer have no longer lines than this.
 constexpr std::size_t kMaxUnparsedBytes = 32 * 1024;

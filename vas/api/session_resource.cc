@@ -11,6 +11,7 @@ using sessions::PollOutcome;
 using sessions::Session;
 using sessions::Status;
 
+// Of who finds no room to wait: some poll will have ended.
 constexpr int kRetryPollAfterS = 5;
 constexpr const char* kNoSession = "There is no such session: it may have ended or expired.";
 

@@ -24,6 +24,7 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr Duration kReload = std::chrono::seconds(1);  // how often certificates are looked at
+// After a failure, such as no descriptor being left.
 constexpr Duration kAcceptRetry = std::chrono::milliseconds(100);
 constexpr unsigned char kHandshakeRecord = 22;  // RFC 8446 §5.1
 

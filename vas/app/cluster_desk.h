@@ -24,6 +24,7 @@ namespace vas::app {
 class ClusterDesk final : public Peers {
  public:
   static constexpr std::size_t kMaxAsked = 10'000;
+  // A node that is there answers in milliseconds; whoever asked the API is not kept longer.
   static constexpr Duration kPatience = std::chrono::seconds(5);
 
   struct Parts {  // borrowed; all outlive the desk

@@ -23,9 +23,11 @@ namespace {
 
 using directory::Kind;
 
+// A node is alive while its last is no older than kAliveSeconds: five of them.
 constexpr auto kHeartbeat = std::chrono::seconds(2);
 constexpr auto kReconnectPause = std::chrono::milliseconds(500);
 constexpr auto kLongestQuery = std::chrono::seconds(2);
+// Ids are of their node's remainder (id_space.h); the server's kMaxNodes is the same.
 constexpr int kNodes = 16;
 constexpr const char* kClusterSecret = "cluster-secret";
 constexpr const char* kAliveSeconds = "10";

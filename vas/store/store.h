@@ -94,6 +94,7 @@ enum class Urgency {
 class Store {
  public:
   static constexpr std::size_t kMaxQueued = 200'000;
+  // A commit stays within milliseconds, so that who waits for the next one is not kept.
   static constexpr std::size_t kMaxBatch = 500;
   // What nobody waits for may wait for company: one commit for many changes.
   static constexpr auto kLinger = std::chrono::milliseconds(20);

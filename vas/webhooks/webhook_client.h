@@ -49,7 +49,9 @@ struct WebhookRequest {
 class WebhookClient {
  public:
   static constexpr std::size_t kMaxQueued = 10'000;
+  // Four times what status callbacks have at a time (outbox.h): notifications of calls go beside them.
   static constexpr std::size_t kMaxPerEndpoint = 256;
+  // A routing plan of a routing application.
   static constexpr std::size_t kMaxAnswerBytes = 64 * 1024;
   using Done = std::function<void(const Answer&)>;
   using Post = std::function<void(std::function<void()>)>;
