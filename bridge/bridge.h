@@ -17,6 +17,7 @@ class Bridge {
  public:
   // RTCP of our own begins when a party was silent for this long, and is sent this often.
   static constexpr Duration kRtcpSilence = std::chrono::seconds(10);
+  // RFC 3550 §6.2 has 5 s as its least.
   static constexpr Duration kRtcpInterval = std::chrono::seconds(5);
   static constexpr int kMaxRtcpPerSecond = 20;  // from one party; more is dropped
 

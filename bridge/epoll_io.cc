@@ -11,6 +11,7 @@
 namespace vas::bridge {
 namespace {
 
+// Of the wake descriptor: no socket has this id.
 constexpr std::uint32_t kWake = UINT32_MAX;
 
 void rest(Duration duration) {

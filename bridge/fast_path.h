@@ -29,12 +29,15 @@ struct FastDirection {
 // Threads: its media worker only.
 class FastPath {
  public:
+  // Before a direction goes back into the kernel; doubled each time that it comes out again: a stream that
+  // user space has to touch all the time stays there.
   static constexpr Duration kShortestPause = std::chrono::milliseconds(500);
   static constexpr Duration kLongestPause = std::chrono::seconds(8);
   // Ticks until an empty socket is waited for no longer: under overload none ever is, and the kernel is the
   // help.
   static constexpr int kLongestWait = 4;
   static constexpr Duration kAskAgain = std::chrono::seconds(20);  // for a route: well within kForgetAfter
+  // One for each far end: more than a worker has legs as a rule.
   static constexpr std::size_t kMaxRoutes = 16384;
 
   struct Kernel {

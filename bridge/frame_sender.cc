@@ -17,6 +17,7 @@
 namespace vas::bridge {
 namespace {
 
+// The longest: Ethernet, IPv6 and UDP. IPv4 takes less.
 constexpr std::size_t kHeaders = sizeof(ether_header) + sizeof(ip6_hdr) + sizeof(udphdr);
 
 // Ones' complement sum, in the machine's byte order: swapped bytes sum to the swapped sum (RFC 1071).

@@ -1,4 +1,5 @@
-// Where a leg's media goes, and whose media it takes. (RFC 4961; the table of docs/media.md, "The latch")
+// Where a leg's media goes, and whose media it takes. (RFC 4961; the table of docs/media-relay.md, "The
+// latch")
 #pragma once
 
 #include <array>
@@ -24,8 +25,12 @@ namespace vas::bridge {
 // Bounds:  kMaxCandidates streams are compared.
 class Latch {
  public:
+  // Two dozen packets of 20 ms: long enough that a burst wins nothing, and short enough that a neighbour who
+  // comes later is too late.
   static constexpr Duration kWindow = std::chrono::milliseconds(500);
+  // More than the longest packet of audio (120 ms, opus): what pauses longer is no stream that goes on.
   static constexpr Duration kLongestGap = std::chrono::milliseconds(150);
+  // The shortest makes room, so that a flood of SSRCs pushes out no stream that goes on.
   static constexpr std::size_t kMaxCandidates = 8;
 
   // Starts anew when the address or who may latch has changed; else what was proved stays proved. Where SDP

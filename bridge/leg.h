@@ -24,6 +24,11 @@ struct StreamSeed {
   media::RtpTimestamp timestamp;
 };
 
+// Keeps one party's side of a bridge: whom it is heard from, what was counted, what it was sent last. It
+// decides packet by packet whether one is the party's, and what number, time and payload type the other
+// party's packet gets on its way to it. It need not know sockets, threads, or what the other leg is: Bridge
+// carries packets from one to the other.
+//
 // Threads: its bridge's media worker only.
 // Bounds:  SecureSetup::leg_packets_per_second of RTP, of what is the party's.
 class Leg {
@@ -117,6 +122,8 @@ class Leg {
   void end_far();
 
  private:
+  // Of ours, by which the party's reports say how long the way is: they come each few seconds, and name one
+  // of the last.
   static constexpr std::size_t kRememberedReports = 4;
   struct SentReport {
     std::uint32_t ntp_middle = 0;

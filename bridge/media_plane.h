@@ -50,6 +50,11 @@ struct MediaFigures {
   std::uint64_t over_limit = 0;
 };
 
+// Control's view of all media. It keeps which bridge is on which worker, which port is whose, and where each
+// leg's far end is. It decides which worker gets a new bridge, which ports a leg gets, and whether a far end
+// may be sent to: none of our own ports, but of a call that is truly between two of ours. It need not know
+// packets, keys or latches: those are the workers'.
+//
 // Threads: control only. A bridge lives on one worker for its whole life.
 class MediaPlane {
  public:

@@ -14,6 +14,7 @@
 namespace vas::bridge {
 namespace {
 
+// Timers of media are coarse: consent, reports and silence are seconds.
 constexpr Duration kTick = std::chrono::milliseconds(250);
 constexpr unsigned kTicksPerLook = 4;  // at the sockets' losses: a system call each
 

@@ -124,10 +124,17 @@ struct WorkerCounters {
   std::atomic<std::uint64_t> fast_legs{0};   // directions that the kernel relays now
 };
 
+// Keeps the bridges of one thread with their sockets, and gives each datagram to the bridge and the side that
+// it belongs to. It decides how bytes travel: which socket or frame they leave by, what a loop's turn reads,
+// when a direction may go into the kernel (FastPath), what a flood of hellos and checks may cost all legs
+// together. What a packet means it need not know: that is Bridge's and Leg's. It knows no calls and no ports
+// that it was not handed.
+//
 // Threads: constructor, destructor and post from control; everything else is the worker's own thread.
 // Bounds:  the inbox; receive buffers are small, so that overload is loss and not latency.
 class MediaWorker final : private PacketSink, private RouteListener {
  public:
+  // A few commands a call: thousands of calls may begin while the worker is busy with packets.
   static constexpr std::size_t kInboxCapacity = 16384;
   static constexpr int kReceiveBufferBytes = 16 * 1024;          // of a leg's own socket
   static constexpr int kSharedReceiveBufferBytes = 1024 * 1024;  // 2,500 packets of 20 ms of G.711

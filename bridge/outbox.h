@@ -24,8 +24,10 @@ struct Outgoing {
 // for each leg. So a full outbox is our own bug.
 class Outbox {
  public:
+  // Of one socket: 3 handshakes, each with a flight of 6 datagrams at most.
   static constexpr std::size_t kFlights =
       media::DtlsAssociation::kMaxHandshakes * media::DtlsSession::kMaxFlight;
+  // Two legs, each with the flights of two sockets, a report and a check: 2 * (2 * 18 + 2) = 76.
   static constexpr std::size_t kCapacity = 2 * (2 * kFlights + 2);
 
   void add(const Outgoing& datagram) {

@@ -19,6 +19,7 @@ using Ttl = std::uint8_t;
 // the socket's own, which costs nothing; what came a longer way, or in a circle, with one less than it had.
 inline constexpr int kMediaTtl = 48;
 
+// Room for the one control message that says or sets the TTL.
 inline constexpr std::size_t kTtlControlBytes = CMSG_SPACE(sizeof(int));
 
 // A datagram that came with `ttl` may go on.

@@ -16,6 +16,7 @@ namespace vas::bridge {
 // Threads: control only.   Bounds: the range; nothing is lent when all are out or resting.
 class PortPool {
  public:
+  // Longer than a late packet of the last call is under way.
   static constexpr Duration kRest = std::chrono::milliseconds(500);
 
   // Inclusive; an odd `first` is rounded up. `begin`, any number, says where in the range the first turn

@@ -1,4 +1,4 @@
-/* The kernel's fast path: relays the plain RTP of established calls at tc ingress, or in the driver (XDP). (docs/media.md)
+/* The kernel's fast path: relays the plain RTP of established calls at tc ingress, or in the driver (XDP). (docs/media-relay.md)
  *
  * A packet that is not exactly what its entry expects goes up the stack to the media worker, which takes the entry out
  * and decides. So this program judges little: source, payload type, a sequence that goes on. What the party sends behind

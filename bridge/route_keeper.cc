@@ -20,9 +20,13 @@
 namespace vas::bridge {
 namespace {
 
+// States of a neighbour's entry whose address may be sent to (rtnetlink(7)); a stale one is, while the kernel
+// asks again.
 constexpr std::uint16_t kUsableNeighbour =
     NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_PROBE | NUD_STALE | NUD_DELAY;
+// And those of which the kernel has just made sure, or is about to.
 constexpr std::uint16_t kFreshNeighbour = NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_PROBE | NUD_DELAY;
+// Of an Ethernet address.
 constexpr std::size_t kMacBytes = 6;
 
 using Buffer = std::array<char, 8192>;

@@ -49,8 +49,11 @@ class RouteListener {
 // Bounds:  kMaxDestinations; more are not answered. What nobody has asked for in kForgetAfter is forgotten.
 class RouteKeeper {
  public:
+  // One for each far end that any worker sends to.
   static constexpr std::size_t kMaxDestinations = 65536;
+  // What the kernel announces comes at once; this finds what it does not.
   static constexpr Duration kRefresh = std::chrono::seconds(1);
+  // Workers ask again well within it (FastPath::kAskAgain) for what they still send to.
   static constexpr Duration kForgetAfter = std::chrono::seconds(60);
 
   // `relay`: what to attach; it outlives the keeper. None: routes only.

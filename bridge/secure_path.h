@@ -76,6 +76,11 @@ class Keying {
   std::optional<media::EarlyHellos> early_;
 };
 
+// Keeps the proof and the keys of one leg's path: its ICE agent, its DTLS associations, its SRTP sessions,
+// for RTP and RTCP. It decides whether an address has proved that it is the party's, whether the party still
+// consents to be sent to, and whether bytes open under its key. Where neither ICE nor keys were agreed on it
+// lets everything pass: who is heard then is Latch's to say. What is in a packet it need not know.
+//
 // Threads: its bridge's media worker only.
 // Bounds:  kMaxEarlyHellosPerSecond.
 class SecurePath {

@@ -13,6 +13,7 @@
 namespace vas::bridge {
 namespace {
 
+// There is one ring of buffers, and any number would do.
 constexpr int kBufferGroup = 0;
 
 // What a completion is of: in its upper byte; then the slot's turn, then the socket.

@@ -31,11 +31,14 @@ class UringIo final : public PacketIo {
   void flush() override { submit(); }
 
  private:
+  // As many requests as there are buffers: each may have to be sent.
   static constexpr unsigned kEntries = 1024;
   static constexpr unsigned kBuffers = 1024;
+  // A datagram of 1500 bytes, io_uring's header in front and the room that SRTP takes behind.
   static constexpr std::size_t kBufferBytes = 2048;
   // Of bytes that are not in a received buffer: reports, answers to checks, handshakes.
   static constexpr unsigned kCopies = 64;
+  // Handshakes are the largest of them.
   static constexpr std::size_t kLargestCopy = media::DtlsSession::kMaxDatagram;
 
   struct Slot {

@@ -10,6 +10,7 @@ namespace {
 
 // RFC 7675 §5.1: 5 s, made uneven by a fifth both ways.
 Duration random_interval() {
+  // Microseconds: 4 s and so much by lot, which makes 4 to 6 s.
   constexpr std::uint32_t kSpread = 2'000'001;
   return std::chrono::seconds(4) + std::chrono::microseconds(random_u32() % kSpread);
 }

@@ -17,6 +17,7 @@ namespace vas::ice {
 // Bounds:  kMaxAwaited answers.
 class ConsentChecks {
  public:
+  // At a check each 4 s at least an answer has more than a minute to come.
   static constexpr std::size_t kMaxAwaited = 16;
   static constexpr std::size_t kMaxBytes = 640;  // of a check: USERNAME takes 513 at most (RFC 8839 §5.4)
 

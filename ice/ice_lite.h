@@ -52,8 +52,12 @@ class IceLite {
       std::chrono::seconds(15);  // longer than a list of checks is worked at
   static constexpr Duration kQuiet =
       std::chrono::seconds(20);  // of who checks no more: keep-alives come each 15 s (RFC 5245 §10)
+  // A phone has a few interfaces, each with IPv4 and IPv6; the oldest is forgotten.
   static constexpr std::size_t kMaxProved = 8;
+  // A party that works at its list of candidates sends one each 50 ms (RFC 8445 §14.2), and repeats some:
+  // this is several times as much.
   static constexpr int kMaxChecksPerSecond = 100;
+  // Each costs an HMAC and proves nothing.
   static constexpr int kMaxStrangersPerSecond = 20;
 
   // `strangers`: the bucket that all legs of a worker share; outlives this. None: the leg's own alone.

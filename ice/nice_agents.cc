@@ -18,7 +18,9 @@
 namespace vas::ice {
 namespace {
 
+// RTP's, and the only one: RTCP is multiplexed on it.
 constexpr guint kComponent = 1;
+// More than PacketIo hands over.
 constexpr std::size_t kLargestDatagram = 2048;
 
 NiceAddress to_nice(const Endpoint& endpoint) {
@@ -377,6 +379,9 @@ void Agent::take_plain(AddressFamily family) {
 
 }  // namespace
 
+// Keeps GLib's loop and the agents that are not given up. It decides nothing: orders come by the inbox, in
+// their order, and what an agent finds it publishes itself.
+//
 // The thread, and what is done on it.
 class NiceAgents::Loop {
  public:
@@ -448,6 +453,7 @@ class NiceAgents::Loop {
     is_ending_ = true;
     while (!agents_.empty()) close(agents_.begin()->first);
     if (closing_ == 0) return g_main_loop_quit(loop_);
+    // At the end agents say goodbye to their TURN server; one that does not answer is not waited for longer.
     constexpr guint kLongestMs = 1000;
     deadline_ = Source(
         g_timeout_source_new(kLongestMs),

@@ -67,6 +67,7 @@ using AgentEvent = std::variant<Gathered, PathFound, PathLost>;
 // Bounds:  one UDP port an agent; kMaxEarly datagrams before a pair is found; kInboxCapacity orders.
 class NiceAgents {
  public:
+  // The first packets of a call, at 20 ms each a third of a second.
   static constexpr std::size_t kMaxEarly = 16;
   static constexpr std::size_t kInboxCapacity = 4096;
   // A caller waits for it: what a slow STUN or TURN server has not said by then is not told.

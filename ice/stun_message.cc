@@ -12,11 +12,17 @@
 namespace vas::ice {
 namespace {
 
+// RFC 8489 §18.2.
 constexpr std::uint16_t kBindingMethod = 0x001;
+// "STUN", which the CRC is mixed with (RFC 8489 §14.7).
 constexpr std::uint32_t kFingerprintMask = 0x5354554e;
+// Type and length (RFC 8489 §14).
 constexpr std::size_t kAttributeHeaderBytes = 4;
+// HMAC-SHA1 (RFC 8489 §14.5).
 constexpr std::size_t kIntegrityBytes = 20;
+// CRC-32 (RFC 8489 §14.7).
 constexpr std::size_t kFingerprintBytes = 4;
+// From here on an attribute that is not known may be passed over (RFC 8489 §14).
 constexpr std::uint16_t kFirstOptional = 0x8000;
 
 using Mac = std::array<std::uint8_t, kIntegrityBytes>;
@@ -78,6 +84,7 @@ Mac integrity_of(Bytes datagram, std::size_t at, std::string_view password) {
 }  // namespace
 
 std::optional<StunMessage> StunMessage::parse(Bytes datagram) {
+  // STUN is short: anything longer is none.
   constexpr std::size_t kMaxMessage = 2048;
   if (datagram.size() > kMaxMessage || !is_stun(datagram)) return {};
   const std::uint16_t type = load_u16(datagram, 0);

@@ -41,7 +41,9 @@ using StunTransaction = std::array<std::uint8_t, 12>;
 // Lifetime: borrows the datagram it was parsed from.
 class StunMessage {
  public:
+  // Type, length, magic cookie and transaction (RFC 8489 §5).
   static constexpr std::size_t kHeaderBytes = 20;
+  // RFC 8489 §5.
   static constexpr std::uint32_t kMagicCookie = 0x2112a442;
 
   // Any bytes at all. Nothing unless it is a whole Binding message whose last attribute is a FINGERPRINT that
@@ -80,6 +82,8 @@ StunTransaction transaction_of(Bytes datagram);
 // Writes one into a buffer that is large enough: kMaxBytes are for all that we say.
 class StunWriter {
  public:
+  // Header and the attributes of an answer: an address, MESSAGE-INTEGRITY and FINGERPRINT are less than half
+  // of it.
   static constexpr std::size_t kMaxBytes = 256;
 
   StunWriter(MutableBytes out, StunClass kind, const StunTransaction& transaction);

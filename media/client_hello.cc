@@ -12,8 +12,11 @@
 namespace vas::media {
 namespace {
 
+// Types of records (RFC 5246 §6.2.1).
 constexpr std::uint8_t kChangeCipherSpec = 20, kHandshake = 22;
+// Types of handshake messages (RFC 6347 §4.3.2).
 constexpr std::uint8_t kClientHello = 1, kHelloVerifyRequest = 3;
+// Headers of a record and of a handshake message (RFC 6347 §4.1, §4.2.2).
 constexpr std::size_t kRecordBytes = 13, kHandshakeBytes = 12;
 constexpr std::array<std::uint8_t, 2> kDtls10{0xfe, 0xff};  // of every HelloVerifyRequest (§4.2.1)
 
@@ -30,6 +33,7 @@ std::optional<Bytes> short_vector(Bytes bytes, std::size_t at) {
 }  // namespace
 
 std::optional<ClientHello> ClientHello::parse(Bytes datagram) {
+  // Both headers, the version and the random: before the first field whose length varies.
   constexpr std::size_t kFixed = kRecordBytes + kHandshakeBytes + 2 + kRandomBytes;
   const bool is_plain_handshake = datagram.size() >= kFixed && datagram[0] == kHandshake &&
                                   datagram[1] == 0xfe && load_u16(datagram, 3) == 0;
@@ -38,6 +42,7 @@ std::optional<ClientHello> ClientHello::parse(Bytes datagram) {
   const Bytes message = datagram.subspan(kRecordBytes, std::min(record, datagram.size() - kRecordBytes));
   if (message.size() < record || record < kFixed - kRecordBytes || load_u24(message, 6) != 0) return {};
 
+  // Where the session id stands in the message.
   constexpr std::size_t kSession = kHandshakeBytes + 2 + kRandomBytes;
   const auto session = short_vector(message, kSession);
   const auto cookie =
@@ -86,6 +91,7 @@ bool HelloCookies::is_right(const Endpoint& source, const ClientHello& hello) co
 }
 
 std::vector<std::uint8_t> HelloCookies::request(const Endpoint& source, const ClientHello& hello) const {
+  // Version, length of the cookie, cookie (RFC 6347 §4.2.1).
   constexpr std::size_t kBody = 2 + 1 + kCookieBytes;
   std::vector<std::uint8_t> datagram(kRecordBytes + kHandshakeBytes + kBody);
   datagram[0] = kHandshake;

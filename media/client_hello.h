@@ -18,6 +18,7 @@ namespace vas::media {
 //
 // Lifetime: borrows the datagram it was parsed from.
 struct ClientHello {
+  // RFC 5246 §7.4.1.2.
   static constexpr std::size_t kRandomBytes = 32;
 
   // Nothing unless the datagram begins with one, or with the first piece of one, that is not encrypted.
@@ -45,6 +46,7 @@ class HelloCookies {
   std::vector<std::uint8_t> request(const Endpoint& source, const ClientHello& hello) const;
 
  private:
+  // RFC 6347 §4.2.1 allows 255.
   static constexpr std::size_t kCookieBytes = 20;
   using Cookie = std::array<std::uint8_t, kCookieBytes>;
   Cookie cookie_of(const Endpoint& source, const ClientHello& hello) const;

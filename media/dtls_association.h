@@ -35,6 +35,7 @@ enum class DtlsSource : std::uint8_t {
 //          with candidates.
 class DtlsAssociation {
  public:
+  // The party's, and two of others who may be the party.
   static constexpr std::size_t kMaxHandshakes = 3;
   // Before that a handshake that is under way gives its place to no candidate's.
   static constexpr Duration kUndisturbed = std::chrono::seconds(2);

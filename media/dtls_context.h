@@ -37,6 +37,7 @@ class CertificateFingerprint {
 // Bounds: kMost; what is beyond them is passed over.
 class CertificateFingerprints {
  public:
+  // One for each hash that a certificate is told by (RFC 8122 §5): there are no more hashes than that.
   static constexpr std::size_t kMost = 8;
 
   CertificateFingerprints() = default;

@@ -14,7 +14,9 @@ namespace vas::media {
 namespace {
 
 constexpr std::string_view kExporterLabel = "EXTRACTOR-dtls_srtp";  // RFC 5764 §4.2
+// RFC 6347 §4.1.
 constexpr std::size_t kRecordHeaderBytes = 13;
+// RFC 5246 §6.2.1.
 constexpr std::uint8_t kAlert = 21;
 constexpr unsigned kFirstTimeoutUs = 400'000;
 

@@ -29,7 +29,9 @@ struct DtlsKeys {
 //          has at most kMaxFlight datagrams, however often a peer asks for it in one of its own.
 class DtlsSession {
  public:
+  // A peer repeats its hello after a second or more; ten are a peer in trouble, and cheap.
   static constexpr int kMaxAttemptsPerSecond = 10;
+  // Within every path's MTU, IPv6's least (1280) with its headers among them.
   static constexpr std::size_t kMaxDatagram = 1200;
   static constexpr std::size_t kMaxFlight = 6;  // datagrams; ours need two
 

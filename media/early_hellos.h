@@ -19,7 +19,9 @@ namespace vas::media {
 // Bounds:  kMostKept hellos, one a sender; the oldest makes room. None is larger than kMostBytes.
 class EarlyHellos {
  public:
+  // The party's, and two of others who may be the party, as DtlsAssociation has handshakes.
   static constexpr std::size_t kMostKept = 3;
+  // One datagram of Ethernet: a hello in pieces is none that is kept.
   static constexpr std::size_t kMostBytes = 1500;
 
   struct Hello {

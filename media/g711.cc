@@ -5,7 +5,9 @@
 namespace vas::media {
 namespace {
 
+// ITU-T G.711: what is added so that each segment begins at a power of two.
 constexpr int kMulawBias = 0x84;
+// The loudest that the last segment holds with the bias.
 constexpr int kMulawClip = 32635;
 
 // Index of the highest set bit at or above `lowest`, counted from it.

@@ -5,9 +5,12 @@
 namespace vas::media {
 namespace {
 
+// RFC 3550 §6.4.1: version, count, type and length, without the SSRC behind it.
 constexpr std::size_t kHeaderBytes = 4;
+// NTP and RTP timestamps and two counts (RFC 3550 §6.4.1).
 constexpr std::size_t kSenderInfoBytes = 20;
 constexpr std::uint64_t kNtpEpochOffset = 2'208'988'800;  // seconds from 1900 to 1970
+// RFC 3550 §6.5.1.
 constexpr std::uint8_t kSdesCname = 1;
 
 std::uint64_t ntp(WallTime time) {
@@ -70,6 +73,7 @@ bool is_whole_sdes(const RtcpView& packet) {
 }
 
 void make_receiver_report(RtcpView& packet) {
+  // Behind the header and the sender's SSRC.
   constexpr std::size_t kInfoAt = kHeaderBytes + 4;
   const auto info = packet.bytes.begin() + kInfoAt;
   std::copy(info + kSenderInfoBytes, packet.bytes.end(), info);

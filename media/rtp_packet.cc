@@ -3,6 +3,7 @@
 namespace vas::media {
 namespace {
 
+// RFC 3550 §5.1.
 constexpr int kVersion = 2;
 
 std::optional<std::size_t> header_length(Bytes datagram) {

@@ -22,6 +22,7 @@ namespace vas::media {
 // Lifetime: borrows the datagram it was parsed from.
 class RtpPacket {
  public:
+  // RFC 3550 §5.1: up to the SSRC.
   static constexpr std::size_t kFixedHeaderBytes = 12;
 
   // `datagram`: one plain (already unprotected) UDP payload, any bytes at all. Nothing if it is not

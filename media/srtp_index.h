@@ -10,6 +10,7 @@ namespace vas::media {
 // The last kBits indices up to the highest that was taken.
 class ReplayWindow {
  public:
+  // RFC 3711 §3.3.2 asks for 64 at least; at 50 packets a second this is two and a half seconds.
   static constexpr unsigned kBits = 128;
 
   enum class Verdict { kFresh, kReplayed, kTooOld };
@@ -75,6 +76,7 @@ class ReplayWindow {
 // that brings it nearest. In a stream's first half round a jump ahead is taken for what it says: before the
 // first packet there is no earlier round.
 constexpr std::uint64_t estimate_index(std::uint64_t highest, SequenceNumber number) {
+  // Of the sequence number's 16 bits.
   constexpr std::uint64_t kHalf = 0x8000, kRound = 0x10000;
   const std::uint64_t round = highest & ~(kRound - 1);
   const std::uint64_t same = round | number.value;

@@ -9,6 +9,7 @@ namespace vas::media {
 
 // For RTP, or for RTCP. Forgotten when they go.
 struct SrtpSessionKeys {
+  // Of HMAC-SHA1's key (RFC 3711 §5.2).
   static constexpr std::size_t kAuthBytes = 20;
 
   std::array<std::uint8_t, 32> cipher{};

@@ -12,7 +12,9 @@
 namespace vas::media {
 namespace {
 
+// Header and the sender's SSRC: what stays readable (RFC 3711 §3.4).
 constexpr std::size_t kRtcpHeaderBytes = 8;
+// With the bit that says whether it is encrypted (RFC 3711 §3.4).
 constexpr std::size_t kRtcpIndexBytes = 4;
 constexpr std::uint32_t kLastRtcpIndex = 0x7fffffff;  // the bit before it says that it is encrypted
 

@@ -10,8 +10,11 @@ namespace vas::media {
 namespace {
 
 constexpr std::size_t kRtcpHeaderBytes = 8;  // with the sender's SSRC: what stays readable
+// With the bit that says whether it is encrypted (RFC 3711 §3.4).
 constexpr std::size_t kRtcpIndexBytes = 4;
+// That bit.
 constexpr std::uint32_t kIsEncrypted = 0x80000000;
+// As many packets one key may protect (RFC 3711 §9.2): 48 bits of RTP, 31 of RTCP.
 constexpr std::uint64_t kLastRtpIndex = (std::uint64_t{1} << 48) - 1;
 constexpr std::uint64_t kLastRtcpIndex = (std::uint64_t{1} << 31) - 1;
 

@@ -61,6 +61,7 @@ class SrtpStreams {
   void restore(const std::vector<SrtpStreamState>& states, bool as_sent);
 
  private:
+  // Room is made for these at once; a party has one or two.
   static constexpr std::size_t kUsualStreams = 4;
   // The numbers behind the highest indices; 0: there was none.
   struct Former {

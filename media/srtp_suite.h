@@ -48,6 +48,7 @@ struct MasterKeyIdentifier {
 // A suite with its master key and, behind it, its master salt. Forgotten when it goes.
 class SrtpKey {
  public:
+  // Of AES-256: a key of 32 bytes and a salt of 14; the suites that there are take less.
   static constexpr std::size_t kMaxBytes = 46;
 
   // Nothing unless `master` is as long as the suite asks.

@@ -125,6 +125,7 @@ void StreamSplicer::note_change(const Change& change) {
 
 // Those that nothing can come from before any more.
 void StreamSplicer::forget_changes() {
+  // Nothing is put right that is more than twice as late as misorder goes.
   constexpr int kLongAgo = 2 * kRtpMaxMisorder;
   if (change_count_ != 0 && distance(changes_[change_count_ - 1].last, newest_incoming_) > kLongAgo)
     change_count_ = 0;

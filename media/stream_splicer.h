@@ -31,7 +31,9 @@ struct Spliced {
 // Bounds: remembers kMaxChanges changes of the numbers, and kMaxPresses presses.
 class StreamSplicer {
  public:
+  // Numbers change at each event, hold or restart; what is late is so by less than eight of these.
   static constexpr std::size_t kMaxChanges = 8;
+  // Fingers are slow: the last four presses are more than a second.
   static constexpr std::size_t kMaxPresses = 4;
 
   // The outgoing stream starts at `first`: random, as RFC 3550 §5.1 asks.

@@ -5,8 +5,11 @@
 namespace vas::media {
 namespace {
 
+// RFC 4733 §2.3.
 constexpr std::size_t kEventBytes = 4;
+// Behind the event and its flags (RFC 4733 §2.3).
 constexpr std::size_t kDurationAt = 2;
+// The longest that a duration of 16 bits says; a longer press goes on in segments.
 constexpr std::uint32_t kFull = 0xffff;
 
 bool is_behind(SequenceNumber number, SequenceNumber newest) {

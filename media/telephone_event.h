@@ -28,6 +28,7 @@ bool continues_press(RtpTimestamp segment, std::uint16_t duration, RtpTimestamp 
 // Bounds: knows a late packet by the last kMaxPresses presses.
 class TelephoneEventCounter {
  public:
+  // Fingers are slow: the last four presses are more than a second.
   static constexpr std::size_t kMaxPresses = 4;
 
   void on_event(const RtpPacket& packet);

@@ -38,6 +38,7 @@ struct CarriedAnswer {
 // Bounds:  kMaxRealms; more are not answered. How often one request is said again is its sender's to bound.
 class Authentication {
  public:
+  // A carrier has a proxy and a server; more would make each request longer without end.
   static constexpr std::size_t kMaxRealms = 4;
 
   void use(Credentials credentials) { credentials_ = std::move(credentials); }

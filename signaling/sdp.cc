@@ -10,11 +10,16 @@
 namespace vas::signaling {
 namespace {
 
+// More than a SIP message has room for.
 constexpr std::size_t kMaxTextBytes = 64 * 1024;
+// A fingerprint or a key is a hundred bytes or two.
 constexpr std::size_t kMaxLineBytes = 1024;
+// One of audio is used; a conference phone offers a handful.
 constexpr std::size_t kMaxMediaLines = 16;
+// There are 128 payload types, and phones offer a dozen.
 constexpr std::size_t kMaxFormats = 64;
 
+// One a suite; there are a dozen, and some say each with two keys.
 constexpr std::size_t kMaxCryptoAttributes = 16;
 constexpr std::size_t kMaxCandidates = 32;
 constexpr std::array<std::string_view, 6> kProtocolNames{
@@ -129,6 +134,7 @@ std::vector<std::string_view> values_of(const Section& section, std::string_view
 
 // RFC 8842 §4: letters, digits, +, /, - and _.
 bool is_tls_id(std::string_view text) {
+  // RFC 8842 §4.
   constexpr std::size_t kShortest = 20, kLongest = 255;
   return text.size() >= kShortest && text.size() <= kLongest &&
          std::all_of(text.begin(), text.end(), [](char c) { return is_ice_char(c) || c == '-' || c == '_'; });
@@ -183,6 +189,7 @@ std::optional<IceDescription> parse_ice(const Section& session, const Section& s
 }
 
 void parse_grouping(const Section& session, const Section& section, AudioDescription& audio) {
+  // It is said back: no more of a peer's bytes than it needs.
   constexpr std::size_t kLongestMid = 64;
   const auto mid = value_attribute(section, "mid").value_or("");
   const bool is_token = mid.find_first_of(" \t") == std::string_view::npos && mid.size() <= kLongestMid;

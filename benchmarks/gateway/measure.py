@@ -3,7 +3,7 @@
 
 Everything that makes load stands on one core, the server on the other. Beside the whole call path stands Kamailio as a stateful proxy on
 the same SIPp load, on the same core: it has one dialog where we have two with their records, and neither does media here. Beside the other
-rows stand the figures that the design asks for.
+rows stand the targets.
 """
 import multiprocessing
 import os

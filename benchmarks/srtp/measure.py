@@ -21,7 +21,7 @@ from relays import Rtpengine, Vas  # noqa: E402
 from report import Report, flags  # noqa: E402
 
 SUITES = ("AES_CM_128_HMAC_SHA1_80", "AEAD_AES_128_GCM")
-SHARE_NS = 700  # of SRTP itself, the design's bound
+SHARE_NS = 700  # of SRTP itself: the target
 ENCRYPTED_TRUNK = {"id": 2, "name": "encrypted", "prefixes": ["77"], "mediaEncryption": "required"}
 
 

@@ -36,11 +36,15 @@ class ConnectionOwner {
 // Lifetime: shared with its own pending operations; close() ends those.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
+  // A slow reader is sent a burst of some hundred messages before it is given up.
   static constexpr std::size_t kMaxQueuedBytes = 1 << 20;
+  // One connection does not fill the queue that all share (kMaxMessagesWaiting).
   static constexpr std::size_t kMaxWaiting = 16;
   static constexpr Duration kHeaderDeadline =
       std::chrono::seconds(8);  // and the sweep of thousands: within 10 s
+  // Phones keep NATs open each minute or two; an hour of silence is a phone that is gone.
   static constexpr Duration kIdleDeadline = std::chrono::hours(1);
+  // Answers to what it sent last are on their way; T2 of RFC 3261 is as long.
   static constexpr Duration kHalfClosedDeadline = std::chrono::seconds(4);
   static constexpr Duration kUnacknowledged = std::chrono::seconds(16);  // what is sent and not ACKed by TCP
 

@@ -8,6 +8,7 @@
 namespace vas::signaling {
 namespace {
 
+// Closing costs system calls: the other connections have their turn between.
 constexpr std::size_t kMaxClosedAtOnce = 500;
 
 }  // namespace

@@ -18,6 +18,7 @@ namespace vas::signaling {
 //          one.
 class ConnectionTable {
  public:
+  // Each is a page that somebody has open and does not call with; a quarter of the connections by default.
   static constexpr std::size_t kMaxSilentPages = 2048;
 
   ConnectionTable(std::size_t max_connections, std::size_t max_of_address)

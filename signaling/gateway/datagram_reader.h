@@ -16,6 +16,7 @@ namespace vas::signaling {
 // socket's buffer is lost.
 class DatagramReader {
  public:
+  // One flood does not starve the other sockets.
   static constexpr int kEachTurn = 32;
   using Receive = std::function<void(std::string_view text, const Endpoint& from)>;
 

@@ -30,6 +30,7 @@ inline bool is_websocket(Transport transport) {
 }
 
 struct Flow {
+  // No listener has this number.
   static constexpr std::uint16_t kAnyListener = 0xffff;
 
   Transport transport = Transport::kUdp;

@@ -35,10 +35,12 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
+// A few minutes' INVITEs (kForwardedMemory) at two hundred a second.
 constexpr std::size_t kMaxForwarded = 65536;
 constexpr Duration kForwardedMemory = std::chrono::minutes(5);  // an INVITE may ring so long
 constexpr std::size_t kMaxLookUps = 64;                         // at once
 constexpr std::size_t kLookUpsEach = 100;                       // kFigures
+// 128 bits in hex: what is no token of ours is not looked up.
 constexpr std::size_t kTokenDigits = 32;
 constexpr Duration kFigures = std::chrono::milliseconds(500);  // how often the gauges are set
 
@@ -47,6 +49,13 @@ bool amplifies(std::size_t answer_bytes, std::size_t request_bytes) {
   return 10 * answer_bytes > 13 * request_bytes;
 }
 
+// Keeps what is the gateway's thread's own: the sockets, the way to the stacks, and what is known of sources,
+// dialogs and transactions. It decides for each message whether it passes: is it well-formed (guard), may its
+// source say it now (SourceJudge), is it of a dialog here (DialogGate), may it become a call (admits), is it
+// another node's (passes_by). What passes is edited (ViaEditor) and goes to its stack; what the stacks send
+// goes out by Sender. It need not know what a call is, nor what a description or a body says.
+//
+// Threads: public functions as Gateway says; the private ones on the gateway's thread.
 class GatewayImpl final : public Gateway, private TransportsReceiver {
  public:
   explicit GatewayImpl(const GatewayConfig& config)
@@ -87,30 +96,39 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   void trace(const std::string& token, std::function<void(const std::vector<TracedMessage>&)> done) override;
 
  private:
-  // From the network.
+  // From the network. True: it deserved more than a refusal, which proves a connection's peer.
   bool on_message(std::string_view text, const Flow& source) override;
+  // Whether a new connection is a stranger's, of one who has proved itself, or unwelcome.
   Welcome welcome(const IpAddress& peer) override;
   void on_unsent(std::string_view text, const Flow& flow) override { sender_->on_unsent(text, flow); }
   void on_undelivered(std::string_view text) override { sender_->on_undelivered(text); }
   bool answer_keep_alive(std::string_view text, const Flow& source);
   bool receive_request(const SipMessage& request, std::string_view text, const Flow& source);
   bool receive_response(const SipMessage& response, std::string_view text, const Flow& source);
+  // Whether a request with a To tag goes on to its dialog; what does not is answered here, or dropped.
   bool may_be_in_dialog(const SipMessage& request, std::string_view text, const Flow& source);
   bool may_be_outside(const SipMessage& request, const std::string& branch, std::string_view text,
                       const Flow& source);
   void ask_for_proof(const Flow& source, std::size_t request_bytes);
   bool admits(const SipMessage& request, const std::string& branch, std::string_view text,
               const Flow& source);
+  // True: the INVITE is held until the store has said whether another node knows its token.
   bool look_up(std::string_view token, std::string_view text, const Flow& source);
+  // True: the request is of a call at another node, and was sent on to it or from it.
   bool passes_by(const SipMessage& request, const Flow& source);
+  // To another node, or for another node to its peer; without state but for CANCEL and ACK.
   void forward(const SipMessage& request, const Flow& source, const Flow& next, NodeRelay::Way way);
+  // Answers without state, where the source may have one more answer and it is not too large for who is not
+  // proved.
   void refuse(const SipMessage& request, const Flow& source, const StatelessAnswer& answer,
               std::size_t request_bytes);
+  // Counts it; where that brings a ban, closes what the ban closes.
   void offend(const Flow& source, Offence offence);
 
   // Both ways.
   std::size_t stack_of(const SipMessage& message) const;
   Duration queue_age(std::size_t stack, Time now) const;
+  // Twice a second: gauges for metrics, and what is forgotten by time.
   void set_figures();
 
   const GatewayConfig config_;

@@ -11,6 +11,7 @@ namespace vas::signaling {
 // proxies.
 inline constexpr std::size_t kMaxVias = 70;
 inline constexpr std::size_t kMaxRoutes = 70;  // of Route, and of Record-Route
+// More than any redirection has; an INVITE has one.
 inline constexpr std::size_t kMaxContacts = 16;
 // Commas and semicolons of any one header field.
 inline constexpr std::size_t kMaxSeparators = 256;

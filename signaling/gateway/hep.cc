@@ -22,8 +22,11 @@ enum class Chunk : std::uint16_t {
   kPayload = 15,
   kCorrelation = 17,
 };
+// The number of SIP among HEP's protocols.
 constexpr std::uint32_t kSip = 1;
+// Vendor, type and length, two bytes each.
 constexpr std::size_t kChunkHeader = 6;
+// A Call-ID; its end is cut rather than the message lost.
 constexpr std::size_t kMaxCorrelation = 1024;
 constexpr std::size_t kMaxPayload = 60 * 1024;  // a datagram has room for it, the rest and the correlation
 

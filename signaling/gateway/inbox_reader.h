@@ -16,6 +16,7 @@ namespace vas::signaling {
 template <typename Message>
 class InboxReader {
  public:
+  // As many as a UDP socket has in its turn (datagram_reader.h): neither way starves the other.
   static constexpr std::size_t kEachTurn = 32;
 
   InboxReader(boost::asio::io_context& context, Inbox<Message>& inbox)

@@ -10,6 +10,7 @@
 namespace vas::signaling {
 namespace {
 
+// The lowest of the party's hash, which is given up for it.
 constexpr std::uint64_t kProvedBit = 1;
 
 }  // namespace

@@ -55,6 +55,7 @@ class LiveDialogs {
 
  private:
   static constexpr std::size_t kBucket = 8;
+  // In place of the time of its end.
   static constexpr Time::rep kLives = 0;
 
   struct Slot {

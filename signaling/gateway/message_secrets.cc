@@ -10,6 +10,7 @@
 namespace vas::signaling {
 namespace {
 
+// As the log shows: enough to find a call by, too little to dial with.
 constexpr std::size_t kHintDigits = 8;
 constexpr std::string_view kBlanks = " \t";
 

@@ -12,6 +12,7 @@ namespace vas::signaling {
 namespace {
 
 constexpr std::string_view kForwarded = "X-VAS-Forwarded";
+// RFC 3261 §19.1.2.
 constexpr std::uint16_t kDefaultPort = 5060;
 
 }  // namespace

@@ -26,8 +26,11 @@ using boost::system::error_code;
 constexpr int kTimeoutMs = 1000;
 constexpr int kTries = 2;
 constexpr Duration kTick = std::chrono::milliseconds(250);  // c-ares's own timeouts are looked at so often
+// A TTL of 0 would have every INVITE ask anew.
 constexpr int kShortestSeconds = 5;
+// A name that has moved is found within the hour, whatever its TTL was.
 constexpr int kLongestSeconds = 3600;
+// That there is no such name is remembered too: its INVITEs ask nobody meanwhile.
 constexpr Duration kNoSuchName = std::chrono::seconds(10);
 
 struct SrvRecord {
@@ -164,6 +167,11 @@ class AresChannel {
   bool is_closing_ = false;
 };
 
+// Keeps what names led to, for as long as DNS lets it, and the searches that are under way, each once however
+// many wait for it. It decides by RFC 3263 what to ask for next, and serves what it knew before when DNS
+// itself is away. Which of the targets is tried, and whether anybody may be sent there, it need not know.
+//
+// Threads: the gateway's.
 class AresResolver final : public Resolver {
  public:
   AresResolver(asio::io_context& context, std::optional<Endpoint> server) : channel_(context, server) {}

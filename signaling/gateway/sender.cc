@@ -95,6 +95,7 @@ bool Sender::may_go_to(const SipMessage& message, const Flow& hop, AddressPolicy
 // A server that said nothing to two transmissions is passed over for the next that DNS names.
 void Sender::send_resolved(const std::string& text, const ServerName& name,
                            const std::vector<Target>& targets, bool has_failed) {
+  // The first, and one repeat after T1.
   constexpr std::uint32_t kTransmissionsEach = 2;
   const auto request = SipMessage::parse(text);
   if (!request) return;

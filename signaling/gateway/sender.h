@@ -21,6 +21,10 @@
 
 namespace vas::signaling {
 
+// Keeps what was sent and may have to be answered for: repeats, hops that failed, INVITEs that nothing has
+// come for. It decides for each message of a stack where it goes, over which flow, and whether anybody may be
+// sent it. What a message means to its dialog it need not know.
+//
 // Threads:  the gateway's.
 // Lifetime: borrows all that it is made with.
 // Bounds:   recent_set.h, unanswered_invites.h.

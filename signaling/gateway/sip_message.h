@@ -46,8 +46,11 @@ struct HeaderField {
 // Lifetime: borrows the bytes it was parsed from.
 // Bounds:   at most kMaxHeaders header fields of kMaxLineBytes, else nothing is parsed.
 struct SipMessage {
+  // A UDP datagram holds 64 KiB less its headers, and the gateway adds headers of its own.
   static constexpr std::size_t kMaxBytes = 60 * 1024;
+  // 70 Vias or 70 Record-Routes, and the rest of a message.
   static constexpr std::size_t kMaxHeaders = 128;
+  // A long Authorization or Record-Route is a tenth of it.
   static constexpr std::size_t kMaxLineBytes = 8 * 1024;
 
   std::string_view start_line;

@@ -13,6 +13,10 @@
 
 namespace vas::signaling {
 
+// Keeps what is known of where messages come from: budgets, bans, proofs, INVITEs that were let in. It
+// decides whether a source may have one more message looked at, and what an offence brings it. What is in the
+// message it need not know, but whether it shows a token.
+//
 // A `branch` is ViaEditor::branch_of() of the request that is judged.
 //
 // Threads: the gateway's; is_node() any. Lifetime: borrows all that it is made with.

@@ -9,6 +9,7 @@
 namespace vas::signaling {
 namespace {
 
+// The next ban within a day lasts twice as long, and never longer than that day.
 constexpr Duration kRemembersBans = std::chrono::hours(24);
 constexpr std::uint64_t kLongestBanSeconds = 24 * 3600;
 

@@ -51,6 +51,7 @@ class SourceLedger {
  public:
   static constexpr std::size_t kMaxSources = 16384;
   static constexpr std::size_t kMaxBans = 1024;
+  // Offences that are older count no more.
   static constexpr Duration kOffenceWindow = std::chrono::seconds(60);
   static constexpr std::uint32_t kRefusalsPerSecond = 20;             // stateless answers to one source
   static constexpr Duration kDatagramBan = std::chrono::seconds(60);  // at most

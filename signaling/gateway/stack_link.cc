@@ -15,8 +15,11 @@ namespace asio = boost::asio;
 using asio::ip::udp;
 using boost::system::error_code;
 
+// A burst, while another thread has the core.
 constexpr int kBuffer = 4 << 20;
+// Fifty small messages a second; the age of the queue is known to this much.
 constexpr Duration kProbeEvery = std::chrono::milliseconds(20);
+// Numbers of one stack's probes: at fifty a second they repeat after 20 minutes.
 constexpr std::uint64_t kProbeSpan = 1 << 16;
 
 }  // namespace

@@ -46,6 +46,7 @@ class StackLink {
   Duration waited() const { return reader_.waited(); }
 
  private:
+  // At one each 20 ms: two and a half seconds, after which a probe is lost.
   static constexpr std::size_t kProbesKept = 128;
 
   struct Stack {

@@ -16,6 +16,10 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
 
+// Keeps one connection of TCP or TLS, accepted or made by us, and the bytes that are no whole message yet. It
+// decides where a message ends (Framer), and, as a client of TLS, whether the server is who the trunk's
+// target says. Who may connect, and what a message says, it need not know.
+//
 // `Stream`: tcp::socket, or a TLS stream over it.
 template <typename Stream>
 class StreamConnection final : public Connection {

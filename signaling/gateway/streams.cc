@@ -20,7 +20,9 @@ using boost::system::error_code;
 constexpr Duration kSweep = std::chrono::milliseconds(100);  // few at a time: closing thousands takes a while
 constexpr Duration kIdleSweep = std::chrono::seconds(1);     // of no connections
 constexpr Duration kReload = std::chrono::seconds(1);        // how often certificates are looked at
+// After a failure, such as no descriptor being left.
 constexpr Duration kAcceptRetry = std::chrono::milliseconds(100);
+// Connections that are read again in one turn when there is room: others have theirs between.
 constexpr std::size_t kGoOnEachTurn = 64;
 constexpr unsigned char kHandshakeRecord = 22;  // RFC 8446 §5.1
 

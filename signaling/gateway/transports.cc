@@ -16,7 +16,9 @@ namespace asio = boost::asio;
 using asio::ip::udp;
 using boost::system::error_code;
 
+// A burst, while another thread has the core.
 constexpr int kUdpBuffer = 4 << 20;
+// Where port 0 is asked for, UDP and TCP are to have the same: another is drawn until both do.
 constexpr int kPortTries = 16;
 constexpr int kReportsBefore = 4;  // of one call each: ICMP errors of datagrams that went before
 

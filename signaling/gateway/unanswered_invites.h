@@ -20,6 +20,7 @@ namespace vas::signaling {
 class UnansweredInvites {
  public:
   static constexpr std::size_t kMaxWaiting = 1024;
+  // An INVITE with SDP is a fraction of it.
   static constexpr std::size_t kMaxBytesEach = 8 * 1024;
   static constexpr Duration kMemory = std::chrono::seconds(32);  // 64 T1
 

@@ -28,6 +28,7 @@ namespace websocket = beast::websocket;
 using asio::ip::tcp;
 using beast::error_code;
 
+// Browsers send cookies along; more is none.
 constexpr std::uint32_t kMaxUpgradeBytes = 8192;
 constexpr auto kSilenceBeforePing = std::chrono::seconds(60);  // twice within it: Beast pings at the half
 constexpr int kMaxControlFrames = 60;                          // in each kControlWindow: a ping flood ends
@@ -52,6 +53,10 @@ std::optional<std::string_view> only(const http::request<http::string_body>& req
   return to_view(field->value());
 }
 
+// Keeps one browser's connection from the upgrade request on. It decides whether the page may come in
+// (WebSocketDoor), and when a peer that pings without end has gone too far; deadlines and the order of
+// messages are Connection's. What a message says it need not know: each is handed over whole.
+//
 // `Stream`: tcp::socket, or a TLS stream over it.
 template <typename Stream>
 class WebSocketConnection final : public Connection {

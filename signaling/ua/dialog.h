@@ -40,6 +40,12 @@ struct StackContext {
 // What the gateway saw, from a message's X-VAS-Source.
 std::optional<Flow> source_of(const Gateway& gateway, const sip_t* sip);
 
+// Keeps what RFC 3261 calls a dialog: its names, its route, its numbers, the last descriptions of both sides,
+// and the transactions of nta that are under way in it. It decides by itself what SIP alone can decide: 2xx
+// are repeated and acknowledged, challenges are answered, the session is refreshed, forks are hung up, glare
+// gets 491. What concerns the call goes up as an event, and comes back as a command. It knows neither the
+// other leg nor what a description says, but whether it holds keys.
+//
 // Threads:  the stack's. Lifetime: destroyed between turns only; its handles then return to nta.
 class Dialog {
  public:

@@ -211,6 +211,7 @@ bool Dialog::retry_longer_session(nta_outgoing_t* handle, const sip_t* sip) {
 }
 
 bool Dialog::takes_longer_session(const sip_t* sip) {
+  // A day: a Min-SE beyond it is no session timer, and the longest that `session-expires` can be.
   constexpr unsigned long kLongest = 86400;
   const sip_min_se_t* least = sip->sip_min_se;
   if (least == nullptr || least->min_delta <= min_se_s_ || least->min_delta > kLongest) return false;

@@ -49,6 +49,7 @@ int answer(nta_incoming_t* request, int status, const std::vector<Header>& heade
 
 // Another offer is on its way already (RFC 3261 §14.2, RFC 3311 §5.2): the next try is a random time away.
 int answer_overlapping(nta_incoming_t* request) {
+  // RFC 3261 §14.2.
   constexpr std::uint32_t kLongestWaitS = 10;
   return answer(request, 500, {{"Retry-After", std::to_string(random_u32() % (kLongestWaitS + 1))}});
 }

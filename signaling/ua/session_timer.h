@@ -46,6 +46,7 @@ class SessionTimer {
   bool we_refresh() const { return we_refresh_; }
 
  private:
+  // 2, 4, 8, 16 and 32 s: a peer that is busy for a moment loses no session.
   static constexpr std::chrono::seconds kFirstRetry{2};
   static constexpr int kDoublings = 4;
 

@@ -34,8 +34,11 @@ extern su_nanotime_t (*_su_nanotime)(su_nanotime_t* time);
 namespace vas::signaling {
 namespace {
 
+// A few commands a call: thousands of calls may change while the stack works at messages.
 constexpr std::size_t kInboxCapacity = 65536;
+// Then the stack's sockets and timers have their turn.
 constexpr std::size_t kCommandsAtOnce = 256;
+// Session timers are of minutes; a second is exact enough.
 constexpr su_duration_t kTickMs = 1000;
 constexpr int kStackReceiveBytes = 4 << 20;  // a burst from the gateway, while another thread has the core
 // Ids that stacks draw begin here, beside those that control draws: a multiple of every number of threads.
@@ -67,6 +70,10 @@ su_nanotime_t anchored_nanotime(su_nanotime_t* time) {
 
 void drop_log(void*, const char*, va_list) {}  // sofia prints messages, tokens and all
 
+// It keeps the dialogs whose Call-IDs are its own, and hands them what comes for them: requests and responses
+// from nta, commands from control. It decides only what belongs to no dialog. What goes on within one it need
+// not know.
+//
 // One thread with its sofia root, agent and dialogs.
 class SofiaStack {
  public:

@@ -32,6 +32,7 @@ std::string url_text(const url_t* url) {
 
 // Not by sip_header_as_string: of what is longer than 127 bytes that returns memory as it was found.
 std::string header_text(const sip_header_t* header) {
+  // Of one header that is kept: twice a line (SipMessage::kMaxLineBytes).
   constexpr std::size_t kMaxValue = 16 * 1024;
   std::string value(128, '\0');
   for (;;) {

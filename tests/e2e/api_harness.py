@@ -7,7 +7,7 @@ import socket
 from harness import HERE, SLOW, TRUNK, E2eTest, wait_until
 
 DOCUMENT = json.loads((HERE.parents[1] / "vas/api/openapi.json").read_text())
-# The seed's own names and numbers.
+# Those of the requests that tests send whole (ApiTest.verbatim).
 MSISDN, OTHER_MSISDN, INACTIVE = "972547340014", "972547340015", "972547340016"
 KEYS = {"system": "XI1234567890", "tenant": "XItenant1", "domain": "XIdomain3", "application": "XIapplication3",
         "foreign tenant": "XItenant2", "foreign domain": "XIdomain20", "foreign application": "XIapplication20",
@@ -61,7 +61,7 @@ class ApiTest(E2eTest):
             return self.read_answer(connection, not data.startswith(b"HEAD "))
 
     def verbatim(self, head, body):
-        """An example of the seed as it stands there, with the length that HTTP needs."""
+        """A request written out whole, as a client sends it, with the length that HTTP needs."""
         lines = [*head.strip().split("\n"), f"Content-Length: {len(body)}"]
         return self.raw(("\r\n".join(lines) + "\r\n\r\n" + body).encode())
 

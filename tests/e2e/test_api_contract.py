@@ -1,4 +1,4 @@
-"""The Registration-Free Dialing API, sentence by sentence: a class a heading, a test a sentence."""
+"""What the Registration-Free Dialing API promises: a class a call, a test a promise."""
 import threading
 import unittest
 
@@ -14,7 +14,7 @@ STRANGERS = ["foreign tenant", "foreign domain", "foreign application", "sister 
 
 
 class Conditions(ApiTest):
-    """The last paragraph of each call: who may make it."""
+    """Who may make each call."""
 
     def statuses(self, method, path, body=None):
         return {key: self.call(method, path, body, key).status for key in [*ADMINISTRATORS, "application", *STRANGERS]}
@@ -378,7 +378,7 @@ Content-Type: application/json
         profile = self.call("PATCH", path, {"profile": {"call-timeout": None, "session-ttl": 60}}).json["profile"]
         self.assertEqual((profile["colour"], profile["session-ttl"], "call-timeout" in profile), ({"of": "the app"}, 60, False))
 
-    def test_the_notification_has_the_fields_of_the_seed(self):
+    def test_the_notification_has_these_fields_and_no_other(self):
         self.caller("trunk", "--listen", f"{TRUNK}:0", "--from", "+15155558484", "--dial", f"sip:{MSISDN}@{self.vas.sip}", "--wait", 1)
         body = self.notification()
         self.assertEqual(set(body), {"dnid", "caller-id", "session", "subscriber", "domain-id", "domain", "endpoint"})

@@ -133,6 +133,12 @@ WithFields::Fields rate_fields(int per_second, const RateTurn& turn) {
           {"RateLimit", fmt::format("\"requests\";r={};t={}", turn.left, seconds)}};
 }
 
+// Keeps the document, the operation for each of its operationIds, and what addresses and domains have asked
+// for lately. It decides whether a request is let in: which operation it means, whose key it shows, whether
+// the key reaches so far, whether there have been too many, whether query and body are as the document says.
+// What the operation then does, and how bytes come and go, it need not know.
+//
+// Threads: control only.
 class Api {
  public:
   Api(const Services& services, const ApiConfig& config, ApiCounters& counters)
@@ -290,7 +296,7 @@ class Api {
     return is_its ? session : nullptr;
   }
 
-  // 401 for who is nobody, or too little: the seed's word for both.
+  // 401 for who is nobody, and for who is too little: the API has no 403 for keys.
   std::optional<Refused> authorize(const Operation& operation, ApiCall& call) const {
     if (call.key == nullptr) return Refused{401, "Send `Authorization: Bearer KEY` with a key that exists."};
     const auto& scopes = operation.scopes;

@@ -19,8 +19,10 @@ namespace vas::api {
 // Bounds:  kMaxClients addresses and kMaxKnown pairs of address and key; what was quiet longest is forgotten.
 class ClientLedger {
  public:
+  // As many as the gateway remembers of its sources; a /64 counts as one.
   static constexpr std::size_t kMaxClients = 16'384;
   static constexpr std::size_t kMaxKnown = 16'384;
+  // Somebody who mistypes, or a deployment with a stale key, before it looks like guessing.
   static constexpr int kFailuresAtOnce = 20;
 
   struct Limits {

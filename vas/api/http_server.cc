@@ -28,8 +28,11 @@ namespace beast = boost::beast;
 namespace http = beast::http;
 using asio::ip::tcp;
 
+// From its first byte: who dribbles a request holds a place no longer.
 constexpr auto kRequestDeadline = std::chrono::seconds(10);
+// A proxy's own has to be shorter (docs/configuration.md).
 constexpr auto kIdleDeadline = std::chrono::seconds(60);
+// An API request as a rule; a waiting poll holds no more.
 constexpr std::size_t kFirstReadBytes = 2048;
 // Of what is read and not yet parsed: a chunk's size, an extension, a trailer have no longer lines than this.
 constexpr std::size_t kMaxUnparsedBytes = 32 * 1024;
@@ -76,6 +79,12 @@ struct Shared {
   std::atomic<int> guests_waiting{0};
 };
 
+// Keeps one client's connection: what was read and not parsed, the request that is being answered, its
+// deadlines, and what its body takes of the shares. It decides whether a request can be read in one way only,
+// and closes where it cannot. What is asked for, and by whom, it need not know: the handler says so
+// (Responder::vouch).
+//
+// Threads: control only. Lifetime: held by its own pending operations, and by who owes it an answer.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(std::shared_ptr<Shared> shared, ConnectionShares::Id id, ByteStream::Socket socket,
@@ -157,6 +166,8 @@ class OneAnswer final : public Responder {
   std::shared_ptr<Connection> connection_;
 };
 
+// Keeps the listening socket, and the door of TLS where there is one. It decides who gets a place and who
+// makes room for him (ConnectionShares). Connections live on by themselves.
 class HttpServerImpl final : public HttpServer {
  public:
   HttpServerImpl(asio::io_context& context, const HttpServerConfig& config, HttpHandler handler,

@@ -88,11 +88,16 @@ struct HttpCounters {
 //          between requests. HTTPS: tls_door.h; who is at its door counts among the connections.
 class HttpServer {
  public:
+  // Idle polls are cheap: 50,000 fit beside everything else.
   static constexpr std::size_t kMaxConnections = 100'000;
+  // A routing plan of hundreds of routes.
   static constexpr std::size_t kMaxBodyBytes = 256 * 1024;
+  // 256 of the largest at once.
   static constexpr std::size_t kMaxBodiesBytes = 64 * 1024 * 1024;
+  // 32 of the largest: an eighth of all.
   static constexpr std::size_t kMaxBodiesOfAddress = 8 * 1024 * 1024;
   static constexpr std::size_t kMaxBodiesOfStrangers = 8 * 1024 * 1024;
+  // Keys, tokens and a proxy's headers are a few hundred bytes.
   static constexpr std::size_t kMaxHeadBytes = 16 * 1024;
 
   static Result<std::unique_ptr<HttpServer>> open(boost::asio::io_context& context,

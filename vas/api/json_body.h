@@ -8,6 +8,7 @@
 
 namespace vas::api {
 
+// The parser is recursive; what the document asks for is less than ten levels deep.
 inline constexpr std::size_t kMaxJsonDepth = 32;
 
 // The error is a sentence that says what is wrong and, where the text is no JSON, at which line and column:

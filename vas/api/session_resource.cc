@@ -11,6 +11,7 @@ using sessions::PollOutcome;
 using sessions::Session;
 using sessions::Status;
 
+// Of who finds no room to wait: some poll will have ended.
 constexpr int kRetryPollAfterS = 5;
 constexpr const char* kNoSession = "There is no such session: it may have ended or expired.";
 
@@ -44,6 +45,10 @@ HttpResponse poll_response(PollOutcome outcome) {
           .closes = true};
 }
 
+// What /calls/{domain}/… does once a request was let in. It keeps nothing but the service. It decides what is
+// wrong with a request beyond what the document can say: a subscriber who is not there, a destination that no
+// network has. How sessions are stored, and what becomes of their calls, it need not know.
+//
 // Threads: control only. Lifetime: borrows the service.
 class Sessions {
  public:

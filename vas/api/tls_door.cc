@@ -24,6 +24,7 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr Duration kReload = std::chrono::seconds(1);  // how often certificates are looked at
+// After a failure, such as no descriptor being left.
 constexpr Duration kAcceptRetry = std::chrono::milliseconds(100);
 constexpr unsigned char kHandshakeRecord = 22;  // RFC 8446 §5.1
 
@@ -133,6 +134,9 @@ class Newcomer : public std::enable_shared_from_this<Newcomer> {
   bool is_over_ = false;
 };
 
+// Keeps the listening sockets, the certificates, the budget of handshakes, and who is at the door. It decides
+// at the first byte whether an address may begin a handshake, and who makes room. Once a handshake is over
+// the connection is no longer its affair: what is said there it need not know.
 class TlsDoorImpl final : public TlsDoor, public Newcomer::Owner {
  public:
   TlsDoorImpl(const TlsDoorConfig& config, TlsContexts contexts, Deliver deliver)

@@ -56,7 +56,9 @@ struct TlsGuest {
 //           handshake; what HandshakeLimits say.
 class TlsDoor {
  public:
+  // A backend opens a pool of connections at once; more wait for those to be done.
   static constexpr std::size_t kMaxNewcomersOfAddress = 64;
+  // As SIP's connections have (signaling/gateway/connection.h).
   static constexpr Duration kHandshakeDeadline = std::chrono::seconds(8);
   using Deliver = std::function<void(std::shared_ptr<TlsGuest>)>;
 

@@ -10,6 +10,7 @@ namespace {
 using store::Transaction;
 using store::Urgency;
 
+// A month to find out, and to send them again.
 constexpr auto kDeadLettersAreKept = std::chrono::days(30);
 constexpr auto kForgetEvery = std::chrono::hours(1);
 

@@ -18,6 +18,10 @@
 
 namespace vas::app {
 
+// Keeps the outbox of status callbacks beside the store that holds them. It decides when the next is sent
+// (Outbox says which), commits what became of a try, and buries what was given up. What a callback tells it
+// need not know: who changes a session makes it.
+//
 // Threads: control only.
 class CallbackDesk {
  public:

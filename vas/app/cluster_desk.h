@@ -15,11 +15,16 @@
 
 namespace vas::app {
 
+// Keeps which other nodes there are, and what was asked of them and not answered yet. It decides what a
+// message from the feed means here: a session, an entry of the directory, a node, a request. How messages
+// travel it need not know.
+//
 // Threads: control only.
 // Bounds:  kMaxAsked requests to other nodes wait, each kPatience; over that they are answered at once.
 class ClusterDesk final : public Peers {
  public:
   static constexpr std::size_t kMaxAsked = 10'000;
+  // A node that is there answers in milliseconds; whoever asked the API is not kept longer.
   static constexpr Duration kPatience = std::chrono::seconds(5);
 
   struct Parts {  // borrowed; all outlive the desk

@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t kReserved = 512;
 // Of what is left; a call without media is worth nothing, and a callback can wait.
 constexpr std::array<double, 4> kWeights = {0.40, 0.20, 0.15, 0.25};  // in the order of the budget's fields
+// Of each pool, however few descriptors there are.
 constexpr std::size_t kFewest = 8;
 
 std::size_t raised_limit() {

@@ -14,6 +14,10 @@
 
 namespace vas::app {
 
+// Keeps the directory, and the changes that wait for their turn. It decides that they take effect one after
+// the other: each is planned on what stands, committed, and in force when it is on disk. What is a sensible
+// entry it need not know: the resources say so.
+//
 // Threads: control only.
 // Bounds:  kMaxWaiting changes wait for their turn; one more is refused with 503.
 class DirectoryDesk final : public api::DirectoryService {

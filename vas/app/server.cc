@@ -41,9 +41,12 @@ namespace {
 
 namespace asio = boost::asio;
 
+// Then timers and the API have their turn.
 constexpr std::size_t kEventsAtOnce = 256;
 constexpr std::int64_t kMaxNodes = 16;  // on one database (change_feed.h)
+// How often it is looked whether all calls are gone.
 constexpr auto kShutdownPoll = std::chrono::milliseconds(50);
+// Within what service managers wait before they kill.
 constexpr auto kLongestShutdown = std::chrono::seconds(8);
 constexpr auto kFarewell = std::chrono::milliseconds(700);  // for the last BYE's answer
 
@@ -106,6 +109,9 @@ Result<directory::Change> first_key(const std::string& data_dir) {
   return directory::Change{directory::Entry(entry)};
 }
 
+// The one place that makes all parts and ties them together: it keeps them, and decides nothing but the order
+// in which they begin and end. What they do it need not know.
+//
 // Parts in the order in which they are made; destroyed the other way round.
 class Server {
  public:
@@ -250,6 +256,7 @@ IdSpace Server::ids() const {
 
 // Calls of two plain legs that the media ports carry.
 std::int64_t Server::capacity() const {
+  // Two legs, each with RTP and RTCP.
   constexpr std::int64_t kPortsEach = 4;
   return (config_.media.last_port - config_.media.first_port + 1) / kPortsEach;
 }

@@ -18,7 +18,9 @@ using store::Transaction;
 using store::Urgency;
 
 constexpr std::size_t kTokenBytes = 16;  // 128 bits: 32 hex digits
+// Of who has used up a share: sessions end all the time.
 constexpr int kRetryAfterS = 5;
+// How often sessions that nobody has dialled are looked for.
 constexpr auto kSweep = std::chrono::seconds(1);
 constexpr std::string_view kUpdated = "updated";
 constexpr std::string_view kDeleted = "deleted";

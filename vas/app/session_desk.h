@@ -50,6 +50,11 @@ class Peers {
   virtual void ask(const std::string& node, const PeerRequest& request, std::function<void()> done) = 0;
 };
 
+// Keeps the sessions of this node and what other nodes say of theirs. It decides whether there is room for
+// one more, what a change does, and when a session that nobody dials is over; each change is committed
+// together with the callback that tells of it. How a call goes it need not know: CallControl is told what
+// concerns one, and calls say what became of theirs.
+//
 // Threads: control only.
 class SessionDesk final : public api::SessionService {
  public:

@@ -41,6 +41,11 @@ struct QuotaCounters {
   std::uint64_t of_trunks = 0;
 };
 
+// Keeps each call with what belongs to it outside of the state machine: its session's token, its bridge, its
+// dialogs, its shares and timers. It decides which INVITE becomes a call, and when it may begin: once journal
+// and store have it. From then on the call decides, and this carries out its actions in order and brings back
+// what came of them. How SIP and media work it need not know, nor what the API was asked.
+//
 // Threads: control only.
 class Switchboard final : public CallControl {
  public:

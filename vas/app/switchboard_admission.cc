@@ -16,6 +16,7 @@ using records::LocalCause;
 using sessions::Session;
 using sessions::TokenState;
 
+// T1: a caller repeats its INVITE then. The journal is waited for in any case, the store no longer than this.
 constexpr auto kLongestAdmission = std::chrono::milliseconds(500);
 
 constexpr const char* kRetryAfter = "5";  // seconds, of who has used up a share
@@ -179,6 +180,7 @@ void Switchboard::admit_outgoing(const signaling::InviteReceived& invite, const 
 // are no proxies bring round ends by its Max-Forwards.
 bool Switchboard::goes_round(const signaling::InviteReceived& invite, const directory::Domain& domain,
                              Entry& entry) const {
+  // Each has another number: a call that goes so often through us will not arrive.
   constexpr std::size_t kMostReturns = 8;
   const auto parent = calls_by_dialog_.find(invite.returned_from.value);
   if (parent != calls_by_dialog_.end()) {

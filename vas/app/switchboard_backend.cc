@@ -15,6 +15,7 @@ using sessions::Session;
 using sessions::TokenState;
 
 constexpr int kBackendTries = 4;  // the first and three more
+// Doubled each time, and all tries within `control-endpoint-timeout`.
 constexpr auto kBackendBackoff = std::chrono::milliseconds(500);
 
 calls::BackendOutcome outcome_of(int status) {

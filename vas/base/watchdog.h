@@ -21,7 +21,9 @@ namespace vas {
 //          are for tests, without start().
 class Watchdog {
  public:
+  // Costs an idle thread one wake-up.
   static constexpr Duration kEach = std::chrono::milliseconds(1000);
+  // Within kEach, so that each question has its answer before the next.
   static constexpr Duration kPatience = std::chrono::milliseconds(900);
   // Stuck that long, a part that carries calls will not come back: only a restart helps.
   static constexpr Duration kGivenUp = std::chrono::seconds(10);

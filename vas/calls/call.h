@@ -66,6 +66,11 @@ signaling::Header media_warning(std::string_view why, records::LocalCause cause)
 // Of a 415: which body would have been read (RFC 3261 §21.4.13).
 signaling::Header accepted_body();
 
+// Keeps what the two parties of one call have said of themselves and their media, the route that is being
+// tried, the timers, and the record. It decides at each event what the call is to do next: which leg is
+// opened, whom an INVITE or a response goes to, when the call ends and why. It need not know how SIP repeats
+// and authenticates, where media runs, which sessions there are, or what else the server does.
+//
 // It keeps its record as it goes. It reads no clock, opens nothing and calls nobody: what it wants done is
 // appended to `actions`, in order.
 //
@@ -165,6 +170,7 @@ class Call {
   };
 
   // call.cc
+  // Which function a message of SIP goes to. Of one that comes too late it ends what it would have begun.
   void dispatch(const signaling::SipEvent& event, Now& now);
   void on_any_answer(const signaling::InviteAnswered& event, Now& now);
   void on_any_offer(const signaling::OfferReceived& event, Now& now);
@@ -176,63 +182,90 @@ class Call {
   void on_media_refused(Now& now);
   void on_shutdown(Now& now);
   void on_leg_opened(const LegOpened& event, Now& now);
+  // No port is free, or none of that IP version: who offered is told so, a route is passed over.
   void on_leg_not_opened(const LegOpened& event, bool is_pick_up, Now& now);
   void on_cancelled(LegSide side, const std::string& reason, Now& now);
   void on_deleted(DeleteReason reason, Now& now);
   void on_call_timeout(Now& now);
   void on_expired(Now& now);
+  // After each sign of life that SIP gives: winds the clock of a held call up again, or stops it where the
+  // call is not on hold.
   void watch_hold(Now& now);
+  // That clock has run out: media is asked when it was heard last, and the call ends where nobody knows.
   void on_hold_due(Now& now);
+  // Media's answer: the clock is wound up from there, or the call ends.
   void on_heard(Time last, Now& now);
+  // The one way out of every phase: tells both parties but `how.gone`, fills in the record, asks for Ended.
   void end(const End& how, Now& now);
+  // BYE where it was answered, CANCEL where we called, a refusal where its INVITE waits.
   void end_party(LegSide side, const End& how, Now& now);
   void connect(Now& now);
+  // The caller hears it ring: the record and the session say so.
   void ring(Now& now);
   Party& party(LegSide side) { return parties_[bridge::index_of(side)]; }
   const Party& party(LegSide side) const { return parties_[bridge::index_of(side)]; }
   std::optional<LegSide> side_of(signaling::DialogId dialog) const;
   records::LegRecord& leg_record(LegSide side) { return record_.legs[bridge::index_of(side)]; }
+  // Responds to the party's INVITE.
   void answer(LegSide side, int status, std::string sdp, Now& now,
               std::vector<signaling::Header> headers = {});
   void apply_time_limit(Now& now);
+  // The record's: the caller never had our 200, so there is nothing to pay for.
   void take_back_answer();
   static void send(signaling::SipCommand command, Now& now) { now.actions.emplace_back(std::move(command)); }
 
   // call_media.cc: what each party says of its media, and is told
+  // These two read a party's SDP into `from`. True: it is usable. False without a refusal: it says nothing.
   bool take_offer(Party& from, const std::optional<std::string>& sdp, Refusal& refusal);
   bool take_answer(Party& from, const std::optional<std::string>& sdp, Refusal& refusal);
+  // Why media may not be sent to where the party says, in words for the party.
   std::optional<std::string> fault_of_media(const Party& from,
                                             const signaling::AudioDescription& audio) const;
+  // These two write the SDP that `to` is told; `audio` is the other party's, at our address.
   std::string describe_answer(Party& to, const signaling::SessionDescription& offer,
                               const signaling::AudioDescription& audio);
   std::string describe_offer(Party& to, const signaling::AudioDescription& audio);
+  // Whether the party wants keys in SDP, and whether its SIP is safe enough to carry them.
   signaling::SdesRules rules_of(const Party& party) const;
+  // Under which keys of SDP media goes by the party's offer, and by its answer to ours; or why it may not.
   signaling::SdesOutcome protection_of(const Party& from, const signaling::AudioDescription& offer) const;
   signaling::SdesOutcome protection_by(const Party& from, const signaling::AudioDescription& answer) const;
   bool is_by_dtls(const Party& from, const signaling::AudioDescription& offer) const;
+  // Keeps whose certificate the handshake must show, and which side of it we are; or that there is none.
   static void take_certificate(Party& from, const signaling::AudioDescription& audio, bool is_by_dtls);
+  // What the leg's ICE is once the offer or answer is in force; nothing: it has none.
   std::optional<bridge::LegIce> ice_with(const Party& from, const signaling::AudioDescription& audio,
                                          bool is_offer) const;
   static bool has_usable_ice(const Party& from, const signaling::AudioDescription& audio);
   static bool needs_own_ports(const Party& from, const signaling::AudioDescription& audio);
+  // The IP version of the leg that an offer is for.
   static AddressFamily family_of(const signaling::AudioDescription& offer,
                                  const std::optional<Endpoint>& so_far);
+  // Asks for the leg; LegOpened follows, at once or when full ICE has gathered.
   void open_leg(LegSide side, AddressFamily family, Now& now);
+  // Adds our fingerprint and our side of ICE to what the party is told.
   void describe_path(const Party& to, bool is_offer, signaling::AudioDescription& ours) const;
+  // Puts into force what the party's media was last agreed to be.
   void configure_media(LegSide side, Now& now);
 
   // call_out.cc: leg B is called by us
   void start_routing(Now& now);
+  // Begins leg B anew for the next route and asks for its media.
   void try_next_route(Now& now);
+  // Once that media is there.
   void send_invite(Now& now);
   void on_progress(const signaling::ProgressReceived& event, Now& now);
   void on_invite_answered(const signaling::InviteAnswered& event, Now& now);
   void on_invite_failed(const signaling::InviteFailed& event, Now& now);
   void on_route_silent(Now& now);
   void pass_over_route(Now& now);
+  // All routes have failed: the caller hears what the last one said, as far as that is for it.
   void give_up_routing(const signaling::InviteFailed& last, Now& now);
+  // Passes a 18x on, with early media where both have described theirs.
   void relay_progress(int status, Now& now);
+  // Where leg B's SIP comes from, as the gateway saw it.
   void note_source(const signaling::Flow& source);
+  // The route's last response, for the record.
   void note_attempt_code(int code, Now& now);
   static records::Disposition disposition_of(int status);
 
@@ -240,27 +273,35 @@ class Call {
   void start_parking(Now& now);
   void on_backend(const BackendAnswered& answer, Now& now);
   void route_instead(RoutingPlan plan, Now& now);
+  // The backend agrees: the caller hears 180 and waits for who presents the token.
   void park(Now& now);
   void begin_waiting(Now& now);
   void apply_call_timeout() { timers_.set(CallTimer::kCallTimeout, waiting_since_ + call_timeout_); }
   void on_pick_up(const PickUp& event, Now& now);
   void refuse_pick_up(int status, const Refusal& refusal, Now& now);
   void let_go_of_pick_up(Now& now);
+  // Leg B's media is there: both are answered where they share a codec.
   void try_to_join(Now& now);
   bool agree_on_formats(Now& now);
   void answer_both(Now& now);
 
   // call_up.cc: both are connected
+  // The party's SIP comes from another place or by another transport than before.
   void note_moved(LegSide side, const signaling::Flow& source);
+  // An offer goes to the other party as ours (renegotiation_); its answer comes back, or a refusal does.
   void on_offer(const signaling::OfferReceived& event, LegSide side, Now& now);
   void on_offer_answered(const signaling::OfferAnswered& event, LegSide side, Now& now);
   std::optional<OpenLeg> move_for(const Party& from, Renegotiation& renegotiation) const;
   void on_leg_moved(const LegOpened& event, Now& now);
+  // Both sides are in force from now on, and who offered has its answer.
   void finish_renegotiation(Now& now);
+  // Nothing changes, and who offered is told so.
   void refuse_renegotiation(int status, Now& now);
   void on_info(const signaling::InfoReceived& event, LegSide side, Now& now);
+  // Answers those that wait for a party that is gone.
   void give_back_infos(Now& now);
   void on_info_answered(const signaling::InfoAnswered& event, Now& now);
+  // The response to an INFO that nobody there can hear now.
   static signaling::AnswerRequest not_now(signaling::DialogId dialog, signaling::RequestId request);
   void on_ack(const signaling::AckReceived& event, LegSide side, Now& now);
   void on_bye(const signaling::ByeReceived& event, LegSide side, Now& now);

@@ -76,6 +76,7 @@ void Call::take_certificate(Party& from, const signaling::AudioDescription& audi
   from.dtls = {is_client ? media::DtlsRole::kClient : media::DtlsRole::kServer, audio.dtls->fingerprints,
                audio.dtls->tls_id};
   if (from.dtls == before) return;
+  // 40 hex digits; RFC 8842 §4 asks for 120 bits and 20 characters.
   constexpr std::size_t kTlsIdBytes = 20;
   from.tls_id = audio.dtls->tls_id.empty() ? "" : random_hex(kTlsIdBytes);
 }

@@ -5,6 +5,7 @@
 namespace vas::calls {
 namespace {
 
+// Calls: with so few, three quarters of them for one customer would turn away what there is room for.
 constexpr std::int64_t kSmallNode = 64;
 // A bucket that was used up is full again: it holds two seconds' worth.
 constexpr Duration kFullAgain = std::chrono::seconds(2);

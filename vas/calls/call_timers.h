@@ -1,4 +1,4 @@
-// The deadlines of one call. (spec: call-timeout, timeLimit, silence of a route)
+// The deadlines of one call: call-timeout, timeLimit, the silence of a route and of a call on hold.
 #pragma once
 
 #include <array>

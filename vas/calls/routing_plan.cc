@@ -12,6 +12,7 @@ namespace {
 
 namespace json = boost::json;
 
+// A dead route costs four seconds: nobody waits for more than a few.
 constexpr std::size_t kMaxRoutes = 32;
 
 std::optional<double> number_of(const json::object& object, std::string_view key) {

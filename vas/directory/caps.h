@@ -5,6 +5,7 @@
 
 namespace vas::directory {
 
+// Of one domain: half of what the domains of a tenant have together, or somewhat less.
 inline constexpr std::int64_t kMaxCallsPerSecondOfDomain = 500;
 inline constexpr std::int64_t kMaxSessionsOfDomain = 200'000;
 inline constexpr std::int64_t kMaxSessionBytesOfDomain = 256 * 1024 * 1024;

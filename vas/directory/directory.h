@@ -145,6 +145,10 @@ std::string hash_of_key(std::string_view key);
 // "+97254" and "97254" are one number when matching: a leading + is not part of it.
 std::string_view without_plus(std::string_view number);
 
+// Keeps all tenants, domains, subscribers, trunks and keys in memory, and the indexes that calls and requests
+// look them up by. It decides whose a number, a name, an address or a key is, and what a key reaches. It need
+// not know where entries come from, nor who may change them: it is told of a change that is on disk.
+//
 // Threads: control only.
 class Directory {
  public:

@@ -157,6 +157,7 @@ std::int64_t within(Fields& entry, std::string_view name, std::int64_t fallback,
   return value;
 }
 
+// More than any node has of anything: it only keeps sums within 64 bits.
 constexpr std::int64_t kHighestCap = 1'000'000'000;
 
 Caps parse_caps(Fields& fields, const Caps& fallback) {

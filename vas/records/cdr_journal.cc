@@ -24,6 +24,7 @@ namespace {
 
 constexpr int kJournalFlags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC;
 constexpr std::string_view kDraft = "draft";  // where a sealed token belongs
+// Before a disk that has refused an entry is tried again.
 constexpr auto kRetryPause = std::chrono::milliseconds(200);
 
 std::string read_file(const std::string& path) {

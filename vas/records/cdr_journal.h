@@ -37,11 +37,15 @@ namespace vas::records {
 //          until it takes it.
 class CdrJournal {
  public:
+  // Minutes of entries, while the disk stalls.
   static constexpr std::size_t kMaxQueued = 100'000;
   // What nobody waits for may wait for company: one sync of the disk for many entries.
   static constexpr auto kLinger = std::chrono::milliseconds(5);
   static constexpr std::uint64_t kRenewAt = 64 << 20;  // bytes
+  // A crash takes that much of each open call's duration at most.
   static constexpr auto kSignEach = std::chrono::seconds(5);
+  // The store must know by then that the call's token is used: a commit takes milliseconds, a retry fractions
+  // of a second.
   static constexpr Duration kEndedIsKept = std::chrono::seconds(10);
   static constexpr std::uint64_t kLeastFree =
       1 << 20;  // bytes of the disk, below which the journal is not well

@@ -12,6 +12,7 @@ namespace vas::records {
 namespace {
 
 constexpr std::string_view kMagic = "\xf5VJ\x02";
+// Length and checksum of four bytes each, and the kind.
 constexpr std::size_t kOldHeaderBytes = 9;
 constexpr std::size_t kHeaderBytes = kMagic.size() + kOldHeaderBytes;
 constexpr std::string_view kIdBegins = "{\"id\":\"";

@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::string_view kPrefix = "sealed1:";
 constexpr std::size_t kKeyIdDigits = 16;
+// Each sealed value has a salt for its own key; nonce and tag are AES-GCM's (NIST SP 800-38D).
 constexpr std::size_t kSaltBytes = 12, kNonceBytes = 12, kTagBytes = 16;
 constexpr std::size_t kOverhead = kSaltBytes + kNonceBytes + kTagBytes;
 

@@ -22,7 +22,9 @@ namespace vas::sessions {
 class CreationKeys {
  public:
   static constexpr std::size_t kMaxEnded = 100'000;
+  // Half: one domain does not push out all others'.
   static constexpr std::size_t kMaxEndedOfDomain = 50'000;
+  // Who repeats a request does so within a day.
   static constexpr auto kMemory = std::chrono::hours(24);
 
   struct Made {

@@ -21,6 +21,9 @@ namespace vas::sessions {
 // How a long poll ends: 200 or 205 of the API.
 enum class PollOutcome { kConnected, kGone };
 
+// Keeps all sessions in memory by id and token, their polls, and what each domain takes. It decides whether
+// one more fits into what the process can hold. What is stored, and who may have it, it need not know.
+//
 // Threads: control only.
 // Bounds:  kMaxSessions sessions of kMaxBytes, kMaxWaiters polls on one session and kMaxAllWaiters in all:
 // beyond them refused. What a domain has of them is counted for whoever gives it a share.

@@ -24,6 +24,7 @@ namespace vas::store {
 //          under way, and wakes once in `longest` while there are some.
 class CallGuard {
  public:
+  // A commit takes milliseconds; with the connect beside it whoever asked has an answer within five seconds.
   static constexpr Duration kLongest = std::chrono::milliseconds(2000);
 
   explicit CallGuard(Duration longest = kLongest);

@@ -23,9 +23,11 @@ namespace {
 
 using directory::Kind;
 
+// A node is alive while its last is no older than kAliveSeconds: five of them.
 constexpr auto kHeartbeat = std::chrono::seconds(2);
 constexpr auto kReconnectPause = std::chrono::milliseconds(500);
 constexpr auto kLongestQuery = std::chrono::seconds(2);
+// Ids are of their node's remainder (id_space.h); the server's kMaxNodes is the same.
 constexpr int kNodes = 16;
 constexpr const char* kClusterSecret = "cluster-secret";
 constexpr const char* kAliveSeconds = "10";
@@ -87,6 +89,9 @@ std::optional<Kind> kind_by_name(std::string_view name) {
   return {};
 }
 
+// Keeps the connection that listens, and the messages that wait to leave by it. It decides when the
+// connection counts as lost, and reads everything anew when it is back: what was missed meanwhile cannot be
+// told. What a change means to this node it need not know; it tells each to the sink as the row is now.
 class PostgresFeed final : public ChangeFeed {
  public:
   PostgresFeed(std::string url, std::string node, std::string sip, const secrets::Sealer& sealer, Sink sink)

@@ -53,6 +53,7 @@ using FeedEvent =
 // Lifetime: a connection that is lost is made again for as long as it takes.
 class ChangeFeed {
  public:
+  // PostgreSQL's NOTIFY takes less than 8000 bytes.
   static constexpr std::size_t kMaxMessage = 7000;
   static constexpr std::size_t kMaxQueued = 10'000;
   using Sink = std::function<void(FeedEvent)>;

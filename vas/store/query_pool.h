@@ -33,6 +33,7 @@ namespace vas::store {
 class QueryPool {
  public:
   static constexpr std::size_t kMaxQueued = 1000;
+  // So that one long list does not keep the others waiting; the writer is not theirs.
   static constexpr int kThreads = 2;
   using Done = std::function<void(std::optional<Page>)>;
   using Post = std::function<void(std::function<void()>)>;

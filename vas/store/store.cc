@@ -18,6 +18,7 @@
 namespace vas::store {
 namespace {
 
+// Five times a second, while the database fails.
 constexpr auto kRetryPause = std::chrono::milliseconds(200);
 constexpr const char* kProbe = "probe";  // the counter that says when a failing database took a write again
 

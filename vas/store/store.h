@@ -82,6 +82,11 @@ enum class Urgency {
               // will never take is set aside (set_aside.h), and the others are written
 };
 
+// The one writer of the database. It keeps the transactions that wait and the connection that writes them. It
+// decides how many go into one commit, when the database counts as failing, and which row is set aside
+// because it will never be taken. What a row is for it need not know; lists are read by QueryPool, on
+// connections of its own.
+//
 // Threads: control only; completions are posted through the function given to open(), in the order of commit.
 // Bounds:  kMaxQueued transactions that may fail wait; one more fails at once. Those that must last are
 // always
@@ -89,6 +94,7 @@ enum class Urgency {
 class Store {
  public:
   static constexpr std::size_t kMaxQueued = 200'000;
+  // A commit stays within milliseconds, so that who waits for the next one is not kept.
   static constexpr std::size_t kMaxBatch = 500;
   // What nobody waits for may wait for company: one commit for many changes.
   static constexpr auto kLinger = std::chrono::milliseconds(20);

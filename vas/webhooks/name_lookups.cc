@@ -13,6 +13,7 @@
 namespace vas::webhooks {
 namespace {
 
+// Of the first try; the second has twice that. Both are within the ten seconds of a request.
 constexpr int kTimeoutMs = 1500;
 constexpr int kTries = 2;
 

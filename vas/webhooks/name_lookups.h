@@ -25,8 +25,11 @@ class NameLookups {
  public:
   static constexpr std::size_t kMaxNames = 4096;
   static constexpr std::size_t kMaxWaiting = 4096;
+  // One is connected to, and the next where that fails.
   static constexpr std::size_t kMaxAddresses = 8;
+  // A TTL of 0 would have every request ask anew.
   static constexpr Duration kShortest = std::chrono::seconds(5);
+  // A backend that has moved is found within minutes, whatever its TTL was.
   static constexpr Duration kLongest = std::chrono::minutes(5);
   using Addresses = std::vector<IpAddress>;
   using Done = std::function<void(const Addresses&)>;  // empty: there are none

@@ -5,10 +5,12 @@
 namespace vas::webhooks {
 namespace {
 
+// Of one event: doubled after each try, with jitter.
 constexpr Duration kFirstBackoff = std::chrono::seconds(1);
 constexpr Duration kLongestBackoff = std::chrono::hours(1);
 constexpr Duration kFirstPause = std::chrono::seconds(1);  // of the breaker
 constexpr Duration kLongestPause = std::chrono::minutes(1);
+// RFC 9110 §15.5.11: the endpoint wants no more.
 constexpr int kGone = 410;
 
 Duration doubled(Duration first, int times, Duration longest) {

@@ -39,8 +39,11 @@ enum class Fate {
 class Outbox {
  public:
   static constexpr std::size_t kMaxEvents = 100'000;
+  // Half: one domain does not push out all others'.
   static constexpr std::size_t kMaxEventsOfDomain = 50'000;
+  // One backend has as many at a time, however many calls tell it of something.
   static constexpr int kMaxAtOnce = 64;
+  // A backend that hangs is found out with few connections.
   static constexpr int kAtOnceAtFirst = 4;
   static constexpr int kFailuresThatBreak = 5;  // in a row
   static constexpr Duration kLongestTrying = std::chrono::hours(24);

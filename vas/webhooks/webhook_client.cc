@@ -22,7 +22,9 @@
 namespace vas::webhooks {
 namespace {
 
+// Half of the whole: a backend that does not answer SYNs is known before its time is over.
 constexpr long kConnectTimeoutMs = 5'000;
+// Name, connection, TLS and answer together.
 constexpr long kTotalTimeoutMs = 10'000;
 constexpr long kIdleConnections = 1024;
 constexpr int kEventsAtOnce = 128;

@@ -34,6 +34,10 @@ struct WebhookRequest {
   std::size_t most_of_tenant = 0;  // and of its tenant's
 };
 
+// Keeps the requests that wait and run, and how many of them are whose. It decides whether one more may
+// begin, and which address of a name is connected to. What a request is for, whether it is tried again and
+// what its answer means it need not know: that is Outbox's and call control's.
+//
 // An address is resolved once, checked by the guard, and connected to as it was checked; redirects and
 // proxies of the environment are not followed.
 //
@@ -45,7 +49,9 @@ struct WebhookRequest {
 class WebhookClient {
  public:
   static constexpr std::size_t kMaxQueued = 10'000;
+  // Four times what status callbacks have at a time (outbox.h): notifications of calls go beside them.
   static constexpr std::size_t kMaxPerEndpoint = 256;
+  // A routing plan of a routing application.
   static constexpr std::size_t kMaxAnswerBytes = 64 * 1024;
   using Done = std::function<void(const Answer&)>;
   using Post = std::function<void(std::function<void()>)>;
