@@ -1,4 +1,6 @@
-# Debian packages, by what they are for. Sourced by ./run and ./test.
+# Debian packages, by what they are for; installing them, and building. Sourced by ./run and ./test.
+. scripts/progress.sh
+
 build_packages=(g++ cmake ninja-build ccache lld pkg-config python3 libsofia-sip-ua-dev libboost1.81-dev libboost-json1.81-dev
   libssl-dev libsoci-dev libsqlite3-dev libpq-dev libcurl4-openssl-dev libspdlog-dev libfmt-dev libcli11-dev prometheus-cpp-dev libortp-dev libbctoolbox-dev
   libc-ares-dev clang bpftool libbpf-dev liburing-dev libmnl-dev libsrtp2-dev libnice-dev libseccomp-dev)
@@ -19,17 +21,22 @@ install_packages() {
     as_root=(sudo)
   fi
   echo "Installing ${#missing[@]} Debian packages: ${missing[*]}"
+  echo "Fetching the lists of packages"
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 update -qq
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  # The status lines are apt's own, with a percentage of all there is to fetch, and then of all there is to set up.
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -o APT::Status-Fd=1 \
+    install -y -qq --no-install-recommends "${missing[@]}" |
+    sed -nuE 's/^(dlstatus|pmstatus):.*:([0-9]+)\.[0-9]+:(.*)/[\2%] \3/p; s/^pmerror:/apt: /p' | show_progress
 }
 
 # Configures and builds one preset; more arguments are targets.
 build_preset() {
   local preset=$1
   shift
+  echo "Configuring and building $preset"
   cmake --preset "$preset" >"build-$preset.log" 2>&1 || { cat "build-$preset.log" >&2; return 1; }
   rm -f "build-$preset.log"
-  # pipefail, which both callers set, lets the build's own status through.
-  cmake --build --preset "$preset" ${1:+--target "$@"} |
-    { grep -vE '^\[[0-9]+/[0-9]+\] (Building|Linking|Checking)|^includes point down|^ninja: no work' || true; }
+  # pipefail, which all callers set, lets the build's own status through.
+  NINJA_STATUS='[%f/%t] ' cmake --build --preset "$preset" ${1:+--target "$@"} |
+    { grep --line-buffered -vE '^includes point down|^ninja: no work' || true; } | show_progress
 }
