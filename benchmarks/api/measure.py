@@ -7,7 +7,6 @@ stand the figures that the design asks for.
 """
 import asyncio
 import json
-import os
 import pathlib
 import random
 import resource

@@ -8,7 +8,6 @@ rows stand the figures that the design asks for.
 import multiprocessing
 import os
 import pathlib
-import selectors
 import socket
 import sys
 import threading

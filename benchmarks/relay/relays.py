@@ -1,6 +1,5 @@
 """The relays that are measured: VAS by each of its means, and rtpengine in user space."""
 import json
-import os
 import pathlib
 import re
 import tempfile

@@ -16,7 +16,10 @@ KEYS = {"system": "XI1234567890", "tenant": "XItenant1", "domain": "XIdomain3", 
 
 def directory_of(backend_url):
     profile = {"registration-free-control-endpoint": backend_url + "/incoming", "webhook-secret": "s3cret", "call-timeout": 20}
-    key = lambda number, name, scope, **owner: {"id": number, "name": name, "key": KEYS[name], "scope": scope, **owner}
+
+    def key(number, name, scope, **owner):
+        return {"id": number, "name": name, "key": KEYS[name], "scope": scope, **owner}
+
     return {
         "tenants": [{"id": 1, "name": "ours"}, {"id": 2, "name": "theirs"}],
         "domains": [{"id": 3, "tenantId": 1, "name": "example.com", "aliases": ["alias.example.com"], "profile": profile},

@@ -1,6 +1,5 @@
 """The API against its own OpenAPI document: every operation and status of it, every scope, and what must be refused."""
 import concurrent.futures
-import itertools
 import json
 import os
 import socket
@@ -11,7 +10,7 @@ import unittest
 import jsonschema
 
 from api_harness import DOCUMENT, INACTIVE, KEYS, MSISDN, OTHER_MSISDN, ApiTest
-from harness import DOMAIN, TRUNK, wait_until, Phone
+from harness import TRUNK, wait_until, Phone
 
 OPERATIONS = {definition["operationId"]: (method.upper(), path, definition)
               for path, item in DOCUMENT["paths"].items() for method, definition in item.items()}
@@ -175,8 +174,8 @@ class Operations(ApiTest):
         for _ in range(2):
             token = self.outgoing(callback=self.backend.url + "/gone")["token"]
             self.call("DELETE", f"/calls/example.com/sessions/{token}")
-        letters = wait_until(lambda: (found := self.drive("listDeadLetters", 200).json) if len(found := self.call("GET", "/domains/3/deadletters").json) == 2 else None,
-                             5, "the dead letters")
+        wait_until(lambda: len(self.call("GET", "/domains/3/deadletters").json) == 2, 5, "the dead letters")
+        letters = self.drive("listDeadLetters", 200).json
         self.assertEqual((letters[0]["lastError"], letters[0]["tries"]), ("answered 410", 1))
         self.backend.callback_answer = lambda path, body: 200
         self.backend.callbacks.clear()
@@ -605,7 +604,9 @@ class BadInput(ApiTest):
             self.assertEqual(connection.recv(100), b"")
 
     def test_after_all_this_the_server_still_answers_and_has_leaked_nothing(self):
-        descriptors = lambda: len(os.listdir(f"/proc/{self.vas.process.pid}/fd"))
+        def descriptors():
+            return len(os.listdir(f"/proc/{self.vas.process.pid}/fd"))
+
         before = descriptors()
         for _ in range(50):
             connection = socket.create_connection(("127.0.0.1", self.vas.http_port))

@@ -6,7 +6,7 @@ import threading
 import time
 import unittest
 
-from api_harness import INACTIVE, KEYS, MSISDN, OTHER_MSISDN, ApiTest
+from api_harness import INACTIVE, MSISDN, OTHER_MSISDN, ApiTest
 
 OUT, IN = f"/calls/example.com/outgoing/{MSISDN}", f"/calls/example.com/incoming/{MSISDN}"
 

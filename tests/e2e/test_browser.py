@@ -1,5 +1,4 @@
 """Chromium with JsSIP over WebSocket and secure WebSocket: it registers nothing and presents a token."""
-import time
 import unittest
 
 from browser_lab import Browser, Pages

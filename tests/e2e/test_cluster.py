@@ -5,7 +5,7 @@ import shutil
 import time
 import unittest
 
-from harness import ALICE, BOB, DOMAIN, KEY, SLOW, TRUNK, Backend, Phone, Poll, StreamPhone, Vas, free_ports, server_folder, wait_until
+from harness import ALICE, BOB, DOMAIN, TRUNK, Backend, Phone, Poll, StreamPhone, Vas, free_ports, server_folder, wait_until
 from postgres_lab import Postgres
 
 
@@ -118,7 +118,9 @@ class Cluster(unittest.TestCase):
         self.assertEqual(self.one.record_of(token)["ended_by"], "system")
 
     def test_a_repeated_post_finds_its_session_at_the_other_node(self):
-        make = lambda node, key: node.request("POST", f"/calls/{DOMAIN}/outgoing/{ALICE}", {"destination": "1"}, fields={"Idempotency-Key": key})
+        def make(node, key):
+            return node.request("POST", f"/calls/{DOMAIN}/outgoing/{ALICE}", {"destination": "1"}, fields={"Idempotency-Key": key})
+
         _, session = make(self.one, "k")
         wait_until(lambda: self.two.session(session["token"])[0] == 200, 5, "the replica")
         self.assertEqual(make(self.two, "k")[1]["token"], session["token"])
@@ -202,7 +204,6 @@ class Cluster(unittest.TestCase):
             status, problem = self.one.request("POST", f"/calls/{DOMAIN}/outgoing/{15550001}", {"destination": "1"})
             self.assertEqual(status, 503, "what could not be stored was acknowledged")
             for token, node in ((waiting, self.one), (elsewhere, self.two)):  # admitted from memory, at either node
-                carrier = self.phone(self.one, TRUNK)
                 caller = self.phone(node)
                 caller.invite(token)
                 request = trunk.receive(10)

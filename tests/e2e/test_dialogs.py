@@ -5,7 +5,7 @@ import threading
 import time
 import unittest
 
-from harness import DOMAIN, SLOW, TRUNK, E2eTest, Phone, StreamPhone, wait_until
+from harness import SLOW, E2eTest, Phone, StreamPhone, wait_until
 
 IN_DIALOGS = ("INVITE", "BYE", "UPDATE", "INFO", "PRACK", "OPTIONS")
 

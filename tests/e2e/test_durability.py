@@ -13,7 +13,7 @@ import time
 import unittest
 
 from api_harness import KEYS, MSISDN, ApiTest
-from harness import TRUNK, Phone, wait_until
+from harness import Phone, wait_until
 
 KILLS = int(os.environ.get("VAS_KILLS", "200"))
 SEED = int(os.environ.get("VAS_SEED", random.SystemRandom().randrange(1 << 30)))

@@ -6,7 +6,7 @@ import subprocess
 import time
 import unittest
 
-from harness import BIN, BOB, DOMAIN, KEY, TRUNK, E2eTest, Vas, dialling, free_ports, rtp_packet, wait_until
+from harness import BIN, DOMAIN, KEY, TRUNK, E2eTest, Vas, dialling, rtp_packet, wait_until
 
 
 class Dialogs(E2eTest):

@@ -1,5 +1,6 @@
 """The gateway: every transport, who is kept out, names and certificates of trunks, traces."""
 import contextlib
+import hashlib
 import json
 import pathlib
 import re
@@ -12,8 +13,8 @@ import time
 import unittest
 
 from dns_lab import DnsServer
-from harness import (BIN, BOB, DOMAIN, KEY, SLOW, TRUNK, Baresip, E2eTest, Message, Phone, Poll, StreamPhone, TlsPhone, Vas, WebSocketPhone,
-                     free_ports, tone_share, wait_until)
+from harness import (BIN, DOMAIN, KEY, SLOW, TRUNK, Baresip, E2eTest, Phone, StreamPhone, TlsPhone, WebSocketPhone,
+                     free_ports, wait_until)
 from tls_lab import Authority
 from ws_client import WebSocket, WebSocketRefused
 
@@ -755,9 +756,12 @@ class Trunks(GatewayTest):
         self.assertEqual(self.vas.record_of(token)["last_sip_code"], 401)
 
     def digest(self, authorization, method, user, password):
-        import hashlib
-        field = lambda name: re.search(rf'{name}="?([^",]+)', authorization).group(1)
-        h = lambda text: hashlib.sha256(text.encode()).hexdigest()
+        def field(name):
+            return re.search(rf'{name}="?([^",]+)', authorization).group(1)
+
+        def h(text):
+            return hashlib.sha256(text.encode()).hexdigest()
+
         a1, a2 = h(f"{user}:{field('realm')}:{password}"), h(f"{method}:{field('uri')}")
         return h(f"{a1}:{field('nonce')}:{field('nc')}:{field('cnonce')}:auth:{a2}")
 

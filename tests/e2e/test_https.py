@@ -1,7 +1,6 @@
 """The API over TLS, towards clients that are slow, silent, many or in the clear; what pages of other origins may read; backends
 whose certificates are of an authority of one's own."""
 import contextlib
-import http.client
 import json
 import re
 import socket
@@ -10,7 +9,7 @@ import subprocess
 import time
 import unittest
 
-from api_harness import KEYS, MSISDN, ApiTest, directory_of
+from api_harness import KEYS, MSISDN, ApiTest
 from browser_lab import Browser, Pages
 from harness import SLOW, TRUNK, Backend, E2eTest, Vas, free_ports, server_folder, wait_until
 from tls_lab import Authority
@@ -76,7 +75,7 @@ class Https(HttpsTest):
         connection.sendall(f"POST /tenants HTTP/1.1\r\nHost: api.example\r\nAuthorization: Bearer {KEYS['system']}\r\nContent-Length: 300000\r\n\r\n".encode())
         self.assertEqual(self.read_answer(connection).status, 413)  # before it comes
         connection = self.connect()
-        head = f"GET /healthz HTTP/1.1\r\nHost: api.example\r\n\r\n".encode()
+        head = "GET /healthz HTTP/1.1\r\nHost: api.example\r\n\r\n".encode()
         connection.sendall(head + head)
         self.assertEqual([self.read_one(connection) for _ in range(2)], [200, 200])
 

@@ -134,7 +134,9 @@ class Proxied(ApiTest):
     """Behind a proxy on the same host, as by default."""
 
     def test_a_proxy_is_believed_whom_it_serves(self):
-        asked_for = lambda client, key: ask(self.vas, "127.0.0.1", "/calls/example.com/sessions", key, forwarded=client).status
+        def asked_for(client, key):
+            return ask(self.vas, "127.0.0.1", "/calls/example.com/sessions", key, forwarded=client).status
+
         self.assertEqual([asked_for("198.51.100.1, 203.0.113.7", "XIguess") for _ in range(21)], [401] * 20 + [429])
         self.assertEqual(asked_for("203.0.113.8", "XIguess"), 401)
         self.assertEqual(asked_for("203.0.113.8", KEYS["domain"]), 200)
@@ -208,7 +210,10 @@ class Shares(E2eTest):
             refused = phone.final(5)
             phone.ack(refused)
             self.assertEqual(refused.status, 503)
-        refusals = lambda: [each for each in self.vas.records() if each["termination_reason"] == "trunk-calls"]
+
+        def refusals():
+            return [each for each in self.vas.records() if each["termination_reason"] == "trunk-calls"]
+
         records = wait_until(lambda: len(refusals()) == 2 and refusals(), 5, "two records")
         self.assertEqual([(each["local_cause"], each["direction"], each["last_sip_code"]) for each in records], [(918, "incoming", None)] * 2)
         self.assertIn('vas_calls_refused_total{of="trunk"} 2', self.vas.text("/metrics"))

@@ -6,7 +6,7 @@ import threading
 import time
 import unittest
 
-from harness import BOB, LOOSE_TRUNK, TRUNK, Baresip, E2eTest, Phone, Poll, audible_seconds, dialling, die_with_parent, free_ports, rtp_packet, sipp, tone_share, wait_until, write_tone
+from harness import BOB, LOOSE_TRUNK, TRUNK, Baresip, E2eTest, Poll, audible_seconds, die_with_parent, free_ports, rtp_packet, sipp, tone_share, wait_until, write_tone
 
 
 class RealPhones(E2eTest):

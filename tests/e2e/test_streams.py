@@ -6,7 +6,7 @@ import struct
 import time
 import unittest
 
-from harness import SLOW, TRUNK, E2eTest, rtp_packet, wait_until
+from harness import SLOW, E2eTest, rtp_packet, wait_until
 
 FRAME, TICKS = 0.005, 40  # a packet each 5 ms: four times as quick as a phone, to be done sooner
 Heard = collections.namedtuple("Heard", "number timestamp payload_type payload")
@@ -288,7 +288,9 @@ class Streams(E2eTest):
         self.assertEqual(self.received(near, token)["received"]["refused"], 2)
 
     def test_ipv4_in_ipv6s_clothes_is_ipv4(self):
-        mapped = lambda phone: phone.sdp().replace(f"c=IN IP4 {phone.address}", f"c=IN IP6 ::ffff:{phone.address}")
+        def mapped(phone):
+            return phone.sdp().replace(f"c=IN IP4 {phone.address}", f"c=IN IP6 ::ffff:{phone.address}")
+
         near, there, far, back, token = self.connected(mapped, mapped)
         self.assertIn("c=IN IP4 127.0.0.1\r\n", near.answer_got.body)
         self.assertIn("c=IN IP4 127.0.0.1\r\n", far.invite_got.body)

@@ -23,7 +23,7 @@ class WebSocket:
     def upgrade(self, server, protocol, origin, tls, host):
         if tls is not None:
             self.socket = tls.wrap_socket(self.socket, server_hostname=server.split(":")[0])
-        headers = [f"GET / HTTP/1.1", f"Host: {host or server}", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
+        headers = ["GET / HTTP/1.1", f"Host: {host or server}", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
                    f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}"]
         if protocol:
             headers.append(f"Sec-WebSocket-Protocol: {protocol}")

@@ -1,6 +1,5 @@
 """The network of tests/interop/run: the server, the carriers and each phone on a host of its own, a router between them."""
 import contextlib
-import os
 import pathlib
 import shutil
 import socket
@@ -208,6 +207,3 @@ def tail_is_tone(path, hertz, seconds):
         out.setparams(parameters)
         out.writeframes(rest)
     return audible_seconds(tail) > 0.6 * seconds and tone_share(tail, hertz) > 0.8
-
-
-__all__ = ["ADDRESS_OF_SERVER", "CARRIER_SAYS", "Carrier", "HELD", "HERE", "Lab", "PHONE_SAYS", "audible_seconds", "tail_is_tone", "os"]
