@@ -9,8 +9,19 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/limits.md"
 ROOMS = ("media", "ice", "bridge", "signaling", "vas")
-UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30,
-         "µs": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600, "d": 86400}
+UNITS = {
+    "": 1,
+    "B": 1,
+    "KiB": 1 << 10,
+    "MiB": 1 << 20,
+    "GiB": 1 << 30,
+    "µs": 1e-6,
+    "ms": 1e-3,
+    "s": 1,
+    "min": 60,
+    "h": 3600,
+    "d": 86400,
+}
 CHRONO = {"microseconds": "µs", "milliseconds": "ms", "seconds": "s", "minutes": "min", "hours": "h", "days": "d"}
 # Of the shape of a bound, and none: what a number can say, not what is kept.
 NO_BOUNDS = {"kMaxTag", "kMaxCseq", "kMostCapabilities"}
@@ -36,14 +47,20 @@ def expression_of(text, name):
 def value_of(expression, text):
     """A C++ constant as a number, durations in seconds. Other constants are looked up in the same file, then anywhere."""
     for name, unit in CHRONO.items():
-        expression = re.sub(rf"std::chrono::{name}\s*([({{])([^(){{}}]*)[)}}]", lambda m, u=unit: f"(({m.group(2)})*{UNITS[u]})", expression)
+        expression = re.sub(
+            rf"std::chrono::{name}\s*([({{])([^(){{}}]*)[)}}]",
+            lambda m, u=unit: f"(({m.group(2)})*{UNITS[u]})",
+            expression,
+        )
     expression = re.sub(r"(?<=\d)'(?=\d)", "", expression)
     expression = re.sub(r"\b(\d+)[uUlL]+\b", r"\1", expression)
     expression = re.sub(r"(?:std::)?size_t\{(\d+)\}", r"\1", expression)
     while (other := re.search(r"(?:\w+::)*(k[A-Z]\w*)", expression)) is not None:
         meaning = expression_of(text, other.group(1))
         if meaning is None:
-            meaning = next(filter(None, (expression_of(without_comments(p.read_text()), other.group(1)) for p in sources())), None)
+            meaning = next(
+                filter(None, (expression_of(without_comments(p.read_text()), other.group(1)) for p in sources())), None
+            )
         if meaning is None:
             raise ValueError(f"{other.group(1)} is not found")
         expression = expression.replace(other.group(0), f"({value_of(meaning, text)})", 1)
@@ -117,10 +134,14 @@ def main():
         except ValueError as fault:
             faults.append(f"docs/limits.md:{number}: {cells[0]}: {fault}")
     for path in sources():
-        for name in re.findall(r"constexpr [\w:<>\s]*?\b(k(?:Max|Most)[A-Z]\w*)\s*[={]", without_comments(path.read_text())):
+        for name in re.findall(
+            r"constexpr [\w:<>\s]*?\b(k(?:Max|Most)[A-Z]\w*)\s*[={]", without_comments(path.read_text())
+        ):
             file = path.relative_to(ROOT).as_posix()
             if (file, name) not in told and name not in NO_BOUNDS:
-                faults.append(f"{file}: {name} has no line in docs/limits.md: write `{file}: {name}` in its second column")
+                faults.append(
+                    f"{file}: {name} has no line in docs/limits.md: write `{file}: {name}` in its second column"
+                )
     print("\n".join(faults) or f"{count} lines of docs/limits.md are what the code says")
     return 1 if faults else 0
 

@@ -34,7 +34,9 @@ class ApiClient:
             connection.close()
 
     def make_outgoing(self, destination="999", msisdn=ALICE, **fields):
-        status, session = self.request("POST", f"/calls/{DOMAIN}/outgoing/{msisdn}", {"destination": destination, **fields})
+        status, session = self.request(
+            "POST", f"/calls/{DOMAIN}/outgoing/{msisdn}", {"destination": destination, **fields}
+        )
         assert status == 200, session
         return session
 

@@ -12,7 +12,7 @@ def tone_share(path, hertz):
     block = rate // 10
     in_tone = total = 0.0
     for at in range(0, len(samples) - block + 1, block):
-        piece = samples[at:at + block]
+        piece = samples[at : at + block]
         energy = float(sum(sample * sample for sample in piece))
         if energy < block * 200 * 200:
             continue
@@ -28,10 +28,13 @@ def tone_share(path, hertz):
 def audible_seconds(path):
     with wave.open(str(path)) as recording:
         rate = recording.getframerate()
-        samples = array.array("h", recording.readframes(recording.getnframes()))[::recording.getnchannels()]
+        samples = array.array("h", recording.readframes(recording.getnframes()))[:: recording.getnchannels()]
     block = rate // 50
-    return sum(0.02 for at in range(0, len(samples) - block + 1, block)
-               if sum(s * s for s in samples[at:at + block]) > block * 200 * 200)
+    return sum(
+        0.02
+        for at in range(0, len(samples) - block + 1, block)
+        if sum(s * s for s in samples[at : at + block]) > block * 200 * 200
+    )
 
 
 def write_tone(path, hertz, rate, seconds):

@@ -12,9 +12,13 @@ class Caller:
 
     def __init__(self, folder, name, *flags, wrapper=()):
         self.wav = pathlib.Path(folder) / f"{name}.wav"
-        self.process = subprocess.Popen([*wrapper, BIN / "vas-caller", "--record", self.wav, "--announce", *map(str, flags)],
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                        preexec_fn=die_with_parent)
+        self.process = subprocess.Popen(
+            [*wrapper, BIN / "vas-caller", "--record", self.wav, "--announce", *map(str, flags)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=die_with_parent,
+        )
         line = self.process.stderr.readline()  # waits until it listens
         assert line.startswith("listening "), line
         self.sip = line.split()[1]

@@ -57,7 +57,10 @@ class E2eTest(unittest.TestCase):
         self.addCleanup(self.show_log_on_failure)
 
     def show_log_on_failure(self):
-        failed = any(getattr(each, "test_case", each) is self for each, _ in [*self._outcome.result.failures, *self._outcome.result.errors])
+        failed = any(
+            getattr(each, "test_case", each) is self
+            for each, _ in [*self._outcome.result.failures, *self._outcome.result.errors]
+        )
         if failed:
             print(f"--- vas.log of {self.id()}\n{self.vas.log_text()[-3000:]}", flush=True)
 
@@ -94,8 +97,12 @@ class E2eTest(unittest.TestCase):
 
     def assert_key_updates_are_cut(self, port):
         """A TLS connection that only renews its keys is closed at once, and not when it has been idle for long."""
-        client = subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-tls1_3"],
-                                  stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        client = subprocess.Popen(
+            ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-tls1_3"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         self.addCleanup(client.wait)
         self.addCleanup(client.kill)
         begun = time.monotonic()

@@ -36,21 +36,43 @@ class Phone:
         return self.socket.recv(65536).decode(errors="replace")
 
     def sdp(self, direction="sendrecv", payloads="0 101", version=1, port=None):
-        return (f"v=0\r\no=phone 1 {version} IN IP4 {self.address}\r\ns=-\r\nc=IN IP4 {self.address}\r\nt=0 0\r\n"
-                f"m=audio {port or self.rtp.getsockname()[1]} RTP/AVP {payloads}\r\na=rtpmap:0 PCMU/8000\r\n"
-                f"a=rtpmap:101 telephone-event/8000\r\na={direction}\r\n")
+        return (
+            f"v=0\r\no=phone 1 {version} IN IP4 {self.address}\r\ns=-\r\nc=IN IP4 {self.address}\r\nt=0 0\r\n"
+            f"m=audio {port or self.rtp.getsockname()[1]} RTP/AVP {payloads}\r\na=rtpmap:0 PCMU/8000\r\n"
+            f"a=rtpmap:101 telephone-event/8000\r\na={direction}\r\n"
+        )
 
-    def send(self, method, user="any", body="", headers=(), contact=None, via=None, cseq=None, target=None, branch=None, to=None,
-             drop=(), version="SIP/2.0"):
+    def send(
+        self,
+        method,
+        user="any",
+        body="",
+        headers=(),
+        contact=None,
+        via=None,
+        cseq=None,
+        target=None,
+        branch=None,
+        to=None,
+        drop=(),
+        version="SIP/2.0",
+    ):
         if cseq is None:
             self.cseq += 1
             cseq = self.cseq
         uri = target or self.target or f"sip:{user}@{self.server}"
         self.branch = branch or f"z9hG4bK{time.monotonic_ns()}"
-        lines = [f"{method} {uri} {version}", via or f"Via: SIP/2.0/{self.via_transport} {self.address}:{self.port};branch={self.branch};rport",
-                 f"From: <sip:phone@{self.address}>;tag={self.tag}", f"To: {to or self.remote_to or f'<sip:{user}@{self.server}>'}",
-                 f"Call-ID: {self.call_id}", f"CSeq: {cseq} {method}", "Max-Forwards: 70",
-                 contact or f"Contact: <sip:phone@{self.address}:{self.port}{self.contact_parameters}>", *headers]
+        lines = [
+            f"{method} {uri} {version}",
+            via or f"Via: SIP/2.0/{self.via_transport} {self.address}:{self.port};branch={self.branch};rport",
+            f"From: <sip:phone@{self.address}>;tag={self.tag}",
+            f"To: {to or self.remote_to or f'<sip:{user}@{self.server}>'}",
+            f"Call-ID: {self.call_id}",
+            f"CSeq: {cseq} {method}",
+            "Max-Forwards: 70",
+            contact or f"Contact: <sip:phone@{self.address}:{self.port}{self.contact_parameters}>",
+            *headers,
+        ]
         if body:
             lines.append("Content-Type: application/sdp")
         lines.append(f"Content-Length: {len(body)}")
@@ -83,18 +105,29 @@ class Phone:
 
     def invite(self, token=None, user="any", body=None, **options):
         headers = [f"X-Cloudonix-Session: {token}", f"X-Cloudonix-Domain: {DOMAIN}"] if token else []
-        return self.send("INVITE", user=user, body=self.sdp() if body is None else body,
-                         headers=[*headers, *options.pop("headers", [])], **options)
+        return self.send(
+            "INVITE",
+            user=user,
+            body=self.sdp() if body is None else body,
+            headers=[*headers, *options.pop("headers", [])],
+            **options,
+        )
 
     def bye(self):
         self.send("BYE")
         return self.final()
 
     def answer(self, request, status, phrase, body="", headers=()):
-        lines = [f"SIP/2.0 {status} {phrase}", *[f"Via: {value}" for value in request.all("Via")], f"From: {request.header('From')}",
-                 f"To: {request.header('To')}" + ("" if "tag=" in request.header("To") else f";tag={self.tag}"),
-                 f"Call-ID: {request.header('Call-ID')}", f"CSeq: {request.header('CSeq')}",
-                 f"Contact: <sip:phone@{self.address}:{self.port}>", *headers]
+        lines = [
+            f"SIP/2.0 {status} {phrase}",
+            *[f"Via: {value}" for value in request.all("Via")],
+            f"From: {request.header('From')}",
+            f"To: {request.header('To')}" + ("" if "tag=" in request.header("To") else f";tag={self.tag}"),
+            f"Call-ID: {request.header('Call-ID')}",
+            f"CSeq: {request.header('CSeq')}",
+            f"Contact: <sip:phone@{self.address}:{self.port}>",
+            *headers,
+        ]
         if body:
             lines.append("Content-Type: application/sdp")
         lines.append(f"Content-Length: {len(body)}")

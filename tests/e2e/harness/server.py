@@ -24,14 +24,34 @@ class Vas(ApiClient):
         self.peer_allow = PEER_ALLOW  # for SIP and media: the tests' phones are there
         self.directory = {
             "tenants": [{"id": 1, "name": "e2e"}],
-            "domains": [{"id": 3, "tenantId": 1, "name": DOMAIN, "profile": {
-                "registration-free-control-endpoint": backend_url + "/incoming", "call-timeout": 20, "session-ttl": 30,
-                **(profile or {})}}],
-            "subscribers": [{"id": 11, "domainId": 3, "msisdn": ALICE}, {"id": 12, "domainId": 3, "msisdn": BOB},
-                            {"id": 13, "domainId": 3, "msisdn": IDLE, "active": False}],
-            "trunks": [{"id": 7, "domainId": 3, "name": "carrier", "sources": [TRUNK],
-                        "targets": [f"{TRUNK}:{self.trunk_port}"]},
-                       {"id": 8, "domainId": 3, "name": "loose", "sources": [LOOSE_TRUNK], "latchesToAnyone": True}],
+            "domains": [
+                {
+                    "id": 3,
+                    "tenantId": 1,
+                    "name": DOMAIN,
+                    "profile": {
+                        "registration-free-control-endpoint": backend_url + "/incoming",
+                        "call-timeout": 20,
+                        "session-ttl": 30,
+                        **(profile or {}),
+                    },
+                }
+            ],
+            "subscribers": [
+                {"id": 11, "domainId": 3, "msisdn": ALICE},
+                {"id": 12, "domainId": 3, "msisdn": BOB},
+                {"id": 13, "domainId": 3, "msisdn": IDLE, "active": False},
+            ],
+            "trunks": [
+                {
+                    "id": 7,
+                    "domainId": 3,
+                    "name": "carrier",
+                    "sources": [TRUNK],
+                    "targets": [f"{TRUNK}:{self.trunk_port}"],
+                },
+                {"id": 8, "domainId": 3, "name": "loose", "sources": [LOOSE_TRUNK], "latchesToAnyone": True},
+            ],
             "apiKeys": [{"id": 1, "key": KEY, "scope": "system"}],
         }
         self.process = None
@@ -50,11 +70,24 @@ class Vas(ApiClient):
             directory = ("--directory", self.folder / "directory.json")
         self.log = open(self.folder / "vas.log", "ab")
         self.process = subprocess.Popen(
-            [*self.wrapper, BIN / "vas", "--data-dir", self.folder / "data", *directory,
-             "--sip-listen", self.sip, "--http-listen", f"{in_uri(self.address)}:{self.http_port}",
-             *(("--webhook-allow", "127.0.0.0/8") if self.allows_loopback else ()),
-             *(flag for block in self.peer_allow for flag in ("--peer-allow", block)), *self.flags],
-            stdout=self.log, stderr=self.log, preexec_fn=die_with_parent)
+            [
+                *self.wrapper,
+                BIN / "vas",
+                "--data-dir",
+                self.folder / "data",
+                *directory,
+                "--sip-listen",
+                self.sip,
+                "--http-listen",
+                f"{in_uri(self.address)}:{self.http_port}",
+                *(("--webhook-allow", "127.0.0.0/8") if self.allows_loopback else ()),
+                *(flag for block in self.peer_allow for flag in ("--peer-allow", block)),
+                *self.flags,
+            ],
+            stdout=self.log,
+            stderr=self.log,
+            preexec_fn=die_with_parent,
+        )
 
     def is_ready(self):
         if self.process.poll() is not None:
@@ -85,6 +118,7 @@ class Vas(ApiClient):
             mine = [record for record in self.records() if record["session"] == token]
             assert len(mine) <= 1, f"{len(mine)} records of one call"
             return mine and mine[0]
+
         return wait_until(found, seconds, "the call's record")
 
     @property
