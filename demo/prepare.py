@@ -14,16 +14,40 @@ key = key_file.read_text()
 directory = folder / "directory.json"
 if not directory.exists():
     directory.touch(mode=0o600)
-    directory.write_text(json.dumps({
-        "tenants": [{"id": 1, "name": "Demo"}],
-        "domains": [{"id": 1, "tenantId": 1, "name": "demo.example",
-                     "profile": {"registration-free-control-endpoint": "http://127.0.0.1:9090/incoming"}}],
-        "subscribers": [{"id": 1, "domainId": 1, "msisdn": "15550001"}, {"id": 2, "domainId": 1, "msisdn": "15550002"}],
-        "trunks": [{"id": 1, "domainId": 1, "name": "loopback", "sources": ["127.0.0.9"], "targets": ["127.0.0.9:5090"]}],
-        "apiKeys": [{"id": 1, "key": key, "scope": "system"}],
-    }, indent=2) + "\n")
+    directory.write_text(
+        json.dumps(
+            {
+                "tenants": [{"id": 1, "name": "Demo"}],
+                "domains": [
+                    {
+                        "id": 1,
+                        "tenantId": 1,
+                        "name": "demo.example",
+                        "profile": {"registration-free-control-endpoint": "http://127.0.0.1:9090/incoming"},
+                    }
+                ],
+                "subscribers": [
+                    {"id": 1, "domainId": 1, "msisdn": "15550001"},
+                    {"id": 2, "domainId": 1, "msisdn": "15550002"},
+                ],
+                "trunks": [
+                    {
+                        "id": 1,
+                        "domainId": 1,
+                        "name": "loopback",
+                        "sources": ["127.0.0.9"],
+                        "targets": ["127.0.0.9:5090"],
+                    }
+                ],
+                "apiKeys": [{"id": 1, "key": key, "scope": "system"}],
+            },
+            indent=2,
+        )
+        + "\n"
+    )
 
-print(f"""
+print(
+    f"""
 VAS with the domain demo.example: subscribers 15550001 and 15550002, a trunk at 127.0.0.9:5090.
 API key: {key}
 
@@ -37,4 +61,6 @@ Or from a browser, in place of the last line:
 What became of it:
   build/release/bin/vasctl --data-dir .run/data cdr --last 5
 Both kinds of call by themselves: ./run --demo
-""", flush=True)
+""",
+    flush=True,
+)

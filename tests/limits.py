@@ -59,10 +59,14 @@ def main():
         except ValueError as fault:
             faults.append(f"docs/limits.md:{number}: {cells[0]}: {fault}")
     for path in sources():
-        for name in re.findall(r"constexpr [\w:<>\s]*?\b(k(?:Max|Most)[A-Z]\w*)\s*[={]", without_comments(path.read_text())):
+        for name in re.findall(
+            r"constexpr [\w:<>\s]*?\b(k(?:Max|Most)[A-Z]\w*)\s*[={]", without_comments(path.read_text())
+        ):
             file = path.relative_to(ROOT).as_posix()
             if (file, name) not in told and name not in NO_BOUNDS:
-                faults.append(f"{file}: {name} has no line in docs/limits.md: write `{file}: {name}` in its second column")
+                faults.append(
+                    f"{file}: {name} has no line in docs/limits.md: write `{file}: {name}` in its second column"
+                )
     print("\n".join(faults) or f"{count} lines of docs/limits.md are what the code says")
     return 1 if faults else 0
 

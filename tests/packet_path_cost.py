@@ -11,8 +11,12 @@ FEW, MANY = 2000, 12000
 
 
 def instructions(packets):
-    done = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.argv[1], str(packets)],
-                          capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.argv[1], str(packets)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return int(re.search(r"Collected : (\d+)", done.stderr)[1])
 
 

@@ -8,7 +8,6 @@ rows stand the targets.
 import multiprocessing
 import os
 import pathlib
-import selectors
 import socket
 import sys
 import threading
@@ -17,7 +16,18 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from calls import LOAD_CORE, PEER, SIP, Carrier, Kamailio, Vas, call, process_seconds, resident_kb, thread_seconds  # noqa: E402
+from calls import (
+    LOAD_CORE,
+    PEER,
+    SIP,
+    Carrier,
+    Kamailio,
+    Vas,
+    call,
+    process_seconds,
+    resident_kb,
+    thread_seconds,
+)  # noqa: E402
 from report import Report, flags  # noqa: E402
 
 
@@ -30,7 +40,9 @@ def cpu_per_call(report, rate, seconds, rounds):
     for _ in range(rounds):
         with Carrier(), Vas() as vas:
             tokens = vas.tokens(int(rate * seconds))
-            before, whole = {name: thread_seconds(vas.process.pid, name) for name in ("vas-gateway", "vas-sip")}, process_seconds(vas.process.pid)
+            before, whole = {
+                name: thread_seconds(vas.process.pid, name) for name in ("vas-gateway", "vas-sip")
+            }, process_seconds(vas.process.pid)
             messages = vas.metric("vas_sip_messages_total")
             result = call(SIP, rate, seconds, tokens)
             assert is_clean(result, rate, seconds), (result.good, result.failed, result.p99())
@@ -39,14 +51,24 @@ def cpu_per_call(report, rate, seconds, rounds):
             signaling.append((thread_seconds(vas.process.pid, "vas-sip") - before["vas-sip"]) / calls * 1e6)
             # What came from the network; about as many went out to it, and all pass the loopback besides.
             received = vas.metric("vas_sip_messages_total") - messages
-            gateway.append((thread_seconds(vas.process.pid, "vas-gateway") - before["vas-gateway"]) / (2 * received) * 1e6)
+            gateway.append(
+                (thread_seconds(vas.process.pid, "vas-gateway") - before["vas-gateway"]) / (2 * received) * 1e6
+            )
         with Carrier(), Kamailio() as kamailio:
             before = kamailio.seconds()
             result = call(PEER, rate, seconds, ["x" * 32] * int(rate * seconds))
             assert is_clean(result, rate, seconds), (result.good, result.failed, result.p99())
             theirs.append((kamailio.seconds() - before) / (rate * seconds) * 1e6)
-    report.row(f"CPU a call, whole server, {rate} calls/s vs Kamailio (stateful proxy)", ours, theirs, "µs", more_is_better=False)
-    report.row("CPU a call, signaling thread vs Kamailio (stateful proxy)", signaling, theirs, "µs", more_is_better=False)
+    report.row(
+        f"CPU a call, whole server, {rate} calls/s vs Kamailio (stateful proxy)",
+        ours,
+        theirs,
+        "µs",
+        more_is_better=False,
+    )
+    report.row(
+        "CPU a call, signaling thread vs Kamailio (stateful proxy)", signaling, theirs, "µs", more_is_better=False
+    )
     report.row("CPU a message, gateway thread vs the prototype's 15 µs", gateway, 15, "µs", more_is_better=False)
 
 
@@ -82,7 +104,12 @@ def capacity(report, rates, seconds):
     two = highest(lambda: Vas("--sip-threads", "2", cores="0,1"), SIP, rates, seconds)
     peer = highest(Kamailio, PEER, rates, seconds)
     report.row("calls a second, clean, one core vs Kamailio (stateful proxy)", one[0], peer[0], "calls/s")
-    report.row("calls a second, clean, 2 signaling threads on both cores, the load beside them, vs Kamailio", two[0], peer[0], "calls/s")
+    report.row(
+        "calls a second, clean, 2 signaling threads on both cores, the load beside them, vs Kamailio",
+        two[0],
+        peer[0],
+        "calls/s",
+    )
     report.row("resident memory at that rate vs Kamailio", one[1], peer[1], "MiB", more_is_better=False)
     report.row("p99 of set-up at that rate vs Kamailio", one[2], peer[2], "ms", more_is_better=False)
     return one[0]
@@ -124,25 +151,32 @@ def junk(report, seconds, before_it):
     """`before_it` seconds of real calls alone fill what fills by itself: the trace's ring, transactions that linger for 32 s."""
     with Carrier(), Vas() as vas:
         tokens = vas.tokens(200 * (before_it + seconds))
-        call(SIP, 200, before_it, tokens[:200 * before_it])
+        call(SIP, 200, before_it, tokens[: 200 * before_it])
         before = resident_kb(vas.process.pid)
         started = multiprocessing.Value("d", 0)
         sprayer = multiprocessing.Process(target=spray_junk, args=(20_000, seconds, started))
         sprayer.start()
         while not started.value:
             time.sleep(0.05)
-        result = call(SIP, 200, seconds - 2, tokens[200 * before_it:])
+        result = call(SIP, 200, seconds - 2, tokens[200 * before_it :])
         sprayer.join()
         after = resident_kb(vas.process.pid)
-    report.row(f"real calls that succeed beside {started.value:.0f} junk messages/s vs 99.9 %", 100 * result.answered / (200 * (seconds - 2)), 99.9, "%")
+    report.row(
+        f"real calls that succeed beside {started.value:.0f} junk messages/s vs 99.9 %",
+        100 * result.answered / (200 * (seconds - 2)),
+        99.9,
+        "%",
+    )
     report.row("memory under junk, of what it was, vs + 10 %", after / before, 1.1, "×", more_is_better=False)
 
 
 def slow_connections(report, count, seconds):
-    with Carrier(), Vas("--sip-connections", "16384", "--sip-handshakes-per-second", "0", "--ws-listen", "127.0.0.1:15464") as vas:
+    with Carrier(), Vas(
+        "--sip-connections", "16384", "--sip-handshakes-per-second", "0", "--ws-listen", "127.0.0.1:15464"
+    ) as vas:
         rate = 100
         tokens = vas.tokens(2 * rate * seconds)
-        quiet = call(SIP, rate, seconds, tokens[:rate * seconds]).p99()
+        quiet = call(SIP, rate, seconds, tokens[: rate * seconds]).p99()
         process = multiprocessing.Process(target=hold_slow, args=(count,))
         process.start()
         while vas.metric("vas_sip_connections") < count * 0.95:
@@ -153,9 +187,10 @@ def slow_connections(report, count, seconds):
             while vas.metric("vas_sip_connections") > count * 0.01:
                 time.sleep(0.2)
             gone.append(time.monotonic() - begun)
+
         watcher = threading.Thread(target=watch)
         watcher.start()
-        busy = call(SIP, rate, seconds, tokens[rate * seconds:]).p99()
+        busy = call(SIP, rate, seconds, tokens[rate * seconds :]).p99()
         watcher.join()
         evicted = gone[0]
         process.terminate()

@@ -32,14 +32,19 @@ def flood(datagram, rate, seconds, port=SIP, source=None, source_port=5060):
         file.write(datagram if isinstance(datagram, bytes) else datagram.encode())
         file.flush()
         origin = [] if source is None else [source, str(source_port)]
-        subprocess.run(["taskset", "-c", str(LOAD_CORE), FLOOD, SERVER_IP, str(port), str(rate), str(seconds), file.name, *origin],
-                       check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            ["taskset", "-c", str(LOAD_CORE), FLOOD, SERVER_IP, str(port), str(rate), str(seconds), file.name, *origin],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
 
 
 def small(method, to_tag=";tag=2", more=""):
     """As short as a checked message can be: what is answered is long beside it."""
-    return (f"{method} sip:a SIP/2.0\r\nv:SIP/2.0/UDP a;rport;branch=z9hG4bK########\r\nf:<sip:a>;tag=1\r\nt:<sip:a>{to_tag}\r\n"
-            f"i:########\r\nCSeq:1 {method}\r\nm:<sip:a>\r\n{more}l:0\r\n\r\n")
+    return (
+        f"{method} sip:a SIP/2.0\r\nv:SIP/2.0/UDP a;rport;branch=z9hG4bK########\r\nf:<sip:a>;tag=1\r\nt:<sip:a>{to_tag}\r\n"
+        f"i:########\r\nCSeq:1 {method}\r\nm:<sip:a>\r\n{more}l:0\r\n\r\n"
+    )
 
 
 def in_dialogs_that_are_none(source):
@@ -75,20 +80,33 @@ def checks_at_the_ice_port(port):
 
 # ---- TLS ----
 
-FFDHE8192, X25519 = 0x0104, 0x001d
+FFDHE8192, X25519 = 0x0104, 0x001D
 
 
 def client_hello(group, key):
     """A TLS 1.3 hello that offers one group, and a key of it."""
+
     def block(data, bytes_of_length):
         return len(data).to_bytes(bytes_of_length, "big") + data
 
     def extension(number, data):
         return number.to_bytes(2, "big") + block(data, 2)
+
     name = group.to_bytes(2, "big")
-    extensions = (extension(0x2b, block(b"\x03\x04", 1)) + extension(0x0a, block(name, 2)) + extension(0x0d, block(b"\x04\x03\x08\x04\x04\x01", 2)) +
-                  extension(0x33, block(name + block(key, 2), 2)))
-    hello = b"\x03\x03" + os.urandom(32) + block(os.urandom(32), 1) + block(b"\x13\x01", 2) + block(b"\x00", 1) + block(extensions, 2)
+    extensions = (
+        extension(0x2B, block(b"\x03\x04", 1))
+        + extension(0x0A, block(name, 2))
+        + extension(0x0D, block(b"\x04\x03\x08\x04\x04\x01", 2))
+        + extension(0x33, block(name + block(key, 2), 2))
+    )
+    hello = (
+        b"\x03\x03"
+        + os.urandom(32)
+        + block(os.urandom(32), 1)
+        + block(b"\x13\x01", 2)
+        + block(b"\x00", 1)
+        + block(extensions, 2)
+    )
     return b"\x16\x03\x01" + block(b"\x01" + block(hello, 3), 2)
 
 
@@ -112,10 +130,12 @@ def hellos(group, key_bytes, rate):
                     pass
             if len(open_ones) > 128:
                 open_ones.pop(0).close()
+
     return run
 
 
 # ---- the API ----
+
 
 def api_connections(seconds):
     """As many as it gets, each silent behind half a request."""
@@ -137,15 +157,21 @@ def ask_over_and_over(path, key, body):
         while time.monotonic() < deadline:
             try:
                 connection = connection or http.client.HTTPConnection(SERVER_IP, HTTP, timeout=2)
-                connection.request("POST" if body else "GET", path, json.dumps(body) if body else None,
-                                   {"Authorization": f"Bearer {key}", "Content-Type": "application/json"})
+                connection.request(
+                    "POST" if body else "GET",
+                    path,
+                    json.dumps(body) if body else None,
+                    {"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+                )
                 connection.getresponse().read()
             except (OSError, http.client.HTTPException):
                 connection = None
+
     return run
 
 
 # ---- one who has a token ----
+
 
 class TokenHolder:
     """A caller on the attacker's host with a call that is up."""
@@ -158,10 +184,14 @@ class TokenHolder:
 
     def invite(self, token, more="", body=None, sock=None):
         ip, port = sock.getsockname()
-        body = body or (f"v=0\r\no=x 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n")
-        return (f"INVITE sip:999@{SERVER_IP}:{SIP} SIP/2.0\r\nVia: SIP/2.0/UDP {ip}:{port};rport;branch=z9hG4bK########\r\nFrom: <sip:h@{ip}>;tag=h\r\n"
-                f"To: <sip:999@{SERVER_IP}>\r\nCall-ID: h{token[:8]}########\r\nCSeq: 1 INVITE\r\nContact: <sip:h@{ip}:{port}>\r\nMax-Forwards: 70\r\n"
-                f"X-Cloudonix-Session: {token}\r\nX-Cloudonix-Domain: {DOMAIN}\r\n{more}Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n{body}")
+        body = body or (
+            f"v=0\r\no=x 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
+        )
+        return (
+            f"INVITE sip:999@{SERVER_IP}:{SIP} SIP/2.0\r\nVia: SIP/2.0/UDP {ip}:{port};rport;branch=z9hG4bK########\r\nFrom: <sip:h@{ip}>;tag=h\r\n"
+            f"To: <sip:999@{SERVER_IP}>\r\nCall-ID: h{token[:8]}########\r\nCSeq: 1 INVITE\r\nContact: <sip:h@{ip}:{port}>\r\nMax-Forwards: 70\r\n"
+            f"X-Cloudonix-Session: {token}\r\nX-Cloudonix-Domain: {DOMAIN}\r\n{more}Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+        )
 
     def repeat_token(self, seconds):
         """One token in new calls again and again: one is taken, the others are refused."""
@@ -183,8 +213,10 @@ class TokenHolder:
         self.sock.bind((CALLER_IP, 0))
         self.sock.settimeout(5)
         ip = CALLER_IP
-        body = (f"v=0\r\no=x 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\n"
-                f"m=audio 6000 RTP/AVP 0\r\na=rtcp-mux\r\na=rtpmap:0 PCMU/8000\r\na=candidate:1 1 udp 2130706431 {ip} 6000 typ host\r\n")
+        body = (
+            f"v=0\r\no=x 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\n"
+            f"m=audio 6000 RTP/AVP 0\r\na=rtcp-mux\r\na=rtpmap:0 PCMU/8000\r\na=candidate:1 1 udp 2130706431 {ip} 6000 typ host\r\n"
+        )
         text = self.invite(token, body=body, sock=self.sock).replace("########", "00000000")
         self.sock.sendto(text.encode(), (SERVER_IP, SIP))
         while True:
@@ -201,16 +233,41 @@ def all_attacks():
     return [
         Attack("8 TLS hellos/s with ffdhe8192 from one address", hellos(FFDHE8192, 1024, 8)),
         Attack("500 TLS hellos/s from one address", hellos(X25519, 32, 500), is_quick=False),
-        Attack("20,000 INVITEs/s with a To tag from one address", in_dialogs_that_are_none(ATTACKER_IP), is_udp=True, is_quick=False),
+        Attack(
+            "20,000 INVITEs/s with a To tag from one address",
+            in_dialogs_that_are_none(ATTACKER_IP),
+            is_udp=True,
+            is_quick=False,
+        ),
         Attack("20,000 INVITEs/s with a To tag from forged addresses", in_dialogs_that_are_none(FORGED), is_udp=True),
-        Attack("20,000 INVITEs/s without a token from forged addresses", strangers_invites, is_udp=True, is_quick=False),
+        Attack(
+            "20,000 INVITEs/s without a token from forged addresses", strangers_invites, is_udp=True, is_quick=False
+        ),
         Attack("200 OPTIONS/s of 50 kB from one address", large_options, is_udp=True, is_quick=False),
         Attack("200 scanner's messages/s in the callers' name", scanners_in_the_callers_name, is_udp=True),
         Attack("30,000 RTP packets/s at every media port", rtp_everywhere, is_udp=True, is_quick=False),
-        Attack("20,000 ICE checks/s of nobody from forged addresses", checks_at_the_ice_port(lambda: ice.port), is_udp=True, prepare=ice.open_ice_leg),
+        Attack(
+            "20,000 ICE checks/s of nobody from forged addresses",
+            checks_at_the_ice_port(lambda: ice.port),
+            is_udp=True,
+            prepare=ice.open_ice_leg,
+        ),
         Attack("one token in 2,000 INVITEs/s", holder.repeat_token, is_udp=True, prepare=holder.prepare),
-        Attack("one token holder's bytes that are no text", holder.bytes_that_are_no_text, is_udp=True, is_quick=False, prepare=holder.prepare),
+        Attack(
+            "one token holder's bytes that are no text",
+            holder.bytes_that_are_no_text,
+            is_udp=True,
+            is_quick=False,
+            prepare=holder.prepare,
+        ),
         Attack("API connections by one address", api_connections, is_quick=False),
-        Attack("wrong API keys by one address", ask_over_and_over(sessions, "XIwrong", {"destination": "1"}), is_quick=False),
-        Attack("one domain key's sessions, as fast as it can", ask_over_and_over(sessions, DOMAIN_KEY, {"destination": "1"})),
+        Attack(
+            "wrong API keys by one address",
+            ask_over_and_over(sessions, "XIwrong", {"destination": "1"}),
+            is_quick=False,
+        ),
+        Attack(
+            "one domain key's sessions, as fast as it can",
+            ask_over_and_over(sessions, DOMAIN_KEY, {"destination": "1"}),
+        ),
     ]

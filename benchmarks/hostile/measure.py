@@ -27,9 +27,36 @@ FLOOR_MS = 5  # below that a p99 is the machine's noise
 
 
 def certificate(folder):
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", folder / "key.pem", "-out",
-                    folder / "cert.pem", "-days", "2", "-subj", "/CN=bench"], check=True, stderr=subprocess.DEVNULL)
-    return ["--tls-listen", f"{lab.SERVER_IP}:{TLS}", "--tls-certificate", folder / "cert.pem", "--tls-key", folder / "key.pem"]
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-keyout",
+            folder / "key.pem",
+            "-out",
+            folder / "cert.pem",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=bench",
+        ],
+        check=True,
+        stderr=subprocess.DEVNULL,
+    )
+    return [
+        "--tls-listen",
+        f"{lab.SERVER_IP}:{TLS}",
+        "--tls-certificate",
+        folder / "cert.pem",
+        "--tls-key",
+        folder / "key.pem",
+    ]
 
 
 def enter(namespace):
@@ -40,11 +67,13 @@ def enter(namespace):
 
 def attack_process(attack, seconds):
     """On the attacker's host; its descriptors may be many."""
+
     def run():
         enter(lab.ATTACK)
         os.sched_setaffinity(0, {calls.LOAD_CORE})
         calls.allow_many_descriptors()
         attack.run(seconds)
+
     process = multiprocessing.get_context("fork").Process(target=run, daemon=False)
     process.start()
     return process
@@ -69,13 +98,21 @@ class PeakMemory:
 
 
 def real_calls(tokens, seconds):
-    result = calls.call(calls.SIP, RATE, seconds, tokens, address=lab.CALLER_IP, server=lab.SERVER_IP, within=lab.inside(lab.LOAD))
+    result = calls.call(
+        calls.SIP, RATE, seconds, tokens, address=lab.CALLER_IP, server=lab.SERVER_IP, within=lab.inside(lab.LOAD)
+    )
     return 100 * result.answered / (RATE * seconds), result.p99()
 
 
 def server():
-    place = calls.Place(address=lab.SERVER_IP, carrier=lab.CARRIER_IP, server_within=lab.inside(lab.SERVER), load_within=lab.inside(lab.LOAD),
-                        requests_per_second=DEFAULT_LIMIT, keys=[{"id": 2, "key": DOMAIN_KEY, "scope": "domain", "domainId": 3}])
+    place = calls.Place(
+        address=lab.SERVER_IP,
+        carrier=lab.CARRIER_IP,
+        server_within=lab.inside(lab.SERVER),
+        load_within=lab.inside(lab.LOAD),
+        requests_per_second=DEFAULT_LIMIT,
+        keys=[{"id": 2, "key": DOMAIN_KEY, "scope": "domain", "domainId": 3}],
+    )
     return calls.Vas(*certificate(ROOT / "build"), place=place), calls.Carrier(place)
 
 
@@ -86,7 +123,7 @@ def measure(report, vas, attack, seconds, rounds):
     if attack.prepare:
         attack.prepare(vas)
     for number in range(rounds):
-        mine = tokens[2 * number * count:]
+        mine = tokens[2 * number * count :]
         quiet, p99 = real_calls(mine, seconds)
         if quiet < 99:
             sys.exit(f"hostile: without an attack {quiet:.1f} % of the calls succeed: nothing can be measured here")
@@ -102,7 +139,13 @@ def measure(report, vas, attack, seconds, rounds):
         growth.append(memory.stop() / before)
         ratio.append(traffic.ratio())
     report.row(f"{attack.row}: real calls that succeed vs 99.9 %", share, 99.9, "%")
-    report.row(f"{attack.row}: p99 of set-up vs twice the quiet one's", busy_p99, [2 * each for each in quiet_p99], "ms", more_is_better=False)
+    report.row(
+        f"{attack.row}: p99 of set-up vs twice the quiet one's",
+        busy_p99,
+        [2 * each for each in quiet_p99],
+        "ms",
+        more_is_better=False,
+    )
     report.row(f"{attack.row}: memory, of what it was, vs + 10 %", growth, 1.1, "×", more_is_better=False)
     if attack.is_udp:
         report.row(f"{attack.row}: bytes out for a byte in vs 1.3", ratio, 1.3, "×", more_is_better=False)

@@ -45,8 +45,11 @@ def soak(report, means, calls, slices, seconds):
                 figures = relay.load(rate, seconds)
                 memory.append(relay.resident_kb())
                 outside += figures["sent"] - figures["received"]
-                print(f"  {means}: {(index + 1) * seconds} s, {figures['rate']:.0f} packets/s, p99 {figures['p99_us']:.0f} µs, by the kernel "
-                      f"{100 * figures['kernel_share']:.2f} %, {memory[-1]} KiB", flush=True)
+                print(
+                    f"  {means}: {(index + 1) * seconds} s, {figures['rate']:.0f} packets/s, p99 {figures['p99_us']:.0f} µs, by the kernel "
+                    f"{100 * figures['kernel_share']:.2f} %, {memory[-1]} KiB",
+                    flush=True,
+                )
             relay.calls.hang_up()
             has_ended = wait_until(lambda: relay.metric("vas_calls") == 0, 60)
             time.sleep(1)
@@ -56,10 +59,20 @@ def soak(report, means, calls, slices, seconds):
             lost = taken - sent + sum(leg["received"]["overrun"] for leg in legs)
             name = f"{means} {calls} calls {slices * seconds} s"
             report.row(f"{name}: packets that VAS took and did not send", lost, 0, f"of {taken}", more_is_better=False)
-            report.row(f"{name}: memory at the end over that after the first slice", memory[-1] / memory[0], 1, "times", more_is_better=False)
+            report.row(
+                f"{name}: memory at the end over that after the first slice",
+                memory[-1] / memory[0],
+                1,
+                "times",
+                more_is_better=False,
+            )
             report.row(f"{name}: descriptors left over", descriptors(relay) - before, 0, "", more_is_better=False)
-            report.row(f"{name}: legs left in the kernel", relay.metric("vas_media_kernel_legs"), 0, "", more_is_better=False)
-            print(f"  {outside} of the generator's packets were missing at the far end; {len(records)} records; all calls ended: {has_ended}")
+            report.row(
+                f"{name}: legs left in the kernel", relay.metric("vas_media_kernel_legs"), 0, "", more_is_better=False
+            )
+            print(
+                f"  {outside} of the generator's packets were missing at the far end; {len(records)} records; all calls ended: {has_ended}"
+            )
         finally:
             relay.stop()
 

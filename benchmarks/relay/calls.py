@@ -16,8 +16,10 @@ MEDIA_PORT = 20000  # of the phones: even ones upwards
 def sdp(ip, port, crypto=""):
     """`crypto`: the attribute's value; empty: plain RTP."""
     protocol, keys = ("RTP/SAVP", f"a=crypto:{crypto}\r\n") if crypto else ("RTP/AVP", "")
-    return (f"v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} {protocol} 0\r\n"
-            f"a=rtpmap:0 PCMU/8000\r\n{keys}a=sendrecv\r\n")
+    return (
+        f"v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} {protocol} 0\r\n"
+        f"a=rtpmap:0 PCMU/8000\r\n{keys}a=sendrecv\r\n"
+    )
 
 
 class Key:
@@ -59,8 +61,12 @@ class SipCalls:
         self.dialogs, self.made = [], 0
 
     def token(self, destination):
-        self.api.request("POST", self.path, json.dumps({"destination": destination}),
-                         {"Authorization": "bearer " + self.key, "Content-Type": "application/json"})
+        self.api.request(
+            "POST",
+            self.path,
+            json.dumps({"destination": destination}),
+            {"Authorization": "bearer " + self.key, "Content-Type": "application/json"},
+        )
         response = self.api.getresponse()
         body = json.loads(response.read())
         assert response.status == 200, body
@@ -70,10 +76,15 @@ class SipCalls:
         ip, port = self.caller.getsockname()
         to = f"<sip:999@{self.server[0]}>{to_tag}"
         self.caller.sendto(
-            (f"{method} sip:999@{self.server[0]}:{self.server[1]} SIP/2.0\r\nVia: SIP/2.0/UDP {ip}:{port};branch=z9hG4bK{call_id}{method}\r\n"
-             f"From: <sip:load@{ip}>;tag=l{call_id}\r\nTo: {to}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {method}\r\nMax-Forwards: 70\r\n"
-             f"Contact: <sip:load@{ip}:{port}>\r\n{more}" + ("Content-Type: application/sdp\r\n" if body else "") +
-             f"Content-Length: {len(body)}\r\n\r\n{body}").encode(), self.server)
+            (
+                f"{method} sip:999@{self.server[0]}:{self.server[1]} SIP/2.0\r\nVia: SIP/2.0/UDP {ip}:{port};branch=z9hG4bK{call_id}{method}\r\n"
+                f"From: <sip:load@{ip}>;tag=l{call_id}\r\nTo: {to}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {method}\r\nMax-Forwards: 70\r\n"
+                f"Contact: <sip:load@{ip}:{port}>\r\n{more}"
+                + ("Content-Type: application/sdp\r\n" if body else "")
+                + f"Content-Length: {len(body)}\r\n\r\n{body}"
+            ).encode(),
+            self.server,
+        )
 
     def answer_on_trunk(self, port, key):
         """Answers the INVITE that the server sends; returns its SDP's address."""
@@ -82,12 +93,20 @@ class SipCalls:
             text = datagram.decode()
             if text.startswith("INVITE"):
                 break
-        copied = "".join(line + "\r\n" for line in text.split("\r\n")
-                         if line.lower().startswith(("via:", "from:", "call-id:", "cseq:", "record-route:")))
+        copied = "".join(
+            line + "\r\n"
+            for line in text.split("\r\n")
+            if line.lower().startswith(("via:", "from:", "call-id:", "cseq:", "record-route:"))
+        )
         to = re.search(r"^To:.*$", text, re.M | re.I)[0].strip()
         body = sdp(self.ip, port, key.answer_to(text) if key else "")
-        self.carrier.sendto((f"SIP/2.0 200 OK\r\n{copied}{to};tag=c{port}\r\nContact: <sip:999@{self.ip}:{self.carrier.getsockname()[1]}>\r\n"
-                             f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n{body}").encode(), source)
+        self.carrier.sendto(
+            (
+                f"SIP/2.0 200 OK\r\n{copied}{to};tag=c{port}\r\nContact: <sip:999@{self.ip}:{self.carrier.getsockname()[1]}>\r\n"
+                f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+            ).encode(),
+            source,
+        )
         return media_of(text)
 
     def make(self, index, keys=(None, None), destination="999"):
@@ -95,8 +114,13 @@ class SipCalls:
         mine, theirs = phone_ports(index)
         self.made += 1
         call_id = f"load{self.made}"
-        self.request("INVITE", call_id, 1, body=sdp(self.ip, mine, keys[0].crypto() if keys[0] else ""),
-                     more=f"X-Cloudonix-Session: {self.token(destination)}\r\nX-Cloudonix-Domain: {self.domain}\r\n")
+        self.request(
+            "INVITE",
+            call_id,
+            1,
+            body=sdp(self.ip, mine, keys[0].crypto() if keys[0] else ""),
+            more=f"X-Cloudonix-Session: {self.token(destination)}\r\nX-Cloudonix-Domain: {self.domain}\r\n",
+        )
         callee_sends_to = self.answer_on_trunk(theirs, keys[1])
         while True:
             text = self.caller.recv(65536).decode()
@@ -135,7 +159,11 @@ class SipCalls:
                 left.pop(call_id, None)
         for text, source in received(self.carrier):
             if text.startswith("BYE"):
-                copied = "".join(line + "\r\n" for line in text.split("\r\n") if line.lower().startswith(("via:", "from:", "to:", "call-id:", "cseq:")))
+                copied = "".join(
+                    line + "\r\n"
+                    for line in text.split("\r\n")
+                    if line.lower().startswith(("via:", "from:", "to:", "call-id:", "cseq:"))
+                )
                 self.carrier.sendto(f"SIP/2.0 200 OK\r\n{copied}Content-Length: 0\r\n\r\n".encode(), source)
 
 
@@ -161,19 +189,19 @@ def bencode(value):
 
 def bdecode(data, at=0):
     """The value that begins at `at`, and where it ends."""
-    kind = data[at:at + 1]
+    kind = data[at : at + 1]
     if kind == b"i":
         end = data.index(b"e", at)
-        return int(data[at + 1:end]), end + 1
+        return int(data[at + 1 : end]), end + 1
     if kind in b"ld":
         at, items = at + 1, []
-        while data[at:at + 1] != b"e":
+        while data[at : at + 1] != b"e":
             item, at = bdecode(data, at)
             items.append(item)
         return (items if kind == b"l" else dict(zip(items[::2], items[1::2]))), at + 1
     colon = data.index(b":", at)
     end = colon + 1 + int(data[at:colon])
-    return data[colon + 1:end].decode(errors="replace"), end
+    return data[colon + 1 : end].decode(errors="replace"), end
 
 
 class NgCalls:
@@ -196,7 +224,9 @@ class NgCalls:
         mine, theirs = phone_ports(index)
         names = {"call-id": f"load{index}", "from-tag": f"l{index}", "replace": ["origin"]}
         protocol = {"transport-protocol": "RTP/SAVP" if keys[1] else "RTP/AVP", "DTLS": "off"} if any(keys) else {}
-        offered = self.ask(command="offer", sdp=sdp(self.ip, mine, keys[0].crypto() if keys[0] else ""), **names, **protocol)
+        offered = self.ask(
+            command="offer", sdp=sdp(self.ip, mine, keys[0].crypto() if keys[0] else ""), **names, **protocol
+        )
         answer = sdp(self.ip, theirs, keys[1].answer_to(offered["sdp"]) if keys[1] else "")
         answered = self.ask(command="answer", sdp=answer, **{**names, "to-tag": f"c{index}"})
         self.calls.append(names)

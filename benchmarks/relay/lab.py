@@ -30,8 +30,13 @@ def die_with_parent():
 
 def start(namespace, cpu, *command, log):
     """A program of one side, which ends with this one."""
-    return subprocess.Popen(["taskset", "-c", str(cpu), *inside(namespace, *command)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                            preexec_fn=die_with_parent)
+    return subprocess.Popen(
+        ["taskset", "-c", str(cpu), *inside(namespace, *command)],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        preexec_fn=die_with_parent,
+    )
 
 
 def enter(namespace):
@@ -73,8 +78,10 @@ class Lab:
             run(*inside(namespace, "sh", "-c", f"echo 1 > /sys/class/net/{interface}/threaded"))
         self.relay_napi = self.napi_thread(RELAY_IF, RELAY_CPU)
         self.napi_thread(LOAD_IF, LOAD_CPU)
-        self.load_mac, self.relay_mac = (run(*inside(namespace, "cat", f"/sys/class/net/{interface}/address")).stdout.strip()
-                                         for namespace, interface in ((LOAD, LOAD_IF), (RELAY, RELAY_IF)))
+        self.load_mac, self.relay_mac = (
+            run(*inside(namespace, "cat", f"/sys/class/net/{interface}/address")).stdout.strip()
+            for namespace, interface in ((LOAD, LOAD_IF), (RELAY, RELAY_IF))
+        )
         run(*inside(LOAD, "ping", "-c", "1", "-W", "2", RELAY_IP))
         return self
 
@@ -90,7 +97,9 @@ class Lab:
     def napi_thread(interface, cpu):
         threads = napi_threads(interface)
         if len(threads) != 1:
-            raise RuntimeError(f"{interface} has {len(threads)} receive threads and not one: threaded NAPI is needed here")
+            raise RuntimeError(
+                f"{interface} has {len(threads)} receive threads and not one: threaded NAPI is needed here"
+            )
         os.sched_setaffinity(threads[0], {cpu})
         os.sched_setscheduler(threads[0], os.SCHED_FIFO, os.sched_param(1))  # before any program, as a softirq is
         return threads[0]

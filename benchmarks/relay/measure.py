@@ -61,7 +61,13 @@ def measure(report, legs, rates, pairs, seconds, finds_highest):
                 relay.make_calls(legs // 2)
                 relay.load(*SETTLE)
             for means in relays[1:-1]:
-                report.row(f"{means.name} {legs} legs memory vs rtpengine", means.kb_per_call, relays[0].kb_per_call, "KiB a call", more_is_better=False)
+                report.row(
+                    f"{means.name} {legs} legs memory vs rtpengine",
+                    means.kb_per_call,
+                    relays[0].kb_per_call,
+                    "KiB a call",
+                    more_is_better=False,
+                )
             for rate in rates:
                 one_rate(report, relays, legs, rate, pairs, seconds)
             if finds_highest:
@@ -70,7 +76,12 @@ def measure(report, legs, rates, pairs, seconds, finds_highest):
                     for relay in relays[:-1]:
                         highest.add(relay, highest_rate(relay, seconds))
                 for means in MEANS:
-                    report.row(f"{means} {legs} legs max-rate vs rtpengine", highest.values[means], highest.values["rtpengine"], "packets/s")
+                    report.row(
+                        f"{means} {legs} legs max-rate vs rtpengine",
+                        highest.values[means],
+                        highest.values["rtpengine"],
+                        "packets/s",
+                    )
         finally:
             for relay in relays:
                 relay.stop()
@@ -81,20 +92,48 @@ def one_rate(report, relays, legs, rate, pairs, seconds):
     for _ in range(pairs):
         for relay in relays:
             figures = relay.load(rate, seconds)
-            for series, value in ((cpu, "cpu_us"), (p50, "p50_us"), (p99, "p99_us"), (p999, "p999_us"), (share, "kernel_share"), (loss, "loss")):
+            for series, value in (
+                (cpu, "cpu_us"),
+                (p50, "p50_us"),
+                (p99, "p99_us"),
+                (p999, "p999_us"),
+                (share, "kernel_share"),
+                (loss, "loss"),
+            ):
                 series.add(relay, figures[value])
     added = [mine - bare for mine, bare in zip(p99.values["kernel"], p99.values["wire"])]
-    report.row(f"kernel {legs} legs {rate} pps p99 added to the bare wire's vs target", max(statistics.median(added), 1), ADDED_P99_US, "µs",
-               more_is_better=False)
-    print(f"    the bare wire: {statistics.median(cpu.values['wire']):.2f} µs of CPU a packet, p99 {statistics.median(p99.values['wire']):.0f} µs")
+    report.row(
+        f"kernel {legs} legs {rate} pps p99 added to the bare wire's vs target",
+        max(statistics.median(added), 1),
+        ADDED_P99_US,
+        "µs",
+        more_is_better=False,
+    )
+    print(
+        f"    the bare wire: {statistics.median(cpu.values['wire']):.2f} µs of CPU a packet, p99 {statistics.median(p99.values['wire']):.0f} µs"
+    )
     for means in MEANS:
         name = f"{means} {legs} legs {rate} pps"
-        report.row(f"{name} cpu vs rtpengine", cpu.values[means], cpu.values["rtpengine"], "µs a packet", more_is_better=False)
-        report.row(f"{name} cpu (best) vs rtpengine", min(cpu.values[means]), min(cpu.values["rtpengine"]), "µs a packet", more_is_better=False)
+        report.row(
+            f"{name} cpu vs rtpengine", cpu.values[means], cpu.values["rtpengine"], "µs a packet", more_is_better=False
+        )
+        report.row(
+            f"{name} cpu (best) vs rtpengine",
+            min(cpu.values[means]),
+            min(cpu.values["rtpengine"]),
+            "µs a packet",
+            more_is_better=False,
+        )
         report.row(f"{name} p50 vs rtpengine", p50.values[means], p50.values["rtpengine"], "µs", more_is_better=False)
         report.row(f"{name} p99 vs rtpengine", p99.values[means], p99.values["rtpengine"], "µs", more_is_better=False)
-        report.row(f"{name} p999 vs rtpengine", p999.values[means], p999.values["rtpengine"], "µs", more_is_better=False)
-        lost = " ".join(f"{each.name} {100 * statistics.median(loss.values[each.name]):.2f} %" for each in relays if each.name in (means, "rtpengine"))
+        report.row(
+            f"{name} p999 vs rtpengine", p999.values[means], p999.values["rtpengine"], "µs", more_is_better=False
+        )
+        lost = " ".join(
+            f"{each.name} {100 * statistics.median(loss.values[each.name]):.2f} %"
+            for each in relays
+            if each.name in (means, "rtpengine")
+        )
         print(f"    lost: {lost}; in the BPF map: {100 * statistics.median(share.values[means]):.2f} %", flush=True)
 
 

@@ -30,10 +30,19 @@ def main():
             series = cpu if what == "cpu" else p99
             series.setdefault(means, {})[int(rate)] = row["ours"]
             series.setdefault("rtpengine", {})[int(rate)] = row["peer"]
-    for axis, series, title, unit in ((axes[0], cpu, "CPU a relayed packet, 1,000 legs", "µs"), (axes[1], p99, "Delay p99, 1,000 legs", "µs")):
+    for axis, series, title, unit in (
+        (axes[0], cpu, "CPU a relayed packet, 1,000 legs", "µs"),
+        (axes[1], p99, "Delay p99, 1,000 legs", "µs"),
+    ):
         for means in COLOURS:
             points = sorted(series.get(means, {}).items())
-            axis.plot([rate / 1000 for rate, _ in points], [value for _, value in points], marker="o", color=COLOURS[means], label=NAMES[means])
+            axis.plot(
+                [rate / 1000 for rate, _ in points],
+                [value for _, value in points],
+                marker="o",
+                color=COLOURS[means],
+                label=NAMES[means],
+            )
         axis.set_title(title)
         axis.set_xlabel("thousand packets/s")
         axis.set_ylabel(unit)
@@ -42,7 +51,12 @@ def main():
     axes[1].set_ylim(10, None)
     legs = sorted(highest.get("rtpengine", {}))
     for place, means in enumerate(COLOURS):
-        axes[2].bar([i + 0.2 * place for i in range(len(legs))], [highest.get(means, {}).get(each, 0) / 1000 for each in legs], 0.2, color=COLOURS[means])
+        axes[2].bar(
+            [i + 0.2 * place for i in range(len(legs))],
+            [highest.get(means, {}).get(each, 0) / 1000 for each in legs],
+            0.2,
+            color=COLOURS[means],
+        )
     axes[2].set_xticks([i + 0.3 for i in range(len(legs))], [f"{each} legs" for each in legs])
     axes[2].set_title("Highest rate, < 0.1 % lost, p99 < 20 ms")
     axes[2].set_ylabel("thousand packets/s, one core")

@@ -60,8 +60,15 @@ def relayed(report, sizes, pairs, seconds):
             for count, rate in sizes:
                 for both in (False, True):
                     for suite in SUITES:
-                        one_kind(report, [Calls(relay, first, count, suite, both) for relay in relays], count, rate,
-                                 f"{'SRTP-SRTP' if both else 'SRTP-RTP'} {suite} {2 * count} streams {rate} pps", pairs, seconds)
+                        one_kind(
+                            report,
+                            [Calls(relay, first, count, suite, both) for relay in relays],
+                            count,
+                            rate,
+                            f"{'SRTP-SRTP' if both else 'SRTP-RTP'} {suite} {2 * count} streams {rate} pps",
+                            pairs,
+                            seconds,
+                        )
                         first += count
                         for relay in relays:
                             relay.calls.hang_up()
@@ -80,12 +87,25 @@ def one_kind(report, calls, count, rate, name, pairs, seconds):
             cpu.setdefault(each.relay.name, []).append(figures["cpu_us"])
             loss.setdefault(each.relay.name, []).append(figures["loss"])
     report.row(f"{name} cpu vs rtpengine", cpu["uring"], cpu["rtpengine"], "µs a packet", more_is_better=False)
-    print("    lost: " + ", ".join(f"{relay} {100 * statistics.median(values):.2f} %" for relay, values in loss.items()), flush=True)
+    print(
+        "    lost: " + ", ".join(f"{relay} {100 * statistics.median(values):.2f} %" for relay, values in loss.items()),
+        flush=True,
+    )
 
 
 def alone(report, repetitions, seconds):
-    done = subprocess.run([ROOT / "build/release/bin/srtp-crypto", "--benchmark_format=json", f"--benchmark_repetitions={repetitions}",
-                           f"--benchmark_min_time={seconds}", "--benchmark_enable_random_interleaving=true"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [
+            ROOT / "build/release/bin/srtp-crypto",
+            "--benchmark_format=json",
+            f"--benchmark_repetitions={repetitions}",
+            f"--benchmark_min_time={seconds}",
+            "--benchmark_enable_random_interleaving=true",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     times = {}
     for run in json.loads(done.stdout)["benchmarks"]:
         if run["run_type"] == "iteration":
@@ -96,7 +116,13 @@ def alone(report, repetitions, seconds):
         parts = name.split("/")
         if len(parts) == 4 and parts[2] == "ours":
             what = f"{parts[0]} {parts[1]} {parts[3]} streams"
-            report.row(f"{what} vs libsrtp2", values, times[f"{parts[0]}/{parts[1]}/libsrtp2/{parts[3]}"], "ns a packet", more_is_better=False)
+            report.row(
+                f"{what} vs libsrtp2",
+                values,
+                times[f"{parts[0]}/{parts[1]}/libsrtp2/{parts[3]}"],
+                "ns a packet",
+                more_is_better=False,
+            )
             report.row(f"{what} vs target", values, SHARE_NS, "ns a packet", more_is_better=False)
     for name, what in (("dtls_handshake", "DTLS handshakes as server"), ("ice_check", "ICE checks answered")):
         rate = [1e9 / each for each in times[name]]
@@ -108,11 +134,22 @@ def idle_legs(report, pairs, legs, seconds):
     memory, rate = {}, {}
     for _ in range(pairs):
         for role in ("lite", "libnice"):
-            done = subprocess.run([ROOT / "build/release/bin/ice-legs", role, str(legs), str(seconds)], capture_output=True, text=True, check=True)
+            done = subprocess.run(
+                [ROOT / "build/release/bin/ice-legs", role, str(legs), str(seconds)],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
             figures = json.loads(done.stdout)
             memory.setdefault(role, []).append(figures["memory"] / 1024)
             rate.setdefault(role, []).append(1e6 / figures["cpu"])
-    report.row(f"memory of an ICE leg, {legs} legs, lite vs libnice", memory["lite"], memory["libnice"], "KiB a leg", more_is_better=False)
+    report.row(
+        f"memory of an ICE leg, {legs} legs, lite vs libnice",
+        memory["lite"],
+        memory["libnice"],
+        "KiB a leg",
+        more_is_better=False,
+    )
     report.row("idle ICE legs a core, lite vs libnice", rate["lite"], rate["libnice"], "legs")
 
 

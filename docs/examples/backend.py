@@ -28,7 +28,11 @@ import uuid
 
 VAS, KEY, DOMAIN = os.environ["VAS"], os.environ["VAS_KEY"], os.environ["VAS_DOMAIN"]
 SECRET = os.environ.get("VAS_SECRET", "")
-TRIES, PATIENCE, LONGEST_WAIT = 4, 5, 25  # how often VAS is asked; seconds for each answer; seconds that an app waits at once
+TRIES, PATIENCE, LONGEST_WAIT = (
+    4,
+    5,
+    25,
+)  # how often VAS is asked; seconds for each answer; seconds that an app waits at once
 OLDEST = 5 * 60  # seconds that a signed request is believed: a copy of it is worth nothing later
 
 ringing = collections.defaultdict(queue.Queue)  # number -> calls that wait for it; a real one would send a push message
@@ -46,12 +50,15 @@ def said_by(text):
 
 def ask_vas(method, path, body=None):
     """(status, JSON). A VAS that is away, restarting or busy is asked again; one that says no is believed."""
-    request = urllib.request.Request(f"{VAS}/calls/{DOMAIN}/{path}", method=method,
-                                     data=None if body is None else json.dumps(body).encode(),
-                                     headers={"Authorization": "Bearer " + KEY, "Content-Type": "application/json"})
+    request = urllib.request.Request(
+        f"{VAS}/calls/{DOMAIN}/{path}",
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Authorization": "Bearer " + KEY, "Content-Type": "application/json"},
+    )
     if method == "POST":  # whatever became of the tries before, they make one session
         request.add_header("Idempotency-Key", f'"{uuid.uuid4()}"')
-    for wait in [*(0.5 * 2 ** n for n in range(TRIES - 1)), None]:
+    for wait in [*(0.5 * 2**n for n in range(TRIES - 1)), None]:
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
                 return answer.status, said_by(answer.read())
@@ -73,9 +80,14 @@ def is_signed(headers, body):
     number, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
     if not timestamp.isdigit() or abs(time.time() - int(timestamp)) > OLDEST:
         return False
-    expected = base64.b64encode(hmac.new(key, f"{number}.{timestamp}.".encode() + body, hashlib.sha256).digest()).decode()
+    expected = base64.b64encode(
+        hmac.new(key, f"{number}.{timestamp}.".encode() + body, hashlib.sha256).digest()
+    ).decode()
     given = (each.partition(",") for each in headers.get("webhook-signature", "").split())
-    return any(version == "v1" and hmac.compare_digest(signature.encode(), expected.encode()) for version, _, signature in given)
+    return any(
+        version == "v1" and hmac.compare_digest(signature.encode(), expected.encode())
+        for version, _, signature in given
+    )
 
 
 def is_new(number):
@@ -104,7 +116,9 @@ class Backend(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         match self.path.split("/")[1:]:
             case ["dial", number, destination]:  # here an application checks credit, and who may call where
-                status, session = ask_vas("POST", f"outgoing/{number}", {"destination": urllib.parse.unquote(destination), "timeLimit": 3600})
+                status, session = ask_vas(
+                    "POST", f"outgoing/{number}", {"destination": urllib.parse.unquote(destination), "timeLimit": 3600}
+                )
                 self.answer(status, {"token": session["token"]} if status == 200 else session)
             case ["reject", token]:
                 status, said = ask_vas("DELETE", f"sessions/{token}?reason=busy")

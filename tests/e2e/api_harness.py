@@ -9,28 +9,55 @@ from harness import HERE, SLOW, TRUNK, E2eTest, wait_until
 DOCUMENT = json.loads((HERE.parents[1] / "vas/api/openapi.json").read_text())
 # Those of the requests that tests send whole (ApiTest.verbatim).
 MSISDN, OTHER_MSISDN, INACTIVE = "972547340014", "972547340015", "972547340016"
-KEYS = {"system": "XI1234567890", "tenant": "XItenant1", "domain": "XIdomain3", "application": "XIapplication3",
-        "foreign tenant": "XItenant2", "foreign domain": "XIdomain20", "foreign application": "XIapplication20",
-        "sister domain": "XIdomain12"}
+KEYS = {
+    "system": "XI1234567890",
+    "tenant": "XItenant1",
+    "domain": "XIdomain3",
+    "application": "XIapplication3",
+    "foreign tenant": "XItenant2",
+    "foreign domain": "XIdomain20",
+    "foreign application": "XIapplication20",
+    "sister domain": "XIdomain12",
+}
 
 
 def directory_of(backend_url):
-    profile = {"registration-free-control-endpoint": backend_url + "/incoming", "webhook-secret": "s3cret", "call-timeout": 20}
-    key = lambda number, name, scope, **owner: {"id": number, "name": name, "key": KEYS[name], "scope": scope, **owner}
+    profile = {
+        "registration-free-control-endpoint": backend_url + "/incoming",
+        "webhook-secret": "s3cret",
+        "call-timeout": 20,
+    }
+
+    def key(number, name, scope, **owner):
+        return {"id": number, "name": name, "key": KEYS[name], "scope": scope, **owner}
+
     return {
         "tenants": [{"id": 1, "name": "ours"}, {"id": 2, "name": "theirs"}],
-        "domains": [{"id": 3, "tenantId": 1, "name": "example.com", "aliases": ["alias.example.com"], "profile": profile},
-                    {"id": 12, "tenantId": 1, "name": "sister.example", "profile": {}},
-                    {"id": 20, "tenantId": 2, "name": "rival.example", "profile": profile}],
-        "subscribers": [{"id": 372, "domainId": 3, "msisdn": MSISDN}, {"id": 373, "domainId": 3, "msisdn": OTHER_MSISDN},
-                        {"id": 374, "domainId": 3, "msisdn": INACTIVE, "active": False},
-                        {"id": 400, "domainId": 20, "msisdn": "15551234"}],
-        "trunks": [{"id": 7, "domainId": 3, "name": "carrier", "sources": [TRUNK], "targets": [f"{TRUNK}:9"]},
-                   {"id": 8, "domainId": 20, "name": "theirs", "sources": ["198.51.100.0/24"]}],
-        "apiKeys": [key(1, "system", "system"), key(2, "tenant", "tenant", tenantId=1), key(3, "domain", "domain", domainId=3),
-                    key(4, "application", "application", domainId=3), key(5, "foreign tenant", "tenant", tenantId=2),
-                    key(6, "foreign domain", "domain", domainId=20), key(7, "foreign application", "application", domainId=20),
-                    key(8, "sister domain", "domain", domainId=12)],
+        "domains": [
+            {"id": 3, "tenantId": 1, "name": "example.com", "aliases": ["alias.example.com"], "profile": profile},
+            {"id": 12, "tenantId": 1, "name": "sister.example", "profile": {}},
+            {"id": 20, "tenantId": 2, "name": "rival.example", "profile": profile},
+        ],
+        "subscribers": [
+            {"id": 372, "domainId": 3, "msisdn": MSISDN},
+            {"id": 373, "domainId": 3, "msisdn": OTHER_MSISDN},
+            {"id": 374, "domainId": 3, "msisdn": INACTIVE, "active": False},
+            {"id": 400, "domainId": 20, "msisdn": "15551234"},
+        ],
+        "trunks": [
+            {"id": 7, "domainId": 3, "name": "carrier", "sources": [TRUNK], "targets": [f"{TRUNK}:9"]},
+            {"id": 8, "domainId": 20, "name": "theirs", "sources": ["198.51.100.0/24"]},
+        ],
+        "apiKeys": [
+            key(1, "system", "system"),
+            key(2, "tenant", "tenant", tenantId=1),
+            key(3, "domain", "domain", domainId=3),
+            key(4, "application", "application", domainId=3),
+            key(5, "foreign tenant", "tenant", tenantId=2),
+            key(6, "foreign domain", "domain", domainId=20),
+            key(7, "foreign application", "application", domainId=20),
+            key(8, "sister domain", "domain", domainId=12),
+        ],
     }
 
 
@@ -91,14 +118,22 @@ class ApiTest(E2eTest):
         return self.raw(("\r\n".join([*lines, *headers]) + "\r\n\r\n").encode() + content)
 
     def wait_for_polls(self, count):
-        wait_until(lambda: f"\nvas_ringing_polls {count}\n".encode() in self.call("GET", "/metrics").body, 10, f"{count} waiting polls")
+        wait_until(
+            lambda: f"\nvas_ringing_polls {count}\n".encode() in self.call("GET", "/metrics").body,
+            10,
+            f"{count} waiting polls",
+        )
 
     def outgoing(self, key="system", **fields):
-        answer = self.call("POST", f"/calls/example.com/outgoing/{MSISDN}", {"destination": "63121233333", **fields}, key)
+        answer = self.call(
+            "POST", f"/calls/example.com/outgoing/{MSISDN}", {"destination": "63121233333", **fields}, key
+        )
         self.assertEqual(answer.status, 200, answer.body)
         return answer.json
 
     def incoming(self, key="system", msisdn=MSISDN, **fields):
-        answer = self.call("POST", f"/calls/example.com/incoming/{msisdn}", {"origination": "63121233333", **fields}, key)
+        answer = self.call(
+            "POST", f"/calls/example.com/incoming/{msisdn}", {"origination": "63121233333", **fields}, key
+        )
         self.assertEqual(answer.status, 200, answer.body)
         return answer.json

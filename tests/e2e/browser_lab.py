@@ -15,9 +15,20 @@ import urllib.request
 from harness import HERE, SLOW, die_with_parent, free_ports
 
 BUILD = HERE.parents[1] / "build/browser"
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
-         "--autoplay-policy=no-user-gesture-required", "--ignore-certificate-errors"]
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+    "--ignore-certificate-errors",
+]
 
 
 PHONE = HERE.parents[1] / "web/phone"
@@ -25,7 +36,9 @@ PHONE = HERE.parents[1] / "web/phone"
 
 def bundle():
     """The browser phone and JsSIP alone, bundled anew when a source changed. What is committed of the phone must be this."""
-    sources = [PHONE / name for name in ("package.json", "package-lock.json", ".npmrc")] + sorted(PHONE.glob("src/*.js"))
+    sources = [PHONE / name for name in ("package.json", "package-lock.json", ".npmrc")] + sorted(
+        PHONE.glob("src/*.js")
+    )
     sources.append(HERE / "browser/entry.js")
     stamp = b"".join(source.read_bytes() for source in sources)
     marker = BUILD / "stamp"
@@ -46,8 +59,11 @@ def make_bundles(sources):
         (BUILD / ("src" if source.parent.name == "src" else "") / source.name).write_bytes(source.read_bytes())
     log = BUILD / "npm.log"
     with open(log, "wb") as out:
-        for command in (["npm", "ci", "--no-audit", "--no-fund"], ["npm", "run", "bundle"],
-                        ["npx", "esbuild", "entry.js", "--bundle", "--format=iife", "--outfile=jssip.js"]):
+        for command in (
+            ["npm", "ci", "--no-audit", "--no-fund"],
+            ["npm", "run", "bundle"],
+            ["npx", "esbuild", "entry.js", "--bundle", "--format=iife", "--outfile=jssip.js"],
+        ):
             if subprocess.run(command, cwd=BUILD, stdout=out, stderr=out, stdin=subprocess.DEVNULL).returncode:
                 raise AssertionError(f"{command} failed:\n{log.read_text()[-3000:]}")
 
@@ -84,8 +100,14 @@ class Browser:
         self.folder = tempfile.TemporaryDirectory(prefix="vas-chromium-", ignore_cleanup_errors=True)
         port = free_ports()
         with open(pathlib.Path(self.folder.name) / "driver.log", "wb") as log:
-            self.driver = subprocess.Popen(["chromedriver", f"--port={port}"], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                                           preexec_fn=die_with_parent, env={**os.environ, "HOME": self.folder.name})
+            self.driver = subprocess.Popen(
+                ["chromedriver", f"--port={port}"],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                preexec_fn=die_with_parent,
+                env={**os.environ, "HOME": self.folder.name},
+            )
         self.base = f"http://127.0.0.1:{port}"
         deadline = time.monotonic() + 30 * SLOW
         while True:
@@ -97,8 +119,15 @@ class Browser:
             if time.monotonic() > deadline:
                 raise AssertionError("chromedriver did not start")
             time.sleep(0.1)
-        options = {"binary": "/usr/bin/chromium", "args": [
-            *FLAGS, f"--user-data-dir={self.folder.name}/profile", *([f"--use-file-for-fake-audio-capture={speaks}"] if speaks else []), *flags]}
+        options = {
+            "binary": "/usr/bin/chromium",
+            "args": [
+                *FLAGS,
+                f"--user-data-dir={self.folder.name}/profile",
+                *([f"--use-file-for-fake-audio-capture={speaks}"] if speaks else []),
+                *flags,
+            ],
+        }
         made = self.call("POST", "/session", {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}})
         self.base += f"/session/{made['sessionId']}"
         self.call("POST", "/timeouts", {"script": 30000})
@@ -123,8 +152,14 @@ class Browser:
         self.call("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": keys}]})
 
     def resize(self, width, height):
-        self.call("POST", "/goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": {
-            "width": width, "height": height, "deviceScaleFactor": 2, "mobile": width < 600}})
+        self.call(
+            "POST",
+            "/goog/cdp/execute",
+            {
+                "cmd": "Emulation.setDeviceMetricsOverride",
+                "params": {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": width < 600},
+            },
+        )
 
     def screenshot(self, name):
         """Kept for a person to look at, in build/browser/screenshots."""

@@ -29,8 +29,16 @@ class DnsServer:
         self.add(name, SRV, ttl, struct.pack("!HHH", priority, weight, port) + name_bytes(target))
 
     def naptr(self, name, service, replacement, order=0, preference=0, ttl=60):
-        self.add(name, NAPTR, ttl, struct.pack("!HH", order, preference) + text_bytes("s") + text_bytes(service) + text_bytes("") +
-                 name_bytes(replacement))
+        self.add(
+            name,
+            NAPTR,
+            ttl,
+            struct.pack("!HH", order, preference)
+            + text_bytes("s")
+            + text_bytes(service)
+            + text_bytes("")
+            + name_bytes(replacement),
+        )
 
     def add(self, name, kind, ttl, data):
         self.records.setdefault((name.lower(), kind), []).append((ttl, data))
@@ -43,9 +51,9 @@ class DnsServer:
                 return
             labels, at = [], 12
             while query[at]:
-                labels.append(query[at + 1:at + 1 + query[at]].decode())
+                labels.append(query[at + 1 : at + 1 + query[at]].decode())
                 at += 1 + query[at]
-            kind = struct.unpack("!H", query[at + 1:at + 3])[0]
+            kind = struct.unpack("!H", query[at + 1 : at + 3])[0]
             name = ".".join(labels).lower()
             self.asked.append((name, kind))
             if self.is_silent:
@@ -54,7 +62,7 @@ class DnsServer:
             is_known = any(known == name for known, _ in self.records)
             header = query[:2] + struct.pack("!HHHHH", 0x8580 | (0 if is_known else 3), 1, len(answers), 0, 0)
             body = b"".join(b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, ttl, len(data)) + data for ttl, data in answers)
-            self.socket.sendto(header + query[12:at + 5] + body, peer)
+            self.socket.sendto(header + query[12 : at + 5] + body, peer)
 
     def stop(self):
         self.socket.close()

@@ -23,8 +23,11 @@ def setns(descriptor):
 
 
 def is_possible():
-    return os.geteuid() == 0 and subprocess.run(["ip", "netns", "add", "vt-probe"], capture_output=True).returncode == 0 and \
-        subprocess.run(["ip", "netns", "delete", "vt-probe"], capture_output=True).returncode == 0
+    return (
+        os.geteuid() == 0
+        and subprocess.run(["ip", "netns", "add", "vt-probe"], capture_output=True).returncode == 0
+        and subprocess.run(["ip", "netns", "delete", "vt-probe"], capture_output=True).returncode == 0
+    )
 
 
 class Hosts:
@@ -41,10 +44,32 @@ class Hosts:
             ip("-n", self.namespace(host), "link", "set", "lo", "up")
         for number, host in enumerate(names, 1):
             here, there = self.interface(host), f"to-{host}"
-            ip("link", "add", here, "netns", self.namespace(host), "type", "veth", "peer", "name", there, "netns", self.namespace(SERVER))
+            ip(
+                "link",
+                "add",
+                here,
+                "netns",
+                self.namespace(host),
+                "type",
+                "veth",
+                "peer",
+                "name",
+                there,
+                "netns",
+                self.namespace(SERVER),
+            )
             for namespace, interface, last in ((host, here, 1), (SERVER, there, 2)):
                 ip("-n", self.namespace(namespace), "address", "add", f"10.78.{number}.{last}/24", "dev", interface)
-                ip("-n", self.namespace(namespace), "address", "add", f"fd00:78:{number}::{last}/64", "dev", interface, "nodad")
+                ip(
+                    "-n",
+                    self.namespace(namespace),
+                    "address",
+                    "add",
+                    f"fd00:78:{number}::{last}/64",
+                    "dev",
+                    interface,
+                    "nodad",
+                )
                 ip("-n", self.namespace(namespace), "link", "set", interface, "up")
             ip("-n", self.namespace(host), "route", "add", "10.78.0.0/16", "via", f"10.78.{number}.2")
             ip("-n", self.namespace(host), "-6", "route", "add", "fd00:78::/32", "via", f"fd00:78:{number}::2")
@@ -84,7 +109,20 @@ class Hosts:
         inside = self.namespace(name)
         ip("netns", "add", inside)
         ip("-n", inside, "link", "set", "lo", "up")
-        ip("link", "add", "inner", "netns", self.namespace(router), "type", "veth", "peer", "name", "outer", "netns", inside)
+        ip(
+            "link",
+            "add",
+            "inner",
+            "netns",
+            self.namespace(router),
+            "type",
+            "veth",
+            "peer",
+            "name",
+            "outer",
+            "netns",
+            inside,
+        )
         for namespace, interface, last in ((self.namespace(router), "inner", 1), (inside, "outer", 2)):
             ip("-n", namespace, "address", "add", f"192.168.50.{last}/24", "dev", interface)
             ip("-n", namespace, "link", "set", interface, "up")

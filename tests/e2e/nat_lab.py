@@ -9,6 +9,7 @@ from phone_page import PhonePage
 
 class NatLab(E2eTest):
     """Host "nat" translates for host "c"; the carrier is on host `CARRIER`, the browser (this process) on host `BROWSER`."""
+
     HOSTS = ("nat", "b")
     BROWSER, CARRIER = "c", "b"
     CARRIER_ADDRESS = "10.78.2.1"
@@ -36,13 +37,24 @@ class NatLab(E2eTest):
         cls.hosts.run("nat", "nft", *command, check=check)
 
     def call(self):
-        carrier = Caller(self.folder, f"{self._testMethodName}-{time.monotonic_ns()}", "--listen", f"{self.CARRIER_ADDRESS}:{free_ports()}", "--tone", 440,
-                         "--seconds", 0, wrapper=self.hosts.wrapper(self.CARRIER))
+        carrier = Caller(
+            self.folder,
+            f"{self._testMethodName}-{time.monotonic_ns()}",
+            "--listen",
+            f"{self.CARRIER_ADDRESS}:{free_ports()}",
+            "--tone",
+            440,
+            "--seconds",
+            0,
+            wrapper=self.hosts.wrapper(self.CARRIER),
+        )
         self.addCleanup(carrier.kill)
         plan = {"routes": [{"termination_ip": carrier.sip, "termination_number": "999"}]}
         token = self.vas.make_outgoing(routing=plan)["token"]
         origin = f"http://{self.vas.address}:{self.vas.http_port}"
-        page = PhonePage(self.vas, token, self.folder / "tone.wav", [f"--unsafely-treat-insecure-origin-as-secure={origin}"])
+        page = PhonePage(
+            self.vas, token, self.folder / "tone.wav", [f"--unsafely-treat-insecure-origin-as-secure={origin}"]
+        )
         self.addCleanup(page.stop)
         page.click("call")
         page.wait_for("up")

@@ -23,8 +23,13 @@ class Postgres:
         self.port = free_ports()
         self.url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
         self.process = None
-        subprocess.run([self.bin / "initdb", "-D", self.folder / "data", "-A", "trust", "-U", "postgres", "--no-sync"], check=True,
-                       stdout=subprocess.DEVNULL, preexec_fn=self.become, cwd="/")
+        subprocess.run(
+            [self.bin / "initdb", "-D", self.folder / "data", "-A", "trust", "-U", "postgres", "--no-sync"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            preexec_fn=self.become,
+            cwd="/",
+        )
         self.start()
 
     def become(self):
@@ -36,8 +41,24 @@ class Postgres:
     def start(self):
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(
-                [self.bin / "postgres", "-D", self.folder / "data", "-p", str(self.port), "-c", "listen_addresses=127.0.0.1",
-                 "-c", f"unix_socket_directories={self.folder}", "-c", "fsync=off"], stdout=log, stderr=log, preexec_fn=self.become, cwd="/")
+                [
+                    self.bin / "postgres",
+                    "-D",
+                    self.folder / "data",
+                    "-p",
+                    str(self.port),
+                    "-c",
+                    "listen_addresses=127.0.0.1",
+                    "-c",
+                    f"unix_socket_directories={self.folder}",
+                    "-c",
+                    "fsync=off",
+                ],
+                stdout=log,
+                stderr=log,
+                preexec_fn=self.become,
+                cwd="/",
+            )
         deadline = time.monotonic() + 30 * SLOW
         while subprocess.run([self.bin / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]).returncode:
             if time.monotonic() > deadline:

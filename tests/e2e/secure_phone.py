@@ -23,7 +23,10 @@ class SrtpStream:
 
     def __init__(self, master, mki=b""):
         self.mki = mki
-        self.key, self.auth, self.salt = (self.count(master[:16], master[16:30], label << 64, bytes(size)) for label, size in ((0, 16), (1, 20), (2, 14)))
+        self.key, self.auth, self.salt = (
+            self.count(master[:16], master[16:30], label << 64, bytes(size))
+            for label, size in ((0, 16), (1, 20), (2, 14))
+        )
 
     @staticmethod
     def count(key, salt, start, data):
@@ -101,19 +104,43 @@ class SecurePhone(Phone):
     def __init__(self, folder, address, server):
         super().__init__(address, server)
         self.certificate = folder / f"phone{self.port}.pem", folder / f"phone{self.port}.key"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
-                        "/CN=phone", "-keyout", self.certificate[1], "-out", self.certificate[0]], check=True, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            [
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=phone",
+                "-keyout",
+                self.certificate[1],
+                "-out",
+                self.certificate[0],
+            ],
+            check=True,
+            stderr=subprocess.DEVNULL,
+        )
         self.handshake, self.inbound, self.outbound, self.says_again = None, None, None, True
         self.heard, self.dtls_came, self.number, self.ssrc = [], 0, 100, 0x5151
 
     def fingerprint(self, name="sha256"):
         der = base64.b64decode("".join(self.certificate[0].read_text().split("-----")[2].split()))
         digits = hashlib.new(name, der).hexdigest().upper()
-        return f"{name.replace('sha', 'sha-')} " + ":".join(digits[at:at + 2] for at in range(0, len(digits), 2))
+        return f"{name.replace('sha', 'sha-')} " + ":".join(digits[at : at + 2] for at in range(0, len(digits), 2))
 
     def dtls_sdp(self, protocol="UDP/TLS/RTP/SAVP", setup="actpass", fingerprints=None, more="", version=1):
-        lines = "".join(f"a=fingerprint:{each}\r\n" for each in ([self.fingerprint()] if fingerprints is None else fingerprints))
-        return self.sdp(version=version).replace("RTP/AVP", protocol) + f"{lines}a=setup:{setup}\r\na=rtcp-mux\r\n{more}"
+        lines = "".join(
+            f"a=fingerprint:{each}\r\n" for each in ([self.fingerprint()] if fingerprints is None else fingerprints)
+        )
+        return (
+            self.sdp(version=version).replace("RTP/AVP", protocol) + f"{lines}a=setup:{setup}\r\na=rtcp-mux\r\n{more}"
+        )
 
     def say_hello(self, to):
         self.handshake = Handshake(self, to)
@@ -149,7 +176,12 @@ class SecurePhone(Phone):
 
     def speak(self, to, ssrc=None, number=None, voice=VOICE):
         self.number += 1
-        packet = rtp_packet(self.number if number is None else number, self.number * 160, self.ssrc if ssrc is None else ssrc, payload=voice)
+        packet = rtp_packet(
+            self.number if number is None else number,
+            self.number * 160,
+            self.ssrc if ssrc is None else ssrc,
+            payload=voice,
+        )
         self.rtp.sendto(self.outbound.seal(packet) if self.outbound else packet, to)
 
     def move(self):

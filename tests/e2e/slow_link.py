@@ -28,9 +28,15 @@ def open_device():
 def lead_through(networks):
     def run(*command):
         subprocess.run(command, check=True)
+
     run("ip", "link", "set", NAME, "up")
     # What comes back from the device carries an address of this host, and is to be sent all the same.
-    for name, value in ((f"conf/{NAME}/accept_local", 1), (f"conf/{NAME}/rp_filter", 0), ("conf/all/rp_filter", 0), ("ip_forward", 1)):
+    for name, value in (
+        (f"conf/{NAME}/accept_local", 1),
+        (f"conf/{NAME}/rp_filter", 0),
+        ("conf/all/rp_filter", 0),
+        ("ip_forward", 1),
+    ):
         with open(f"/proc/sys/net/ipv4/{name}", "w") as setting:
             setting.write(str(value))
     run("ip", "route", "add", "default", "dev", NAME, "table", TABLE)

@@ -25,7 +25,16 @@ class Lab(E2eTest):
     @classmethod
     def place_server(cls, vas):
         vas.address, vas.wrapper, vas.peer_allow = SIP, cls.hosts.wrapper(), ["10.78.2.0/24"]
-        vas.flags += ["--media-bind", "0.0.0.0", "--media-advertised", SIP, "--media-kernel", "off", "--sip-offences", "0"]
+        vas.flags += [
+            "--media-bind",
+            "0.0.0.0",
+            "--media-advertised",
+            SIP,
+            "--media-kernel",
+            "off",
+            "--sip-offences",
+            "0",
+        ]
         vas.directory["apiKeys"].append({"id": 2, "key": DOMAIN_KEY, "scope": "domain", "domainId": 3})
 
     def phone(self, host, address):
@@ -71,10 +80,16 @@ class Addresses(Lab):
         return lambda phone: phone.sdp(port=port).replace(f"c=IN IP4 {phone.address}", f"c=IN IP4 {address}")
 
     def test_an_offer_that_points_at_the_servers_own_host_or_at_nobody_is_refused_with_the_reason(self):
-        for address, port, why in [("127.0.0.1", 8125, "a loopback address"), (OTHER, 8125, "an address of this host"),
-                                   (SIP, self.vas.sip_port, "an address of this host"), (SIP, 20100, None),
-                                   ("169.254.169.254", 80, "a cloud's metadata address"), ("224.0.0.251", 5353, "a multicast or broadcast address"),
-                                   ("10.78.2.255", 5004, "a multicast or broadcast address"), ("240.0.0.1", 5004, "a reserved address")]:
+        for address, port, why in [
+            ("127.0.0.1", 8125, "a loopback address"),
+            (OTHER, 8125, "an address of this host"),
+            (SIP, self.vas.sip_port, "an address of this host"),
+            (SIP, 20100, None),
+            ("169.254.169.254", 80, "a cloud's metadata address"),
+            ("224.0.0.251", 5353, "a multicast or broadcast address"),
+            ("10.78.2.255", 5004, "a multicast or broadcast address"),
+            ("240.0.0.1", 5004, "a reserved address"),
+        ]:
             with self.subTest(address=address, port=port):
                 near, far = self.phone("a", CALLER), self.phone("b", CARRIER)
                 near.invite(self.token_to(far), body=self.at(address, port)(near))
@@ -124,8 +139,12 @@ class Addresses(Lab):
 
     def test_requests_stay_on_the_flow_of_a_phone_whose_contact_or_record_route_leads_inside(self):
         for kind, transport in [(socket.SOCK_DGRAM, ""), (socket.SOCK_STREAM, ";transport=tcp")]:
-            for header in ["Contact: <sip:x@127.0.0.1:{}{}>", "Record-Route: <sip:127.0.0.1:{};lr{}>", f"Contact: <sip:x@{OTHER}:{{}}{{}}>",
-                           "Record-Route: <sip:169.254.169.254:{};lr{}>"]:
+            for header in [
+                "Contact: <sip:x@127.0.0.1:{}{}>",
+                "Record-Route: <sip:127.0.0.1:{};lr{}>",
+                f"Contact: <sip:x@{OTHER}:{{}}{{}}>",
+                "Record-Route: <sip:169.254.169.254:{};lr{}>",
+            ]:
                 with self.subTest(header=header, transport=transport):
                     trap = self.trap(kind, OTHER if OTHER in header else "127.0.0.1")
                     line = header.format(trap.getsockname()[1], transport)
@@ -151,14 +170,28 @@ class Addresses(Lab):
     def test_routes_that_lead_inside_are_refused_by_the_api_and_those_of_a_name_when_it_is_known(self):
         trap = self.trap(socket.SOCK_DGRAM)
         port = trap.getsockname()[1]
-        for target in [f"127.0.0.1:{port}", f"[::ffff:127.0.0.1]:{port}", f"127.0.0.1:{port};transport=tcp", self.vas.sip, f"{OTHER}:{port}", "10.9.9.9",
-                       "169.254.169.254"]:
+        for target in [
+            f"127.0.0.1:{port}",
+            f"[::ffff:127.0.0.1]:{port}",
+            f"127.0.0.1:{port};transport=tcp",
+            self.vas.sip,
+            f"{OTHER}:{port}",
+            "10.9.9.9",
+            "169.254.169.254",
+        ]:
             plan = {"routes": [{"termination_ip": target, "termination_number": "1"}]}
-            status, problem = self.vas.request("POST", f"/calls/{DOMAIN}/outgoing/15550001", {"destination": "1", "routing": plan})
+            status, problem = self.vas.request(
+                "POST", f"/calls/{DOMAIN}/outgoing/15550001", {"destination": "1", "routing": plan}
+            )
             self.assertEqual(status, 400, target)
             self.assertIn("routing.routes[0].termination_ip` names", problem["detail"])
         far, near = self.phone("b", CARRIER), self.phone("a", CALLER)
-        plan = {"routes": [{"termination_ip": target, "termination_number": "999"} for target in (f"localhost:{port}", f"{CARRIER}:{far.port}")]}
+        plan = {
+            "routes": [
+                {"termination_ip": target, "termination_number": "999"}
+                for target in (f"localhost:{port}", f"{CARRIER}:{far.port}")
+            ]
+        }
         near.invite(self.vas.make_outgoing(routing=plan)["token"])
         self.assertEqual(far.receive().method, "INVITE")  # the next route
         self.assert_untouched(trap)
@@ -174,7 +207,9 @@ class Addresses(Lab):
         self.assertEqual((status, trunk["reachesPrivate"]), (201, True))
         status, trunk = self.vas.request("PATCH", f"{path}/{trunk['id']}", {"name": "renamed"}, key=DOMAIN_KEY)
         self.assertEqual((status, trunk["reachesPrivate"]), (200, True))
-        self.assertEqual(self.vas.request("PATCH", f"{path}/{trunk['id']}", {"targets": ["10.9.9.8"]}, key=DOMAIN_KEY)[0], 400)
+        self.assertEqual(
+            self.vas.request("PATCH", f"{path}/{trunk['id']}", {"targets": ["10.9.9.8"]}, key=DOMAIN_KEY)[0], 400
+        )
         self.assertEqual(self.vas.request("POST", path, {"name": "own", "targets": [f"{OTHER}:9"]})[0], 400)
         self.assertEqual(self.vas.request("DELETE", f"{path}/{trunk['id']}")[0], 204)
 
@@ -182,7 +217,9 @@ class Addresses(Lab):
         for address in (OTHER, SIP, "127.0.0.1"):
             with self.subTest(address=address):
                 (near, far, _, _), (_, _, _, other) = self.call(), self.call()
-                near.send("INVITE", body=self.at(address, self.port_told(other))(near).replace("o=phone 1 1", "o=phone 1 2"))
+                near.send(
+                    "INVITE", body=self.at(address, self.port_told(other))(near).replace("o=phone 1 1", "o=phone 1 2")
+                )
                 offer = far.receive()
                 far.answer(offer, 200, "OK", far.sdp(version=2))
                 answer = near.final()
@@ -214,12 +251,20 @@ class TimeToLive(Lab):
             near.rtp.sendto(rtp_packet(number, 160 * number), answer.media())
             with contextlib.suppress(TimeoutError):
                 return far.rtp.recv(2048)
+
         wait_until(reaches, 10, "the first packet")
         with contextlib.suppress(TimeoutError):
             while far.rtp.recv(2048):
                 pass
         far.rtp.settimeout(3)
-        for sent, heard in [(64, 48), (255, 48), (49, 48), (48, 47), (10, 9), (2, 1)] * 2:  # by sockets first, then perhaps as frames
+        for sent, heard in [
+            (64, 48),
+            (255, 48),
+            (49, 48),
+            (48, 47),
+            (10, 9),
+            (2, 1),
+        ] * 2:  # by sockets first, then perhaps as frames
             near.rtp.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, sent)
             number += 1
             near.rtp.sendto(rtp_packet(number, 160 * number), answer.media())

@@ -1,6 +1,5 @@
 """The API against its own OpenAPI document: every operation and status of it, every scope, and what must be refused."""
 import concurrent.futures
-import itertools
 import json
 import os
 import socket
@@ -11,10 +10,13 @@ import unittest
 import jsonschema
 
 from api_harness import DOCUMENT, INACTIVE, KEYS, MSISDN, OTHER_MSISDN, ApiTest
-from harness import DOMAIN, TRUNK, wait_until, Phone
+from harness import TRUNK, wait_until, Phone
 
-OPERATIONS = {definition["operationId"]: (method.upper(), path, definition)
-              for path, item in DOCUMENT["paths"].items() for method, definition in item.items()}
+OPERATIONS = {
+    definition["operationId"]: (method.upper(), path, definition)
+    for path, item in DOCUMENT["paths"].items()
+    for method, definition in item.items()
+}
 
 
 def schema_of(definition):
@@ -33,8 +35,17 @@ class Operations(ApiTest):
 
     def drive(self, operation, expect, body=None, key="system", query="", headers=(), raw_body=None, **parameters):
         method, path, definition = OPERATIONS[operation]
-        for name, value in {"domain": "example.com", "msisdn": MSISDN, "tenant": 1, "token": "0" * 32, "key": 999, "trunk": 999, "id": "none", "source": "192.0.2.99",
-                            **parameters}.items():
+        for name, value in {
+            "domain": "example.com",
+            "msisdn": MSISDN,
+            "tenant": 1,
+            "token": "0" * 32,
+            "key": 999,
+            "trunk": 999,
+            "id": "none",
+            "source": "192.0.2.99",
+            **parameters,
+        }.items():
             path = path.replace("{" + name + "}", str(value))
         public = not definition["security"]
         answer = self.call(method, path + query, body, None if public else key, headers, raw_body)
@@ -49,7 +60,7 @@ class Operations(ApiTest):
             promised = DOCUMENT["components"]["responses"][promised["$ref"].rpartition("/")[2]]
         if "content" not in promised:
             return self.assertEqual(answer.body, b"")
-        (kind, content), = promised["content"].items()
+        ((kind, content),) = promised["content"].items()
         self.assertTrue(answer.headers["Content-Type"].startswith(kind), answer.headers["Content-Type"])
         if kind != "text/plain":
             jsonschema.validate(answer.json, schema_of(content["schema"]))
@@ -64,9 +75,13 @@ class Operations(ApiTest):
         self.too_many()
         self.failures_of_the_store()
         self.draining()
-        promised = {(name, status) for name, (_, _, definition) in OPERATIONS.items() for status in definition["responses"]}
+        promised = {
+            (name, status) for name, (_, _, definition) in OPERATIONS.items() for status in definition["responses"]
+        }
         promised -= {("isUp", "503")}  # takes a part that is stuck: test_faults.py
-        promised.discard(("isUp", 503))  # a thread that has been stuck for 10 s: nobody can bring that about from outside
+        promised.discard(
+            ("isUp", 503)
+        )  # a thread that has been stuck for 10 s: nobody can bring that about from outside
         self.assertEqual(sorted(promised - self.seen), [])
 
     def successes(self):
@@ -83,20 +98,30 @@ class Operations(ApiTest):
 
         tenant = drive("createTenant", 201, {"name": "new"}).json["id"]
         domain = drive("createDomain", 201, {"name": "new.example", "aliases": ["newer.example"]}, tenant=tenant).json
-        subscriber = drive("createSubscriber", 201, {"msisdn": "+15550009", "aliases": ["9"]}, domain="new.example").json
+        subscriber = drive(
+            "createSubscriber", 201, {"msisdn": "+15550009", "aliases": ["9"]}, domain="new.example"
+        ).json
         trunk = drive("createTrunk", 201, {"name": "t", "sources": ["192.0.2.0/24"]}, domain="new.example")
         self.assertEqual(trunk.headers["Location"], f"/domains/new.example/trunks/{trunk.json['id']}")
         made = drive("createApiKey", 201, {"scope": "domain", "domainId": domain["id"], "name": "for a test"}).json
         self.assertRegex(made["key"], "^XI[0-9a-f]{32}$")
         self.assertEqual(self.call("GET", "/domains/newer.example/trunks", key=made["key"]).status, 200)
-        for plural, names in (("Tenants", {}), ("Domains", {"tenant": tenant}), ("Subscribers", {"domain": "new.example"}),
-                              ("Trunks", {"domain": "new.example"}), ("ApiKeys", {})):
+        for plural, names in (
+            ("Tenants", {}),
+            ("Domains", {"tenant": tenant}),
+            ("Subscribers", {"domain": "new.example"}),
+            ("Trunks", {"domain": "new.example"}),
+            ("ApiKeys", {}),
+        ):
             self.assertGreaterEqual(len(drive(f"list{plural}", 200, **names).json), 1)
         here = {"tenant": tenant, "domain": "new.example"}
-        for name, names, change in (("Tenant", here, {"name": "renamed"}), ("Domain", here, {"profile": {"call-timeout": 9}}),
-                                    ("Subscriber", {**here, "msisdn": "9"}, {"active": False}),
-                                    ("Trunk", {**here, "trunk": trunk.json["id"]}, {"priority": 5}),
-                                    ("ApiKey", {"key": None}, {"name": "renamed"})):
+        for name, names, change in (
+            ("Tenant", here, {"name": "renamed"}),
+            ("Domain", here, {"profile": {"call-timeout": 9}}),
+            ("Subscriber", {**here, "msisdn": "9"}, {"active": False}),
+            ("Trunk", {**here, "trunk": trunk.json["id"]}, {"priority": 5}),
+            ("ApiKey", {"key": None}, {"name": "renamed"}),
+        ):
             if name == "ApiKey":
                 self.drive_key(made["id"], change)
                 continue
@@ -107,13 +132,18 @@ class Operations(ApiTest):
         drive("deleteTrunk", 204, **here | {"trunk": trunk.json["id"]})
         drive("deleteSubscriber", 204, **here | {"msisdn": "15550009"})
         drive("deleteDomain", 204, **here)
-        self.assertEqual(self.call("GET", "/getMediaResources", key=made["key"]).status, 401, "the domain's keys went with it")
+        self.assertEqual(
+            self.call("GET", "/getMediaResources", key=made["key"]).status, 401, "the domain's keys went with it"
+        )
         drive("deleteTenant", 204, tenant=tenant)
 
         self.dead_letters()
         self.gateway(token)
         resources = drive("getMediaResources", 200, query="?with_mediaservers&with_sbcs").json
-        self.assertEqual((resources["mediaservers"][0]["addresses"], resources["sbcs"][0]["addresses"]), (["127.0.0.1"], [self.vas.sip]))
+        self.assertEqual(
+            (resources["mediaservers"][0]["addresses"], resources["sbcs"][0]["addresses"]),
+            (["127.0.0.1"], [self.vas.sip]),
+        )
         self.assertEqual(drive("getOpenApi", 200).json, DOCUMENT)
         drive("isUp", 200)
         drive("isReady", 200)
@@ -121,7 +151,11 @@ class Operations(ApiTest):
 
     def drive_key(self, number, change):
         """`key` is a path parameter and the harness's word for who asks: driven by hand."""
-        for name, method, body in (("getApiKey", "GET", None), ("updateApiKey", "PATCH", change), ("deleteApiKey", "DELETE", None)):
+        for name, method, body in (
+            ("getApiKey", "GET", None),
+            ("updateApiKey", "PATCH", change),
+            ("deleteApiKey", "DELETE", None),
+        ):
             expect = 204 if method == "DELETE" else 200
             if method == "DELETE":
                 continue  # its domain's end removes it; another one is deleted below
@@ -144,12 +178,16 @@ class Operations(ApiTest):
         self.seen.add(("pollRinging", "205"))
 
     def picked_up(self):
-        caller = self.caller("trunk", "--listen", f"{TRUNK}:0", "--dial", f"sip:{MSISDN}@{self.vas.sip}", "--seconds", 0)
+        caller = self.caller(
+            "trunk", "--listen", f"{TRUNK}:0", "--dial", f"sip:{MSISDN}@{self.vas.sip}", "--seconds", 0
+        )
         token = self.notification()["session"]
         with socket.create_connection(("127.0.0.1", self.vas.http_port)) as connection:
             connection.sendall(f"GET /calls/example.com/ringing/{MSISDN}/{token} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
             self.wait_for_polls(1)
-            self.caller("app", "--dial", f"sip:any@{self.vas.sip}", "--token", token, "--domain", "example.com", "--seconds", 1).result()
+            self.caller(
+                "app", "--dial", f"sip:any@{self.vas.sip}", "--token", token, "--domain", "example.com", "--seconds", 1
+            ).result()
             answer = self.read_answer(connection)
         self.assertEqual(answer.status, 200)
         self.check(OPERATIONS["pollRinging"][2], answer)
@@ -166,7 +204,9 @@ class Operations(ApiTest):
         self.drive("liftBan", 204, source="127.0.1.50")
         self.drive("liftBan", 400, source="nonsense")
         token = self.outgoing()["token"]
-        caller.send("INVITE", body=caller.sdp(), headers=[f"X-Cloudonix-Session: {token}", "X-Cloudonix-Domain: example.com"])
+        caller.send(
+            "INVITE", body=caller.sdp(), headers=[f"X-Cloudonix-Session: {token}", "X-Cloudonix-Domain: example.com"]
+        )
         caller.receive()
         self.assertGreaterEqual(len(self.drive("getTrace", 200, token=token).json["messages"]), 1)
 
@@ -175,8 +215,8 @@ class Operations(ApiTest):
         for _ in range(2):
             token = self.outgoing(callback=self.backend.url + "/gone")["token"]
             self.call("DELETE", f"/calls/example.com/sessions/{token}")
-        letters = wait_until(lambda: (found := self.drive("listDeadLetters", 200).json) if len(found := self.call("GET", "/domains/3/deadletters").json) == 2 else None,
-                             5, "the dead letters")
+        wait_until(lambda: len(self.call("GET", "/domains/3/deadletters").json) == 2, 5, "the dead letters")
+        letters = self.drive("listDeadLetters", 200).json
         self.assertEqual((letters[0]["lastError"], letters[0]["tries"]), ("answered 410", 1))
         self.backend.callback_answer = lambda path, body: 200
         self.backend.callbacks.clear()
@@ -197,8 +237,14 @@ class Operations(ApiTest):
                 else:
                     self.drive(name, 404, {}, tenant=999)
             if "400" in responses:
-                self.drive(name, 400, {"nonsense": 1} if "requestBody" in definition else None, query="?nonsense=1" if "requestBody" not in definition else "",
-                           token=self.a_token(name), **self.that_exist(path))
+                self.drive(
+                    name,
+                    400,
+                    {"nonsense": 1} if "requestBody" in definition else None,
+                    query="?nonsense=1" if "requestBody" not in definition else "",
+                    token=self.a_token(name),
+                    **self.that_exist(path),
+                )
             if "413" in responses:
                 self.drive(name, 413, raw_body=b"{" + b" " * 262144 + b"}", **self.that_exist(path))
             if "415" in responses:
@@ -207,7 +253,13 @@ class Operations(ApiTest):
         self.drive("pollRinging", 400, query="?nonsense=1")
 
     def a_token(self, operation):
-        return self.incoming()["token"] if "Incoming" in operation else self.outgoing()["token"] if "Session" in operation else "0" * 32
+        return (
+            self.incoming()["token"]
+            if "Incoming" in operation
+            else self.outgoing()["token"]
+            if "Session" in operation
+            else "0" * 32
+        )
 
     @staticmethod
     def that_exist(path):
@@ -222,7 +274,10 @@ class Operations(ApiTest):
         token = self.outgoing()["token"]
         drive("deleteDomain", 409)
         self.call("DELETE", f"/calls/example.com/sessions/{token}")
-        for name, body in (("createOutgoingSession", {"destination": "1"}), ("createIncomingSession", {"origination": "1"})):
+        for name, body in (
+            ("createOutgoingSession", {"destination": "1"}),
+            ("createIncomingSession", {"origination": "1"}),
+        ):
             drive(name, 409, body, msisdn=INACTIVE)
             drive(name, 200, body, headers=[f"Idempotency-Key: {name}"])
             drive(name, 422, {**body, "timeLimit": 5}, headers=[f"Idempotency-Key: {name}"])
@@ -243,17 +298,34 @@ class Operations(ApiTest):
                 continue
             for _ in range(4):  # two at once, and one a second
                 method, path, _ = OPERATIONS[name]
-                answer = self.call(method, path.replace("{domain}", "3").replace("{tenant}", "1").replace("{msisdn}", MSISDN).replace("{token}", "0" * 32), {})
+                answer = self.call(
+                    method,
+                    path.replace("{domain}", "3")
+                    .replace("{tenant}", "1")
+                    .replace("{msisdn}", MSISDN)
+                    .replace("{token}", "0" * 32),
+                    {},
+                )
                 if answer.status == 429:
                     break
             self.assertEqual(answer.status, 429, name)
             self.assertGreaterEqual(int(answer.headers["Retry-After"]), 1)
             self.check(OPERATIONS[name][2], answer)
             self.seen.add((name, "429"))
-        wait_until(lambda: self.call("PATCH", "/tenants/1/domains/3", {"profile": {"api-requests-per-second": None}}).status == 200, 5, "the limit's end")
+        wait_until(
+            lambda: self.call("PATCH", "/tenants/1/domains/3", {"profile": {"api-requests-per-second": None}}).status
+            == 200,
+            5,
+            "the limit's end",
+        )
         time.sleep(0.1)
         with concurrent.futures.ThreadPoolExecutor(16) as pool:
-            list(pool.map(self.guess_too_much, [name for name in limited if name != "pollRinging" and "{domain}" not in OPERATIONS[name][1]]))
+            list(
+                pool.map(
+                    self.guess_too_much,
+                    [name for name in limited if name != "pollRinging" and "{domain}" not in OPERATIONS[name][1]],
+                )
+            )
         token = self.incoming()["token"]
         request = f"GET /calls/example.com/ringing/{MSISDN}/{token} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
         waiting = [socket.create_connection(("127.0.0.1", self.vas.http_port)) for _ in range(16)]
@@ -268,7 +340,13 @@ class Operations(ApiTest):
     def guess_too_much(self, name):
         """By a client of a proxy: wrong keys, or too many requests where none is needed. Each operation has an address of its own."""
         method, path, definition = OPERATIONS[name]
-        path = path.replace("{tenant}", "1").replace("{key}", "1").replace("{source}", "192.0.2.9").replace("{token}", "0" * 32).replace("{id}", "none")
+        path = (
+            path.replace("{tenant}", "1")
+            .replace("{key}", "1")
+            .replace("{source}", "192.0.2.9")
+            .replace("{token}", "0" * 32)
+            .replace("{id}", "none")
+        )
         address = f"X-Forwarded-For: 203.0.113.{1 + list(OPERATIONS).index(name)}"
         for _ in range(150):
             answer = self.call(method, path, None, "XIguess" if definition["security"] else None, [address])
@@ -285,14 +363,31 @@ class Operations(ApiTest):
         database = sqlite3.connect(self.vas.folder / "data/vas.sqlite")
         for table in ("sessions", "events", "directory"):
             database.execute(f"ALTER TABLE {table} RENAME TO away_{table}")
-        bodies = {"createOutgoingSession": {"destination": "1"}, "createIncomingSession": {"origination": "1"}, "createTenant": {"name": "x"},
-                  "createDomain": {"name": "x.example"}, "createSubscriber": {"msisdn": "15550077"}, "createTrunk": {"name": "x"},
-                  "createApiKey": {"scope": "system"}}
+        bodies = {
+            "createOutgoingSession": {"destination": "1"},
+            "createIncomingSession": {"origination": "1"},
+            "createTenant": {"name": "x"},
+            "createDomain": {"name": "x.example"},
+            "createSubscriber": {"msisdn": "15550077"},
+            "createTrunk": {"name": "x"},
+            "createApiKey": {"scope": "system"},
+        }
         for name, (method, path, definition) in OPERATIONS.items():
-            if "503" in definition["responses"] and name not in ("isUp", "isReady", "replayDeadLetter", "deleteDomain", "deleteTenant", "updateApiKey", "deleteApiKey"):
+            if "503" in definition["responses"] and name not in (
+                "isUp",
+                "isReady",
+                "replayDeadLetter",
+                "deleteDomain",
+                "deleteTenant",
+                "updateApiKey",
+                "deleteApiKey",
+            ):
                 self.drive(name, 503, bodies.get(name, {}), trunk=7)
-        for name, path, method in (("deleteDomain", "/tenants/1/domains/12", "DELETE"), ("deleteApiKey", "/apikeys/8", "DELETE"),
-                                   ("updateApiKey", "/apikeys/8", "PATCH")):
+        for name, path, method in (
+            ("deleteDomain", "/tenants/1/domains/12", "DELETE"),
+            ("deleteApiKey", "/apikeys/8", "DELETE"),
+            ("updateApiKey", "/apikeys/8", "PATCH"),
+        ):
             answer = self.call(method, path, {} if method == "PATCH" else None)
             self.assertEqual(answer.status, 503)
             self.seen.add((name, "503"))
@@ -309,7 +404,9 @@ class Operations(ApiTest):
         database.close()
         self.outgoing()
         self.assertEqual(self.call("GET", f"/domains/3/subscribers/{MSISDN}").status, 200)
-        self.assertEqual(self.call("GET", "/domains/3/subscribers/15550077").status, 404, "what was refused is not there")
+        self.assertEqual(
+            self.call("GET", "/domains/3/subscribers/15550077").status, 404, "what was refused is not there"
+        )
 
     def a_call_goes_on(self, token):
         """No route: the caller hears 404 once its call was admitted, from memory; the token is used up."""
@@ -325,8 +422,14 @@ class Operations(ApiTest):
         self.backend.notifications.clear()
         caller = self.caller("late", "--listen", f"{TRUNK}:0", "--dial", f"sip:{MSISDN}@{self.vas.sip}", "--seconds", 0)
         token = self.notification()["session"]
-        app = self.caller("app2", "--dial", f"sip:any@{self.vas.sip}", "--token", token, "--domain", "example.com", "--seconds", 0)
-        wait_until(lambda: self.call("GET", f"/calls/example.com/sessions/{token}").json.get("status") == "connected", 5, "the connection")
+        app = self.caller(
+            "app2", "--dial", f"sip:any@{self.vas.sip}", "--token", token, "--domain", "example.com", "--seconds", 0
+        )
+        wait_until(
+            lambda: self.call("GET", f"/calls/example.com/sessions/{token}").json.get("status") == "connected",
+            5,
+            "the connection",
+        )
         self.vas.process.terminate()  # its farewell lasts a moment
         wait_until(lambda: self.call("GET", "/readyz").status == 503, 5, "the signal's arrival")
         self.drive("isReady", 503)
@@ -342,14 +445,28 @@ class Scopes(ApiTest):
     """Every operation by every key: allowed as the document says, and nothing of one tenant for another."""
 
     def test_each_key_may_do_what_the_document_says_and_no_more(self):
-        own, foreign = ("system", "tenant", "domain", "application"), ("foreign tenant", "foreign domain", "foreign application")
+        own, foreign = ("system", "tenant", "domain", "application"), (
+            "foreign tenant",
+            "foreign domain",
+            "foreign application",
+        )
         for name, (method, path, definition) in OPERATIONS.items():
             scopes = definition["security"][0]["bearer"] if definition["security"] else None
             filled = path
-            for parameter, value in {"domain": 3, "tenant": 1, "msisdn": "999", "token": "0" * 32, "trunk": 999, "key": 999, "id": "none"}.items():
+            for parameter, value in {
+                "domain": 3,
+                "tenant": 1,
+                "msisdn": "999",
+                "token": "0" * 32,
+                "trunk": 999,
+                "key": 999,
+                "id": "none",
+            }.items():
                 filled = filled.replace("{" + parameter + "}", str(value))
             if method == "DELETE" and name in ("deleteDomain", "deleteTenant"):
-                filled = filled.replace("/domains/3", "/domains/20") if name == "deleteDomain" else filled  # never succeeds: wrong tenant, or domains left
+                filled = (
+                    filled.replace("/domains/3", "/domains/20") if name == "deleteDomain" else filled
+                )  # never succeeds: wrong tenant, or domains left
             for key in (*own, *foreign, "nobody", None):
                 status = self.call(method, filled, {}, key).status
                 with self.subTest(operation=name, key=key):
@@ -368,9 +485,19 @@ class Scopes(ApiTest):
     def test_nothing_leaks_between_tenants(self):
         token = self.outgoing(callback=self.backend.url)["token"]
         for key in ("foreign tenant", "foreign domain", "foreign application"):
-            for path in (f"/calls/example.com/sessions/{token}", "/calls/example.com/sessions", "/domains/3/subscribers", "/domains/3/trunks",
-                         f"/domains/3/subscribers/{MSISDN}", "/tenants/1", "/tenants/1/domains", "/tenants/1/domains/3", "/domains/3/deadletters",
-                         "/calls/no.example/sessions", "/tenants/999/domains"):
+            for path in (
+                f"/calls/example.com/sessions/{token}",
+                "/calls/example.com/sessions",
+                "/domains/3/subscribers",
+                "/domains/3/trunks",
+                f"/domains/3/subscribers/{MSISDN}",
+                "/tenants/1",
+                "/tenants/1/domains",
+                "/tenants/1/domains/3",
+                "/domains/3/deadletters",
+                "/calls/no.example/sessions",
+                "/tenants/999/domains",
+            ):
                 answer = self.call("GET", path, key=key)
                 self.assertEqual(answer.status, 401, (key, path))
             # Under their own name our token is nobody's.
@@ -378,7 +505,10 @@ class Scopes(ApiTest):
             self.assertEqual(own.status, 404)
         seen = self.call("GET", "/tenants", key="foreign tenant").json
         self.assertEqual([each["id"] for each in seen], [2])
-        names = {key: {each["name"] for each in self.call("GET", "/apikeys", key=key).json if each["name"]} for key in ("tenant", "domain", "foreign domain")}
+        names = {
+            key: {each["name"] for each in self.call("GET", "/apikeys", key=key).json if each["name"]}
+            for key in ("tenant", "domain", "foreign domain")
+        }
         self.assertEqual(names["foreign domain"], {"foreign domain", "foreign application"})
         self.assertEqual(names["domain"], {"domain", "application"})
         self.assertEqual(names["tenant"], {"tenant", "domain", "application", "sister domain"})
@@ -387,20 +517,41 @@ class Scopes(ApiTest):
         self.assertEqual(self.call("GET", "/tenants/1/domains/20").status, 404)
 
     def test_no_key_makes_one_above_itself(self):
-        for key, wanted in [("tenant", {"scope": "system"}), ("domain", {"scope": "system"}), ("domain", {"scope": "tenant", "tenantId": 1}),
-                            ("domain", {"scope": "domain", "domainId": 20}), ("tenant", {"scope": "domain", "domainId": 20}),
-                            ("tenant", {"scope": "tenant", "tenantId": 2}), ("tenant", {"scope": "domain", "domainId": 999}),
-                            ("application", {"scope": "application", "domainId": 3})]:
+        for key, wanted in [
+            ("tenant", {"scope": "system"}),
+            ("domain", {"scope": "system"}),
+            ("domain", {"scope": "tenant", "tenantId": 1}),
+            ("domain", {"scope": "domain", "domainId": 20}),
+            ("tenant", {"scope": "domain", "domainId": 20}),
+            ("tenant", {"scope": "tenant", "tenantId": 2}),
+            ("tenant", {"scope": "domain", "domainId": 999}),
+            ("application", {"scope": "application", "domainId": 3}),
+        ]:
             self.assertEqual(self.call("POST", "/apikeys", wanted, key).status, 401, (key, wanted))
-        for key, wanted in [("tenant", {"scope": "tenant", "tenantId": 1}), ("tenant", {"scope": "domain", "domainId": 12}),
-                            ("domain", {"scope": "application", "domainId": 3}), ("system", {"scope": "system"})]:
+        for key, wanted in [
+            ("tenant", {"scope": "tenant", "tenantId": 1}),
+            ("tenant", {"scope": "domain", "domainId": 12}),
+            ("domain", {"scope": "application", "domainId": 3}),
+            ("system", {"scope": "system"}),
+        ]:
             self.assertEqual(self.call("POST", "/apikeys", wanted, key).status, 201, (key, wanted))
         for key, number in [("domain", 2), ("domain", 8), ("tenant", 5), ("foreign tenant", 3), ("tenant", 1)]:
             for method in ("GET", "PATCH", "DELETE"):
-                self.assertEqual(self.call(method, f"/apikeys/{number}", {} if method == "PATCH" else None, key).status, 404, (key, number))
+                self.assertEqual(
+                    self.call(method, f"/apikeys/{number}", {} if method == "PATCH" else None, key).status,
+                    404,
+                    (key, number),
+                )
 
     def test_a_tenant_cannot_claim_the_internet_as_its_carrier(self):
-        for source, status in [("0.0.0.0/0", 400), ("::/0", 400), ("192.0.0.0/15", 400), ("198.51.100.9", 409), ("198.51.0.0/16", 409), ("192.0.2.0/24", 201)]:
+        for source, status in [
+            ("0.0.0.0/0", 400),
+            ("::/0", 400),
+            ("192.0.0.0/15", 400),
+            ("198.51.100.9", 409),
+            ("198.51.0.0/16", 409),
+            ("192.0.2.0/24", 201),
+        ]:
             answer = self.call("POST", "/domains/3/trunks", {"name": "x", "sources": [source]}, "tenant")
             self.assertEqual(answer.status, status, source)
 
@@ -414,16 +565,52 @@ def wrong_fields():
     """(path, body, a word of the complaint): all 400."""
     yield from ((OUT, {"destination": value}, "destination") for value in (None, 5, 1.5, True, [], {}, "", "x" * 257))
     yield from ((IN, {"origination": value}, "origination") for value in (None, 5, True, [], {}, "", "x" * 257))
-    yield from ((OUT, {"destination": "1", "timeLimit": value}, "timeLimit") for value in (0, -1, 86401, 1.5, "60", True, [], {}, 2**63, 2**64, 1e300))
+    yield from (
+        (OUT, {"destination": "1", "timeLimit": value}, "timeLimit")
+        for value in (0, -1, 86401, 1.5, "60", True, [], {}, 2**63, 2**64, 1e300)
+    )
     yield from ((IN, {"origination": "1", "timeLimit": value}, "timeLimit") for value in (0, -1, 86401, 1.5, "60"))
-    yield from ((OUT, {"destination": "1", "callback": value}, "callback") for value in (
-        5, [], "ftp://a.example", "a.example", "file:///etc/passwd", "http://", "javascript:alert(1)", "http://10.0.0.1/", "http://169.254.169.254/",
-        "http://[::ffff:10.0.0.1]/", "http://[fd00::1]/", "http://192.168.1.1:8080/x", "http://2852039166/", "http://a b/", "http://" + "a" * 2048))
-    yield from ((OUT, {"destination": "1", "routing": value}, "routing") for value in (
-        5, "x", [], {}, {"routes": 5}, {"routes": {}}, {"routes": [5]}, {"routes": [{}]}, {"routes": [{"termination_ip": "192.0.2.1"}]},
-        {"routes": [{**ROUTE, "termination_ip": "carrier example"}]}, {"routes": [{**ROUTE, "termination_ip": "192.0.2.1:99999"}]},
-        {"routes": [{**ROUTE, "termination_ip": "192.0.2.1;transport=sctp"}]}, {"routes": [{**ROUTE, "termination_number": ""}]},
-        {"routes": [{**ROUTE, "termination_number": 5}]}, {"routes": [{**ROUTE, "termination_number": "1\r\nX: 1"}]}, {"routes": [ROUTE] * 33}))
+    yield from (
+        (OUT, {"destination": "1", "callback": value}, "callback")
+        for value in (
+            5,
+            [],
+            "ftp://a.example",
+            "a.example",
+            "file:///etc/passwd",
+            "http://",
+            "javascript:alert(1)",
+            "http://10.0.0.1/",
+            "http://169.254.169.254/",
+            "http://[::ffff:10.0.0.1]/",
+            "http://[fd00::1]/",
+            "http://192.168.1.1:8080/x",
+            "http://2852039166/",
+            "http://a b/",
+            "http://" + "a" * 2048,
+        )
+    )
+    yield from (
+        (OUT, {"destination": "1", "routing": value}, "routing")
+        for value in (
+            5,
+            "x",
+            [],
+            {},
+            {"routes": 5},
+            {"routes": {}},
+            {"routes": [5]},
+            {"routes": [{}]},
+            {"routes": [{"termination_ip": "192.0.2.1"}]},
+            {"routes": [{**ROUTE, "termination_ip": "carrier example"}]},
+            {"routes": [{**ROUTE, "termination_ip": "192.0.2.1:99999"}]},
+            {"routes": [{**ROUTE, "termination_ip": "192.0.2.1;transport=sctp"}]},
+            {"routes": [{**ROUTE, "termination_number": ""}]},
+            {"routes": [{**ROUTE, "termination_number": 5}]},
+            {"routes": [{**ROUTE, "termination_number": "1\r\nX: 1"}]},
+            {"routes": [ROUTE] * 33},
+        )
+    )
     yield from ((IN, {"origination": "1", "routing": {"routes": [ROUTE]}}, "routing") for _ in range(1))
     for evil in CONTROL:
         yield OUT, {"destination": "1" + evil}, "destination"
@@ -440,36 +627,104 @@ def wrong_fields():
             yield "/domains/3/trunks", {"name": "t", name: evil}, name
         for name, value in (("sources", "192.0.2.1"), ("targets", "192.0.2.1:5060"), ("prefixes", "44")):
             yield "/domains/3/trunks", {"name": "t", name: [value + evil]}, name
-        for name, value in (("registration-free-control-endpoint", "https://a.example/"), ("call-routing-application", "https://a.example/"), ("webhook-secret", "s")):
+        for name, value in (
+            ("registration-free-control-endpoint", "https://a.example/"),
+            ("call-routing-application", "https://a.example/"),
+            ("webhook-secret", "s"),
+        ):
             yield "/tenants/1/domains", {"name": "p.example", "profile": {name: value + evil}}, name
-        yield OUT, {"destination": "1", "routing": {"routes": [{**ROUTE, "termination_number": "1" + evil}]}}, "termination_number"
-        yield OUT, {"destination": "1", "routing": {"routes": [{**ROUTE, "termination_ip": "192.0.2.1" + evil}]}}, "termination_ip"
+        yield OUT, {
+            "destination": "1",
+            "routing": {"routes": [{**ROUTE, "termination_number": "1" + evil}]},
+        }, "termination_number"
+        yield OUT, {
+            "destination": "1",
+            "routing": {"routes": [{**ROUTE, "termination_ip": "192.0.2.1" + evil}]},
+        }, "termination_ip"
         yield "/apikeys", {"scope": "system", "name": evil}, "name"
     for name in ("Destination", "time_limit", "", "__proto__", "id", "token", "x" * 300):
         yield OUT, {"destination": "1", name: 1}, name[:20] or "field"
     yield from (("/tenants", body, "name") for body in ({}, {"name": ""}, {"name": 5}, {"name": "x" * 129}))
     yield "/tenants", {"name": "x", "id": 5}, "id"
-    yield from (("/tenants/1/domains", {"name": value}, "name") for value in ("", "12", "a b", "a/b", "x" * 254, "exa<mple>"))
-    yield from (("/tenants/1/domains", {"name": "p.example", "profile": value}, "profile") for value in (
-        5, [], {"call-timeout": 0}, {"call-timeout": "60"}, {"session-ttl": 86401}, {"call-timeout": 1.5},
-        {"registration-free-control-endpoint": "x"}, {"registration-free-control-endpoint": 5}, {"call-routing-application": "ftp://x"},
-        {"registration-free-control-endpoint": "http://10.0.0.1/"}, {"webhook-secret": 5}, {"api-requests-per-second": 0}))
-    yield from (("/domains/3/subscribers", {"msisdn": value}, "msisdn") for value in ("", "abc", "1" * 16, "12a", "+", "++1", 15550001, "1 2"))
+    yield from (
+        ("/tenants/1/domains", {"name": value}, "name") for value in ("", "12", "a b", "a/b", "x" * 254, "exa<mple>")
+    )
+    yield from (
+        ("/tenants/1/domains", {"name": "p.example", "profile": value}, "profile")
+        for value in (
+            5,
+            [],
+            {"call-timeout": 0},
+            {"call-timeout": "60"},
+            {"session-ttl": 86401},
+            {"call-timeout": 1.5},
+            {"registration-free-control-endpoint": "x"},
+            {"registration-free-control-endpoint": 5},
+            {"call-routing-application": "ftp://x"},
+            {"registration-free-control-endpoint": "http://10.0.0.1/"},
+            {"webhook-secret": 5},
+            {"api-requests-per-second": 0},
+        )
+    )
+    yield from (
+        ("/domains/3/subscribers", {"msisdn": value}, "msisdn")
+        for value in ("", "abc", "1" * 16, "12a", "+", "++1", 15550001, "1 2")
+    )
     yield "/domains/3/subscribers", {"msisdn": "15550005", "active": "yes"}, "active"
     yield "/domains/3/subscribers", {"msisdn": "15550005", "aliases": "100"}, "aliases"
     yield "/domains/3/subscribers", {"msisdn": "15550005", "aliases": [str(i) for i in range(17)]}, "aliases"
-    yield from (("/domains/3/trunks", {"name": "t", "sources": [value]}, "sources") for value in ("carrier.example", "1.2.3", "1.2.3.4/33", "::/129", "1.2.3.4/x"))
-    yield from (("/domains/3/trunks", {"name": "t", "targets": [value]}, "targets") for value in ("carrier example", "carrier.example:x", "-.example", "1.2.3.4:x", "", "[::1"))
+    yield from (
+        ("/domains/3/trunks", {"name": "t", "sources": [value]}, "sources")
+        for value in ("carrier.example", "1.2.3", "1.2.3.4/33", "::/129", "1.2.3.4/x")
+    )
+    yield from (
+        ("/domains/3/trunks", {"name": "t", "targets": [value]}, "targets")
+        for value in ("carrier example", "carrier.example:x", "-.example", "1.2.3.4:x", "", "[::1")
+    )
     yield "/domains/3/trunks", {"name": "t", "priority": -1}, "priority"
     yield "/domains/3/trunks", {"name": "t", "priority": 65536}, "priority"
-    yield from (("/apikeys", body, word) for body, word in (({}, "scope"), ({"scope": "root"}, "scope"), ({"scope": "tenant"}, "tenantId"),
-                                                           ({"scope": "domain"}, "domainId"), ({"scope": "domain", "domainId": 999}, "domainId"),
-                                                           ({"scope": "tenant", "tenantId": 0}, "tenantId"), ({"scope": "system", "key": "mine"}, "key")))
+    yield from (
+        ("/apikeys", body, word)
+        for body, word in (
+            ({}, "scope"),
+            ({"scope": "root"}, "scope"),
+            ({"scope": "tenant"}, "tenantId"),
+            ({"scope": "domain"}, "domainId"),
+            ({"scope": "domain", "domainId": 999}, "domainId"),
+            ({"scope": "tenant", "tenantId": 0}, "tenantId"),
+            ({"scope": "system", "key": "mine"}, "key"),
+        )
+    )
 
 
-WRONG_JSON = [b"{", b"}", b"[", b"null", b"5", b'"x"', b"[]", b"{]", b"{'a':1}", b'{"a":}', b'{"a":1,}', b'{"destination":"1"} x', b"\xff\xfe", b'{"destination":"\xff"}',
-              b'{"destination":"\\ud800"}', b'{"destination":"\\x"}', b"[" * 100_000, b'{"a":' * 100_000, b'{"routing":' + b"[" * 100_000, b"\0", b'{"destination":01}',
-              b'{"destination":NaN}', b"<xml/>", b"destination=1", b'{"destination":"1"', b"{" + b'"a":1,' * 20_000 + b'"b":2}']
+WRONG_JSON = [
+    b"{",
+    b"}",
+    b"[",
+    b"null",
+    b"5",
+    b'"x"',
+    b"[]",
+    b"{]",
+    b"{'a':1}",
+    b'{"a":}',
+    b'{"a":1,}',
+    b'{"destination":"1"} x',
+    b"\xff\xfe",
+    b'{"destination":"\xff"}',
+    b'{"destination":"\\ud800"}',
+    b'{"destination":"\\x"}',
+    b"[" * 100_000,
+    b'{"a":' * 100_000,
+    b'{"routing":' + b"[" * 100_000,
+    b"\0",
+    b'{"destination":01}',
+    b'{"destination":NaN}',
+    b"<xml/>",
+    b"destination=1",
+    b'{"destination":"1"',
+    b"{" + b'"a":1,' * 20_000 + b'"b":2}',
+]
 
 
 class BadInput(ApiTest):
@@ -487,12 +742,29 @@ class BadInput(ApiTest):
     def test_what_the_document_forbids_another_validator_forbids_too(self):
         """The server's checks and an independent JSON Schema implementation agree on every body above."""
         for path, body, _ in wrong_fields():
-            template = next(each for each in DOCUMENT["paths"] if "post" in DOCUMENT["paths"][each] and
-                            len(each.split("/")) == len(path.split("/")) and all(a == b or a.startswith("{") for a, b in zip(each.split("/"), path.split("/"))))
-            schema = schema_of(DOCUMENT["paths"][template]["post"]["requestBody"]["content"]["application/json"]["schema"])
+            template = next(
+                each
+                for each in DOCUMENT["paths"]
+                if "post" in DOCUMENT["paths"][each]
+                and len(each.split("/")) == len(path.split("/"))
+                and all(a == b or a.startswith("{") for a, b in zip(each.split("/"), path.split("/")))
+            )
+            schema = schema_of(
+                DOCUMENT["paths"][template]["post"]["requestBody"]["content"]["application/json"]["schema"]
+            )
             detail = self.call("POST", path, body).json["detail"]
             by_schema = not jsonschema.Draft202012Validator(schema).is_valid(body)
-            sentences = (" must be a", " must be text", " must be one of", " must be true", " must be an object", " is missing", "is not a field", "it must be", "may have up to")
+            sentences = (
+                " must be a",
+                " must be text",
+                " must be one of",
+                " must be true",
+                " must be an object",
+                " is missing",
+                "is not a field",
+                "it must be",
+                "may have up to",
+            )
             if by_schema:
                 self.assertTrue(any(each in detail for each in sentences), (body, detail))
 
@@ -505,8 +777,11 @@ class BadInput(ApiTest):
                 self.assertLess(time.monotonic() - begun, 1)
 
     def test_what_is_not_json_is_told_where(self):
-        for body, place in ((b'{\n  "destination": "1",\n  "timeLimit": 5x\n}', "line 3, column 17"), (b'{"destination": "1"', "line 1, column 20"),
-                            ('{"destination": "äöü", }'.encode(), "line 1, column 24")):
+        for body, place in (
+            (b'{\n  "destination": "1",\n  "timeLimit": 5x\n}', "line 3, column 17"),
+            (b'{"destination": "1"', "line 1, column 20"),
+            ('{"destination": "äöü", }'.encode(), "line 1, column 24"),
+        ):
             answer = self.call("POST", OUT, raw_body=body)
             self.assertEqual(answer.status, 400)
             self.assertIn(place, answer.json["detail"])
@@ -516,8 +791,13 @@ class BadInput(ApiTest):
             for name in ("domain", "msisdn", "token", "tenant", "trunk", "key", "id"):
                 path = path.replace("{" + name + "}", "3")
             for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE"):
-                allowed = {each for other, ours in DOCUMENT["paths"].items() for each in [*ours, *(["head"] if "get" in ours and "x-waits" not in ours["get"] else [])]
-                           if len(other.split("/")) == len(path.split("/")) and all(a == b or a.startswith("{") for a, b in zip(other.split("/"), path.split("/")))}
+                allowed = {
+                    each
+                    for other, ours in DOCUMENT["paths"].items()
+                    for each in [*ours, *(["head"] if "get" in ours and "x-waits" not in ours["get"] else [])]
+                    if len(other.split("/")) == len(path.split("/"))
+                    and all(a == b or a.startswith("{") for a, b in zip(other.split("/"), path.split("/")))
+                }
                 if method.lower() in allowed:
                     continue
                 answer = self.call(method, path)
@@ -525,13 +805,36 @@ class BadInput(ApiTest):
                 self.assertEqual({each.strip().lower() for each in answer.headers["Allow"].split(",")}, allowed)
 
     def test_wrong_paths_and_queries(self):
-        for path, status in [("/", 404), ("/calls", 404), ("/calls/", 404), ("/calls/example.com", 404), ("/calls/example.com/", 404), (OUT + "/", 404),
-                             ("/calls//outgoing/1", 404), ("/calls/example.com/sessions/", 404), ("/nothing", 404), ("/calls/example.com/sessions%", 400),
-                             ("/calls/example.com/sessions/%zz", 400), ("/calls/example.com/sessions/%0d%0a", 400), ("/calls/example.com/sessions/%00", 400), ("/calls/example.com/sessions/%ff", 400), ("/calls/example.com/sessions?%ff=1", 400),
-                             ("/calls/example.com/sessions?limit=0", 400), ("/calls/example.com/sessions?limit=x", 400), ("/calls/example.com/sessions?limit=10001", 400),
-                             ("/calls/example.com/sessions?status=asleep", 400), ("/calls/example.com/sessions?bogus", 400), ("/calls/example.com/sessions?after=%0a", 400),
-                             ("/tenants/x", 404), ("/tenants/-1", 404), ("/tenants/99999999999999999999", 404), ("/tenants/1/domains/rival.example", 404),
-                             ("/domains/example.com/trunks/x", 404), ("/apikeys/x", 404), ("/calls/example.com/sessions/../sessions", 404)]:
+        for path, status in [
+            ("/", 404),
+            ("/calls", 404),
+            ("/calls/", 404),
+            ("/calls/example.com", 404),
+            ("/calls/example.com/", 404),
+            (OUT + "/", 404),
+            ("/calls//outgoing/1", 404),
+            ("/calls/example.com/sessions/", 404),
+            ("/nothing", 404),
+            ("/calls/example.com/sessions%", 400),
+            ("/calls/example.com/sessions/%zz", 400),
+            ("/calls/example.com/sessions/%0d%0a", 400),
+            ("/calls/example.com/sessions/%00", 400),
+            ("/calls/example.com/sessions/%ff", 400),
+            ("/calls/example.com/sessions?%ff=1", 400),
+            ("/calls/example.com/sessions?limit=0", 400),
+            ("/calls/example.com/sessions?limit=x", 400),
+            ("/calls/example.com/sessions?limit=10001", 400),
+            ("/calls/example.com/sessions?status=asleep", 400),
+            ("/calls/example.com/sessions?bogus", 400),
+            ("/calls/example.com/sessions?after=%0a", 400),
+            ("/tenants/x", 404),
+            ("/tenants/-1", 404),
+            ("/tenants/99999999999999999999", 404),
+            ("/tenants/1/domains/rival.example", 404),
+            ("/domains/example.com/trunks/x", 404),
+            ("/apikeys/x", 404),
+            ("/calls/example.com/sessions/../sessions", 404),
+        ]:
             self.assertEqual(self.call("GET", path).status, status, path)
 
     def raw_status(self, text, seconds=15):
@@ -544,32 +847,62 @@ class BadInput(ApiTest):
         self.assertEqual(self.raw_status(head + f"Content-Length: {len(body)}\r\n\r\n{body}"), 200)
         chunked = f"{len(body):x}\r\n{body}\r\n0\r\n\r\n"
         self.assertEqual(self.raw_status(head + "Transfer-Encoding: chunked\r\n\r\n" + chunked), 200)
-        for evil in (f"Content-Length: {len(body)}\r\nTransfer-Encoding: chunked\r\n\r\n{chunked}", f"Transfer-Encoding: chunked\r\nContent-Length: {len(body)}\r\n\r\n{chunked}",
-                     f"Content-Length: {len(body)}\r\nContent-Length: 5\r\n\r\n{body}", "Content-Length: -1\r\n\r\n", "Content-Length: 0x13\r\n\r\n" + body,
-                     "Content-Length: 99999999999999999999\r\n\r\n", f"Content-Length : {len(body)}\r\n\r\n{body}", "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
-                     "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n", f"X: a\0b\r\nContent-Length: {len(body)}\r\n\r\n{body}",
-                     f"X: {'a' * 20000}\r\n\r\n", "Bad Header\r\n\r\n", f"Transfer-Encoding: xchunked\r\n\r\n{chunked}", f"Transfer-Encoding: gzip, chunked\r\n\r\n{chunked}",
-                     f"Transfer-Encoding: identity\r\nContent-Length: {len(body)}\r\n\r\n{body}", f"Transfer-Encoding: chunked, identity\r\n\r\n{chunked}",
-                     f"Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n{chunked}", f"Transfer-Encoding:\r\n\r\n{chunked}",
-                     f"Content-Length: {len(body)}\r\nContent-Length: {len(body)}\r\n\r\n{body}", f"Content-Length: {len(body)}, {len(body)}\r\n\r\n{body}",
-                     f"Content-Length: +{len(body)}\r\n\r\n{body}", f"X: a\r\n b\r\nContent-Length: {len(body)}\r\n\r\n{body}",
-                     f"X: a\r\n\tContent-Length: 5\r\nContent-Length: {len(body)}\r\n\r\n{body}", f"X: a\nContent-Length: {len(body)}\r\n\r\n{body}",
-                     f"X: a\rContent-Length: {len(body)}\r\n\r\n{body}", f"Host: y\r\nContent-Length: {len(body)}\r\n\r\n{body}",
-                     f"Transfer-Encoding: chunked\r\n\r\n{len(body):x} \r\n{body}\r\n0\r\n\r\n", f"Transfer-Encoding: chunked\r\n\r\n0x{len(body):x}\r\n{body}\r\n0\r\n\r\n",
-                     f"Transfer-Encoding: chunked\r\n\r\n{len(body):x}\n{body}\r\n0\r\n\r\n", f"Transfer-Encoding: chunked\r\n\r\n{len(body):x}\r\n{body}X\r\n0\r\n\r\n",
-                     f"Transfer-Encoding: chunked\r\n\r\n{len(body):x}\r\n{body}\r\n0\r\nAuthorization: Bearer x\r\n\r\n",
-                     f"Transfer-Encoding: chunked\r\n\r\n1;{'a' * 70000}"):
+        for evil in (
+            f"Content-Length: {len(body)}\r\nTransfer-Encoding: chunked\r\n\r\n{chunked}",
+            f"Transfer-Encoding: chunked\r\nContent-Length: {len(body)}\r\n\r\n{chunked}",
+            f"Content-Length: {len(body)}\r\nContent-Length: 5\r\n\r\n{body}",
+            "Content-Length: -1\r\n\r\n",
+            "Content-Length: 0x13\r\n\r\n" + body,
+            "Content-Length: 99999999999999999999\r\n\r\n",
+            f"Content-Length : {len(body)}\r\n\r\n{body}",
+            "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+            "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n",
+            f"X: a\0b\r\nContent-Length: {len(body)}\r\n\r\n{body}",
+            f"X: {'a' * 20000}\r\n\r\n",
+            "Bad Header\r\n\r\n",
+            f"Transfer-Encoding: xchunked\r\n\r\n{chunked}",
+            f"Transfer-Encoding: gzip, chunked\r\n\r\n{chunked}",
+            f"Transfer-Encoding: identity\r\nContent-Length: {len(body)}\r\n\r\n{body}",
+            f"Transfer-Encoding: chunked, identity\r\n\r\n{chunked}",
+            f"Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n{chunked}",
+            f"Transfer-Encoding:\r\n\r\n{chunked}",
+            f"Content-Length: {len(body)}\r\nContent-Length: {len(body)}\r\n\r\n{body}",
+            f"Content-Length: {len(body)}, {len(body)}\r\n\r\n{body}",
+            f"Content-Length: +{len(body)}\r\n\r\n{body}",
+            f"X: a\r\n b\r\nContent-Length: {len(body)}\r\n\r\n{body}",
+            f"X: a\r\n\tContent-Length: 5\r\nContent-Length: {len(body)}\r\n\r\n{body}",
+            f"X: a\nContent-Length: {len(body)}\r\n\r\n{body}",
+            f"X: a\rContent-Length: {len(body)}\r\n\r\n{body}",
+            f"Host: y\r\nContent-Length: {len(body)}\r\n\r\n{body}",
+            f"Transfer-Encoding: chunked\r\n\r\n{len(body):x} \r\n{body}\r\n0\r\n\r\n",
+            f"Transfer-Encoding: chunked\r\n\r\n0x{len(body):x}\r\n{body}\r\n0\r\n\r\n",
+            f"Transfer-Encoding: chunked\r\n\r\n{len(body):x}\n{body}\r\n0\r\n\r\n",
+            f"Transfer-Encoding: chunked\r\n\r\n{len(body):x}\r\n{body}X\r\n0\r\n\r\n",
+            f"Transfer-Encoding: chunked\r\n\r\n{len(body):x}\r\n{body}\r\n0\r\nAuthorization: Bearer x\r\n\r\n",
+            f"Transfer-Encoding: chunked\r\n\r\n1;{'a' * 70000}",
+        ):
             status = self.raw_status(head + evil)
             self.assertIn(status, (400, 413), evil[:60])
         # What follows on the connection is nobody's request any more.
         hidden = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
-        for field in ("Transfer-Encoding: xchunked", "Transfer-Encoding: gzip", "Transfer-Encoding: chunked, identity", f"Content-Length: {len(hidden)}\r\nTransfer-Encoding: chunked"):
+        for field in (
+            "Transfer-Encoding: xchunked",
+            "Transfer-Encoding: gzip",
+            "Transfer-Encoding: chunked, identity",
+            f"Content-Length: {len(hidden)}\r\nTransfer-Encoding: chunked",
+        ):
             with socket.create_connection(("127.0.0.1", self.vas.http_port), timeout=5) as connection:
                 connection.sendall((head + field + "\r\n\r\n" + hidden).encode())
                 got = self.all_of(connection)
                 self.assertTrue(got.startswith(b"HTTP/1.1 400 "), field)
                 self.assertNotIn(b"HTTP/1.1 200", got, field)
-        for start in ("GET / HTTP/9.9\r\n\r\n", "GET /\r\n\r\n", "\0\0\0\0\r\n\r\n", "GET  / HTTP/1.1\r\n\r\n", "SIP/2.0 200 OK\r\n\r\n"):
+        for start in (
+            "GET / HTTP/9.9\r\n\r\n",
+            "GET /\r\n\r\n",
+            "\0\0\0\0\r\n\r\n",
+            "GET  / HTTP/1.1\r\n\r\n",
+            "SIP/2.0 200 OK\r\n\r\n",
+        ):
             self.assertIn(self.raw_status(start), (400, None), start)
 
     @staticmethod
@@ -605,7 +938,9 @@ class BadInput(ApiTest):
             self.assertEqual(connection.recv(100), b"")
 
     def test_after_all_this_the_server_still_answers_and_has_leaked_nothing(self):
-        descriptors = lambda: len(os.listdir(f"/proc/{self.vas.process.pid}/fd"))
+        def descriptors():
+            return len(os.listdir(f"/proc/{self.vas.process.pid}/fd"))
+
         before = descriptors()
         for _ in range(50):
             connection = socket.create_connection(("127.0.0.1", self.vas.http_port))

@@ -14,7 +14,11 @@ class CallTimeout(ApiTest):
 
     def parked(self):
         token = self.notification()["session"]
-        wait_until(lambda: self.call("GET", f"/calls/example.com/sessions/{token}").json["status"] == "ringing", 10, "the parking")
+        wait_until(
+            lambda: self.call("GET", f"/calls/example.com/sessions/{token}").json["status"] == "ringing",
+            10,
+            "the parking",
+        )
         return token
 
     def test_a_patch_shortens_the_wait_of_a_parked_caller(self):
@@ -44,7 +48,11 @@ class TokenAlone(ApiTest):
     def dial(self, token, *domain):
         phone = Phone("127.0.0.1", self.vas.sip)
         self.addCleanup(phone.close)
-        phone.send("INVITE", body=phone.sdp(), headers=[f"X-Cloudonix-Session: {token}", *[f"X-Cloudonix-Domain: {each}" for each in domain]])
+        phone.send(
+            "INVITE",
+            body=phone.sdp(),
+            headers=[f"X-Cloudonix-Session: {token}", *[f"X-Cloudonix-Domain: {each}" for each in domain]],
+        )
         answer = phone.final()
         phone.ack(answer)
         return answer.status
@@ -59,7 +67,9 @@ class TokenAlone(ApiTest):
             self.assertEqual(self.dial(token), 403)
 
     def test_a_call_that_waits_is_picked_up_by_it(self):
-        caller = self.caller("trunk", "--listen", f"{TRUNK}:0", "--dial", f"sip:{MSISDN}@{self.vas.sip}", "--seconds", 0)
+        caller = self.caller(
+            "trunk", "--listen", f"{TRUNK}:0", "--dial", f"sip:{MSISDN}@{self.vas.sip}", "--seconds", 0
+        )
         token = self.notification()["session"]
         app = self.caller("app", "--dial", f"sip:any@{self.vas.sip}", "--token", token, "--seconds", 1)
         self.assertEqual((app.result()["outcome"], caller.result()["outcome"]), ("answered", "answered"))
@@ -73,7 +83,10 @@ class SharedCarrier(ApiTest):
         super().edit_directory(directory)
         directory["domains"][1]["profile"] = dict(directory["domains"][0]["profile"])
         directory["domains"][1]["aliases"] = ["voice.sister.example"]
-        directory["subscribers"] += [{"id": 380, "domainId": 12, "msisdn": MSISDN}, {"id": 381, "domainId": 12, "msisdn": "972547340077"}]
+        directory["subscribers"] += [
+            {"id": 380, "domainId": 12, "msisdn": MSISDN},
+            {"id": 381, "domainId": 12, "msisdn": "972547340077"},
+        ]
         directory["trunks"] += [{"id": 9, "domainId": 12, "name": "the same carrier", "sources": [TRUNK]}]
 
     def invite(self, uri, headers=()):
@@ -93,9 +106,17 @@ class SharedCarrier(ApiTest):
         return domain
 
     def test_the_host_of_the_request_uri_tells_which(self):
-        for host, domain in (("sister.example", "sister.example"), ("SISTER.example", "sister.example"), ("voice.sister.example", "sister.example"),
-                             ("sister.example:5060", "sister.example"), ("example.com", "example.com"), ("alias.example.com", "example.com"),
-                             (self.vas.sip, "example.com"), ("unknown.example", "example.com"), ("rival.example", "example.com")):
+        for host, domain in (
+            ("sister.example", "sister.example"),
+            ("SISTER.example", "sister.example"),
+            ("voice.sister.example", "sister.example"),
+            ("sister.example:5060", "sister.example"),
+            ("example.com", "example.com"),
+            ("alias.example.com", "example.com"),
+            (self.vas.sip, "example.com"),
+            ("unknown.example", "example.com"),
+            ("rival.example", "example.com"),
+        ):
             self.assertEqual(self.called(f"sip:{MSISDN}@{host}"), domain, host)
 
     def test_a_number_that_one_domain_has_is_its_own_whatever_the_host(self):

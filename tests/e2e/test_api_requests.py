@@ -6,7 +6,7 @@ import threading
 import time
 import unittest
 
-from api_harness import INACTIVE, KEYS, MSISDN, OTHER_MSISDN, ApiTest
+from api_harness import INACTIVE, MSISDN, OTHER_MSISDN, ApiTest
 
 OUT, IN = f"/calls/example.com/outgoing/{MSISDN}", f"/calls/example.com/incoming/{MSISDN}"
 
@@ -28,12 +28,18 @@ class Repeated(ApiTest):
 
     def test_another_request_under_the_key_gets_422(self):
         self.assertEqual(self.post("k3").status, 200)
-        for body, path in (({"destination": "63121233334"}, OUT), ({"destination": "63121233333", "timeLimit": 5}, OUT),
-                           ({"destination": "63121233333"}, f"/calls/example.com/outgoing/{OTHER_MSISDN}"), ({"origination": "63121233333"}, IN)):
+        for body, path in (
+            ({"destination": "63121233334"}, OUT),
+            ({"destination": "63121233333", "timeLimit": 5}, OUT),
+            ({"destination": "63121233333"}, f"/calls/example.com/outgoing/{OTHER_MSISDN}"),
+            ({"origination": "63121233333"}, IN),
+        ):
             answer = self.post("k3", body, path)
             self.assertEqual(answer.status, 422, (path, body))
             self.assertIn("Idempotency-Key", answer.json["detail"])
-        self.assertEqual(self.post("k3", path=f"/calls/3/outgoing/+{MSISDN}").status, 200, "another spelling of the same")
+        self.assertEqual(
+            self.post("k3", path=f"/calls/3/outgoing/+{MSISDN}").status, 200, "another spelling of the same"
+        )
 
     def test_each_api_key_has_its_own(self):
         tokens = {self.post("k4", api_key=key).json["token"] for key in ("system", "tenant", "domain")}
@@ -84,27 +90,58 @@ class Refused(ApiTest):
         return self.call("POST", OUT, {"destination": text, **fields})
 
     def test_destinations_that_no_network_has(self):
-        for text in ("+", "+0123456", "+1234567890123456", "+1-800-FLOWERS", "63 121 233", "alice@example.com", "sip:100", "1" * 26, "#", "<1>", "ä"):
+        for text in (
+            "+",
+            "+0123456",
+            "+1234567890123456",
+            "+1-800-FLOWERS",
+            "63 121 233",
+            "alice@example.com",
+            "sip:100",
+            "1" * 26,
+            "#",
+            "<1>",
+            "ä",
+        ):
             answer = self.destination(text)
             self.assertEqual(answer.status, 400, text)
             self.assertIn("`destination`", answer.json["detail"])
 
     def test_numbers_extensions_and_users_are_taken(self):
-        for text, dialled in (("63121233333", None), ("+63121233333", None), ("+1 (202) 555-0100", "+12025550100"), ("100", None), ("*21*100#", None),
-                              ("2828#63121233333", None), ("alice", None), ("01144207946001", None)):
+        for text, dialled in (
+            ("63121233333", None),
+            ("+63121233333", None),
+            ("+1 (202) 555-0100", "+12025550100"),
+            ("100", None),
+            ("*21*100#", None),
+            ("2828#63121233333", None),
+            ("alice", None),
+            ("01144207946001", None),
+        ):
             answer = self.destination(text)
             self.assertEqual((answer.status, answer.json.get("destination")), (200, dialled or text), text)
 
     def test_an_alias_of_a_subscriber_is_a_destination_however_it_looks(self):
         self.assertEqual(self.destination("the front desk").status, 400)
-        self.assertEqual(self.call("PATCH", f"/domains/3/subscribers/{OTHER_MSISDN}", {"aliases": ["the front desk"]}).status, 200)
+        self.assertEqual(
+            self.call("PATCH", f"/domains/3/subscribers/{OTHER_MSISDN}", {"aliases": ["the front desk"]}).status, 200
+        )
         self.assertEqual(self.destination("the front desk").status, 200)
 
     def test_with_a_routing_plan_it_is_dialled_by_nobody(self):
-        self.assertEqual(self.destination("the front desk of Example Ltd", routing={"routes": [{"termination_ip": "192.0.2.1", "termination_number": "1"}]}).status, 200)
+        self.assertEqual(
+            self.destination(
+                "the front desk of Example Ltd",
+                routing={"routes": [{"termination_ip": "192.0.2.1", "termination_number": "1"}]},
+            ).status,
+            200,
+        )
 
     def test_an_inactive_subscriber_gets_no_token(self):
-        for path, body in ((f"/calls/example.com/outgoing/{INACTIVE}", {"destination": "1"}), (f"/calls/example.com/incoming/{INACTIVE}", {"origination": "1"})):
+        for path, body in (
+            (f"/calls/example.com/outgoing/{INACTIVE}", {"destination": "1"}),
+            (f"/calls/example.com/incoming/{INACTIVE}", {"origination": "1"}),
+        ):
             answer = self.call("POST", path, body)
             self.assertEqual(answer.status, 409, path)
             self.assertIn("not active", answer.json["detail"])
@@ -134,9 +171,18 @@ class MergePatch(ApiTest):
     MERGE = ["Content-Type: application/merge-patch+json"]
 
     def test_a_patch_may_call_itself_what_it_is(self):
-        for path, body in ((f"/calls/example.com/sessions/{self.outgoing()['token']}", {"timeLimit": 5}), ("/tenants/1/domains/3", {"profile": {"colour": "red"}}),
-                           (f"/domains/3/subscribers/{MSISDN}", {"active": True}), ("/domains/3/trunks/7", {"priority": 5}), ("/apikeys/8", {"name": "sister domain"})):
-            for kind in (self.MERGE, ["Content-Type: Application/Merge-Patch+JSON; charset=utf-8"], ["Content-Type: application/json"]):
+        for path, body in (
+            (f"/calls/example.com/sessions/{self.outgoing()['token']}", {"timeLimit": 5}),
+            ("/tenants/1/domains/3", {"profile": {"colour": "red"}}),
+            (f"/domains/3/subscribers/{MSISDN}", {"active": True}),
+            ("/domains/3/trunks/7", {"priority": 5}),
+            ("/apikeys/8", {"name": "sister domain"}),
+        ):
+            for kind in (
+                self.MERGE,
+                ["Content-Type: Application/Merge-Patch+JSON; charset=utf-8"],
+                ["Content-Type: application/json"],
+            ):
                 self.assertEqual(self.call("PATCH", path, body, headers=kind).status, 200, (path, kind))
 
     def test_what_is_taken_is_told(self):
@@ -144,7 +190,9 @@ class MergePatch(ApiTest):
         self.assertEqual(answer.status, 415)
         self.assertEqual(answer.headers["Accept-Patch"], "application/json, application/merge-patch+json")
         self.assertIn("application/merge-patch+json", answer.json["detail"])
-        self.assertEqual(self.call("POST", OUT, {"destination": "1"}, headers=self.MERGE).status, 415, "a POST merges nothing")
+        self.assertEqual(
+            self.call("POST", OUT, {"destination": "1"}, headers=self.MERGE).status, 415, "a POST merges nothing"
+        )
 
 
 class Profiles(ApiTest):
@@ -155,9 +203,14 @@ class Profiles(ApiTest):
 
     def test_a_misspelt_field_is_kept_and_warned_of(self):
         answer = self.patch({"call-timout": 30, "maxPolls": 5, "billing-plan": "gold"})
-        self.assertEqual((answer["profile"]["call-timout"], answer["profile"]["maxPolls"], answer["profile"]["billing-plan"]), (30, 5, "gold"))
+        self.assertEqual(
+            (answer["profile"]["call-timout"], answer["profile"]["maxPolls"], answer["profile"]["billing-plan"]),
+            (30, 5, "gold"),
+        )
         self.assertEqual(len(answer["warnings"]), 2)
-        self.assertRegex(" ".join(answer["warnings"]), "profile.call-timout`.*`call-timeout`.*profile.maxPolls`.*`max-polls`")
+        self.assertRegex(
+            " ".join(answer["warnings"]), "profile.call-timout`.*`call-timeout`.*profile.maxPolls`.*`max-polls`"
+        )
         self.assertNotIn("warnings", self.call("GET", "/tenants/1/domains/12").json)
         self.assertNotIn("warnings", self.patch({"call-timout": None, "maxPolls": None}))
         made = self.call("POST", "/tenants/1/domains", {"name": "slip.example", "profile": {"webhook_secret": "s"}})
@@ -166,12 +219,21 @@ class Profiles(ApiTest):
     def test_webhook_secrets_are_one_or_several_and_never_told(self):
         for secrets in ("one", ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "one"], [], None):
             self.assertNotIn("webhook-secret", self.patch({"webhook-secret": secrets})["profile"])
-        for secrets in ([""], ["1", "2", "3", "4", "5"], [5], "whsec_no base64", ["good", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLa"]):
+        for secrets in (
+            [""],
+            ["1", "2", "3", "4", "5"],
+            [5],
+            "whsec_no base64",
+            ["good", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLa"],
+        ):
             self.assertIn("webhook-secret", self.patch({"webhook-secret": secrets}, 400)["detail"])
 
     def test_the_domains_callback_is_checked_and_taken_by_its_sessions(self):
         for url in ("ftp://a.example", "http://10.0.0.1/", 5):
-            self.assertIn("session-callback", self.call("PATCH", "/tenants/1/domains/3", {"profile": {"session-callback": url}}).json["detail"])
+            self.assertIn(
+                "session-callback",
+                self.call("PATCH", "/tenants/1/domains/3", {"profile": {"session-callback": url}}).json["detail"],
+            )
         url = self.backend.url + "/of-the-domain"
         self.assertEqual(self.call("PATCH", "/tenants/1/domains/3", {"profile": {"session-callback": url}}).status, 200)
         self.addCleanup(self.call, "PATCH", "/tenants/1/domains/3", {"profile": {"session-callback": None}})
@@ -184,21 +246,40 @@ class Fields(ApiTest):
     """RFC 9110's Date and HEAD, and how much a domain may still ask for."""
 
     def test_every_answer_says_when_it_was_made(self):
-        for method, path, key in (("GET", "/healthz", None), ("GET", "/nothing", None), ("GET", "/tenants/1", "system"), ("GET", "/tenants/1", "nobody"),
-                                  ("HEAD", "/tenants/1", "system")):
+        for method, path, key in (
+            ("GET", "/healthz", None),
+            ("GET", "/nothing", None),
+            ("GET", "/tenants/1", "system"),
+            ("GET", "/tenants/1", "nobody"),
+            ("HEAD", "/tenants/1", "system"),
+        ):
             date = self.call(method, path, key=key).headers["Date"]
-            self.assertRegex(date, r"^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d\d:\d\d:\d\d GMT$")
+            self.assertRegex(
+                date,
+                r"^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d\d:\d\d:\d\d GMT$",
+            )
             self.assertLess(abs(email.utils.parsedate_to_datetime(date).timestamp() - time.time()), 30)
         self.assertIsNotNone(self.raw(b"nonsense\r\n\r\n").headers["Date"], "of what is no HTTP too")
 
     def test_head_is_get_without_its_body(self):
         token = self.outgoing()["token"]
-        for path in (f"/calls/example.com/sessions/{token}", "/calls/example.com/sessions", "/tenants/1/domains/3", "/openapi.json", "/healthz", "/phone/", "/metrics",
-                     "/tenants/999", "/nothing"):
+        for path in (
+            f"/calls/example.com/sessions/{token}",
+            "/calls/example.com/sessions",
+            "/tenants/1/domains/3",
+            "/openapi.json",
+            "/healthz",
+            "/phone/",
+            "/metrics",
+            "/tenants/999",
+            "/nothing",
+        ):
             whole, head = self.call("GET", path), self.call("HEAD", path)
             self.assertEqual((head.status, head.body), (whole.status, b""), path)
             for name in ("Content-Type", "Content-Length"):
-                if path not in ("/metrics", "/healthz") or name != "Content-Length":  # these tell something else each time
+                if (
+                    path not in ("/metrics", "/healthz") or name != "Content-Length"
+                ):  # these tell something else each time
                     self.assertEqual(head.headers[name], whole.headers[name], (path, name))
         self.assertEqual(self.call("HEAD", "/tenants/1", key="nobody").status, 401)
 
@@ -222,7 +303,11 @@ class Fields(ApiTest):
         self.assertEqual(refused.headers["RateLimit"], '"requests";r=0;t=2')
         self.assertGreaterEqual(int(refused.headers["Retry-After"]), 1)
         self.assertEqual({answer.headers["RateLimit-Policy"] for answer in answers}, {'"requests";q=4;w=2'})
-        self.assertEqual(self.call("GET", "/calls/sister.example/sessions/none", key="nobody").headers["RateLimit"], None, "who shows no key learns nothing")
+        self.assertEqual(
+            self.call("GET", "/calls/sister.example/sessions/none", key="nobody").headers["RateLimit"],
+            None,
+            "who shows no key learns nothing",
+        )
 
 
 if __name__ == "__main__":

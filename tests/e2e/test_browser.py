@@ -1,5 +1,4 @@
 """Chromium with JsSIP over WebSocket and secure WebSocket: it registers nothing and presents a token."""
-import time
 import unittest
 
 from browser_lab import Browser, Pages
@@ -29,11 +28,15 @@ class BrowserSignaling(GatewayTest):
     def wait_for(self, browser, name):
         def found():
             return [detail or {} for each, detail in browser.run("return events") if each == name]
+
         return wait_until(found, 15, f"the browser's `{name}`")[-1]
 
     def dial(self, browser, token):
-        browser.run("call(arguments[0], arguments[1])", f"sip:any@{self.vas.sip}",
-                    [f"X-Cloudonix-Session: {token}", f"X-Cloudonix-Domain: {DOMAIN}"])
+        browser.run(
+            "call(arguments[0], arguments[1])",
+            f"sip:any@{self.vas.sip}",
+            [f"X-Cloudonix-Session: {token}", f"X-Cloudonix-Domain: {DOMAIN}"],
+        )
 
     def test_a_call_with_info_both_ways_ended_by_the_server_over_ws_and_wss(self):
         for secure in (False, True):
@@ -62,7 +65,9 @@ class BrowserSignaling(GatewayTest):
                 self.assertEqual(bye.method, "BYE")
                 far.answer(bye, 200, "OK")
                 record = self.vas.record_of(token)
-                self.assertEqual((record["disposition"], record["legs"][0]["transport"]), ("ANSWERED", "wss" if secure else "ws"))
+                self.assertEqual(
+                    (record["disposition"], record["legs"][0]["transport"]), ("ANSWERED", "wss" if secure else "ws")
+                )
                 self.assertIn("JsSIP", record["legs"][0]["user_agent"])
 
     def test_the_browser_hangs_up(self):

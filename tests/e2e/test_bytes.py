@@ -12,8 +12,16 @@ from harness import ALICE, BIN, DOMAIN, KEY, TRUNK, E2eTest, Phone
 from postgres_lab import Postgres
 
 # As they stand on the wire: no UTF-8, a surrogate, controls of both sets, a line end for some readers.
-BAD = {"no UTF-8": "\udcff\udcfe", "cut off": "\udce2\udc82", "a surrogate": "\udced\udca0\udc80", "ESC": "\x1b[31m", "DEL": "\x7f",
-       "C1": "\udcc2\udc9b", "NUL": "\0", "CR": "\r"}
+BAD = {
+    "no UTF-8": "\udcff\udcfe",
+    "cut off": "\udce2\udc82",
+    "a surrogate": "\udced\udca0\udc80",
+    "ESC": "\x1b[31m",
+    "DEL": "\x7f",
+    "C1": "\udcc2\udc9b",
+    "NUL": "\0",
+    "CR": "\r",
+}
 
 
 class RawPhone(Phone):
@@ -30,7 +38,9 @@ class RawPhone(Phone):
 def assert_text(test, raw, what, ends=b"\n"):
     """UTF-8 without a control character, but for the ends of its lines."""
     text = raw.decode("utf-8")  # strict: raises
-    odd = sorted({f"U+{ord(c):04X}" for c in text if (ord(c) < 0x20 and c.encode() not in ends) or 0x7f <= ord(c) < 0xa0})
+    odd = sorted(
+        {f"U+{ord(c):04X}" for c in text if (ord(c) < 0x20 and c.encode() not in ends) or 0x7F <= ord(c) < 0xA0}
+    )
     test.assertEqual(odd, [], f"{what}: {raw[:200]!r}")
 
 
@@ -73,17 +83,31 @@ class Bytes:
         return near, far, token, invite, answer
 
     def test_a_request_that_depends_on_such_bytes_is_refused(self):
-        fields = {"Call-ID": {"Call-ID": "x{}@h"}, "From's name": {"From": "\"x{}\" <sip:a@h>;tag=1"}, "From's user": {"From": "<sip:a{}@h>;tag=1"},
-                  "From's tag": {"From": "<sip:a@h>;tag=1{}"}, "To": {"To": "x{} <sip:b@h>"}, "Contact": {"Contact": "<sip:a@127.0.0.9;x={}>"},
-                  "Record-Route": {"Record-Route": "<sip:a@127.0.0.9;lr;x={}>"}, "token": {"X-Cloudonix-Session": "0123{}"},
-                  "Require": {"Require": "a{}"}, "a name": {"X{}Y": "z"}}
+        fields = {
+            "Call-ID": {"Call-ID": "x{}@h"},
+            "From's name": {"From": '"x{}" <sip:a@h>;tag=1'},
+            "From's user": {"From": "<sip:a{}@h>;tag=1"},
+            "From's tag": {"From": "<sip:a@h>;tag=1{}"},
+            "To": {"To": "x{} <sip:b@h>"},
+            "Contact": {"Contact": "<sip:a@127.0.0.9;x={}>"},
+            "Record-Route": {"Record-Route": "<sip:a@127.0.0.9;lr;x={}>"},
+            "token": {"X-Cloudonix-Session": "0123{}"},
+            "Require": {"Require": "a{}"},
+            "a name": {"X{}Y": "z"},
+        }
         for what, bad in BAD.items():
             for where, field in fields.items():
                 with self.subTest(what=what, where=where):
                     phone = self.raw_phone(TRUNK)
                     lines = [name.replace("{}", bad) + ": " + value.replace("{}", bad) for name, value in field.items()]
-                    phone.send("INVITE", headers=lines, body=phone.sdp(), drop=[f"{name}: " for name in field if name != "Record-Route"]
-                               if where in ("Call-ID", "From's name", "From's user", "From's tag", "To", "Contact") else ())
+                    phone.send(
+                        "INVITE",
+                        headers=lines,
+                        body=phone.sdp(),
+                        drop=[f"{name}: " for name in field if name != "Record-Route"]
+                        if where in ("Call-ID", "From's name", "From's user", "From's tag", "To", "Contact")
+                        else (),
+                    )
                     # The phone's own line of that name came first and is gone; its answer is text.
                     raw = phone.socket.recv(65536)
                     assert_text(self, raw, "the answer", b"\r\n")
@@ -95,8 +119,11 @@ class Bytes:
     def test_what_only_tells_of_its_sender_is_left_out_and_the_call_lives_through_kill_9(self):
         tokens = {}
         for what, bad in BAD.items():
-            _, _, token, invite, answer = self.connected([f"User-Agent: Phone {bad}", f"Subject: {bad}"], f"O{bad}K",
-                                                         [f"Server: Carrier {bad}", f"User-Agent: {bad}", f"Warning: 399 h \"{bad}\""])
+            _, _, token, invite, answer = self.connected(
+                [f"User-Agent: Phone {bad}", f"Subject: {bad}"],
+                f"O{bad}K",
+                [f"Server: Carrier {bad}", f"User-Agent: {bad}", f'Warning: 399 h "{bad}"'],
+            )
             self.assertEqual((invite.header("Subject"), answer.start), ("", "SIP/2.0 200 OK"), what)
             tokens[token] = what
         near, far, token, _, _ = self.connected(["User-Agent: Büro ☎"], "Ja, gerne: ü", ["User-Agent: Café"])
@@ -115,7 +142,7 @@ class Bytes:
         for bad in BAD.values():
             near, far, token, invite, _ = self.connected()
             far.call_id, far.remote_to = invite.header("Call-ID"), invite.header("From")
-            near.send("BYE", headers=[f"Reason: SIP;cause=200;text=\"{bad}\""])
+            near.send("BYE", headers=[f'Reason: SIP;cause=200;text="{bad}"'])
             self.assertEqual(near.final().status, 200)
             self.assertEqual(self.vas.record_of(token)["ended_by"], "caller")
 
@@ -156,15 +183,30 @@ class Bytes:
         for spelled in (f"X-Cloudonix-Session : {token}", f"x-cloudonix-session:\r\n {token}"):
             session = self.vas.make_outgoing()["token"]
             near = self.raw_phone()
-            near.send("INVITE", body=near.sdp(), headers=[spelled.replace(token, session), f"X-Cloudonix-Domain: {DOMAIN}"])
+            near.send(
+                "INVITE", body=near.sdp(), headers=[spelled.replace(token, session), f"X-Cloudonix-Domain: {DOMAIN}"]
+            )
             near.final()
             text = self.trace(session)
             self.assertNotIn(session[8:], text)
         text = self.trace(token)
         self.assertNotIn(token[8:], text)
         self.assertIn("200 O\\u009bK", text)
-        shown = subprocess.run([BIN / "vasctl", "--url", f"http://127.0.0.1:{self.vas.http_port}", "--key", KEY, "trace", token, "--messages"],
-                               capture_output=True, check=True, timeout=20).stdout
+        shown = subprocess.run(
+            [
+                BIN / "vasctl",
+                "--url",
+                f"http://127.0.0.1:{self.vas.http_port}",
+                "--key",
+                KEY,
+                "trace",
+                token,
+                "--messages",
+            ],
+            capture_output=True,
+            check=True,
+            timeout=20,
+        ).stdout
         assert_text(self, shown, "the terminal")
         self.assertIn(b"200 O\\xc2\\x9bK", shown)
 
@@ -188,18 +230,40 @@ class Bytes:
 
     def test_the_api_takes_text_alone(self):
         outgoing = f"/calls/{DOMAIN}/outgoing/{ALICE}"
-        for odd in (b"\\u0000", b"\\u001b", b"\\r\\nX: y", b"\\u007f", b"\\u009b", b"\\ud800", b"\\udc00\\ud800", b"\xff", b"\xed\xa0\x80", b"\x1b", b"\r"):
-            for body in (b'{"destination":"1%s"}', b'{"destination":"1","callerId":"2%s"}', b'{"destination":"1","callback":"http://127.0.0.1/%s"}',
-                         b'{"destination":"1","routing":{"routes":[{"termination_ip":"127.0.0.9","termination_number":"9%s"}]}}',
-                         b'{"destination":"1","routing":{"routes":[],"note":"%s"}}', b'{"destination":"1","routing":{"routes":[],"a%s":1}}'):
+        for odd in (
+            b"\\u0000",
+            b"\\u001b",
+            b"\\r\\nX: y",
+            b"\\u007f",
+            b"\\u009b",
+            b"\\ud800",
+            b"\\udc00\\ud800",
+            b"\xff",
+            b"\xed\xa0\x80",
+            b"\x1b",
+            b"\r",
+        ):
+            for body in (
+                b'{"destination":"1%s"}',
+                b'{"destination":"1","callerId":"2%s"}',
+                b'{"destination":"1","callback":"http://127.0.0.1/%s"}',
+                b'{"destination":"1","routing":{"routes":[{"termination_ip":"127.0.0.9","termination_number":"9%s"}]}}',
+                b'{"destination":"1","routing":{"routes":[],"note":"%s"}}',
+                b'{"destination":"1","routing":{"routes":[],"a%s":1}}',
+            ):
                 status, answer = self.post(outgoing, body % odd)
                 self.assertEqual((status, odd, body), (400, odd, body), answer)
-            for path, body in (("/tenants", b'{"name":"a%s"}'), ("/tenants/1/domains", b'{"name":"a%s.example"}'),
-                               ("/tenants/1/domains", b'{"name":"a.example","profile":{"x":["y%s"]}}'),
-                               (f"/domains/{DOMAIN}/subscribers", b'{"msisdn":"1%s"}'),
-                               (f"/domains/{DOMAIN}/trunks", b'{"name":"a%s","targets":["127.0.0.9"]}')):
+            for path, body in (
+                ("/tenants", b'{"name":"a%s"}'),
+                ("/tenants/1/domains", b'{"name":"a%s.example"}'),
+                ("/tenants/1/domains", b'{"name":"a.example","profile":{"x":["y%s"]}}'),
+                (f"/domains/{DOMAIN}/subscribers", b'{"msisdn":"1%s"}'),
+                (f"/domains/{DOMAIN}/trunks", b'{"name":"a%s","targets":["127.0.0.9"]}'),
+            ):
                 self.assertEqual((self.post(path, body % odd)[0], path, odd), (400, path, odd))
-        status, session = self.post(outgoing, '{"destination":"1","routing":{"routes":[],"note":"Grüße ☎ \\ud83d\\udcde"}}'.encode())
+        status, session = self.post(
+            outgoing, '{"destination":"1","routing":{"routes":[],"note":"Grüße ☎ \\ud83d\\udcde"}}'.encode()
+        )
         self.assertEqual((status, session["routing"]["note"]), (200, "Grüße ☎ 📞"))
 
 

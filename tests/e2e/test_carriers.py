@@ -10,7 +10,9 @@ from harness import BOB, DOMAIN, SLOW, TRUNK, E2eTest, wait_until
 
 class CarriersTest(E2eTest):
     def plan(self, *carriers):
-        return {"routes": [{"termination_ip": f"{TRUNK}:{each.port}", "termination_number": "999"} for each in carriers]}
+        return {
+            "routes": [{"termination_ip": f"{TRUNK}:{each.port}", "termination_number": "999"} for each in carriers]
+        }
 
     def call(self, *carriers):
         """Dials: the phone, its token, and the INVITE that the first carrier gets."""
@@ -90,8 +92,9 @@ class Slow(CarriersTest):
 
     def test_a_trunk_says_how_long_it_takes(self):
         far = self.scripted(TRUNK)
-        status, trunk = self.vas.request("PATCH", f"/domains/{DOMAIN}/trunks/7",
-                                         {"targets": [f"{TRUNK}:{far.port}"], "progress-timeout": 20})
+        status, trunk = self.vas.request(
+            "PATCH", f"/domains/{DOMAIN}/trunks/7", {"targets": [f"{TRUNK}:{far.port}"], "progress-timeout": 20}
+        )
         self.assertEqual((status, trunk["progressTimeout"], trunk["noAnswerTimeout"]), (200, 20, None))
         near, token = self.scripted(), self.vas.make_outgoing("777999")["token"]
         near.invite(token)
@@ -103,13 +106,21 @@ class Slow(CarriersTest):
         self.up(near, far, invite)
         self.hang_up(near, far)
         self.assertEqual(self.vas.record_of(token)["disposition"], "ANSWERED")
-        self.assertEqual(self.vas.request("PATCH", f"/domains/{DOMAIN}/trunks/7", {"progress-timeout": None})[1]["progressTimeout"], None)
+        self.assertEqual(
+            self.vas.request("PATCH", f"/domains/{DOMAIN}/trunks/7", {"progress-timeout": None})[1]["progressTimeout"],
+            None,
+        )
         self.assertEqual(self.vas.request("PATCH", f"/domains/{DOMAIN}/trunks/7", {"progressTimeout": 181})[0], 400)
 
     def test_the_record_says_whether_anything_came(self):
         domain = {"profile": {"no-answer-timeout": 1, "progress-timeout": 2}}
         self.assertEqual(self.vas.request("PATCH", "/tenants/1/domains/3", domain)[0], 200)
-        self.addCleanup(self.vas.request, "PATCH", "/tenants/1/domains/3", {"profile": {"no-answer-timeout": None, "progress-timeout": None}})
+        self.addCleanup(
+            self.vas.request,
+            "PATCH",
+            "/tenants/1/domains/3",
+            {"profile": {"no-answer-timeout": None, "progress-timeout": None}},
+        )
         dead, tries = self.scripted(TRUNK), self.scripted(TRUNK)
         near, token, _ = self.call(dead)
         other_near, other_token, invite = self.call(tries)
@@ -117,7 +128,10 @@ class Slow(CarriersTest):
         for phone, session, code in ((near, token, 0), (other_near, other_token, 100)):
             self.assertEqual(phone.final().status, 480)
             record = self.vas.record_of(session)
-            self.assertEqual((record["last_sip_code"], record["route"][0]["code"], record["termination_reason"]), (code, code, "no-response"))
+            self.assertEqual(
+                (record["last_sip_code"], record["route"][0]["code"], record["termination_reason"]),
+                (code, code, "no-response"),
+            )
 
 
 class Passwords(CarriersTest):
@@ -129,7 +143,9 @@ class Passwords(CarriersTest):
 
     def dial(self):
         far = self.scripted(TRUNK)
-        self.assertEqual(self.vas.request("PATCH", f"/domains/{DOMAIN}/trunks/7", {"targets": [f"{TRUNK}:{far.port}"]})[0], 200)
+        self.assertEqual(
+            self.vas.request("PATCH", f"/domains/{DOMAIN}/trunks/7", {"targets": [f"{TRUNK}:{far.port}"]})[0], 200
+        )
         near, token = self.scripted(), self.vas.make_outgoing("777999")["token"]
         near.invite(token)
         return near, far, token, far.receive()
@@ -140,8 +156,13 @@ class Passwords(CarriersTest):
 
     def challenge(self, far, request, nonce, more=""):
         """The carrier's nonces serve once, and it does not say that they are stale."""
-        far.answer(request, 407, "Proxy Authentication Required", "",
-                   [f'Proxy-Authenticate: Digest realm="carrier", nonce="{nonce}", algorithm=MD5, qop="auth"{more}'])
+        far.answer(
+            request,
+            407,
+            "Proxy Authentication Required",
+            "",
+            [f'Proxy-Authenticate: Digest realm="carrier", nonce="{nonce}", algorithm=MD5, qop="auth"{more}'],
+        )
         if request.method == "INVITE":
             self.next_of(far, "ACK")
         again = self.next_of(far, request.method)
@@ -172,7 +193,9 @@ class Passwords(CarriersTest):
     def test_a_challenge_that_is_not_met_is_no_business_of_the_caller(self):
         near, far, token, invite = self.dial()
         invite = self.challenge(far, invite, "n1")
-        far.answer(invite, 407, "Proxy Authentication Required", "", ['Proxy-Authenticate: Digest realm="carrier", nonce="n2"'])
+        far.answer(
+            invite, 407, "Proxy Authentication Required", "", ['Proxy-Authenticate: Digest realm="carrier", nonce="n2"']
+        )
         refusal = near.final()
         near.ack(refusal)
         self.assertEqual((refusal.status, refusal.header("Proxy-Authenticate")), (500, ""))
@@ -185,8 +208,13 @@ class Passwords(CarriersTest):
         while status < 200 and len(numbers) < 50:
             if invite.method == "INVITE":
                 numbers.add(invite.header("CSeq"))
-                far.answer(invite, 407, "Proxy Authentication Required", "",
-                           [f'Proxy-Authenticate: Digest realm="carrier", nonce="n{len(numbers)}", stale=true'])
+                far.answer(
+                    invite,
+                    407,
+                    "Proxy Authentication Required",
+                    "",
+                    [f'Proxy-Authenticate: Digest realm="carrier", nonce="n{len(numbers)}", stale=true'],
+                )
             who = self.first_of(far, near)
             message = who.receive()
             invite, status = (message, status) if who is far else (invite, message.status)
@@ -233,12 +261,18 @@ class Hops(CarriersTest):
     @classmethod
     def edit_directory(cls, directory):
         profile = directory["domains"][0]["profile"]
-        profile["call-routing-application"] = profile["registration-free-control-endpoint"].replace("/incoming", "/application")
+        profile["call-routing-application"] = profile["registration-free-control-endpoint"].replace(
+            "/incoming", "/application"
+        )
 
     def route_all_to(self, carrier):
         self.backend.answer = 200
-        self.backend.instructions = json.dumps({"action": "route", "routing": {"routes": [
-            {"termination_ip": f"{TRUNK}:{carrier.port}", "termination_number": BOB}]}}).encode()
+        self.backend.instructions = json.dumps(
+            {
+                "action": "route",
+                "routing": {"routes": [{"termination_ip": f"{TRUNK}:{carrier.port}", "termination_number": BOB}]},
+            }
+        ).encode()
 
     def with_hops(self, phone, hops):
         transmit = phone.transmit
@@ -247,8 +281,15 @@ class Hops(CarriersTest):
 
     def bring_back(self, carrier, request):
         """As a proxy does that finds the number at our place: its Via on top, and one hop less."""
-        text = "\r\n".join([request.start, f"Via: SIP/2.0/UDP {carrier.address}:{carrier.port};branch=z9hG4bK{time.monotonic_ns()}",
-                            *request.lines, "", request.body])
+        text = "\r\n".join(
+            [
+                request.start,
+                f"Via: SIP/2.0/UDP {carrier.address}:{carrier.port};branch=z9hG4bK{time.monotonic_ns()}",
+                *request.lines,
+                "",
+                request.body,
+            ]
+        )
         left = int(request.header("Max-Forwards")) - 1
         text = re.sub(r"Max-Forwards: \d+", f"Max-Forwards: {left}", text)
         carrier.transmit(re.sub(r"^INVITE \S+", f"INVITE sip:{BOB}@{self.vas.sip}", text))
@@ -279,7 +320,9 @@ class Hops(CarriersTest):
         self.assertEqual(self.calls_within(carrier, 1) - {invite.header("Call-ID")}, set())
         carrier.answer(invite, 482, "Loop Detected")
         self.assertEqual(trunk.final().status, 482)
-        records = wait_until(lambda: [each for each in self.vas.records() if each["local_cause"] == 920], 10, "the loop's record")
+        records = wait_until(
+            lambda: [each for each in self.vas.records() if each["local_cause"] == 920], 10, "the loop's record"
+        )
         self.assertEqual((len(records), records[0]["to"]), (1, BOB))
 
     def test_a_subscribers_call_may_come_back_for_another(self):
@@ -304,19 +347,31 @@ class Refreshes(CarriersTest):
     def over_the_trunk(self):
         """The same as call(), over a trunk that knows us by a password."""
         far = self.scripted(TRUNK)
-        self.assertEqual(self.vas.request("PATCH", f"/domains/{DOMAIN}/trunks/7", {"targets": [f"{TRUNK}:{far.port}"]})[0], 200)
+        self.assertEqual(
+            self.vas.request("PATCH", f"/domains/{DOMAIN}/trunks/7", {"targets": [f"{TRUNK}:{far.port}"]})[0], 200
+        )
         near, token = self.scripted(), self.vas.make_outgoing("777999")["token"]
         near.invite(token)
         return near, far, far.receive()
 
     def test_a_refused_refresh_is_tried_again_before_the_peer_gives_up(self):
         """Of 90 s: refreshed after 45; a peer gives up after 60."""
-        refusals = {491: [], 503: ["Retry-After: 120"], 405: [], 422: ["Min-SE: 200"],
-                    407: ['Proxy-Authenticate: Digest realm="carrier", nonce="n1"']}
+        refusals = {
+            491: [],
+            503: ["Retry-After: 120"],
+            405: [],
+            422: ["Min-SE: 200"],
+            407: ['Proxy-Authenticate: Digest realm="carrier", nonce="n1"'],
+        }
         calls = {}
         for status in refusals:
             near, far, invite = self.over_the_trunk()
-            self.up(near, far, invite, ["Session-Expires: 90;refresher=uac", "Require: timer", "Allow: INVITE, ACK, BYE, CANCEL, UPDATE"])
+            self.up(
+                near,
+                far,
+                invite,
+                ["Session-Expires: 90;refresher=uac", "Require: timer", "Allow: INVITE, ACK, BYE, CANCEL, UPDATE"],
+            )
             calls[status] = near, far
         refreshes = {}
         for status, headers in refusals.items():
@@ -335,8 +390,16 @@ class Refreshes(CarriersTest):
                 if status == 407:
                     self.assertIn('nonce="n1"', again.header("Proxy-Authorization"))
                 if status == 422:
-                    self.assertEqual((again.header("Session-Expires"), again.header("Min-SE")), ("200;refresher=uac", "200"))
-            far.answer(again, 200, "OK", far.sdp() if method == "INVITE" else "", [f"Session-Expires: {again.header('Session-Expires')}"])
+                    self.assertEqual(
+                        (again.header("Session-Expires"), again.header("Min-SE")), ("200;refresher=uac", "200")
+                    )
+            far.answer(
+                again,
+                200,
+                "OK",
+                far.sdp() if method == "INVITE" else "",
+                [f"Session-Expires: {again.header('Session-Expires')}"],
+            )
             if method == "INVITE":
                 self.next_of(far, "ACK")
         for near, far in calls.values():

@@ -1,12 +1,10 @@
 """The wall clock is set forward and back by an hour while calls ring, wait for their ACK, are parked and are up."""
-import os
-import pathlib
 import struct
 import subprocess
 import time
 import unittest
 
-from harness import BOB, HERE, SLOW, TRUNK, E2eTest, wait_until
+from harness import BOB, HERE, SLOW, TRUNK, E2eTest
 
 
 class ClockSteps(E2eTest):

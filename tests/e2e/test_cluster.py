@@ -5,7 +5,20 @@ import shutil
 import time
 import unittest
 
-from harness import ALICE, BOB, DOMAIN, KEY, SLOW, TRUNK, Backend, Phone, Poll, StreamPhone, Vas, free_ports, server_folder, wait_until
+from harness import (
+    ALICE,
+    BOB,
+    DOMAIN,
+    TRUNK,
+    Backend,
+    Phone,
+    Poll,
+    StreamPhone,
+    Vas,
+    free_ports,
+    server_folder,
+    wait_until,
+)
 from postgres_lab import Postgres
 
 
@@ -48,8 +61,11 @@ class Cluster(unittest.TestCase):
         self.addCleanup(self.show_logs_on_failure)
 
     def show_logs_on_failure(self):
-        if any(error for _, error in getattr(self._outcome, "errors", []) if error) or \
-                getattr(self._outcome.result, "failures", None) and self._outcome.result.failures[-1][0] is self:
+        if (
+            any(error for _, error in getattr(self._outcome, "errors", []) if error)
+            or getattr(self._outcome.result, "failures", None)
+            and self._outcome.result.failures[-1][0] is self
+        ):
             for node in self.nodes:
                 print(f"--- {node.folder.name}\n{node.log_text()[-2500:]}", flush=True)
 
@@ -64,7 +80,11 @@ class Cluster(unittest.TestCase):
         trunk.invite(user=BOB)
         token = wait_until(lambda: self.backend.notifications, 10, "the notification")[0][0]["session"]
         for each in self.nodes:
-            wait_until(lambda: each.session(token)[0] == 200 and each.session(token)[1]["status"] == "ringing", 10, "the replica")
+            wait_until(
+                lambda: each.session(token)[0] == 200 and each.session(token)[1]["status"] == "ringing",
+                10,
+                "the replica",
+            )
         return trunk, token
 
     def test_a_call_parked_on_one_is_picked_up_through_the_other(self):
@@ -111,14 +131,20 @@ class Cluster(unittest.TestCase):
         answer = near.final()
         self.ack(near, answer)
         self.assertEqual(trunk.final().status, 200)
-        self.assertEqual(self.two.request("DELETE", f"/calls/{DOMAIN}/sessions/{token}")[0], 204)  # at the node without the call
+        self.assertEqual(
+            self.two.request("DELETE", f"/calls/{DOMAIN}/sessions/{token}")[0], 204
+        )  # at the node without the call
         bye = near.receive()
         self.assertEqual(bye.method, "BYE")
         near.answer(bye, 200, "OK")
         self.assertEqual(self.one.record_of(token)["ended_by"], "system")
 
     def test_a_repeated_post_finds_its_session_at_the_other_node(self):
-        make = lambda node, key: node.request("POST", f"/calls/{DOMAIN}/outgoing/{ALICE}", {"destination": "1"}, fields={"Idempotency-Key": key})
+        def make(node, key):
+            return node.request(
+                "POST", f"/calls/{DOMAIN}/outgoing/{ALICE}", {"destination": "1"}, fields={"Idempotency-Key": key}
+            )
+
         _, session = make(self.one, "k")
         wait_until(lambda: self.two.session(session["token"])[0] == 200, 5, "the replica")
         self.assertEqual(make(self.two, "k")[1]["token"], session["token"])
@@ -132,7 +158,9 @@ class Cluster(unittest.TestCase):
         status, session = self.two.request("PATCH", f"/calls/{DOMAIN}/sessions/{token}", change)
         self.assertEqual((status, {name: session[name] for name in change}), (200, change))
         self.assertEqual({name: self.one.session(token)[1][name] for name in change}, change)
-        self.assertEqual(self.two.request("PATCH", f"/calls/{DOMAIN}/sessions/{token}", {"callback": "ftp://a.example"})[0], 400)
+        self.assertEqual(
+            self.two.request("PATCH", f"/calls/{DOMAIN}/sessions/{token}", {"callback": "ftp://a.example"})[0], 400
+        )
         wait_until(lambda: [body["callTimeout"] for body, _ in self.backend.callbacks] == [600], 5, "the callback")
         change = {"callTimeout": None, "callback": None}
         status, session = self.two.request("PATCH", f"/calls/{DOMAIN}/sessions/{token}", change)
@@ -172,13 +200,18 @@ class Cluster(unittest.TestCase):
     def test_the_directory_is_one(self):
         status, made = self.one.request("POST", f"/domains/{DOMAIN}/subscribers", {"msisdn": "15559999"})
         self.assertEqual(status, 201, made)
-        found = wait_until(lambda: self.two.request("POST", f"/calls/{DOMAIN}/outgoing/15559999", {"destination": "1"})[0] == 200, 5,
-                           "the subscriber at the other node")
+        found = wait_until(
+            lambda: self.two.request("POST", f"/calls/{DOMAIN}/outgoing/15559999", {"destination": "1"})[0] == 200,
+            5,
+            "the subscriber at the other node",
+        )
         self.assertTrue(found)
         status, other = self.two.request("POST", f"/domains/{DOMAIN}/subscribers", {"msisdn": "15559998"})
         self.assertNotEqual(made["id"], other["id"])
         self.assertEqual(self.two.request("DELETE", f"/domains/{DOMAIN}/subscribers/15559999")[0], 204)
-        wait_until(lambda: self.one.request("GET", f"/domains/{DOMAIN}/subscribers/15559999")[0] == 404, 5, "its removal")
+        wait_until(
+            lambda: self.one.request("GET", f"/domains/{DOMAIN}/subscribers/15559999")[0] == 404, 5, "its removal"
+        )
 
     def test_a_token_that_nobody_knows_is_refused_everywhere(self):
         for node in self.nodes:
@@ -202,7 +235,6 @@ class Cluster(unittest.TestCase):
             status, problem = self.one.request("POST", f"/calls/{DOMAIN}/outgoing/{15550001}", {"destination": "1"})
             self.assertEqual(status, 503, "what could not be stored was acknowledged")
             for token, node in ((waiting, self.one), (elsewhere, self.two)):  # admitted from memory, at either node
-                carrier = self.phone(self.one, TRUNK)
                 caller = self.phone(node)
                 caller.invite(token)
                 request = trunk.receive(10)
@@ -216,8 +248,11 @@ class Cluster(unittest.TestCase):
             time.sleep(float(os.environ.get("VAS_OUTAGE_SECONDS", "3")))
         finally:
             self.database.start()
-        wait_until(lambda: self.one.request("POST", f"/calls/{DOMAIN}/outgoing/15550001", {"destination": "1"})[0] == 200, 20,
-                   "sessions being stored again")
+        wait_until(
+            lambda: self.one.request("POST", f"/calls/{DOMAIN}/outgoing/15550001", {"destination": "1"})[0] == 200,
+            20,
+            "sessions being stored again",
+        )
         fresh = self.one.make_outgoing()["token"]
         wait_until(lambda: self.two.session(fresh)[0] == 200, 10, "the other node hearing again")
         for token in (up, waiting, elsewhere):

@@ -5,7 +5,7 @@ import threading
 import time
 import unittest
 
-from harness import DOMAIN, SLOW, TRUNK, E2eTest, Phone, StreamPhone, wait_until
+from harness import SLOW, E2eTest, Phone, StreamPhone, wait_until
 
 IN_DIALOGS = ("INVITE", "BYE", "UPDATE", "INFO", "PRACK", "OPTIONS")
 
@@ -25,10 +25,16 @@ class DialogsTest(E2eTest):
             pass
 
     def stopped(self, why):
-        return float(re.search(rf'^vas_sip_stopped_total{{why="{why}"}} (\S+)$', self.vas.text("/metrics"), re.MULTILINE).group(1))
+        return float(
+            re.search(rf'^vas_sip_stopped_total{{why="{why}"}} (\S+)$', self.vas.text("/metrics"), re.MULTILINE).group(
+                1
+            )
+        )
 
     def memory_kib(self):
-        return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{self.vas.process.pid}/status").read_text()).group(1))
+        return int(
+            re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{self.vas.process.pid}/status").read_text()).group(1)
+        )
 
     def connected(self, near=None, far_route=None):
         (far, token), near = self.far_phone(), near or self.at("127.0.1.20")
@@ -100,6 +106,7 @@ class Strangers(DialogsTest):
                 sent[0] += 1
                 if each % 20 == 19:
                     time.sleep(0.01 * SLOW)
+
         thread = threading.Thread(target=flood, daemon=True)
         thread.start()
         for goal in range(500, 5000, 1000):  # calls in the midst of it
@@ -123,7 +130,13 @@ class Members(DialogsTest):
     def test_half_the_names_of_a_dialog_neither_end_nor_move_it(self):
         near, far = self.connected()
         tagless = re.sub(r";tag=.*", "", near.remote_to)
-        for changed in ({"remote_to": tagless}, {"remote_to": tagless + ";tag="}, {"tag": "other"}, {"tag": ""}, {"remote_to": tagless + ";tag=other"}):
+        for changed in (
+            {"remote_to": tagless},
+            {"remote_to": tagless + ";tag="},
+            {"tag": "other"},
+            {"tag": ""},
+            {"remote_to": tagless + ";tag=other"},
+        ):
             for method in ("BYE", "INFO", "OPTIONS"):
                 thief = self.twin(near, "127.0.1.66", **changed)
                 thief.send(method)
@@ -166,6 +179,7 @@ class Members(DialogsTest):
                 return far.receive(0.5)
             except TimeoutError:
                 return None
+
         offer = wait_until(repeated, 5, "the offer")
         self.assertEqual(offer.method, "INVITE")
         far.answer(offer, 200, "OK", far.sdp(version=2))

@@ -13,7 +13,7 @@ import time
 import unittest
 
 from api_harness import KEYS, MSISDN, ApiTest
-from harness import TRUNK, Phone, wait_until
+from harness import Phone, wait_until
 
 KILLS = int(os.environ.get("VAS_KILLS", "200"))
 SEED = int(os.environ.get("VAS_SEED", random.SystemRandom().randrange(1 << 30)))
@@ -25,13 +25,13 @@ class Ledger:
 
     def __init__(self):
         self.lock = threading.Lock()
-        self.alive = {}                                  # token -> the session as it was answered last
-        self.unsure = set()                              # a change was sent and not answered: either way is right
+        self.alive = {}  # token -> the session as it was answered last
+        self.unsure = set()  # a change was sent and not answered: either way is right
         self.ended = set()
-        self.limits = collections.defaultdict(list)      # token -> timeLimits whose PATCH was answered
-        self.dialled = set()                             # tokens whose INVITE got a final answer of its call
-        self.tried = set()                               # tokens that were ever dialled
-        self.faults = []                                 # wrong answers
+        self.limits = collections.defaultdict(list)  # token -> timeLimits whose PATCH was answered
+        self.dialled = set()  # tokens whose INVITE got a final answer of its call
+        self.tried = set()  # tokens that were ever dialled
+        self.faults = []  # wrong answers
 
 
 class Worker(threading.Thread):
@@ -55,8 +55,12 @@ class Worker(threading.Thread):
             self.connection.close()
 
     def request(self, method, path, body=None):
-        self.connection.request(method, path, None if body is None else json.dumps(body),
-                                {"Authorization": "Bearer " + KEYS["system"], "Content-Type": "application/json"})
+        self.connection.request(
+            method,
+            path,
+            None if body is None else json.dumps(body),
+            {"Authorization": "Bearer " + KEYS["system"], "Content-Type": "application/json"},
+        )
         response = self.connection.getresponse()
         text = response.read()
         return response.status, json.loads(text) if text else None
@@ -67,8 +71,11 @@ class Worker(threading.Thread):
             mine = [token for token in ledger.alive if token not in ledger.unsure and token not in ledger.tried]
         action = self.random.random()
         if action < 0.5 or not mine:
-            status, session = self.request("POST", f"/calls/example.com/outgoing/{MSISDN}",
-                                           {"destination": "1", "routing": NO_ROUTE, "callback": self.test.backend.url + "/status"})
+            status, session = self.request(
+                "POST",
+                f"/calls/example.com/outgoing/{MSISDN}",
+                {"destination": "1", "routing": NO_ROUTE, "callback": self.test.backend.url + "/status"},
+            )
             assert status == 200, session
             with ledger.lock:
                 ledger.alive[session["token"]] = session
@@ -144,8 +151,11 @@ class Kill9(ApiTest):
         self.check_sessions(ledger)
         self.check_callbacks(ledger)
         self.check_records(ledger)
-        print(f"{len(ledger.alive)} sessions alive, {len(ledger.ended)} ended, {sum(map(len, ledger.limits.values()))} changes, "
-              f"{len(ledger.tried)} calls, {len(self.backend.callbacks)} callbacks", flush=True)
+        print(
+            f"{len(ledger.alive)} sessions alive, {len(ledger.ended)} ended, {sum(map(len, ledger.limits.values()))} changes, "
+            f"{len(ledger.tried)} calls, {len(self.backend.callbacks)} callbacks",
+            flush=True,
+        )
 
     def stored(self):
         """All sessions of the domain, page by page; none twice."""
@@ -157,7 +167,7 @@ class Kill9(ApiTest):
                 self.assertFalse(session["token"] in sessions, "listed twice")
                 sessions[session["token"]] = session
             link = answer.headers["Link"]
-            path = link[1:link.index(">")] if link else None
+            path = link[1 : link.index(">")] if link else None
         return sessions
 
     def check_sessions(self, ledger):
@@ -171,7 +181,11 @@ class Kill9(ApiTest):
             self.assertFalse(token in stored, f"the ended session {token} came back")
 
     def check_callbacks(self, ledger):
-        wait_until(lambda: b"\nvas_callbacks_waiting 0\n" in self.call("GET", "/metrics").body, 120, "the delivery of all callbacks")
+        wait_until(
+            lambda: b"\nvas_callbacks_waiting 0\n" in self.call("GET", "/metrics").body,
+            120,
+            "the delivery of all callbacks",
+        )
         events = collections.defaultdict(list)
         bodies = {}
         for body, headers in self.backend.callbacks:
@@ -185,7 +199,9 @@ class Kill9(ApiTest):
             told = [body["timeLimit"] for body in events[token] if body["action"] == "updated"]
             self.assertLessEqual(set(limits), set(told), "an acknowledged change was never told")
         for token in ledger.ended | ledger.dialled:
-            self.assertTrue(any(body["action"] == "deleted" for body in events[token]), "an acknowledged end was never told")
+            self.assertTrue(
+                any(body["action"] == "deleted" for body in events[token]), "an acknowledged end was never told"
+            )
 
     def check_records(self, ledger):
         wait_until(lambda: ledger.dialled <= {record["session"] for record in self.vas.records()}, 10, "the records")

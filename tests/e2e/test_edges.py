@@ -6,7 +6,7 @@ import subprocess
 import time
 import unittest
 
-from harness import BIN, BOB, DOMAIN, KEY, TRUNK, E2eTest, Vas, dialling, free_ports, rtp_packet, wait_until
+from harness import BIN, DOMAIN, KEY, TRUNK, E2eTest, Vas, dialling, rtp_packet, wait_until
 
 
 class Dialogs(E2eTest):
@@ -35,8 +35,12 @@ class Dialogs(E2eTest):
         progress = near.receive()
         while progress.status == 100:
             progress = near.receive()
-        self.assertEqual((progress.status, "m=audio" in progress.body, progress.header("Require")), (183, True, "100rel"))
-        near.remote_to, near.target = progress.header("To"), re.search(r"<([^>]+)>", progress.header("Contact")).group(1)
+        self.assertEqual(
+            (progress.status, "m=audio" in progress.body, progress.header("Require")), (183, True, "100rel")
+        )
+        near.remote_to, near.target = progress.header("To"), re.search(r"<([^>]+)>", progress.header("Contact")).group(
+            1
+        )
         near.send("PRACK", headers=[f"RAck: {progress.header('RSeq')} 1 INVITE"])
         self.assertEqual(near.final().header("CSeq"), "2 PRACK")
         far.answer(invite, 200, "OK")  # its answer was in the 183
@@ -102,7 +106,10 @@ class Dialogs(E2eTest):
 
     def test_an_offer_without_a_known_codec_gets_488_and_a_warning(self):
         near = self.scripted()
-        near.invite(self.vas.make_outgoing()["token"], body=near.sdp(payloads="18").replace("a=rtpmap:101 telephone-event/8000\r\n", ""))
+        near.invite(
+            self.vas.make_outgoing()["token"],
+            body=near.sdp(payloads="18").replace("a=rtpmap:101 telephone-event/8000\r\n", ""),
+        )
         answer = near.final()
         near.ack(answer)
         self.assertEqual((answer.status, answer.header("Warning")[:3]), (488, "305"))
@@ -149,7 +156,14 @@ class Dialogs(E2eTest):
             self.assertEqual(near.final().status, status, method)
         near.bye()
         outside = self.scripted()
-        for method, status in [("OPTIONS", 200), ("REGISTER", 405), ("SUBSCRIBE", 405), ("MESSAGE", 405), ("REFER", 405), ("PUBLISH", 405)]:
+        for method, status in [
+            ("OPTIONS", 200),
+            ("REGISTER", 405),
+            ("SUBSCRIBE", 405),
+            ("MESSAGE", 405),
+            ("REFER", 405),
+            ("PUBLISH", 405),
+        ]:
             outside.send(method)
             answer = outside.final()
             self.assertEqual(answer.status, status, method)
@@ -170,7 +184,13 @@ class Dialogs(E2eTest):
         (far, token), near = self.far_phone(), self.scripted()
         near.invite(token)
         request = far.receive()
-        far.answer(request, 200, "OK", far.sdp(), ["Session-Expires: 90;refresher=uac", "Require: timer", "Allow: INVITE, ACK, BYE, UPDATE"])
+        far.answer(
+            request,
+            200,
+            "OK",
+            far.sdp(),
+            ["Session-Expires: 90;refresher=uac", "Require: timer", "Allow: INVITE, ACK, BYE, UPDATE"],
+        )
         near.ack(near.final())
         self.assertEqual(far.receive().method, "ACK")
         begun = time.monotonic()
@@ -202,8 +222,8 @@ class Dialogs(E2eTest):
             packet = far.rtp.recv(2048)
             got.append((int.from_bytes(packet[2:4], "big"), int.from_bytes(packet[4:8], "big"), packet[8:12]))
             time.sleep(0.02)
-        steps = [(after[0] - before[0]) & 0xffff for before, after in zip(got, got[1:])]
-        ticks = [(after[1] - before[1]) & 0xffffffff for before, after in zip(got, got[1:])]
+        steps = [(after[0] - before[0]) & 0xFFFF for before, after in zip(got, got[1:])]
+        ticks = [(after[1] - before[1]) & 0xFFFFFFFF for before, after in zip(got, got[1:])]
         self.assertEqual(steps, [1, 1, 1, 1])
         self.assertEqual(len({ssrc for _, _, ssrc in got}), 1)
         self.assertEqual([ticks[0], ticks[1], ticks[3]], [160, 160, 160])
@@ -275,22 +295,40 @@ class Hostile(E2eTest):
         delays = []
         for version in ["SIP/2.0", "SIP/7.0"]:
             for i in range(20):
-                phone.send("OPTIONS", via=f"Via: SIP/2.0/UDP nowhere{i}.invalid:5060;branch=z9hG4bKx{i}{version[4]};rport", version=version)
+                phone.send(
+                    "OPTIONS",
+                    via=f"Via: SIP/2.0/UDP nowhere{i}.invalid:5060;branch=z9hG4bKx{i}{version[4]};rport",
+                    version=version,
+                )
                 delays.append(self.ping())
         self.assertLess(sorted(delays)[len(delays) // 2] - quiet, 0.005)
         self.assertLess(max(delays) - quiet, 0.25)
 
     def test_malformed_messages_are_answered_or_dropped_and_forgotten(self):
-        cases = [({"drop": ("Max-Forwards",)}, 200), ({"version": "SIP/7.0"}, 505), ({"cseq": 99999999999}, 400),
-                 ({"headers": ["Call-ID: second"]}, 400), ({"headers": ["Content-Length: 5000"]}, 400),
-                 ({"headers": ["Max-Forwards: 0"]}, 200), ({"headers": ["Record-Route: <mailto:x@y>"]}, 400)]
+        cases = [
+            ({"drop": ("Max-Forwards",)}, 200),
+            ({"version": "SIP/7.0"}, 505),
+            ({"cseq": 99999999999}, 400),
+            ({"headers": ["Call-ID: second"]}, 400),
+            ({"headers": ["Content-Length: 5000"]}, 400),
+            ({"headers": ["Max-Forwards: 0"]}, 200),
+            ({"headers": ["Record-Route: <mailto:x@y>"]}, 400),
+        ]
         for options, status in cases:
             phone = self.scripted()
             phone.send("OPTIONS", **options)
             self.assertEqual(phone.final(2).status, status, options)
         raw = self.scripted()
         host, port = self.vas.sip.split(":")
-        for junk in [b"", b"\0" * 100, b"INVITE", b"\r\n\r\n", b"SIP/2.0 200 OK\r\n\r\n", b"INVITE sip:a@b SIP/2.0\r\nVia: x\r\n\r\n", bytes(range(256)) * 20]:
+        for junk in [
+            b"",
+            b"\0" * 100,
+            b"INVITE",
+            b"\r\n\r\n",
+            b"SIP/2.0 200 OK\r\n\r\n",
+            b"INVITE sip:a@b SIP/2.0\r\nVia: x\r\n\r\n",
+            bytes(range(256)) * 20,
+        ]:
             raw.socket.sendto(junk, (host, int(port)))
         self.ping()
 
@@ -314,11 +352,17 @@ class Hostile(E2eTest):
 class Api(E2eTest):
     def test_wrong_requests_get_a_problem_that_says_what_is_wrong(self):
         path = f"/calls/{DOMAIN}/outgoing/15550001"
-        cases = [(path, {}, 400, "destination"), (path, {"destination": 5}, 400, "destination"), (path, {"destination": "a\r\nb"}, 400, "destination"),
-                 (path, {"destination": "1", "timeLimit": 0}, 400, "timeLimit"), (path, {"destination": "1", "timelimit": 5}, 400, "timelimit"),
-                 (path, {"destination": "1", "routing": {"routes": [{}]}}, 400, "termination_ip"),
-                 (path, {"destination": "1", "callback": "ftp://x"}, 400, "callback"),
-                 (f"/calls/{DOMAIN}/outgoing/999", {"destination": "1"}, 404, "subscriber"), ("/calls/nowhere/outgoing/1", {"destination": "1"}, 404, "domain")]
+        cases = [
+            (path, {}, 400, "destination"),
+            (path, {"destination": 5}, 400, "destination"),
+            (path, {"destination": "a\r\nb"}, 400, "destination"),
+            (path, {"destination": "1", "timeLimit": 0}, 400, "timeLimit"),
+            (path, {"destination": "1", "timelimit": 5}, 400, "timelimit"),
+            (path, {"destination": "1", "routing": {"routes": [{}]}}, 400, "termination_ip"),
+            (path, {"destination": "1", "callback": "ftp://x"}, 400, "callback"),
+            (f"/calls/{DOMAIN}/outgoing/999", {"destination": "1"}, 404, "subscriber"),
+            ("/calls/nowhere/outgoing/1", {"destination": "1"}, 404, "domain"),
+        ]
         for where, body, status, word in cases:
             got, problem = self.vas.request("POST", where, body)
             self.assertEqual(got, status, problem)
@@ -328,18 +372,39 @@ class Api(E2eTest):
         self.assertEqual(self.vas.request("PUT", path, {"destination": "1"})[0], 405)
 
     def test_the_session_in_its_three_forms_and_the_list(self):
-        session = self.vas.make_outgoing("63121233333", routing={"route": [{"termination_ip": "127.0.0.9:5", "termination_number": "1"}]})
+        session = self.vas.make_outgoing(
+            "63121233333", routing={"route": [{"termination_ip": "127.0.0.9:5", "termination_number": "1"}]}
+        )
         token = session["token"]
-        for path in [f"/calls/{DOMAIN}/sessions/{token}", f"/calls/3/outgoing/15550001/{token}", f"/calls/{DOMAIN}/outgoing/+15550001/{token}"]:
+        for path in [
+            f"/calls/{DOMAIN}/sessions/{token}",
+            f"/calls/3/outgoing/15550001/{token}",
+            f"/calls/{DOMAIN}/outgoing/+15550001/{token}",
+        ]:
             status, found = self.vas.request("GET", path)
-            self.assertEqual((status, found["remote"], found["routing"]["routes"][0]["termination_number"]), (200, "63121233333", "1"), path)
-        for path in [f"/calls/{DOMAIN}/incoming/15550001/{token}", f"/calls/{DOMAIN}/outgoing/15550002/{token}", f"/calls/{DOMAIN}/sessions/{'f' * 32}"]:
+            self.assertEqual(
+                (status, found["remote"], found["routing"]["routes"][0]["termination_number"]),
+                (200, "63121233333", "1"),
+                path,
+            )
+        for path in [
+            f"/calls/{DOMAIN}/incoming/15550001/{token}",
+            f"/calls/{DOMAIN}/outgoing/15550002/{token}",
+            f"/calls/{DOMAIN}/sessions/{'f' * 32}",
+        ]:
             self.assertEqual(self.vas.request("GET", path)[0], 404, path)
-        listed = next(each for each in self.vas.request("GET", f"/calls/{DOMAIN}/sessions")[1] if each["token"] == token)
+        listed = next(
+            each for each in self.vas.request("GET", f"/calls/{DOMAIN}/sessions")[1] if each["token"] == token
+        )
         self.assertNotIn("routing", listed)
-        status, patched = self.vas.request("PATCH", f"/calls/{DOMAIN}/sessions/{token}", {"callStartTime": 1700000000000})
+        status, patched = self.vas.request(
+            "PATCH", f"/calls/{DOMAIN}/sessions/{token}", {"callStartTime": 1700000000000}
+        )
         self.assertEqual((status, patched["callStartTime"]), (200, 1700000000000))
-        self.assertEqual(self.vas.request("PATCH", f"/calls/{DOMAIN}/sessions/{token}", {"callStartTime": 1})[1]["callStartTime"], 1700000000000)
+        self.assertEqual(
+            self.vas.request("PATCH", f"/calls/{DOMAIN}/sessions/{token}", {"callStartTime": 1})[1]["callStartTime"],
+            1700000000000,
+        )
         self.assertEqual(self.vas.request("DELETE", f"/calls/{DOMAIN}/sessions/{token}?reason=nonsense")[0], 400)
         self.assertEqual(self.vas.request("DELETE", f"/calls/{DOMAIN}/sessions/{token}")[0], 204)
 
@@ -369,7 +434,9 @@ class Endings(E2eTest):
         vas.stop(signal.SIGKILL)
         vas.start()
         record = vas.record_of(token)
-        self.assertEqual((record["termination_reason"], record["local_cause"], record["ended_by"]), ("node-failure", 914, "system"))
+        self.assertEqual(
+            (record["termination_reason"], record["local_cause"], record["ended_by"]), ("node-failure", 914, "system")
+        )
         self.assertIsNotNone(record["answer"])
         # As of the last sign of life, within five seconds of the kill.
         self.assertEqual(record["recovery"], "last-known")
@@ -394,25 +461,31 @@ class Endings(E2eTest):
         vas = self.server("records")
         for _ in range(3):
             self.caller("nobody", *dialling(vas, vas.make_outgoing()["token"], "--wait", 6)).result()
-        printed = subprocess.run([BIN / "vasctl", "--data-dir", vas.folder / "data", "cdr", "--last", "2"], capture_output=True, text=True)
+        printed = subprocess.run(
+            [BIN / "vasctl", "--data-dir", vas.folder / "data", "cdr", "--last", "2"], capture_output=True, text=True
+        )
         self.assertEqual((printed.returncode, len(printed.stdout.splitlines())), (0, 2))
         self.assertIn("15550001 -> 999", printed.stdout)
 
     def test_check_config_names_the_wrong_key_and_its_line(self):
         config = self.folder / "vas.toml"
-        for text, words in [("node = 'a'\nsip-listn = '127.0.0.1:5060'\n", [":2:", "sip-listn"]),
-                            ("\n\nmedia-port-min = 'many'\n", [":3:", "media-port-min"]),
-                            ("http-listen = 'localhost'\n", [":1:", "http-listen"]),
-                            ("ice = ['lite', 'wss=half']\n", ["wss=half", "none, lite or full"]),
-                            ("turn-server = '192.0.2.1:3478'\n", ["turn-user", "turn-password"]),
-                            ("ice-relays-only = true\n", ["turn-server"])]:
+        for text, words in [
+            ("node = 'a'\nsip-listn = '127.0.0.1:5060'\n", [":2:", "sip-listn"]),
+            ("\n\nmedia-port-min = 'many'\n", [":3:", "media-port-min"]),
+            ("http-listen = 'localhost'\n", [":1:", "http-listen"]),
+            ("ice = ['lite', 'wss=half']\n", ["wss=half", "none, lite or full"]),
+            ("turn-server = '192.0.2.1:3478'\n", ["turn-user", "turn-password"]),
+            ("ice-relays-only = true\n", ["turn-server"]),
+        ]:
             config.write_text(text)
             done = subprocess.run([BIN / "vas", "--check-config", "--config", config], capture_output=True, text=True)
             self.assertEqual(done.returncode, 2, text)
             for word in words:
                 self.assertIn(word, done.stderr)
         config.write_text("node = 'a'\nmedia-timeout = 30\nice = ['lite', 'wss=full']\n")
-        self.assertEqual(subprocess.run([BIN / "vas", "--check-config", "--config", config], capture_output=True).returncode, 0)
+        self.assertEqual(
+            subprocess.run([BIN / "vas", "--check-config", "--config", config], capture_output=True).returncode, 0
+        )
 
 
 if __name__ == "__main__":

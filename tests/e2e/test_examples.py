@@ -13,7 +13,24 @@ import threading
 import time
 import unittest
 
-from harness import ALICE, BIN, BOB, DOMAIN, HERE, KEY, SLOW, TRUNK, E2eTest, Poll, Vas, dialling, die_with_parent, free_ports, server_folder, wait_until
+from harness import (
+    ALICE,
+    BIN,
+    BOB,
+    DOMAIN,
+    HERE,
+    KEY,
+    SLOW,
+    TRUNK,
+    E2eTest,
+    Poll,
+    Vas,
+    dialling,
+    die_with_parent,
+    free_ports,
+    server_folder,
+    wait_until,
+)
 
 
 class ExampleTest(E2eTest):
@@ -22,16 +39,28 @@ class ExampleTest(E2eTest):
     @classmethod
     def edit_directory(cls, directory):
         cls.port = free_ports()
-        directory["domains"][0]["profile"].update({
-            "registration-free-control-endpoint": f"http://127.0.0.1:{cls.port}/incoming", "webhook-secret": cls.SECRET})
+        directory["domains"][0]["profile"].update(
+            {
+                "registration-free-control-endpoint": f"http://127.0.0.1:{cls.port}/incoming",
+                "webhook-secret": cls.SECRET,
+            }
+        )
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         cls.example = subprocess.Popen(
-            ["/usr/bin/python3", HERE.parents[1] / "docs/examples/backend.py", str(cls.port)], stderr=subprocess.DEVNULL, preexec_fn=die_with_parent,
-            env={**os.environ, "VAS": f"http://127.0.0.1:{cls.vas.http_port}", "VAS_KEY": KEY, "VAS_DOMAIN": DOMAIN,
-                 "VAS_SECRET": cls.SECRET})
+            ["/usr/bin/python3", HERE.parents[1] / "docs/examples/backend.py", str(cls.port)],
+            stderr=subprocess.DEVNULL,
+            preexec_fn=die_with_parent,
+            env={
+                **os.environ,
+                "VAS": f"http://127.0.0.1:{cls.vas.http_port}",
+                "VAS_KEY": KEY,
+                "VAS_DOMAIN": DOMAIN,
+                "VAS_SECRET": cls.SECRET,
+            },
+        )
 
         def listens():
             try:
@@ -39,6 +68,7 @@ class ExampleTest(E2eTest):
                 return True
             except OSError:
                 return False
+
         wait_until(listens, 10, "the example's start")
 
     @classmethod
@@ -63,8 +93,15 @@ class ExampleTest(E2eTest):
     def notify(self, number, body, secret, at=None):
         """A notification as VAS sends it, signed with `secret`."""
         content, timestamp = json.dumps(body).encode(), str(int(at or time.time()))
-        signature = base64.b64encode(hmac.new(secret, f"{number}.{timestamp}.".encode() + content, hashlib.sha256).digest()).decode()
-        return self.ask("POST", "/incoming", content, {"webhook-id": number, "webhook-timestamp": timestamp, "webhook-signature": "v1,other v1," + signature})[0]
+        signature = base64.b64encode(
+            hmac.new(secret, f"{number}.{timestamp}.".encode() + content, hashlib.sha256).digest()
+        ).decode()
+        return self.ask(
+            "POST",
+            "/incoming",
+            content,
+            {"webhook-id": number, "webhook-timestamp": timestamp, "webhook-signature": "v1,other v1," + signature},
+        )[0]
 
 
 class ExampleBackend(ExampleTest):
@@ -82,7 +119,19 @@ class ExampleBackend(ExampleTest):
         self.assertEqual(self.vas.session(token)[1]["destination"], "+63121233333")
 
     def test_an_incoming_call_is_picked_up(self):
-        caller = self.caller("trunk", "--listen", f"{TRUNK}:0", "--from", "+15155558484", "--dial", f"sip:{BOB}@{self.vas.sip}", "--tone", 440, "--seconds", 0)
+        caller = self.caller(
+            "trunk",
+            "--listen",
+            f"{TRUNK}:0",
+            "--from",
+            "+15155558484",
+            "--dial",
+            f"sip:{BOB}@{self.vas.sip}",
+            "--tone",
+            440,
+            "--seconds",
+            0,
+        )
         call = self.app("GET", f"/wait/{BOB}")
         self.assertEqual(call["caller"], "+15155558484")
         poll = Poll(self.vas, call["token"])
@@ -143,11 +192,21 @@ class LostAnswers(unittest.TestCase):
         vas = self.serving(InTheWay)
         environment = {"VAS": f"http://127.0.0.1:{vas.server_port}", "VAS_KEY": "k", "VAS_DOMAIN": DOMAIN}
         code = f"import importlib.util as u; s = u.spec_from_file_location('b', {str(HERE.parents[1] / 'docs/examples/backend.py')!r}); b = u.module_from_spec(s); s.loader.exec_module(b)\n"
-        self.asks = lambda call: json.loads(subprocess.run(["/usr/bin/python3", "-B", "-c", code + f"import json; print(json.dumps({call}))"], capture_output=True,
-                                                           text=True, check=True, env={**os.environ, **environment}).stdout)
+        self.asks = lambda call: json.loads(
+            subprocess.run(
+                ["/usr/bin/python3", "-B", "-c", code + f"import json; print(json.dumps({call}))"],
+                capture_output=True,
+                text=True,
+                check=True,
+                env={**os.environ, **environment},
+            ).stdout
+        )
 
     def test_all_tries_have_one_key_and_the_next_request_has_another(self):
-        self.assertEqual(self.asks('b.ask_vas("POST", "outgoing/1", {"destination": "2"})'), [502, {"detail": "What answered is not VAS."}])
+        self.assertEqual(
+            self.asks('b.ask_vas("POST", "outgoing/1", {"destination": "2"})'),
+            [502, {"detail": "What answered is not VAS."}],
+        )
         self.assertEqual(len(self.keys), 2, "asked again when the answer was lost, and believed when there was one")
         self.assertEqual(len(set(self.keys)), 1)
         self.assertRegex(self.keys[0], '^"[0-9a-f-]{36}"$')
@@ -175,7 +234,9 @@ class ConfigurationPage(unittest.TestCase):
         folder = server_folder()
         self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
         (folder / "vas.toml").write_text(text)
-        done = subprocess.run([BIN / "vas", "--check-config", "--config", folder / "vas.toml"], capture_output=True, text=True)
+        done = subprocess.run(
+            [BIN / "vas", "--check-config", "--config", folder / "vas.toml"], capture_output=True, text=True
+        )
         self.assertEqual(done.returncode, 0, done.stderr)
         flags = subprocess.run([BIN / "vas", "--help"], capture_output=True, text=True, check=True).stdout
         keys = set(re.findall(r"^  --([a-z0-9-]+)", flags, re.M)) - {"config", "check-config", "version"}
@@ -195,8 +256,12 @@ class Walkthrough(unittest.TestCase):
             self.assertEqual(key_file.stat().st_mode & 0o777, 0o600)
             commands = "".join(re.findall(r"```\n(curl.*?)```", (HERE.parents[1] / "docs/api.md").read_text(), re.S))
             self.assertEqual(commands.count("curl "), 6)
-            done = subprocess.run(["bash", "-ec", commands.replace("curl ", "curl -w '\\n%{http_code}\\n' ")], capture_output=True, text=True,
-                                  env={**os.environ, "KEY": key_file.read_text().strip(), "VAS": f"http://127.0.0.1:{vas.http_port}"})
+            done = subprocess.run(
+                ["bash", "-ec", commands.replace("curl ", "curl -w '\\n%{http_code}\\n' ")],
+                capture_output=True,
+                text=True,
+                env={**os.environ, "KEY": key_file.read_text().strip(), "VAS": f"http://127.0.0.1:{vas.http_port}"},
+            )
             self.assertEqual(done.returncode, 0, done.stderr)
             lines = done.stdout.splitlines()
             self.assertEqual(lines[1::2], ["201"] * 5 + ["200"], done.stdout)
@@ -204,7 +269,9 @@ class Walkthrough(unittest.TestCase):
             self.assertEqual((session["destination"], session["subscriberId"]), ("63121233333", 1))
             vas.stop()
             vas.start()  # all of it is there afterwards, with the same key
-            status, found = vas.request("GET", f"/calls/example.com/sessions/{session['token']}", key=key_file.read_text().strip())
+            status, found = vas.request(
+                "GET", f"/calls/example.com/sessions/{session['token']}", key=key_file.read_text().strip()
+            )
             self.assertEqual((status, found["timeLimit"]), (200, 7205))
         finally:
             vas.stop()

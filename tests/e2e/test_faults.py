@@ -92,7 +92,7 @@ class FrozenDatabase(E2eTest):
                 os.kill(each, signal.SIGCONT)
         wait_until(lambda: vas.request("GET", "/readyz")[0] == 200, 15, "that the node is ready again")
         self.assertEqual(post(vas)[0], 200)
-        self.assertIn("vas_part_well{part=\"store\"} 1", vas.text("/metrics"))
+        self.assertIn('vas_part_well{part="store"} 1', vas.text("/metrics"))
 
 
 class FullDisk(E2eTest):
@@ -140,8 +140,8 @@ class DamagedJournal(E2eTest):
         vas.stop(signal.SIGKILL)
         journal = folder / "data/calls.journal"
         damaged = bytearray(journal.read_bytes())
-        damaged[len(damaged) // 2] ^= 0xff
-        damaged[0] ^= 0xff
+        damaged[len(damaged) // 2] ^= 0xFF
+        damaged[0] ^= 0xFF
         journal.write_bytes(damaged)
         vas.start()
         for token in tokens:

@@ -93,8 +93,14 @@ class Transactions(FlowsTest):
     def test_a_repeat_and_a_cancel_from_another_port_find_their_invite_and_are_answered_there(self):
         near, far, token, request = self.ringing()
         other = self.twin(near)
-        other.send("INVITE", body=near.sdp(), branch=near.branch, via=self.via(near), cseq=near.cseq,
-                   headers=[f"X-Cloudonix-Session: {token}", f"X-Cloudonix-Domain: {DOMAIN}"])
+        other.send(
+            "INVITE",
+            body=near.sdp(),
+            branch=near.branch,
+            via=self.via(near),
+            cseq=near.cseq,
+            headers=[f"X-Cloudonix-Session: {token}", f"X-Cloudonix-Domain: {DOMAIN}"],
+        )
         self.assertEqual(other.receive().status, 180)
         self.nothing(far)  # it is no second call
         other.send("CANCEL", branch=near.branch, via=self.via(near), cseq=near.cseq)
@@ -113,8 +119,12 @@ class Transactions(FlowsTest):
                 liar = self.twin(near, "127.0.1.31")
                 for name, value in changed.items():
                     setattr(liar, name, value)
-                liar.send("CANCEL", branch=liar.branch, cseq=near.cseq,
-                          via=f"Via: SIP/2.0/UDP {near.address}:{near.port};branch={liar.branch};rport")
+                liar.send(
+                    "CANCEL",
+                    branch=liar.branch,
+                    cseq=near.cseq,
+                    via=f"Via: SIP/2.0/UDP {near.address}:{near.port};branch={liar.branch};rport",
+                )
                 self.assertEqual(liar.final().status, 481)
         self.nothing(far)
         forger.send("CANCEL", branch=near.branch, cseq=near.cseq)  # its own sent-by
@@ -134,8 +144,12 @@ class Transactions(FlowsTest):
     def test_a_copy_over_another_path_is_482_and_the_call_goes_on(self):
         near, far, token, _ = self.ringing()
         copy = self.twin(near, "127.0.1.33")
-        copy.send("INVITE", body=near.sdp(), cseq=near.cseq,
-                  headers=[f"X-Cloudonix-Session: {token}", f"X-Cloudonix-Domain: {DOMAIN}"])
+        copy.send(
+            "INVITE",
+            body=near.sdp(),
+            cseq=near.cseq,
+            headers=[f"X-Cloudonix-Session: {token}", f"X-Cloudonix-Domain: {DOMAIN}"],
+        )
         self.assertEqual(copy.final().status, 482)
         self.nothing(far)
 
@@ -151,7 +165,12 @@ class Transactions(FlowsTest):
         trunk.ack(answer)
         trunk.send("INFO", body="x")
         self.until(near, "INFO")
-        for method, cseq, statuses in (("INVITE", 1, {482}), ("INVITE", 7, {481}), ("INFO", trunk.cseq, {481}), ("BYE", 8, {481})):
+        for method, cseq, statuses in (
+            ("INVITE", 1, {482}),
+            ("INVITE", 7, {481}),
+            ("INFO", trunk.cseq, {481}),
+            ("BYE", 8, {481}),
+        ):
             with self.subTest(method, cseq=cseq):
                 copy = self.twin(trunk)
                 copy.remote_to = copy.target = None
@@ -167,8 +186,11 @@ class ConnectionsGone(FlowsTest):
 
     def called_by(self, carrier, trunk):
         """A carrier's connection calls, its listener is its Contact; a subscriber picks up. Returns the subscriber."""
-        trunk.invite(user=BOB, contact=f"Contact: <sip:gw@{TRUNK}:{carrier.port};transport=tcp>",
-                     via=f"Via: SIP/2.0/TCP {TRUNK}:{carrier.port};branch=z9hG4bK{time.monotonic_ns()}")
+        trunk.invite(
+            user=BOB,
+            contact=f"Contact: <sip:gw@{TRUNK}:{carrier.port};transport=tcp>",
+            via=f"Via: SIP/2.0/TCP {TRUNK}:{carrier.port};branch=z9hG4bK{time.monotonic_ns()}",
+        )
         self.until(trunk, 180)
         near = self.at("127.0.1.40")
         near.invite(self.notification()["session"])
@@ -215,16 +237,26 @@ class ConnectionsGone(FlowsTest):
 
     def answer_over_tcp(self, carrier, request, body=""):
         tag = "" if "tag=" in request.header("To") else f";tag={carrier.tag}"
-        lines = ["SIP/2.0 200 OK", *[f"Via: {value}" for value in request.all("Via")], f"From: {request.header('From')}",
-                 f"To: {request.header('To')}{tag}", f"Call-ID: {request.header('Call-ID')}", f"CSeq: {request.header('CSeq')}",
-                 f"Contact: <sip:gw@{TRUNK}:{carrier.port};transport=tcp>", *(["Content-Type: application/sdp"] if body else []),
-                 f"Content-Length: {len(body)}"]
+        lines = [
+            "SIP/2.0 200 OK",
+            *[f"Via: {value}" for value in request.all("Via")],
+            f"From: {request.header('From')}",
+            f"To: {request.header('To')}{tag}",
+            f"Call-ID: {request.header('Call-ID')}",
+            f"CSeq: {request.header('CSeq')}",
+            f"Contact: <sip:gw@{TRUNK}:{carrier.port};transport=tcp>",
+            *(["Content-Type: application/sdp"] if body else []),
+            f"Content-Length: {len(body)}",
+        ]
         carrier.transmit("\r\n".join(lines) + "\r\n\r\n" + body)
 
     def test_the_200_for_a_carrier_whose_connection_is_gone_goes_to_its_sent_by(self):
         carrier, trunk = self.at(TRUNK, Carrier), self.at(TRUNK, StreamPhone)
-        trunk.invite(user=BOB, contact=f"Contact: <sip:gw@{TRUNK}:{carrier.port};transport=tcp>",
-                     via=f"Via: SIP/2.0/TCP {TRUNK}:{carrier.port};branch=z9hG4bK{time.monotonic_ns()}")
+        trunk.invite(
+            user=BOB,
+            contact=f"Contact: <sip:gw@{TRUNK}:{carrier.port};transport=tcp>",
+            via=f"Via: SIP/2.0/TCP {TRUNK}:{carrier.port};branch=z9hG4bK{time.monotonic_ns()}",
+        )
         self.until(trunk, 180)
         token = self.notification()["session"]
         trunk.socket.close()
@@ -253,7 +285,10 @@ class ConnectionsGone(FlowsTest):
         self.assertEqual(self.vas.record_of(token)["disposition"], "CANCELLED")
 
     def test_who_is_reached_by_its_flow_alone_fails_at_once(self):
-        for contact in ("Contact: <sip:phone@127.0.1.43:5099;transport=tcp;ob>", "Contact: <sip:phone@10.0.0.43:5060;transport=tcp>"):
+        for contact in (
+            "Contact: <sip:phone@127.0.1.43:5099;transport=tcp;ob>",
+            "Contact: <sip:phone@10.0.0.43:5060;transport=tcp>",
+        ):
             with self.subTest(contact):
                 (far, token), near = self.far_phone(), self.at("127.0.1.43", StreamPhone)
                 self.up(near, far, token, contact=contact)
@@ -322,8 +357,15 @@ class Moved(FlowsTest):
         again = self.twin(near)
 
         def says():
-            again.send("INVITE", body=again.sdp(version=2), contact=contact, cseq=near.cseq + 1, branch="z9hG4bKmoved",
-                       via="Via: SIP/2.0/UDP 10.9.8.7:5060;branch=z9hG4bKmoved;rport")
+            again.send(
+                "INVITE",
+                body=again.sdp(version=2),
+                contact=contact,
+                cseq=near.cseq + 1,
+                branch="z9hG4bKmoved",
+                via="Via: SIP/2.0/UDP 10.9.8.7:5060;branch=z9hG4bKmoved;rport",
+            )
+
         says()
         question = again.receive()
         if question.method == "OPTIONS":  # who is there?
@@ -368,14 +410,24 @@ class Moved(FlowsTest):
     def test_a_phone_behind_a_nat_that_comes_into_another_network_is_heard_and_hears_there(self):
         def private(phone, address, version):
             return phone.sdp(version=version).replace(f"c=IN IP4 {phone.address}", f"c=IN IP4 {address}")
+
         (far, token), near = self.far_phone(), self.at("127.0.1.70")
-        request, answer = self.up(near, far, token, body=private(near, "10.9.8.7", 1), contact="Contact: <sip:phone@10.9.8.7:5060>")
+        request, answer = self.up(
+            near, far, token, body=private(near, "10.9.8.7", 1), contact="Contact: <sip:phone@10.9.8.7:5060>"
+        )
         self.assertTrue(self.talk(near, answer.media(), far, request.media()), "before")
         moved = self.twin(near, "127.0.1.71")
 
         def says():
-            moved.send("INVITE", body=private(moved, "10.20.0.5", 2), contact="Contact: <sip:phone@10.20.0.5:5060>", cseq=near.cseq + 1,
-                       branch="z9hG4bKnetwork", via="Via: SIP/2.0/UDP 10.20.0.5:5060;branch=z9hG4bKnetwork;rport")
+            moved.send(
+                "INVITE",
+                body=private(moved, "10.20.0.5", 2),
+                contact="Contact: <sip:phone@10.20.0.5:5060>",
+                cseq=near.cseq + 1,
+                branch="z9hG4bKnetwork",
+                via="Via: SIP/2.0/UDP 10.20.0.5:5060;branch=z9hG4bKnetwork;rport",
+            )
+
         says()
         question = moved.receive()
         self.assertEqual(question.method, "OPTIONS")  # who is there?
@@ -415,7 +467,9 @@ class KeepAlives(FlowsTest):
         phone.socket.sendto(data, (host, int(port)))
 
     def test_what_phones_send_to_keep_a_nats_binding_is_no_offence(self):
-        for n, data in enumerate((b"\r\n\r\n", b"\0\0\0\0", b"", b"jaK", b"jaK\0", b"0", b"ping\r\n\r\n", b"\t\r\n", self.BINDING)):
+        for n, data in enumerate(
+            (b"\r\n\r\n", b"\0\0\0\0", b"", b"jaK", b"jaK\0", b"0", b"ping\r\n\r\n", b"\t\r\n", self.BINDING)
+        ):
             with self.subTest(data):
                 phone = self.at(f"127.0.3.{n + 1}")
                 for _ in range(30):
@@ -473,7 +527,11 @@ class Unreachable(FlowsTest):
         nobody = closed.port
         closed.socket.close()
         far, near = self.at(TRUNK), self.at("127.0.1.60")
-        plan = {"routes": [{"termination_ip": f"{TRUNK}:{port}", "termination_number": "999"} for port in (nobody, far.port)]}
+        plan = {
+            "routes": [
+                {"termination_ip": f"{TRUNK}:{port}", "termination_number": "999"} for port in (nobody, far.port)
+            ]
+        }
         token = self.vas.make_outgoing(routing=plan)["token"]
         near.invite(token)
         request = far.receive(3)  # silence would have taken 4 s
@@ -489,7 +547,12 @@ class Unreachable(FlowsTest):
         far.answer(request, 180, "Ringing")
         ringing, branch, cseq = self.until(near, 180), near.branch, near.cseq
         far.socket.close()  # what comes now gets an ICMP error
-        near.send("INFO", body="x", to=ringing.header("To"), target=re.search(r"<([^>]+)>", ringing.header("Contact")).group(1))
+        near.send(
+            "INFO",
+            body="x",
+            to=ringing.header("To"),
+            target=re.search(r"<([^>]+)>", ringing.header("Contact")).group(1),
+        )
         self.nothing(near)
         self.assertEqual(self.vas.session(token)[1]["status"], "ringing")
         near.send("CANCEL", branch=branch, cseq=cseq)

@@ -18,9 +18,21 @@ class VasBehindNat(NatLab):
 
     Signaling reaches the server by a route, as if a port were forwarded; UDP does only where it has been asked for.
     """
+
     HOSTS = ("nat", "a", "b")
     BROWSER, CARRIER, CARRIER_ADDRESS = "a", "c", INSIDE
-    ICE = ("--ice", "ws=full", "--stun-server", TURN, "--turn-server", TURN, "--turn-user", "vas", "--turn-password", "secret")
+    ICE = (
+        "--ice",
+        "ws=full",
+        "--stun-server",
+        TURN,
+        "--turn-server",
+        TURN,
+        "--turn-user",
+        "vas",
+        "--turn-password",
+        "secret",
+    )
 
     @classmethod
     def place_server(cls, vas):
@@ -34,22 +46,58 @@ class VasBehindNat(NatLab):
         cls.start_turn()
         vas.address, vas.wrapper = INSIDE, hosts.wrapper("c")
         vas.ws_port = free_ports()
-        vas.flags += ["--peer-allow", INSIDE, "--media-bind", INSIDE, "--ws-listen", f"{INSIDE}:{vas.ws_port}", *cls.ICE]
+        vas.flags += [
+            "--peer-allow",
+            INSIDE,
+            "--media-bind",
+            INSIDE,
+            "--ws-listen",
+            f"{INSIDE}:{vas.ws_port}",
+            *cls.ICE,
+        ]
 
     @classmethod
     def start_turn(cls):
         address, port = TURN.split(":")
         log = open(cls.folder / "turn.log", "wb")
         server = subprocess.Popen(
-            [*cls.hosts.wrapper("b"), "turnserver", "-n", "--listening-ip", address, "--relay-ip", address, "--listening-port", port,
-             "--lt-cred-mech", "--user", "vas:secret", "--realm", "vas.test", "--no-tls", "--no-dtls", "--no-cli", "--simple-log", "--verbose",
-             "--log-file", "stdout", "--pidfile", cls.folder / "turn.pid", "--userdb", cls.folder / "turn.db"],
-            stdout=log, stderr=log, preexec_fn=die_with_parent)
+            [
+                *cls.hosts.wrapper("b"),
+                "turnserver",
+                "-n",
+                "--listening-ip",
+                address,
+                "--relay-ip",
+                address,
+                "--listening-port",
+                port,
+                "--lt-cred-mech",
+                "--user",
+                "vas:secret",
+                "--realm",
+                "vas.test",
+                "--no-tls",
+                "--no-dtls",
+                "--no-cli",
+                "--simple-log",
+                "--verbose",
+                "--log-file",
+                "stdout",
+                "--pidfile",
+                cls.folder / "turn.pid",
+                "--userdb",
+                cls.folder / "turn.db",
+            ],
+            stdout=log,
+            stderr=log,
+            preexec_fn=die_with_parent,
+        )
 
         def stop():
             server.terminate()
             server.wait()
             log.close()
+
         cls.addClassCleanup(stop)
         wait_until(cls.does_turn_listen, 10, "the TURN server")
 
@@ -69,7 +117,9 @@ class VasBehindNat(NatLab):
         self.addCleanup(self.hosts.run, SERVER, "nft", "delete table ip firewall")
         self.hosts.run(SERVER, "nft", "add chain ip firewall passing { type filter hook forward priority 0 ; }")
         for one, other in (("10.78.1.1", "10.78.2.1"), ("10.78.2.1", "10.78.1.1")):
-            self.hosts.run(SERVER, "nft", f"add rule ip firewall passing ip saddr {one} ip daddr {other} meta l4proto udp drop")
+            self.hosts.run(
+                SERVER, "nft", f"add rule ip firewall passing ip saddr {one} ip daddr {other} meta l4proto udp drop"
+            )
 
     def call(self):
         page, carrier, token = super().call()
@@ -101,14 +151,18 @@ class VasBehindNat(NatLab):
         self.end(carrier, token)
 
     def restart(self, page):
-        page.run("""
-            return new Promise((done) => phone.session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, done))""")
+        page.run(
+            """
+            return new Promise((done) => phone.session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, done))"""
+        )
 
     def test_a_restart_finds_another_path(self):
         """The direct path is closed while they talk: what a restart finds is the TURN server."""
         self.translate("masquerade")
         page, carrier, token = self.call()
-        wait_until(lambda: self.sessions("new") == self.sessions("refreshed", "0"), 10, "the allocation to be given back")
+        wait_until(
+            lambda: self.sessions("new") == self.sessions("refreshed", "0"), 10, "the allocation to be given back"
+        )
         self.forbid_direct_media()
         self.assertFalse(page.hears(440, 1000))
         wait_until(lambda: page.hears(440, 1000), 30, "the page's own restart, and media by the TURN server")
@@ -118,7 +172,9 @@ class VasBehindNat(NatLab):
         self.assertTrue(page.hears(440, 1000))
         leg = self.end(carrier, token)[0]
         self.assertRegex(leg["ice_path"], "^relay-(host|prflx)$")
-        wait_until(lambda: self.sessions("new") == self.sessions("refreshed", "0"), 10, "all allocations to be given back")
+        wait_until(
+            lambda: self.sessions("new") == self.sessions("refreshed", "0"), 10, "all allocations to be given back"
+        )
 
     def test_where_udp_is_forbidden_the_turn_server_relays(self):
         self.translate("masquerade")
@@ -126,20 +182,26 @@ class VasBehindNat(NatLab):
         leg = self.converse()
         self.assertRegex(leg["ice_path"], "^relay-(host|prflx)$")
         self.assertTrue(self.sessions("new"))
-        wait_until(lambda: self.sessions("new") == self.sessions("refreshed", "0"), 10, "all allocations to be given back")
+        wait_until(
+            lambda: self.sessions("new") == self.sessions("refreshed", "0"), 10, "all allocations to be given back"
+        )
 
 
 class OnlyByTurn(VasBehindNat):
     ICE = (*VasBehindNat.ICE, "--ice-relays-only", "true")
 
-    test_a_nat_is_crossed_directly = test_a_restart_finds_another_path = test_consent_is_kept_for_as_long_as_the_call = None
+    test_a_nat_is_crossed_directly = (
+        test_a_restart_finds_another_path
+    ) = test_consent_is_kept_for_as_long_as_the_call = None
 
     def test_no_address_of_ours_is_told(self):
         self.translate("masquerade")
         page, carrier, token = self.call()
-        remote = page.run("""
+        remote = page.run(
+            """
             return [...(await phone.connection.getStats()).values()].filter((each) => each.type === 'remote-candidate')
-                .map((each) => each.address);""")
+                .map((each) => each.address);"""
+        )
         self.assertEqual(set(remote), {"10.78.3.1"})
         description = page.run("return phone.connection.remoteDescription.sdp")
         for address in (INSIDE, "10.78.1.1"):

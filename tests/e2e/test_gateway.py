@@ -1,5 +1,6 @@
 """The gateway: every transport, who is kept out, names and certificates of trunks, traces."""
 import contextlib
+import hashlib
 import json
 import pathlib
 import re
@@ -12,8 +13,21 @@ import time
 import unittest
 
 from dns_lab import DnsServer
-from harness import (BIN, BOB, DOMAIN, KEY, SLOW, TRUNK, Baresip, E2eTest, Message, Phone, Poll, StreamPhone, TlsPhone, Vas, WebSocketPhone,
-                     free_ports, tone_share, wait_until)
+from harness import (
+    BIN,
+    DOMAIN,
+    KEY,
+    SLOW,
+    TRUNK,
+    Baresip,
+    E2eTest,
+    Phone,
+    StreamPhone,
+    TlsPhone,
+    WebSocketPhone,
+    free_ports,
+    wait_until,
+)
 from tls_lab import Authority
 from ws_client import WebSocket, WebSocketRefused
 
@@ -29,10 +43,25 @@ class GatewayTest(E2eTest):
         cls.certificate, cls.key = cls.authority.issue("server", "IP:127.0.0.1", "DNS:sip.example")
         cls.dns = DnsServer()
         vas.tls_port, vas.ws_port, vas.wss_port = free_ports(), free_ports(), free_ports()
-        vas.flags += ["--tls-listen", f"127.0.0.1:{vas.tls_port}", "--ws-listen", f"127.0.0.1:{vas.ws_port}",
-                      "--wss-listen", f"127.0.0.1:{vas.wss_port}", "--tls-certificate", str(cls.certificate), "--tls-key", str(cls.key),
-                      "--tls-ca", str(cls.authority.certificate), "--ws-host", "phone.example",
-                      "--dns-server", cls.dns.endpoint, *cls.limits]
+        vas.flags += [
+            "--tls-listen",
+            f"127.0.0.1:{vas.tls_port}",
+            "--ws-listen",
+            f"127.0.0.1:{vas.ws_port}",
+            "--wss-listen",
+            f"127.0.0.1:{vas.wss_port}",
+            "--tls-certificate",
+            str(cls.certificate),
+            "--tls-key",
+            str(cls.key),
+            "--tls-ca",
+            str(cls.authority.certificate),
+            "--ws-host",
+            "phone.example",
+            "--dns-server",
+            cls.dns.endpoint,
+            *cls.limits,
+        ]
 
     @classmethod
     def tearDownClass(cls):
@@ -45,24 +74,37 @@ class GatewayTest(E2eTest):
         return context
 
     def phone_of(self, kind, **attributes):
-        port = {Phone: self.vas.sip_port, StreamPhone: self.vas.sip_port, TlsPhone: self.vas.tls_port,
-                WebSocketPhone: self.vas.wss_port if attributes.get("tls") else self.vas.ws_port}[kind]
+        port = {
+            Phone: self.vas.sip_port,
+            StreamPhone: self.vas.sip_port,
+            TlsPhone: self.vas.tls_port,
+            WebSocketPhone: self.vas.wss_port if attributes.get("tls") else self.vas.ws_port,
+        }[kind]
         phone = type(kind.__name__, (kind,), attributes)("127.0.0.1", f"127.0.0.1:{port}")
         self.addCleanup(phone.close)
         return phone
 
     def kinds(self):
         secure = self.trusting()
-        return [(Phone, {}), (StreamPhone, {}), (TlsPhone, {"tls": secure}), (WebSocketPhone, {}),
-                (WebSocketPhone, {"tls": secure, "via_transport": "WSS", "contact_parameters": ";transport=ws"})]
+        return [
+            (Phone, {}),
+            (StreamPhone, {}),
+            (TlsPhone, {"tls": secure}),
+            (WebSocketPhone, {}),
+            (WebSocketPhone, {"tls": secure, "via_transport": "WSS", "contact_parameters": ";transport=ws"}),
+        ]
 
     def metric(self, name, labels=""):
         text = self.vas.text("/metrics")
         return float(re.search(rf"^{name}{re.escape(labels)} (\S+)$", text, re.MULTILINE).group(1))
 
     def vasctl(self, *arguments):
-        done = subprocess.run([str(BIN / "vasctl"), "--url", f"http://127.0.0.1:{self.vas.http_port}", "--key", KEY, *arguments],
-                              capture_output=True, text=True, timeout=30)
+        done = subprocess.run(
+            [str(BIN / "vasctl"), "--url", f"http://127.0.0.1:{self.vas.http_port}", "--key", KEY, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
         return done.returncode, done.stdout + done.stderr
 
 
@@ -83,7 +125,13 @@ class Transports(GatewayTest):
         far.remote_to, far.target = request.header("From"), re.search(r"<([^>]+)>", request.header("Contact")).group(1)
         answer = near.final()
         self.assertEqual(answer.status, 200)
-        expected = {"UDP": "", "TCP": ";transport=tcp", "TLS": ";transport=tls", "WS": ";transport=ws", "WSS": ";transport=wss"}
+        expected = {
+            "UDP": "",
+            "TCP": ";transport=tcp",
+            "TLS": ";transport=tls",
+            "WS": ";transport=ws",
+            "WSS": ";transport=wss",
+        }
         contact = answer.header("Contact")
         self.assertEqual(contact, f"<sip:vas@{near.server}{expected[near.via_transport]}>")
         near.ack(answer)
@@ -100,7 +148,9 @@ class Transports(GatewayTest):
         else:
             self.assertEqual(near.bye().status, 200)
         record = self.vas.record_of(token)
-        self.assertEqual((record["disposition"], record["legs"][0]["transport"]), ("ANSWERED", near.via_transport.lower()))
+        self.assertEqual(
+            (record["disposition"], record["legs"][0]["transport"]), ("ANSWERED", near.via_transport.lower())
+        )
 
     def test_keep_alives_are_answered(self):
         for kind, attributes in self.kinds()[1:3]:
@@ -135,7 +185,11 @@ class Transports(GatewayTest):
 
     def test_web_sockets_are_refused_that_are_not_sip_or_come_from_elsewhere(self):
         server = f"127.0.0.1:{self.vas.ws_port}"
-        for options, status in [({"protocol": "chat"}, 400), ({"protocol": None}, 400), ({"origin": "https://evil.example"}, 403)]:
+        for options, status in [
+            ({"protocol": "chat"}, 400),
+            ({"protocol": None}, 400),
+            ({"origin": "https://evil.example"}, 403),
+        ]:
             with self.assertRaises(WebSocketRefused) as refused:
                 WebSocket(server, **options)
             self.assertEqual(refused.exception.status, status, options)
@@ -150,17 +204,26 @@ class Transports(GatewayTest):
 
     def test_web_sockets_are_reached_by_names_of_ours_alone(self):
         server, secure = f"127.0.0.1:{self.vas.ws_port}", f"127.0.0.1:{self.vas.wss_port}"
-        taken = [(server, {"host": "localhost:5066", "origin": "http://localhost:8080"}), (server, {"host": "[::1]"}),
-                 (secure, {"host": "sip.example", "origin": "https://sip.example", "tls": self.trusting()}),
-                 (server, {"host": "phone.example", "origin": "http://phone.example"})]
+        taken = [
+            (server, {"host": "localhost:5066", "origin": "http://localhost:8080"}),
+            (server, {"host": "[::1]"}),
+            (secure, {"host": "sip.example", "origin": "https://sip.example", "tls": self.trusting()}),
+            (server, {"host": "phone.example", "origin": "http://phone.example"}),
+        ]
         for address, options in taken:
             WebSocket(address, **options).close()
         # A page whose own name resolves to us sends it as both. (DNS rebinding)
-        refused = [(server, {"host": "evil.example", "origin": "http://evil.example"}), (server, {"host": "evil.example"}),
-                   (server, {"host": "sip.example"}), (server, {"host": "127.0.0.1\r\nHost: evil.example"}),
-                   (server, {"origin": "http://127.0.0.1@evil.example"}), (server, {"origin": "evil://127.0.0.1"}),
-                   (server, {"origin": "null"}), (server, {"origin": "http://127.0.0.1\r\nOrigin: http://evil.example"}),
-                   (secure, {"host": "evil.example", "origin": "https://evil.example", "tls": self.trusting()})]
+        refused = [
+            (server, {"host": "evil.example", "origin": "http://evil.example"}),
+            (server, {"host": "evil.example"}),
+            (server, {"host": "sip.example"}),
+            (server, {"host": "127.0.0.1\r\nHost: evil.example"}),
+            (server, {"origin": "http://127.0.0.1@evil.example"}),
+            (server, {"origin": "evil://127.0.0.1"}),
+            (server, {"origin": "null"}),
+            (server, {"origin": "http://127.0.0.1\r\nOrigin: http://evil.example"}),
+            (secure, {"host": "evil.example", "origin": "https://evil.example", "tls": self.trusting()}),
+        ]
         for address, options in refused:
             with self.subTest(**options), self.assertRaises(WebSocketRefused) as refusal:
                 WebSocket(address, **options)
@@ -204,9 +267,15 @@ class Transports(GatewayTest):
 
     def test_tls_takes_no_group_that_costs_much(self):
         def group(port, name, version):
-            done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-groups", name, version],
-                                  stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=15 * SLOW)
+            done = subprocess.run(
+                ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-groups", name, version],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=15 * SLOW,
+            )
             return re.search(r"New, \(NONE\)", done.stdout) is None
+
         for port in (self.vas.tls_port, self.vas.wss_port):
             for name in ("X25519", "P-256", "P-384", "ffdhe8192:P-256"):
                 self.assertTrue(group(port, name, "-tls1_3"), name)
@@ -223,6 +292,7 @@ class Transports(GatewayTest):
             with socket.create_connection(("127.0.0.1", self.vas.tls_port), timeout=5) as raw:
                 with self.trusting().wrap_socket(raw, server_hostname="127.0.0.1") as secure:
                     return secure.getpeercert()["serialNumber"]
+
         old = self.phone_of(TlsPhone, tls=self.trusting())
         before = serial()
         self.authority.issue("server", "IP:127.0.0.1", "DNS:sip.example")
@@ -253,11 +323,19 @@ class Transports(GatewayTest):
                 self.addCleanup(carrier.stop)
                 plan = {"routes": [{"termination_ip": f"127.0.0.1:{carrier.port}", "termination_number": carrier.name}]}
                 token = self.vas.make_outgoing(routing=plan)["token"]
-                alice = Baresip(self.folder, f"alice-{transport}", "127.0.0.1", 1000, transport=transport,
-                                authority=self.authority.certificate)
+                alice = Baresip(
+                    self.folder,
+                    f"alice-{transport}",
+                    "127.0.0.1",
+                    1000,
+                    transport=transport,
+                    authority=self.authority.certificate,
+                )
                 self.addCleanup(alice.stop)
-                alice.start(f"sip:any@127.0.0.1:{port};transport={transport}",
-                            [("X-Cloudonix-Session", token), ("X-Cloudonix-Domain", DOMAIN)])
+                alice.start(
+                    f"sip:any@127.0.0.1:{port};transport={transport}",
+                    [("X-Cloudonix-Session", token), ("X-Cloudonix-Domain", DOMAIN)],
+                )
                 try:
                     wait_until(lambda: self.vas.session(token)[1].get("status") == "connected", 10, "the connection")
                 except AssertionError:
@@ -275,7 +353,16 @@ class Transports(GatewayTest):
 class KeptOut(GatewayTest):
     """Bans, budgets and the token check. The phones stand at addresses of their own."""
 
-    limits = ("--sip-offences", "10", "--sip-ban", "60", "--sip-requests-per-second", "20", "--sip-connections-per-address", "8")
+    limits = (
+        "--sip-offences",
+        "10",
+        "--sip-ban",
+        "60",
+        "--sip-requests-per-second",
+        "20",
+        "--sip-connections-per-address",
+        "8",
+    )
 
     def at(self, address):
         phone = Phone(address, self.vas.sip)
@@ -363,7 +450,9 @@ class KeptOut(GatewayTest):
         self.assertEqual(self.guesses(guesser), [403] * 10 + [None] * 5)
         self.assertRegex(self.vas.log_text(), r"gateway: ban 127\.0\.1\.10 reason=bad-token transport=tcp seconds=60\n")
         with self.assertRaises(OSError):
-            refused = socket.create_connection(("127.0.0.1", self.vas.sip_port), timeout=5, source_address=("127.0.1.10", 0))
+            refused = socket.create_connection(
+                ("127.0.0.1", self.vas.sip_port), timeout=5, source_address=("127.0.1.10", 0)
+            )
             refused.sendall(b"\r\n\r\n")
             time.sleep(0.2)
             refused.sendall(b"\r\n\r\n")
@@ -407,7 +496,10 @@ class KeptOut(GatewayTest):
         self.assertGreater(self.metric("vas_sip_stopped_total", '{why="limited"}'), 100)
 
     def test_one_address_cannot_take_all_connections(self):
-        mine = [socket.create_connection(("127.0.0.1", self.vas.sip_port), timeout=5, source_address=("127.0.1.7", 0)) for _ in range(20)]
+        mine = [
+            socket.create_connection(("127.0.0.1", self.vas.sip_port), timeout=5, source_address=("127.0.1.7", 0))
+            for _ in range(20)
+        ]
         wait_until(lambda: self.metric("vas_sip_connections") == 8, 5, "the cap")
         for each in mine:
             each.close()
@@ -442,7 +534,9 @@ class Handshakes(GatewayTest):
     def say_hello(self, address, answer=True, port=None):
         """Whether the server went on with it."""
         try:
-            with socket.create_connection(("127.0.0.1", port or self.vas.tls_port), timeout=5, source_address=(address, 0)) as raw:
+            with socket.create_connection(
+                ("127.0.0.1", port or self.vas.tls_port), timeout=5, source_address=(address, 0)
+            ) as raw:
                 raw.sendall(self.hello())
                 return len(raw.recv(10)) > 0 if answer else None
         except OSError:
@@ -470,7 +564,10 @@ class Handshakes(GatewayTest):
     def upgrade(self, address):
         class FromThere(WebSocket):
             def connect(self, server):
-                return socket.create_connection(("127.0.0.1", int(server.split(":")[1])), timeout=5, source_address=(address, 0))
+                return socket.create_connection(
+                    ("127.0.0.1", int(server.split(":")[1])), timeout=5, source_address=(address, 0)
+                )
+
         try:
             FromThere(f"127.0.0.1:{self.vas.ws_port}").close()
             return True
@@ -483,6 +580,7 @@ class Handshakes(GatewayTest):
             while not until.is_set():
                 self.say_hello(addresses[(number + 7 * n) % len(addresses)], answer=False)
                 n += 1
+
         threads = [threading.Thread(target=attack, args=(number,), daemon=True) for number in range(6)]
         for thread in threads:
             thread.start()
@@ -495,6 +593,7 @@ class Handshakes(GatewayTest):
         first.send("OPTIONS")
         self.assertEqual(first.final().status, 200)
         udp = self.scripted("127.0.3.2")
+
         def round_trips(count):
             times = []
             for number in range(count):
@@ -504,6 +603,7 @@ class Handshakes(GatewayTest):
                 self.assertEqual(udp.final().status, 200)
                 times.append(time.monotonic() - sent)
             return sorted(times)
+
         quiet = round_trips(100)
         before, stop = self.refused(), threading.Event()
         threads = self.flood([f"127.0.4.{n}" for n in range(1, 200)], stop)
@@ -521,18 +621,28 @@ class Handshakes(GatewayTest):
             stop.set()
             for thread in threads:
                 thread.join()
-        print(f"OPTIONS over UDP, p50 and p95 in ms: quiet {quiet[50] * 1e3:.1f} {quiet[95] * 1e3:.1f}, "
-              f"flooded {flooded[50] * 1e3:.1f} {flooded[95] * 1e3:.1f}")
+        print(
+            f"OPTIONS over UDP, p50 and p95 in ms: quiet {quiet[50] * 1e3:.1f} {quiet[95] * 1e3:.1f}, "
+            f"flooded {flooded[50] * 1e3:.1f} {flooded[95] * 1e3:.1f}"
+        )
         self.assertLess(flooded[50], 0.1 * SLOW)
         self.assertLess(flooded[95], 0.5 * SLOW)
 
     def test_half_a_hello_and_none_cost_a_descriptor_for_some_seconds(self):
         quiet = self.memory()
-        silent = [socket.create_connection(("127.0.0.1", self.vas.tls_port), timeout=5, source_address=(f"127.0.5.{1 + n // 100}", 0))
-                  for n in range(600)]
+        silent = [
+            socket.create_connection(
+                ("127.0.0.1", self.vas.tls_port), timeout=5, source_address=(f"127.0.5.{1 + n // 100}", 0)
+            )
+            for n in range(600)
+        ]
         half = []
         for n in range(60):
-            half.append(socket.create_connection(("127.0.0.1", self.vas.tls_port), timeout=5, source_address=(f"127.0.6.{1 + n // 10}", 0)))
+            half.append(
+                socket.create_connection(
+                    ("127.0.0.1", self.vas.tls_port), timeout=5, source_address=(f"127.0.6.{1 + n // 10}", 0)
+                )
+            )
             half[-1].sendall(self.hello()[:40])
         wait_until(lambda: self.metric("vas_sip_connections") >= 600, 10 * SLOW, "the connections")
         if SLOW == 1:
@@ -546,7 +656,9 @@ class Handshakes(GatewayTest):
 
     def test_what_is_no_tls_is_closed_at_once(self):
         begun = time.monotonic()
-        with socket.create_connection(("127.0.0.1", self.vas.tls_port), timeout=5, source_address=("127.0.7.1", 0)) as raw:
+        with socket.create_connection(
+            ("127.0.0.1", self.vas.tls_port), timeout=5, source_address=("127.0.7.1", 0)
+        ) as raw:
             raw.sendall(b"OPTIONS sip:x SIP/2.0\r\n\r\n")
             with contextlib.suppress(ConnectionError):
                 self.assertEqual(raw.recv(10), b"")
@@ -555,8 +667,10 @@ class Handshakes(GatewayTest):
     def test_a_connection_that_sends_without_end_holds_up_nobody(self):
         loud = socket.create_connection(("127.0.0.1", self.vas.sip_port), timeout=5, source_address=("127.0.8.1", 0))
         loud.setblocking(False)
-        message = ("OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.8.1;branch=z9hG4bKloud\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\n"
-                   "Call-ID: loud\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n").encode() * 500
+        message = (
+            "OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.8.1;branch=z9hG4bKloud\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\n"
+            "Call-ID: loud\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+        ).encode() * 500
         stop = threading.Event()
 
         def shout():
@@ -567,6 +681,7 @@ class Handshakes(GatewayTest):
                     time.sleep(0.001)
                 except OSError:
                     return
+
         thread = threading.Thread(target=shout, daemon=True)
         thread.start()
         try:
@@ -703,16 +818,28 @@ class Trunks(GatewayTest):
 
     def test_a_trunk_that_asks_for_a_password_gets_the_strongest_answer_once(self):
         far = self.scripted(TRUNK)
-        status, trunk = self.vas.request("POST", f"/domains/{DOMAIN}/trunks", {
-            "name": "digest", "targets": [f"{TRUNK}:{far.port}"], "prefixes": ["777"], "username": "us", "password": "secret", "realm": "carrier"})
+        status, trunk = self.vas.request(
+            "POST",
+            f"/domains/{DOMAIN}/trunks",
+            {
+                "name": "digest",
+                "targets": [f"{TRUNK}:{far.port}"],
+                "prefixes": ["777"],
+                "username": "us",
+                "password": "secret",
+                "realm": "carrier",
+            },
+        )
         self.assertEqual(status, 201)
         self.addCleanup(self.vas.request, "DELETE", f"/domains/{DOMAIN}/trunks/{trunk['id']}")
         self.assertNotIn("secret", json.dumps(trunk))
         self.assertNotIn("secret", json.dumps(self.vas.request("GET", f"/domains/{DOMAIN}/trunks")[1]))
 
         def challenges(realm):
-            return [f'WWW-Authenticate: Digest realm="{realm}", nonce="n1", algorithm=SHA-256, qop="auth"',
-                    f'WWW-Authenticate: Digest realm="{realm}", nonce="n1", algorithm=MD5, qop="auth"']
+            return [
+                f'WWW-Authenticate: Digest realm="{realm}", nonce="n1", algorithm=SHA-256, qop="auth"',
+                f'WWW-Authenticate: Digest realm="{realm}", nonce="n1", algorithm=MD5, qop="auth"',
+            ]
 
         def dial():
             token = self.vas.make_outgoing("7771")["token"]
@@ -728,7 +855,9 @@ class Trunks(GatewayTest):
         second = far.receive()
         authorization = second.header("Authorization")
         self.assertIn("algorithm=SHA-256", authorization)
-        self.assertEqual(self.digest(authorization, "INVITE", "us", "secret"), re.search(r'response="(\w+)"', authorization).group(1))
+        self.assertEqual(
+            self.digest(authorization, "INVITE", "us", "secret"), re.search(r'response="(\w+)"', authorization).group(1)
+        )
         self.assertGreater(int(second.header("CSeq").split()[0]), int(first.header("CSeq").split()[0]))
         far.answer(second, 200, "OK", far.sdp())
         answer = near.final()
@@ -755,9 +884,12 @@ class Trunks(GatewayTest):
         self.assertEqual(self.vas.record_of(token)["last_sip_code"], 401)
 
     def digest(self, authorization, method, user, password):
-        import hashlib
-        field = lambda name: re.search(rf'{name}="?([^",]+)', authorization).group(1)
-        h = lambda text: hashlib.sha256(text.encode()).hexdigest()
+        def field(name):
+            return re.search(rf'{name}="?([^",]+)', authorization).group(1)
+
+        def h(text):
+            return hashlib.sha256(text.encode()).hexdigest()
+
         a1, a2 = h(f"{user}:{field('realm')}:{password}"), h(f"{method}:{field('uri')}")
         return h(f"{a1}:{field('nonce')}:{field('nc')}:{field('cnonce')}:auth:{a2}")
 
@@ -787,14 +919,41 @@ class Traces(GatewayTest):
         capture = self.folder / "call.pcap"
         code, text = self.vasctl("trace", token, "--pcap", str(capture), "--messages")
         self.assertEqual(code, 0, text)
-        for expected in ("INVITE (SDP)", "100 Trying (INVITE)", "486 Busy Here (INVITE)", "ACK", f"{TRUNK}:{far.port}", "  ws\n", "  udp\n"):
+        for expected in (
+            "INVITE (SDP)",
+            "100 Trying (INVITE)",
+            "486 Busy Here (INVITE)",
+            "ACK",
+            f"{TRUNK}:{far.port}",
+            "  ws\n",
+            "  udp\n",
+        ):
             self.assertIn(expected, text)
         self.assertEqual(text.split("\n\n")[0].count("INVITE (SDP)"), 2)
         self.assertNotIn(token, text)
         self.assertIn(token[:8], text)
-        dissected = subprocess.run(["tshark", "-r", str(capture), "-T", "fields", "-e", "sip.Method", "-e", "sip.Status-Code",
-                                    "-e", "_ws.malformed", "-o", "udp.check_checksum:TRUE", "-e", "udp.checksum.status"],
-                                   capture_output=True, text=True, check=True).stdout
+        dissected = subprocess.run(
+            [
+                "tshark",
+                "-r",
+                str(capture),
+                "-T",
+                "fields",
+                "-e",
+                "sip.Method",
+                "-e",
+                "sip.Status-Code",
+                "-e",
+                "_ws.malformed",
+                "-o",
+                "udp.check_checksum:TRUE",
+                "-e",
+                "udp.checksum.status",
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
         rows = [row.split("\t") for row in dissected.splitlines()]
         self.assertEqual([row[0] for row in rows].count("INVITE"), 2, dissected)
         self.assertGreaterEqual([row[1] for row in rows].count("486"), 2)
@@ -810,7 +969,11 @@ class Traces(GatewayTest):
         request = far.receive()
         far.answer(request, 200, "OK", far.sdp())
         near.ack(near.final())
-        far.remote_to, far.call_id, far.target = request.header("From"), request.header("Call-ID"), f"sip:vas@{self.vas.sip}"
+        far.remote_to, far.call_id, far.target = (
+            request.header("From"),
+            request.header("Call-ID"),
+            f"sip:vas@{self.vas.sip}",
+        )
         self.assertEqual(far.receive().method, "ACK")
         far.send("BYE")
         self.assertEqual(far.final().status, 200)
@@ -830,8 +993,8 @@ class Traces(GatewayTest):
             self.assertEqual(struct.unpack("!H", packet[4:6])[0], len(packet))
             chunks, at = {}, 6
             while at < len(packet):
-                _, kind, length = struct.unpack("!HHH", packet[at:at + 6])
-                chunks[kind] = packet[at + 6:at + length]
+                _, kind, length = struct.unpack("!HHH", packet[at : at + 6])
+                chunks[kind] = packet[at + 6 : at + length]
                 at += length
             self.assertEqual((chunks[1], chunks[11], struct.unpack("!I", chunks[12])[0]), (b"\x02", b"\x01", 77))
             self.assertEqual(len(chunks[3]), 4)
@@ -882,8 +1045,12 @@ class Several(GatewayTest):
         times = []
         for task in tasks.iterdir():
             stat = (task / "stat").read_text()
-            if stat[stat.index("(") + 1:stat.rindex(")")] == name:
-                times.append(int((task / "sched").read_text().split("nr_switches")[1].split(":")[1].split()[0]) if (task / "sched").exists() else 1)
+            if stat[stat.index("(") + 1 : stat.rindex(")")] == name:
+                times.append(
+                    int((task / "sched").read_text().split("nr_switches")[1].split(":")[1].split()[0])
+                    if (task / "sched").exists()
+                    else 1
+                )
         return times
 
 

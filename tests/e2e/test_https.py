@@ -1,7 +1,6 @@
 """The API over TLS, towards clients that are slow, silent, many or in the clear; what pages of other origins may read; backends
 whose certificates are of an authority of one's own."""
 import contextlib
-import http.client
 import json
 import re
 import socket
@@ -10,7 +9,7 @@ import subprocess
 import time
 import unittest
 
-from api_harness import KEYS, MSISDN, ApiTest, directory_of
+from api_harness import KEYS, MSISDN, ApiTest
 from browser_lab import Browser, Pages
 from harness import SLOW, TRUNK, Backend, E2eTest, Vas, free_ports, server_folder, wait_until
 from tls_lab import Authority
@@ -28,9 +27,23 @@ class HttpsTest(ApiTest):
         cls.certificate, cls.key_file = cls.authority.issue("api", "IP:127.0.0.1", "DNS:api.example")
         cls.port, cls.wss_port = free_ports(), free_ports()
         # Loopback is a proxy by default, which is not counted by address.
-        cls.flags = ("--https-listen", f"127.0.0.1:{cls.port}", "--https-certificate", cls.certificate, "--https-key", cls.key_file,
-                     "--http-proxy", "127.0.9.0/24", "--wss-listen", f"127.0.0.1:{cls.wss_port}", "--tls-certificate", cls.certificate,
-                     "--tls-key", cls.key_file, *cls.limits)
+        cls.flags = (
+            "--https-listen",
+            f"127.0.0.1:{cls.port}",
+            "--https-certificate",
+            cls.certificate,
+            "--https-key",
+            cls.key_file,
+            "--http-proxy",
+            "127.0.9.0/24",
+            "--wss-listen",
+            f"127.0.0.1:{cls.wss_port}",
+            "--tls-certificate",
+            cls.certificate,
+            "--tls-key",
+            cls.key_file,
+            *cls.limits,
+        )
         super().setUpClass()
 
     def trusting(self):
@@ -59,7 +72,9 @@ class Https(HttpsTest):
         connection = self.connect()
         made = self.ask(connection, "POST", f"/calls/example.com/outgoing/{MSISDN}", {"destination": "63121233333"})
         self.assertEqual(made.status, 200, made.body)
-        found = self.ask(connection, "GET", f"/calls/example.com/sessions/{made.json['token']}")  # on the same connection
+        found = self.ask(
+            connection, "GET", f"/calls/example.com/sessions/{made.json['token']}"
+        )  # on the same connection
         self.assertEqual(found.json["token"], made.json["token"])
         self.assertEqual(self.ask(connection, "GET", "/tenants", key=None).status, 401)
         document = self.ask(connection, "GET", "/openapi.json", key=None)  # of several records
@@ -68,15 +83,23 @@ class Https(HttpsTest):
     def test_bodies_of_many_records_and_requests_in_one_of_them(self):
         connection = self.connect()
         padding = "x" * 200_000
-        answer = self.ask(connection, "POST", f"/calls/example.com/outgoing/{MSISDN}",
-                          {"destination": "63121233333", "routing": {
-                              "routes": [{"termination_ip": "192.0.2.1", "termination_number": "1"}], "padding": padding}})
+        answer = self.ask(
+            connection,
+            "POST",
+            f"/calls/example.com/outgoing/{MSISDN}",
+            {
+                "destination": "63121233333",
+                "routing": {"routes": [{"termination_ip": "192.0.2.1", "termination_number": "1"}], "padding": padding},
+            },
+        )
         self.assertEqual(answer.status, 200, answer.body[:200])
         self.assertTrue(answer.json["routing"]["padding"] == padding)
-        connection.sendall(f"POST /tenants HTTP/1.1\r\nHost: api.example\r\nAuthorization: Bearer {KEYS['system']}\r\nContent-Length: 300000\r\n\r\n".encode())
+        connection.sendall(
+            f"POST /tenants HTTP/1.1\r\nHost: api.example\r\nAuthorization: Bearer {KEYS['system']}\r\nContent-Length: 300000\r\n\r\n".encode()
+        )
         self.assertEqual(self.read_answer(connection).status, 413)  # before it comes
         connection = self.connect()
-        head = f"GET /healthz HTTP/1.1\r\nHost: api.example\r\n\r\n".encode()
+        head = "GET /healthz HTTP/1.1\r\nHost: api.example\r\n\r\n".encode()
         connection.sendall(head + head)
         self.assertEqual([self.read_one(connection) for _ in range(2)], [200, 200])
 
@@ -157,12 +180,17 @@ class Https(HttpsTest):
         old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
         with socket.create_connection(("127.0.0.1", self.port), timeout=5) as raw, self.assertRaises(OSError):
             old.wrap_socket(raw)
-        costly = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{self.port}", "-groups", "ffdhe8192"], input=b"", capture_output=True)
+        costly = subprocess.run(
+            ["openssl", "s_client", "-connect", f"127.0.0.1:{self.port}", "-groups", "ffdhe8192"],
+            input=b"",
+            capture_output=True,
+        )
         self.assertIn(b"handshake failure", costly.stderr)
 
     def test_a_renewed_certificate_is_used_without_a_restart(self):
         def serial():
             return self.connect().getpeercert()["serialNumber"]
+
         kept, before = self.connect(), serial()
         self.authority.issue("api", "IP:127.0.0.1", "DNS:api.example")
         wait_until(lambda: serial() != before, 10, "the new certificate")
@@ -181,7 +209,9 @@ class Https(HttpsTest):
         poll = self.connect()
         poll.sendall(f"GET {POLL.format(session['token'])} HTTP/1.1\r\nHost: api.example\r\n\r\n".encode())
         self.wait_for_polls(1)
-        sockets = subprocess.run(["ss", "-Htno", "state", "established", "sport", "=", f":{self.port}"], capture_output=True, text=True).stdout
+        sockets = subprocess.run(
+            ["ss", "-Htno", "state", "established", "sport", "=", f":{self.port}"], capture_output=True, text=True
+        ).stdout
         mine = [line for line in sockets.splitlines() if f":{poll.getsockname()[1]} " in line]
         self.assertEqual(len(mine), 1, sockets)
         self.assertRegex(mine[0], r"timer:\(keepalive,(\d\d|\d(\.\d+)?)sec")  # 30 s at most
@@ -203,7 +233,9 @@ class Floods(HttpsTest):
 
     def is_gone_on_with(self, hello, address):
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=5 * SLOW, source_address=(address, 0)) as raw:
+            with socket.create_connection(
+                ("127.0.0.1", self.port), timeout=5 * SLOW, source_address=(address, 0)
+            ) as raw:
                 raw.sendall(hello)
                 return len(raw.recv(10)) > 0
         except OSError:
@@ -219,12 +251,17 @@ class Floods(HttpsTest):
         self.assertGreaterEqual(served, 20)
         self.assertLessEqual(served, most)
         self.assertTrue(self.is_gone_on_with(hello, "127.0.2.2"))
-        wait_until(lambda: self.metric("vas_https_handshakes_total", '{outcome="refused"}') >= 100 - most, 5, "the figures")
+        wait_until(
+            lambda: self.metric("vas_https_handshakes_total", '{outcome="refused"}') >= 100 - most, 5, "the figures"
+        )
         self.assertEqual(sum(self.is_gone_on_with(hello, "127.0.3.1") for _ in range(40)), 40)  # 20 were a stranger's
 
     def test_who_says_nothing_or_half_a_hello_has_eight_seconds_and_holds_up_nobody(self):
         half = self.hello()[:60]
-        silent = [socket.create_connection(("127.0.0.1", self.port), timeout=30 * SLOW, source_address=("127.0.4.1", 0)) for _ in range(80)]
+        silent = [
+            socket.create_connection(("127.0.0.1", self.port), timeout=30 * SLOW, source_address=("127.0.4.1", 0))
+            for _ in range(80)
+        ]
         for each in silent:
             self.addCleanup(each.close)
         silent[-1].sendall(half)
@@ -243,18 +280,29 @@ class Floods(HttpsTest):
 class Configured(unittest.TestCase):
     def check(self, *flags):
         from harness import BIN
+
         return subprocess.run([BIN / "vas", "--check-config", *flags], capture_output=True, text=True)
 
     def test_tls_needs_a_certificate_and_takes_sips(self):
         without = self.check("--https-listen", "127.0.0.1:8443")
         self.assertNotEqual(without.returncode, 0)
         self.assertIn("https-certificate", without.stderr + without.stdout)
-        self.assertEqual(self.check("--https-listen", "127.0.0.1:8443", "--tls-certificate", "c.pem", "--tls-key", "k.pem").returncode, 0)
+        self.assertEqual(
+            self.check(
+                "--https-listen", "127.0.0.1:8443", "--tls-certificate", "c.pem", "--tls-key", "k.pem"
+            ).returncode,
+            0,
+        )
 
     def test_an_origin_is_what_browsers_say(self):
         self.assertNotEqual(self.check("--http-cors-origin", "app.example.com").returncode, 0)
         self.assertNotEqual(self.check("--http-cors-origin", "https://app.example.com/").returncode, 0)
-        self.assertEqual(self.check("--http-cors-origin", "https://app.example.com", "--http-cors-origin", "http://localhost:3000").returncode, 0)
+        self.assertEqual(
+            self.check(
+                "--http-cors-origin", "https://app.example.com", "--http-cors-origin", "http://localhost:3000"
+            ).returncode,
+            0,
+        )
 
     def test_authorities_that_are_none_stop_the_start(self):
         folder = server_folder()
@@ -285,27 +333,52 @@ class OtherOrigins(ApiTest):
     PAGE = "https://app.example.com"
 
     def preflight(self, path, method="GET", origin=PAGE):
-        return self.call("OPTIONS", path, key=None, headers=(f"Origin: {origin}", f"Access-Control-Request-Method: {method}", "Access-Control-Request-Headers: x-trace"))
+        return self.call(
+            "OPTIONS",
+            path,
+            key=None,
+            headers=(
+                f"Origin: {origin}",
+                f"Access-Control-Request-Method: {method}",
+                "Access-Control-Request-Headers: x-trace",
+            ),
+        )
 
     def test_what_needs_no_key_is_any_pages_to_read(self):
         for path, status in ((POLL.format("0" * 32), 403), ("/openapi.json", 200), ("/healthz", 200)):
             with self.subTest(path):
                 leave = self.preflight(path)
-                self.assertEqual((leave.status, leave.headers["Access-Control-Allow-Origin"], leave.headers["Access-Control-Allow-Methods"]), (204, "*", "GET"))
+                self.assertEqual(
+                    (
+                        leave.status,
+                        leave.headers["Access-Control-Allow-Origin"],
+                        leave.headers["Access-Control-Allow-Methods"],
+                    ),
+                    (204, "*", "GET"),
+                )
                 answer = self.call("GET", path, key=None, headers=(f"Origin: {self.PAGE}",))
                 self.assertEqual((answer.status, answer.headers["Access-Control-Allow-Origin"]), (status, "*"))
                 self.assertIn("X-Session-Status", answer.headers["Access-Control-Expose-Headers"])
                 self.assertIsNone(answer.headers["Access-Control-Allow-Credentials"])
-                self.assertIsNone(self.call("GET", path, key=None).headers["Access-Control-Allow-Origin"])  # no page asks
+                self.assertIsNone(
+                    self.call("GET", path, key=None).headers["Access-Control-Allow-Origin"]
+                )  # no page asks
 
     def test_what_needs_a_key_is_no_pages(self):
-        for method, path in (("GET", "/tenants"), ("POST", f"/calls/example.com/outgoing/{MSISDN}"), ("GET", "/metrics"), ("GET", "/nowhere"),
-                             ("DELETE", POLL.format("0" * 32))):
+        for method, path in (
+            ("GET", "/tenants"),
+            ("POST", f"/calls/example.com/outgoing/{MSISDN}"),
+            ("GET", "/metrics"),
+            ("GET", "/nowhere"),
+            ("DELETE", POLL.format("0" * 32)),
+        ):
             with self.subTest(path, method=method):
                 leave = self.preflight(path, method)
                 self.assertIn(leave.status, (404, 405))
                 self.assertIsNone(leave.headers["Access-Control-Allow-Origin"])
-                self.assertIsNone(self.call(method, path, headers=(f"Origin: {self.PAGE}",)).headers["Access-Control-Allow-Origin"])
+                self.assertIsNone(
+                    self.call(method, path, headers=(f"Origin: {self.PAGE}",)).headers["Access-Control-Allow-Origin"]
+                )
 
 
 class ChosenOrigins(OtherOrigins):
@@ -313,7 +386,10 @@ class ChosenOrigins(OtherOrigins):
 
     def test_what_needs_no_key_is_any_pages_to_read(self):
         leave = self.preflight("/healthz")
-        self.assertEqual((leave.status, leave.headers["Access-Control-Allow-Origin"], leave.headers["Vary"]), (204, self.PAGE, "Origin"))
+        self.assertEqual(
+            (leave.status, leave.headers["Access-Control-Allow-Origin"], leave.headers["Vary"]),
+            (204, self.PAGE, "Origin"),
+        )
         other = self.preflight("/healthz", origin="https://evil.example")
         self.assertEqual((other.status, other.headers["Access-Control-Allow-Origin"]), (405, None))
 
@@ -326,14 +402,21 @@ class InABrowser(ApiTest):
         self.addCleanup(browser.stop)
         session = self.incoming()
         api = f"http://127.0.0.1:{self.vas.http_port}"
-        browser.run("window.told = fetch(arguments[0], {headers: {'x-trace': '1'}}).then((r) => [r.status, r.headers.get('x-session-status')]); return 0",
-                    api + POLL.format(session["token"]))
+        browser.run(
+            "window.told = fetch(arguments[0], {headers: {'x-trace': '1'}}).then((r) => [r.status, r.headers.get('x-session-status')]); return 0",
+            api + POLL.format(session["token"]),
+        )
         self.wait_for_polls(1)
         caller = self.call("DELETE", f"/calls/example.com/sessions/{session['token']}")
         self.assertEqual(caller.status, 204)
-        self.assertEqual(browser.run("return window.told.catch(e => String(e))"), [205, "disconnected"])  # Fetch gives no body of a 205
-        refused = browser.run("return fetch(arguments[0], {headers: {Authorization: 'Bearer ' + arguments[1]}}).then(r => r.status).catch(e => e.name)",
-                              api + "/tenants", KEYS["system"])
+        self.assertEqual(
+            browser.run("return window.told.catch(e => String(e))"), [205, "disconnected"]
+        )  # Fetch gives no body of a 205
+        refused = browser.run(
+            "return fetch(arguments[0], {headers: {Authorization: 'Bearer ' + arguments[1]}}).then(r => r.status).catch(e => e.name)",
+            api + "/tenants",
+            KEYS["system"],
+        )
         self.assertEqual(refused, "TypeError")
 
 
@@ -355,7 +438,10 @@ class OwnAuthority(ApiTest):
         certificate, key = cls.authority.issue("backend", "IP:127.0.0.1")
         cls.flags = ("--webhook-ca", cls.authority.certificate)
         cls.secure, cls.stranger = Backend(), Backend()
-        for backend, pair in ((cls.secure, (certificate, key)), (cls.stranger, Authority(cls.folder_of_certificates / "other").issue("backend", "IP:127.0.0.1"))):
+        for backend, pair in (
+            (cls.secure, (certificate, key)),
+            (cls.stranger, Authority(cls.folder_of_certificates / "other").issue("backend", "IP:127.0.0.1")),
+        ):
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*pair)
             backend.server.socket = context.wrap_socket(backend.server.socket, server_side=True)
@@ -378,16 +464,19 @@ class HangingEndpoint(E2eTest):
     @classmethod
     def edit_directory(cls, directory):
         cls.silent = socket.create_server(("127.0.0.1", 0))
-        directory["domains"][0]["profile"]["registration-free-control-endpoint"] = f"http://127.0.0.1:{cls.silent.getsockname()[1]}/incoming"
+        directory["domains"][0]["profile"][
+            "registration-free-control-endpoint"
+        ] = f"http://127.0.0.1:{cls.silent.getsockname()[1]}/incoming"
 
     def test_costs_the_caller_no_more_than_its_deadline(self):
         from harness import BOB
+
         begun = time.monotonic()
         caller = self.caller("trunk", "--listen", f"{TRUNK}:0", "--dial", f"sip:{BOB}@{self.vas.sip}")
         self.assertEqual(caller.result()["status"], 480)
         self.assertGreaterEqual(time.monotonic() - begun, 2)
         self.assertLess(time.monotonic() - begun, 8 * SLOW)  # four tries of 10 s without it
-        record, = wait_until(self.vas.records, 10, "the record")
+        (record,) = wait_until(self.vas.records, 10, "the record")
         self.assertEqual(record["termination_reason"], "backend-unreachable")
 
 

@@ -15,7 +15,12 @@ KINDS = {
     "73": (4, {"mediaEncryption": "required"}, {"encryption": "srtp-mand"}, "AEAD_AES_128_GCM"),
     "74": (6, {"mediaEncryption": "required"}, {"encryption": "srtp-mand"}, "AEAD_AES_128_GCM"),
     "75": (4, {"mediaEncryption": "required", "mediaKeying": "dtls"}, {"encryption": "dtls_srtp"}, "AEAD_AES_128_GCM"),
-    "76": (6, {"mediaEncryption": "required", "mediaKeying": "dtls", "ice": "lite"}, {"encryption": "dtls_srtp", "nat": "ice"}, "AEAD_AES_128_GCM"),
+    "76": (
+        6,
+        {"mediaEncryption": "required", "mediaKeying": "dtls", "ice": "lite"},
+        {"encryption": "dtls_srtp", "nat": "ice"},
+        "AEAD_AES_128_GCM",
+    ),
 }
 
 
@@ -33,13 +38,35 @@ class IpVersions(E2eTest):
     def place_server(cls, vas):
         vas.address, vas.wrapper = SERVER, cls.hosts.wrapper()
         vas.ws_port = free_ports()
-        vas.flags += ["--sip-listen", f"10.78.2.2:{vas.sip_port}", "--ws-listen", f"{in_uri(SERVER)}:{vas.ws_port}",
-                      "--media-bind", "10.78.2.2", "--media-bind6", SERVER, "--srtp-keys-over-plain-sip", "true"]
+        vas.flags += [
+            "--sip-listen",
+            f"10.78.2.2:{vas.sip_port}",
+            "--ws-listen",
+            f"{in_uri(SERVER)}:{vas.ws_port}",
+            "--media-bind",
+            "10.78.2.2",
+            "--media-bind6",
+            SERVER,
+            "--srtp-keys-over-plain-sip",
+            "true",
+        ]
         cls.carriers = {}
         for number, (prefix, (version, trunk, phone, _)) in enumerate(KINDS.items()):
-            carrier = cls.carriers[prefix] = Baresip(cls.folder, f"carrier{prefix}", CARRIERS[version], 440, answers=True, **phone)
-            vas.directory["trunks"].append({"id": 20 + number, "domainId": 3, "name": prefix, "targets": [f"{in_uri(carrier.address)}:{carrier.port}"],
-                                            "prefixes": [prefix], "stripPrefix": prefix, "addPrefix": carrier.name, **trunk})
+            carrier = cls.carriers[prefix] = Baresip(
+                cls.folder, f"carrier{prefix}", CARRIERS[version], 440, answers=True, **phone
+            )
+            vas.directory["trunks"].append(
+                {
+                    "id": 20 + number,
+                    "domainId": 3,
+                    "name": prefix,
+                    "targets": [f"{in_uri(carrier.address)}:{carrier.port}"],
+                    "prefixes": [prefix],
+                    "stripPrefix": prefix,
+                    "addPrefix": carrier.name,
+                    **trunk,
+                }
+            )
 
     def answer(self, prefix):
         with self.hosts.on("b"):
@@ -49,7 +76,9 @@ class IpVersions(E2eTest):
 
     def compare(self, record, suites, path):
         self.assertEqual([leg["srtp"] for leg in record["legs"]], suites)
-        self.assertTrue(record["legs"][0]["media_address"].startswith(f"[{CALLER}]:"), record["legs"][0]["media_address"])
+        self.assertTrue(
+            record["legs"][0]["media_address"].startswith(f"[{CALLER}]:"), record["legs"][0]["media_address"]
+        )
         self.assertEqual([leg["received"]["lost"] for leg in record["legs"]], [0, 0])
         self.assertEqual(record["legs"][0]["ice_path"] is not None, path)
 
@@ -59,7 +88,10 @@ class IpVersions(E2eTest):
                 carrier, token = self.answer(prefix)
                 alice = Baresip(self.folder, f"alice{time.monotonic_ns()}", CALLER, 1000)
                 self.addCleanup(alice.stop)
-                alice.start(f"sip:any@{self.vas.sip};transport=udp", [("X-Cloudonix-Session", token), ("X-Cloudonix-Domain", DOMAIN)])
+                alice.start(
+                    f"sip:any@{self.vas.sip};transport=udp",
+                    [("X-Cloudonix-Session", token), ("X-Cloudonix-Domain", DOMAIN)],
+                )
                 wait_until(lambda: self.vas.session(token)[1].get("status") == "connected", 10, "the connection")
                 time.sleep(4)
                 alice.stop()
@@ -71,7 +103,9 @@ class IpVersions(E2eTest):
 
     def page(self, token):
         origin = f"http://{in_uri(SERVER)}:{self.vas.http_port}"
-        page = PhonePage(self.vas, token, self.folder / "tone.wav", [f"--unsafely-treat-insecure-origin-as-secure={origin}"])
+        page = PhonePage(
+            self.vas, token, self.folder / "tone.wav", [f"--unsafely-treat-insecure-origin-as-secure={origin}"]
+        )
         self.addCleanup(page.stop)
         page.click("call")
         page.wait_for("up")

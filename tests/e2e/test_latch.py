@@ -44,7 +44,6 @@ class LatchTest(E2eTest):
         except TimeoutError:
             return payloads
 
-
     def assert_only_the_party(self, payloads, sent):
         """A loaded machine may lose one now and then, as the record says (`overrun`); what is not the party's is never heard."""
         self.assertEqual(set(payloads), {b"\x55"})
@@ -115,6 +114,7 @@ class Symmetric(LatchTest):
                 return far.receive(0.5)
             except TimeoutError:
                 return None
+
         far.answer(wait_until(repeated, 5, "the offer"), 200, "OK", far.sdp(version=2))
         answer = moved.final()
         moved.ack(answer)

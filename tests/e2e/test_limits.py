@@ -18,7 +18,9 @@ NO_PROXY = ("--http-proxy", "192.0.2.1")
 
 def ask(vas, source, path, key=None, method="GET", timeout=10, forwarded=None):
     """One request from `source`, and its answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", vas.http_port, timeout=timeout * SLOW, source_address=(source, 0))
+    connection = http.client.HTTPConnection(
+        "127.0.0.1", vas.http_port, timeout=timeout * SLOW, source_address=(source, 0)
+    )
     try:
         headers = {"Authorization": "Bearer " + key} if key else {}
         connection.request(method, path, headers={**headers, "X-Forwarded-For": forwarded} if forwarded else headers)
@@ -68,7 +70,11 @@ class Descriptors(E2eTest):
         self.addCleanup(lambda: [each.close() for each in taken])
         for number in range(8):
             for _ in range(64):
-                taken.append(socket.create_connection(("127.0.0.1", self.vas.http_port), timeout=5, source_address=(f"127.0.0.{60 + number}", 0)))
+                taken.append(
+                    socket.create_connection(
+                        ("127.0.0.1", self.vas.http_port), timeout=5, source_address=(f"127.0.0.{60 + number}", 0)
+                    )
+                )
         wait_until(lambda: self.descriptors() - quiet <= 8 * 32, 5, "what is over an address's share to be closed")
         self.call()
         self.assertLess(self.descriptors(), self.LIMIT * 3 // 4)
@@ -99,13 +105,17 @@ class Guesses(ApiTest):
         begun = time.monotonic()
         self.assertEqual(self.ask(office, sessions, KEYS["domain"]).status, 200, "it has worked from there")
         self.assertLess(time.monotonic() - begun, 0.9)
-        self.assertEqual(self.ask(office, sessions, KEYS["tenant"]).status, 429, "this one has not: nobody learns that it is right")
+        self.assertEqual(
+            self.ask(office, sessions, KEYS["tenant"]).status, 429, "this one has not: nobody learns that it is right"
+        )
         self.assertEqual(self.ask("127.0.0.67", sessions, KEYS["tenant"]).status, 200, "elsewhere it is")
         self.assertEqual(self.ask("127.0.0.67", sessions, "XIguess").status, 401)
 
     def test_guessed_poll_tokens_take_nothing_of_the_domain_and_right_ones_wait(self):
         self.call("PATCH", "/tenants/1/domains/3", {"profile": {"api-requests-per-second": 10}})
-        self.addCleanup(lambda: self.call("PATCH", "/tenants/1/domains/3", {"profile": {"api-requests-per-second": None}}))
+        self.addCleanup(
+            lambda: self.call("PATCH", "/tenants/1/domains/3", {"profile": {"api-requests-per-second": None}})
+        )
         token = self.incoming()["token"]
         guess = f"/calls/example.com/ringing/{MSISDN}/{'0' * 32}"
         with concurrent.futures.ThreadPoolExecutor(32) as pool:
@@ -126,7 +136,12 @@ class Guesses(ApiTest):
         self.assertEqual(self.ask("127.0.0.70", "/calls/example.com/sessions", KEYS["domain"]).status, 200)
 
     def test_what_a_stranger_says_of_whom_it_speaks_for_is_not_believed(self):
-        statuses = [ask(self.vas, "127.0.0.72", "/calls/example.com/sessions", "XIguess", forwarded=f"203.0.113.{number}").status for number in range(21)]
+        statuses = [
+            ask(
+                self.vas, "127.0.0.72", "/calls/example.com/sessions", "XIguess", forwarded=f"203.0.113.{number}"
+            ).status
+            for number in range(21)
+        ]
         self.assertEqual(statuses, [401] * 20 + [429])
 
 
@@ -134,7 +149,9 @@ class Proxied(ApiTest):
     """Behind a proxy on the same host, as by default."""
 
     def test_a_proxy_is_believed_whom_it_serves(self):
-        asked_for = lambda client, key: ask(self.vas, "127.0.0.1", "/calls/example.com/sessions", key, forwarded=client).status
+        def asked_for(client, key):
+            return ask(self.vas, "127.0.0.1", "/calls/example.com/sessions", key, forwarded=client).status
+
         self.assertEqual([asked_for("198.51.100.1, 203.0.113.7", "XIguess") for _ in range(21)], [401] * 20 + [429])
         self.assertEqual(asked_for("203.0.113.8", "XIguess"), 401)
         self.assertEqual(asked_for("203.0.113.8", KEYS["domain"]), 200)
@@ -151,11 +168,15 @@ class Shares(E2eTest):
         cls.silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)  # a carrier that does not answer
         cls.addClassCleanup(cls.silent.close)
         cls.silent.bind((TRUNK, 0))
-        directory["trunks"][1].update({"targets": [f"{TRUNK}:{cls.silent.getsockname()[1]}"], "prefixes": ["777"], "maxCalls": 1})
+        directory["trunks"][1].update(
+            {"targets": [f"{TRUNK}:{cls.silent.getsockname()[1]}"], "prefixes": ["777"], "maxCalls": 1}
+        )
 
     def profile_of(self, key=None, **fields):
         profile = {name.replace("_", "-"): value for name, value in fields.items()}
-        return self.vas.request("PATCH", f"/tenants/1/domains/{DOMAIN}", {"profile": profile}, *([key] if key else []))[0]
+        return self.vas.request("PATCH", f"/tenants/1/domains/{DOMAIN}", {"profile": profile}, *([key] if key else []))[
+            0
+        ]
 
     def invite(self, token):
         phone = self.scripted()
@@ -208,9 +229,15 @@ class Shares(E2eTest):
             refused = phone.final(5)
             phone.ack(refused)
             self.assertEqual(refused.status, 503)
-        refusals = lambda: [each for each in self.vas.records() if each["termination_reason"] == "trunk-calls"]
+
+        def refusals():
+            return [each for each in self.vas.records() if each["termination_reason"] == "trunk-calls"]
+
         records = wait_until(lambda: len(refusals()) == 2 and refusals(), 5, "two records")
-        self.assertEqual([(each["local_cause"], each["direction"], each["last_sip_code"]) for each in records], [(918, "incoming", None)] * 2)
+        self.assertEqual(
+            [(each["local_cause"], each["direction"], each["last_sip_code"]) for each in records],
+            [(918, "incoming", None)] * 2,
+        )
         self.assertIn('vas_calls_refused_total{of="trunk"} 2', self.vas.text("/metrics"))
         calls[0].send("CANCEL", user="15550002", cseq=calls[0].cseq, branch=calls[0].branch)
         while (answer := calls[0].final(5)).status != 487:
@@ -240,7 +267,11 @@ class Shares(E2eTest):
         self.vas.request("DELETE", f"/calls/{DOMAIN}/sessions/{tokens[0]}")
         self.profile_of(max_sessions=None, max_session_bytes=3000)
         self.addCleanup(lambda: self.profile_of(max_session_bytes=None))
-        status, problem = self.vas.request("POST", f"/calls/{DOMAIN}/outgoing/15550001", {"destination": "9", "routing": {"routes": [], "x": "y" * 3000}})
+        status, problem = self.vas.request(
+            "POST",
+            f"/calls/{DOMAIN}/outgoing/15550001",
+            {"destination": "9", "routing": {"routes": [], "x": "y" * 3000}},
+        )
         self.assertEqual(status, 429)
         self.assertIn("max-session-bytes", problem["detail"])
         self.vas.request("DELETE", f"/calls/{DOMAIN}/sessions/{tokens[1]}")
@@ -248,16 +279,36 @@ class Shares(E2eTest):
     def test_only_the_system_raises_what_stands(self):
         self.assertEqual(self.profile_of("XIdomain", max_calls=5, max_sessions=100), 200, "lower is everybody's")
         self.addCleanup(lambda: self.profile_of(max_calls=None, max_sessions=None))
-        for raised in ({"max_calls": 6}, {"max_calls": None}, {"max_sessions": 101}, {"max_sessions": None}, {"api_requests_per_second": 2000},
-                       {"max_webhooks": 3000}, {"max_polls": 30000}, {"max_calls_per_second": 501}, {"max_session_bytes": 1 << 30}):
+        for raised in (
+            {"max_calls": 6},
+            {"max_calls": None},
+            {"max_sessions": 101},
+            {"max_sessions": None},
+            {"api_requests_per_second": 2000},
+            {"max_webhooks": 3000},
+            {"max_polls": 30000},
+            {"max_calls_per_second": 501},
+            {"max_session_bytes": 1 << 30},
+        ):
             self.assertEqual(self.profile_of("XIdomain", **raised), 401, raised)
         self.assertEqual(self.profile_of(max_calls=6, max_sessions=200_001), 200)
-        for source, status in (("10.1.2.3", 400), ("127.0.0.1", 400), ("192.168.1.0/24", 400), ("203.0.112.0/23", 400), ("2001:db8::/47", 400), ("::1", 400),
-                               ("203.0.113.0/24", 201), ("2001:db8::/48", 201)):
+        for source, status in (
+            ("10.1.2.3", 400),
+            ("127.0.0.1", 400),
+            ("192.168.1.0/24", 400),
+            ("203.0.112.0/23", 400),
+            ("2001:db8::/47", 400),
+            ("::1", 400),
+            ("203.0.113.0/24", 201),
+            ("2001:db8::/48", 201),
+        ):
             body = {"name": "x", "sources": [source]}
             self.assertEqual(self.vas.request("POST", f"/domains/{DOMAIN}/trunks", body, "XIdomain")[0], status, source)
-        self.assertEqual(self.vas.request("PATCH", f"/domains/{DOMAIN}/trunks/7", {"name": "renamed"}, "XIdomain")[0], 200,
-                         "what the system gave stays")
+        self.assertEqual(
+            self.vas.request("PATCH", f"/domains/{DOMAIN}/trunks/7", {"name": "renamed"}, "XIdomain")[0],
+            200,
+            "what the system gave stays",
+        )
 
 
 class LookUps(E2eTest):
@@ -295,7 +346,9 @@ class LookUps(E2eTest):
         self.dns.is_silent = True
         for number in range(100):
             self.change(f"http://slow{number}.example.test:{port}/")
-        wait_until(lambda: self.under_way() >= 20, 5, "callbacks under way")  # of 100: a slow machine's first have given up
+        wait_until(
+            lambda: self.under_way() >= 20, 5, "callbacks under way"
+        )  # of 100: a slow machine's first have given up
         self.assertLessEqual(self.threads(), before)
         self.backend.callbacks.clear()
         begun = time.monotonic()
@@ -306,7 +359,11 @@ class LookUps(E2eTest):
         self.assertLessEqual(self.threads(), before)
         self.dns.is_silent = False
         self.dns.a("slow7.example.test", "127.0.0.1")
-        wait_until(lambda: any(headers["Host"].startswith("slow7.") for _, headers in self.backend.callbacks), 40, "the callback, when the name is known")
+        wait_until(
+            lambda: any(headers["Host"].startswith("slow7.") for _, headers in self.backend.callbacks),
+            40,
+            "the callback, when the name is known",
+        )
 
 
 if __name__ == "__main__":

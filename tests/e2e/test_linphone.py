@@ -7,8 +7,20 @@ import unittest
 from harness import BOB, DOMAIN, Caller, E2eTest, die_with_parent, dialling, free_ports, wait_until, write_tone
 from hosts import Hosts
 
-CODECS = ("PCMU/8000/1", "PCMA/8000/1", "opus/48000/2", "G722/8000/1", "speex/8000/1", "speex/16000/1", "speex/32000/1", "GSM/8000/1", "G729/8000/1",
-          "L16/44100/1", "BV16/8000/1", "iLBC/8000/1")
+CODECS = (
+    "PCMU/8000/1",
+    "PCMA/8000/1",
+    "opus/48000/2",
+    "G722/8000/1",
+    "speex/8000/1",
+    "speex/16000/1",
+    "speex/32000/1",
+    "GSM/8000/1",
+    "G729/8000/1",
+    "L16/44100/1",
+    "BV16/8000/1",
+    "iLBC/8000/1",
+)
 
 
 class Linphone:
@@ -21,16 +33,25 @@ class Linphone:
         write_tone(folder / "tone.wav", 1000, 8000, seconds)
         self.recording = folder / "heard.wav"
         port, media = free_ports(), free_ports()
-        codecs = "".join(f"[audio_codec_{at}]\nmime={mime}\nrate={rate}\nchannels={channels}\nenabled={int(at == 0)}\n"
-                         for at, (mime, rate, channels) in enumerate(each.split("/") for each in CODECS))
+        codecs = "".join(
+            f"[audio_codec_{at}]\nmime={mime}\nrate={rate}\nchannels={channels}\nenabled={int(at == 0)}\n"
+            for at, (mime, rate, channels) in enumerate(each.split("/") for each in CODECS)
+        )
         (folder / "rc").write_text(
             f"[sip]\nsip_port={0 if authority else port}\nsip_tcp_port=0\nsip_tls_port={port if authority else 0}\nroot_ca={authority or ''}\nverify_server_cn=0\ncontact=\"linphone\" <sip:linphone@{address}:{port}>\ndefault_proxy=-1\n"
             f"media_encryption={encryption}\nmedia_encryption_mandatory={int(encryption != 'none')}\nuse_ipv6=0\nipv6_migration_done=1\nping_with_options=0\nguess_hostname=0\n"
             f"[rtp]\naudio_rtp_port={media}\nrtcp_mux={int(bool(stun))}\n[net]\nmtu=1300\nfirewall_policy={3 if stun else 0}\nstun_server={stun or ''}\n[sound]\nechocancellation=0\n"
-            f"[video]\nenabled=0\ncapture=0\ndisplay=0\nautomatically_initiate=0\nautomatically_accept=0\n{codecs}")
+            f"[video]\nenabled=0\ncapture=0\ndisplay=0\nautomatically_initiate=0\nautomatically_accept=0\n{codecs}"
+        )
         self.log = open(folder / "log", "wb")
-        self.process = subprocess.Popen([*hosts.wrapper(host), "linphonec", "-c", folder / "rc", "-d", "1", "-l", folder / "debug"], stdin=subprocess.PIPE,
-                                        stdout=self.log, stderr=self.log, env={**os.environ, "HOME": str(folder)}, preexec_fn=die_with_parent)
+        self.process = subprocess.Popen(
+            [*hosts.wrapper(host), "linphonec", "-c", folder / "rc", "-d", "1", "-l", folder / "debug"],
+            stdin=subprocess.PIPE,
+            stdout=self.log,
+            stderr=self.log,
+            env={**os.environ, "HOME": str(folder)},
+            preexec_fn=die_with_parent,
+        )
         for command in ("soundcard use files", f"play {folder}/tone.wav", f"record {self.recording}"):
             self.say(command)
 
@@ -66,8 +87,17 @@ class LinphoneCalls(E2eTest):
     @classmethod
     def place_server(cls, vas):
         vas.address, vas.wrapper = "10.78.1.2", cls.hosts.wrapper()
-        vas.flags += ["--media-bind", "10.78.1.2", "--srtp-keys-over-plain-sip", "true", "--webhook-allow", "10.78.0.0/16"]
-        vas.directory["trunks"].append({"id": 9, "domainId": 3, "name": "linphone", "sources": ["10.78.2.1"], "mediaEncryption": "required"})
+        vas.flags += [
+            "--media-bind",
+            "10.78.1.2",
+            "--srtp-keys-over-plain-sip",
+            "true",
+            "--webhook-allow",
+            "10.78.0.0/16",
+        ]
+        vas.directory["trunks"].append(
+            {"id": 9, "domainId": 3, "name": "linphone", "sources": ["10.78.2.1"], "mediaEncryption": "required"}
+        )
 
     def talk(self, encryption):
         linphone = Linphone(self.folder / encryption, self.hosts, "b", "10.78.2.1", encryption)
@@ -76,7 +106,11 @@ class LinphoneCalls(E2eTest):
         wait_until(lambda: self.backend.notifications, 10, "the notification")
         token = self.backend.notifications[0][0]["session"]
         wait_until(lambda: self.vas.session(token)[1]["status"] == "ringing", 5, "the parking")
-        bob = Caller(self.folder, f"bob-{encryption}", *dialling(self.vas, token, "--listen", "10.78.1.1:0", "--tone", 440, "--seconds", 7))
+        bob = Caller(
+            self.folder,
+            f"bob-{encryption}",
+            *dialling(self.vas, token, "--listen", "10.78.1.1:0", "--tone", 440, "--seconds", 7),
+        )
         self.addCleanup(bob.kill)
         self.assertEqual(bob.result()["outcome"], "answered")
         linphone.stop()
@@ -88,7 +122,9 @@ class LinphoneCalls(E2eTest):
         """The URI has the headers of the INVITE (RFC 3261 §19.1.1); the same for pjsua."""
         carrier = Caller(self.folder, "carrier", "--listen", "10.78.1.1:0", "--tone", 440, "--seconds", 0)
         self.addCleanup(carrier.kill)
-        token = self.vas.make_outgoing(routing={"routes": [{"termination_ip": carrier.sip, "termination_number": "999"}]})["token"]
+        token = self.vas.make_outgoing(
+            routing={"routes": [{"termination_ip": carrier.sip, "termination_number": "999"}]}
+        )["token"]
         linphone = Linphone(self.folder / "token", self.hosts, "a", "10.78.1.1", "none")
         self.addCleanup(linphone.stop)
         linphone.say(f"call sip:x@{self.vas.sip}?X-Cloudonix-Session={token}&X-Cloudonix-Domain={DOMAIN}")

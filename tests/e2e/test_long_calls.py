@@ -5,7 +5,19 @@ import threading
 import time
 import unittest
 
-from harness import BOB, DOMAIN, SLOW, Baresip, Caller, E2eTest, audible_seconds, dialling, free_ports, wait_until, write_tone
+from harness import (
+    BOB,
+    DOMAIN,
+    SLOW,
+    Baresip,
+    Caller,
+    E2eTest,
+    audible_seconds,
+    dialling,
+    free_ports,
+    wait_until,
+    write_tone,
+)
 from hosts import Hosts
 from test_linphone import Linphone
 
@@ -54,7 +66,9 @@ class LongCalls(E2eTest):
     def place_server(cls, vas):
         vas.address, vas.wrapper = SERVER, cls.hosts.wrapper()
         vas.flags += ["--media-bind", SERVER, "--webhook-allow", "10.78.0.0/16"]
-        vas.directory["trunks"].append({"id": 9, "domainId": 3, "name": "linphone", "sources": [THERE], "mediaEncryption": "optional"})
+        vas.directory["trunks"].append(
+            {"id": 9, "domainId": 3, "name": "linphone", "sources": [THERE], "mediaEncryption": "optional"}
+        )
 
     def far(self, name, *flags):
         far = Caller(self.folder, name, "--tone", 440, "--seconds", 0, *flags)
@@ -71,12 +85,18 @@ class LongCalls(E2eTest):
         phone = Baresip(self.folder, name, HERE, 1000, encryption=encryption, nat="ice")
         self.addCleanup(phone.stop)
         write_tone(phone.folder / "tone.wav", 1000, 8000, int(200 * SLOW))  # it hangs up where its file ends
-        phone.start(f"sip:any@{self.vas.sip}", [("X-Cloudonix-Session", token), ("X-Cloudonix-Domain", DOMAIN)], seconds=int(200 * SLOW))
+        phone.start(
+            f"sip:any@{self.vas.sip}",
+            [("X-Cloudonix-Session", token), ("X-Cloudonix-Domain", DOMAIN)],
+            seconds=int(200 * SLOW),
+        )
         return phone, phone.heard, far, token
 
     def linphone(self, encryption):
         self.backend.notifications.clear()
-        phone = Linphone(self.folder / f"linphone-{encryption}", self.hosts, "b", THERE, encryption, stun=f"{HERE}:3478")
+        phone = Linphone(
+            self.folder / f"linphone-{encryption}", self.hosts, "b", THERE, encryption, stun=f"{HERE}:3478"
+        )
         self.addCleanup(phone.stop)
         phone.say(f"call sip:{BOB}@{self.vas.sip}")
         wait_until(lambda: self.backend.notifications, 20, "the notification")
@@ -86,9 +106,13 @@ class LongCalls(E2eTest):
         return phone, lambda: phone.recording, far, token
 
     def test_they_are_heard_and_hear_to_the_end(self):
-        calls = {"baresip, held": self.baresip(None, "held"),
-                 "baresip, plain": self.baresip(None), "baresip, DTLS": self.baresip("dtls_srtp"),
-                 "linphone, plain": self.linphone("none"), "linphone, DTLS": self.linphone("dtls")}
+        calls = {
+            "baresip, held": self.baresip(None, "held"),
+            "baresip, plain": self.baresip(None),
+            "baresip, DTLS": self.baresip("dtls_srtp"),
+            "linphone, plain": self.linphone("none"),
+            "linphone, DTLS": self.linphone("dtls"),
+        }
         for name, (_, _, _, token) in calls.items():
             wait_until(lambda: self.vas.session(token)[1].get("status") == "connected", 20, f"the connection of {name}")
         begun = time.monotonic()
@@ -104,7 +128,9 @@ class LongCalls(E2eTest):
                 leg = self.vas.record_of(token)["legs"][0]
                 self.assertRegex(leg["ice_path"] or "none", "^host-(host|prflx|srflx)$")
                 self.assertEqual(leg["srtp"] is not None, name.endswith("DTLS"))
-                self.assertLess(leg["received"]["refused"], 50, "what comes before the keys; a call that is cut has a thousand")
+                self.assertLess(
+                    leg["received"]["refused"], 50, "what comes before the keys; a call that is cut has a thousand"
+                )
                 least = LEAST_BESIDE_HOLD if name.endswith("held") else LEAST
                 self.assertGreater(audible_seconds(far.wav), least, "what the far party hears")
                 self.assertGreater(audible_seconds(recording()), least, "what the phone hears")

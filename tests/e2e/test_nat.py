@@ -26,11 +26,17 @@ class BehindNat(NatLab):
 
     def readdress(self, before, after):
         """The router's public address: whatever was translated to the old one is forgotten with it."""
-        self.hosts.run("nat", "sh", "-e", "-c", f"""
+        self.hosts.run(
+            "nat",
+            "sh",
+            "-e",
+            "-c",
+            f"""
             echo 1 > /proc/sys/net/ipv4/conf/if-nat/promote_secondaries
             ip address add {after}/24 dev if-nat
             ip address delete {before}/24 dev if-nat
-            ip route replace 10.78.0.0/16 via 10.78.1.2""")
+            ip route replace 10.78.0.0/16 via 10.78.1.2""",
+        )
 
     def test_behind_a_nat_that_keeps_ports_and_one_that_does_not(self):
         for how in ("masquerade", "masquerade fully-random"):
@@ -57,12 +63,16 @@ class BehindNat(NatLab):
 
     def slow_down(self, host, network):
         """40±15 ms for what `host` sends there."""
-        link = subprocess.Popen([*self.hosts.wrapper(host), sys.executable, HERE / "slow_link.py", "40", "15", network], stdout=subprocess.PIPE,
-                                preexec_fn=die_with_parent)
+        link = subprocess.Popen(
+            [*self.hosts.wrapper(host), sys.executable, HERE / "slow_link.py", "40", "15", network],
+            stdout=subprocess.PIPE,
+            preexec_fn=die_with_parent,
+        )
 
         def stop():
             link.kill()
             link.communicate()
+
         self.addCleanup(stop)
         self.assertEqual(link.stdout.readline(), b"ready\n")
 

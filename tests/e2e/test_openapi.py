@@ -2,7 +2,6 @@
 import fcntl
 import json
 import os
-import pathlib
 import subprocess
 import unittest
 
@@ -23,7 +22,13 @@ def judges():
         if not marker.exists() or marker.read_bytes() != stamp:
             for name in ("package.json", "package-lock.json", ".npmrc"):
                 (BUILD / name).write_bytes((RULES / name).read_bytes())
-            done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=BUILD, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+            done = subprocess.run(
+                ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+                cwd=BUILD,
+                capture_output=True,
+                text=True,
+                stdin=subprocess.DEVNULL,
+            )
             if done.returncode:
                 raise AssertionError(f"npm ci failed:\n{done.stdout[-1500:]}{done.stderr[-1500:]}")
             marker.write_bytes(stamp)
@@ -45,8 +50,13 @@ class OpenApi(unittest.TestCase):
         cls.document = json.loads(DOCUMENT.read_text())
 
     def judge(self, *command):
-        done = subprocess.run([judges() / command[0], *command[1:]], capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                              env={**os.environ, "REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"})
+        done = subprocess.run(
+            [judges() / command[0], *command[1:]],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"},
+        )
         self.assertEqual(done.returncode, 0, done.stdout[-4000:] + done.stderr[-4000:])
         return done.stdout + done.stderr
 
@@ -61,14 +71,22 @@ class OpenApi(unittest.TestCase):
         self.assertIn("No results", said)
 
     def test_every_field_says_what_it_is(self):
-        bare = [path for name, schema in self.document["components"]["schemas"].items() for path, field in fields(schema, name)
-                if "$ref" not in field and not field.get("description")]
+        bare = [
+            path
+            for name, schema in self.document["components"]["schemas"].items()
+            for path, field in fields(schema, name)
+            if "$ref" not in field and not field.get("description")
+        ]
         self.assertEqual(bare, [])
 
     def test_numbers_of_time_say_their_unit(self):
         of_time = ("Limit", "At", "Time", "timeout", "ttl", "seconds")
-        bare = [path for name, schema in self.document["components"]["schemas"].items() for path, field in fields(schema, name)
-                if "integer" in (field.get("type") or []) and path.endswith(of_time) and "econd" not in field["description"]]
+        bare = [
+            path
+            for name, schema in self.document["components"]["schemas"].items()
+            for path, field in fields(schema, name)
+            if "integer" in (field.get("type") or []) and path.endswith(of_time) and "econd" not in field["description"]
+        ]
         self.assertEqual(bare, [])
 
     def test_what_backends_are_asked_stands_there(self):

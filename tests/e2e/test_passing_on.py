@@ -38,11 +38,19 @@ class Party(Phone):
     def ask(self, method, headers=(), body="", content_type="application/sdp", cseq=None, branch=None):
         self.cseq += cseq is None
         self.branch = branch or f"z9hG4bK{time.monotonic_ns()}"
-        lines = [f"{method} {self.target} SIP/2.0", f"Via: SIP/2.0/UDP {self.address}:{self.port};branch={self.branch};rport",
-                 f"From: {self.local or f'<sip:phone@{self.address}>;tag={self.tag}'}", f"To: {self.remote_to}", f"Call-ID: {self.call_id}",
-                 f"CSeq: {self.cseq if cseq is None else cseq} {method}", "Max-Forwards: 70",
-                 f"Contact: <sip:phone@{self.address}:{self.port}>", *headers,
-                 *([f"Content-Type: {content_type}"] if body else []), f"Content-Length: {len(body)}"]
+        lines = [
+            f"{method} {self.target} SIP/2.0",
+            f"Via: SIP/2.0/UDP {self.address}:{self.port};branch={self.branch};rport",
+            f"From: {self.local or f'<sip:phone@{self.address}>;tag={self.tag}'}",
+            f"To: {self.remote_to}",
+            f"Call-ID: {self.call_id}",
+            f"CSeq: {self.cseq if cseq is None else cseq} {method}",
+            "Max-Forwards: 70",
+            f"Contact: <sip:phone@{self.address}:{self.port}>",
+            *headers,
+            *([f"Content-Type: {content_type}"] if body else []),
+            f"Content-Length: {len(body)}",
+        ]
         self.transmit("\r\n".join(lines) + "\r\n\r\n" + body)
 
     def call(self, uri, caller="<sip:+15155558484@carrier.example>", headers=(), to=None):
@@ -51,15 +59,33 @@ class Party(Phone):
         self.branch, self.uri, self.to = f"z9hG4bK{time.monotonic_ns()}", uri, to or f"<sip:{BOB}@{self.server}>"
         self.local = f"{caller};tag={self.tag}"
         body = self.sdp()
-        lines = [f"INVITE {uri} SIP/2.0", f"Via: SIP/2.0/UDP {self.address}:{self.port};branch={self.branch};rport", f"From: {self.local}",
-                 f"To: {self.to}", f"Call-ID: {self.call_id}", f"CSeq: {self.cseq} INVITE", "Max-Forwards: 70",
-                 f"Contact: <sip:gw@{self.address}:{self.port}>", *headers, "Content-Type: application/sdp", f"Content-Length: {len(body)}"]
+        lines = [
+            f"INVITE {uri} SIP/2.0",
+            f"Via: SIP/2.0/UDP {self.address}:{self.port};branch={self.branch};rport",
+            f"From: {self.local}",
+            f"To: {self.to}",
+            f"Call-ID: {self.call_id}",
+            f"CSeq: {self.cseq} INVITE",
+            "Max-Forwards: 70",
+            f"Contact: <sip:gw@{self.address}:{self.port}>",
+            *headers,
+            "Content-Type: application/sdp",
+            f"Content-Length: {len(body)}",
+        ]
         self.transmit("\r\n".join(lines) + "\r\n\r\n" + body)
 
     def give_up(self, headers=()):
-        lines = [f"CANCEL {self.uri} SIP/2.0", f"Via: SIP/2.0/UDP {self.address}:{self.port};branch={self.branch};rport",
-                 f"From: {self.local}", f"To: {self.to}", f"Call-ID: {self.call_id}", f"CSeq: {self.cseq} CANCEL", "Max-Forwards: 70",
-                 *headers, "Content-Length: 0"]
+        lines = [
+            f"CANCEL {self.uri} SIP/2.0",
+            f"Via: SIP/2.0/UDP {self.address}:{self.port};branch={self.branch};rport",
+            f"From: {self.local}",
+            f"To: {self.to}",
+            f"Call-ID: {self.call_id}",
+            f"CSeq: {self.cseq} CANCEL",
+            "Max-Forwards: 70",
+            *headers,
+            "Content-Length: 0",
+        ]
         self.transmit("\r\n".join(lines) + "\r\n\r\n")
 
 
@@ -96,8 +122,10 @@ class Reasons(PassingOnTest):
         return ", ".join(message.all("Reason"))
 
     def test_all_of_a_bye(self):
-        for given in (["Reason: SIP;cause=486;text=\"Busy, really\"", "Reason: Q.850;cause=17;text=\"User busy\""],
-                      ["Reason: SIP;cause=486;text=\"Busy, really\", Q.850;cause=17;text=\"User busy\""]):
+        for given in (
+            ['Reason: SIP;cause=486;text="Busy, really"', 'Reason: Q.850;cause=17;text="User busy"'],
+            ['Reason: SIP;cause=486;text="Busy, really", Q.850;cause=17;text="User busy"'],
+        ):
             for from_caller in (False, True):
                 near, far, _ = self.connected()
                 first, second = (near, far) if from_caller else (far, near)
@@ -105,19 +133,25 @@ class Reasons(PassingOnTest):
                 self.assertEqual(first.next(200).status, 200)
                 bye = second.next("BYE")
                 second.answer(bye, 200, "OK")
-                self.assertEqual(self.told(bye), "SIP;cause=486;text=\"Busy, really\", Q.850;cause=17;text=\"User busy\"")
+                self.assertEqual(self.told(bye), 'SIP;cause=486;text="Busy, really", Q.850;cause=17;text="User busy"')
 
     def test_what_is_none_is_left_out(self):
         near, far, _ = self.connected()
-        far.ask("BYE", ["Reason: SIP;cause=;text=\"a", f"Reason: X;text=\"{'y' * 600}\"", "Reason: Q.850;cause=16"])
+        far.ask("BYE", ['Reason: SIP;cause=;text="a', f"Reason: X;text=\"{'y' * 600}\"", "Reason: Q.850;cause=16"])
         self.assertEqual(self.told(near.next("BYE")), "Q.850;cause=16")
 
     def test_of_a_cancel(self):
         near, far, token, request = self.ringing()
-        near.send("CANCEL", cseq=1, branch=near.branch, to=f"<sip:any@{near.server}>", target=f"sip:any@{near.server}",
-                  headers=["Reason: SIP;cause=200;text=\"Call completed elsewhere\""])
+        near.send(
+            "CANCEL",
+            cseq=1,
+            branch=near.branch,
+            to=f"<sip:any@{near.server}>",
+            target=f"sip:any@{near.server}",
+            headers=['Reason: SIP;cause=200;text="Call completed elsewhere"'],
+        )
         cancel = far.next("CANCEL")
-        self.assertEqual(self.told(cancel), "SIP;cause=200;text=\"Call completed elsewhere\"")
+        self.assertEqual(self.told(cancel), 'SIP;cause=200;text="Call completed elsewhere"')
         far.answer(cancel, 200, "OK")
         far.answer(request, 487, "Request Terminated")
         self.assertEqual(self.vas.record_of(token)["disposition"], "CANCELLED")
@@ -134,10 +168,14 @@ class Reasons(PassingOnTest):
 
     def test_of_a_refusal_with_its_retry_after(self):
         near, far, token, request = self.ringing()
-        far.answer(request, 480, "Nobody Here", "", ["Reason: Q.850;cause=18;text=\"No user responding\"", "Retry-After: 30"])
+        far.answer(
+            request, 480, "Nobody Here", "", ['Reason: Q.850;cause=18;text="No user responding"', "Retry-After: 30"]
+        )
         refused = near.final()
-        self.assertEqual((refused.start, self.told(refused), refused.header("Retry-After")),
-                         ("SIP/2.0 480 Temporarily Unavailable", "Q.850;cause=18;text=\"No user responding\"", "30"))
+        self.assertEqual(
+            (refused.start, self.told(refused), refused.header("Retry-After")),
+            ("SIP/2.0 480 Temporarily Unavailable", 'Q.850;cause=18;text="No user responding"', "30"),
+        )
         self.assertEqual(self.vas.record_of(token)["last_sip_code"], 480)
 
 
@@ -146,14 +184,29 @@ class Infos(PassingOnTest):
         near, far, _ = self.connected()
         body = "--b1\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b1--\r\n"
         for one, two in ((near, far), (far, near)):
-            one.ask("INFO", ["Info-Package: foo;x=y", "Content-Disposition: Info-Package;handling=optional", "Content-Language: en"], body,
-                    "multipart/mixed;boundary=\"b1\"")
+            one.ask(
+                "INFO",
+                [
+                    "Info-Package: foo;x=y",
+                    "Content-Disposition: Info-Package;handling=optional",
+                    "Content-Language: en",
+                ],
+                body,
+                'multipart/mixed;boundary="b1"',
+            )
             info = two.next("INFO")
             two.answer(info, 200, "OK")
             one.next(200)
-            self.assertEqual((re.sub(r"\s", "", info.header("Content-Type")), info.body), ("multipart/mixed;boundary=\"b1\"", body))
-            self.assertEqual([re.sub(r"\s", "", info.header(name)) for name in ("Info-Package", "Content-Disposition", "Content-Language")],
-                             ["foo;x=y", "Info-Package;handling=optional", "en"])
+            self.assertEqual(
+                (re.sub(r"\s", "", info.header("Content-Type")), info.body), ('multipart/mixed;boundary="b1"', body)
+            )
+            self.assertEqual(
+                [
+                    re.sub(r"\s", "", info.header(name))
+                    for name in ("Info-Package", "Content-Disposition", "Content-Language")
+                ],
+                ["foo;x=y", "Info-Package;handling=optional", "en"],
+            )
             one.ask("INFO")
             info = two.next("INFO")
             two.answer(info, 200, "OK")
@@ -178,13 +231,17 @@ class Infos(PassingOnTest):
         for one, two in ((near, far), (far, near)):
             one.ask("INFO", (), "Signal=1\r\nDuration=160\r\n", "application/dtmf-relay")
             info = two.next("INFO")
-            self.assertEqual((info.header("Content-Type"), info.body), ("application/dtmf-relay", "Signal=1\r\nDuration=160\r\n"))
+            self.assertEqual(
+                (info.header("Content-Type"), info.body), ("application/dtmf-relay", "Signal=1\r\nDuration=160\r\n")
+            )
             two.answer(info, 200, "OK")
             one.next(200)
         far.answer(request, 200, "OK", far.sdp())
         answer = near.final()
         near.ask("ACK", cseq=1)
-        self.assertEqual((answer.status, far.next("ACK").header("CSeq")), (200, request.header("CSeq").replace("INVITE", "ACK")))
+        self.assertEqual(
+            (answer.status, far.next("ACK").header("CSeq")), (200, request.header("CSeq").replace("INVITE", "ACK"))
+        )
         self.assertEqual(near.bye().status, 200)
 
     def test_the_way_of_an_early_dialog_ends_with_it(self):
@@ -278,8 +335,10 @@ class Unanswered(PassingOnTest):
         far.answer(bye, 200, "OK")
         self.assertEqual(near.next(*range(200, 700)).status, 503, "and no 200 before it")
         record = self.vas.record_of(token)
-        self.assertEqual([record[name] for name in ("disposition", "answer", "billsec", "local_cause", "termination_reason")],
-                         ["FAILED", None, 0, 915, "no PRACK"])
+        self.assertEqual(
+            [record[name] for name in ("disposition", "answer", "billsec", "local_cause", "termination_reason")],
+            ["FAILED", None, 0, 915, "no PRACK"],
+        )
 
     def test_a_caller_that_cancels_while_our_200_waits_for_its_prack(self):
         near, far, token = self.answered_before_its_prack()
@@ -292,10 +351,15 @@ class Unanswered(PassingOnTest):
 
 class Unreadable(PassingOnTest):
     def test_an_offer(self):
-        for body, warning, cause in (("v=0\r\no=broken", "307", 922), ("hello", "307", 922),
-                                     ("v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 40000 RTP/AVP 18\r\n", "305", 906)):
+        for body, warning, cause in (
+            ("v=0\r\no=broken", "307", 922),
+            ("hello", "307", 922),
+            ("v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 40000 RTP/AVP 18\r\n", "305", 906),
+        ):
             near = self.party()
-            token = self.vas.make_outgoing(routing={"routes": [{"termination_ip": f"{TRUNK}:9", "termination_number": "9"}]})["token"]
+            token = self.vas.make_outgoing(
+                routing={"routes": [{"termination_ip": f"{TRUNK}:9", "termination_number": "9"}]}
+            )["token"]
             near.invite(token, body=body)
             refused = near.final()
             self.assertEqual((refused.status, refused.header("Warning")[:3]), (488, warning), body)
@@ -330,37 +394,68 @@ class Numbers(PassingOnTest):
 
     def test_the_called_number_is_found_however_it_is_written(self):
         at = f"@{self.vas.sip}"
-        for uri in (f"sip:+{BOB}{at}", f"sip:%2B{BOB}{at}", f"sip:+{BOB}{at};user=phone", f"SIP:{BOB}{at}", f"sip:{BOB}:x{at}",
-                    f"sip:+{BOB};npdi=yes;rn=+15550009999{at};user=phone", f"sip:+{BOB};npdi{at}", f"sip:+{BOB};isub=1234{at};user=phone",
-                    f"sip:+{BOB};tgrp=tg1;trunk-context=carrier.example{at};user=phone", f"sip:+1-555-0002{at};user=phone",
-                    f"sip:1-555-(0002){at};user=phone", f"tel:+{BOB}", f"tel:{BOB};phone-context=+1", "tel:+1-555-0002"):
+        for uri in (
+            f"sip:+{BOB}{at}",
+            f"sip:%2B{BOB}{at}",
+            f"sip:+{BOB}{at};user=phone",
+            f"SIP:{BOB}{at}",
+            f"sip:{BOB}:x{at}",
+            f"sip:+{BOB};npdi=yes;rn=+15550009999{at};user=phone",
+            f"sip:+{BOB};npdi{at}",
+            f"sip:+{BOB};isub=1234{at};user=phone",
+            f"sip:+{BOB};tgrp=tg1;trunk-context=carrier.example{at};user=phone",
+            f"sip:+1-555-0002{at};user=phone",
+            f"sip:1-555-(0002){at};user=phone",
+            f"tel:+{BOB}",
+            f"tel:{BOB};phone-context=+1",
+            "tel:+1-555-0002",
+        ):
             self.assertEqual(self.notified(uri)["dnid"], BOB, uri)
 
     def test_the_calling_number_is_the_number(self):
-        for caller in ("<sip:+15155558484;cpc=ordinary@carrier.example;user=phone>", "<tel:+15155558484>", "<tel:+1-515-555-8484;ext=2>",
-                       "<sip:%2B15155558484@carrier.example>", "<sip:+15155558484;npdi;rn=+15150001111@carrier.example>",
-                       "sip:+15155558484@carrier.example", "<sip:+15155558484@carrier.example>;isup-oli=24"):
+        for caller in (
+            "<sip:+15155558484;cpc=ordinary@carrier.example;user=phone>",
+            "<tel:+15155558484>",
+            "<tel:+1-515-555-8484;ext=2>",
+            "<sip:%2B15155558484@carrier.example>",
+            "<sip:+15155558484;npdi;rn=+15150001111@carrier.example>",
+            "sip:+15155558484@carrier.example",
+            "<sip:+15155558484@carrier.example>;isup-oli=24",
+        ):
             self.assertEqual(self.notified(f"sip:{BOB}@{self.vas.sip}", caller)["caller-id"], "+15155558484", caller)
 
     def test_names_do_no_harm(self):
-        for name in ("\"Zoë \\\"Z\\\" Ö, GmbH\"", "Zoë Müller", "jo@x.example", "Tel: 5", "'single'", "HQ\\jo", "日本"):
+        for name in ('"Zoë \\"Z\\" Ö, GmbH"', "Zoë Müller", "jo@x.example", "Tel: 5", "'single'", "HQ\\jo", "日本"):
             caller = f"{name} <sip:+15155558484@carrier.example>"
-            self.assertEqual(self.notified(f"sip:{BOB}@{self.vas.sip}", caller, to=f"{name} <sip:{BOB}@h>")["caller-id"], "+15155558484", name)
+            self.assertEqual(
+                self.notified(f"sip:{BOB}@{self.vas.sip}", caller, to=f"{name} <sip:{BOB}@h>")["caller-id"],
+                "+15155558484",
+                name,
+            )
 
 
 class Names(PassingOnTest):
     def test_of_contacts_in_an_invite_and_in_its_answer(self):
-        for name in ("\"Doe; Jane, Dr.\"", "Jürgen Müller", "user@dom", "1.2-3 x:y", "\"\"", "\"a\\\"b\""):
+        for name in ('"Doe; Jane, Dr."', "Jürgen Müller", "user@dom", "1.2-3 x:y", '""', '"a\\"b"'):
             near, far = self.party(), self.party(TRUNK)
             plan = {"routes": [{"termination_ip": f"{TRUNK}:{far.port}", "termination_number": "999"}]}
             token = self.vas.make_outgoing(routing=plan)["token"]
             near.invite(token, contact=f"Contact: {name} <sip:u@{near.address}:{near.port}>")
             request = far.next("INVITE")
             far.adopt(request)
-            answer = "\r\n".join(["SIP/2.0 200 OK", *[f"Via: {value}" for value in request.all("Via")], f"From: {request.header('From')}",
-                                  f"To: {name} {request.header('To')};tag={far.tag}", f"Call-ID: {request.header('Call-ID')}",
-                                  f"CSeq: {request.header('CSeq')}", f"Contact: {name} <sip:u@{far.address}:{far.port}>",
-                                  "Content-Type: application/sdp", f"Content-Length: {len(far.sdp())}"])
+            answer = "\r\n".join(
+                [
+                    "SIP/2.0 200 OK",
+                    *[f"Via: {value}" for value in request.all("Via")],
+                    f"From: {request.header('From')}",
+                    f"To: {name} {request.header('To')};tag={far.tag}",
+                    f"Call-ID: {request.header('Call-ID')}",
+                    f"CSeq: {request.header('CSeq')}",
+                    f"Contact: {name} <sip:u@{far.address}:{far.port}>",
+                    "Content-Type: application/sdp",
+                    f"Content-Length: {len(far.sdp())}",
+                ]
+            )
             far.transmit(answer + "\r\n\r\n" + far.sdp())
             near.ack(near.final())
             self.assertEqual(far.next("ACK").method, "ACK", name)
@@ -375,31 +470,44 @@ class Identities(PassingOnTest):
     @classmethod
     def edit_directory(cls, directory):
         directory["domains"][0]["profile"]["call-routing-application"] = cls.backend.url + "/application"
-        directory["trunks"] += [{"id": 9, "domainId": 3, "name": "stranger", "sources": [STRANGER], "trusted": False},
-                                {"id": 10, "domainId": 3, "name": "public", "identity": "public"},
-                                {"id": 11, "domainId": 3, "name": "other", "identity": "none"}]
+        directory["trunks"] += [
+            {"id": 9, "domainId": 3, "name": "stranger", "sources": [STRANGER], "trusted": False},
+            {"id": 10, "domainId": 3, "name": "public", "identity": "public"},
+            {"id": 11, "domainId": 3, "name": "other", "identity": "none"},
+        ]
 
     def called(self, by, over, headers):
         """The INVITE that leaves over trunk `over` for one that came `by` an address."""
         caller, far = self.party(by), self.party(OTHER)
-        route = {"termination_ip": f"{OTHER}:{far.port}", "termination_number": "999"} | ({"cx_trunk_id": over} if over else {})
-        self.backend.answer, self.backend.instructions = 200, json.dumps({"action": "route", "routing": {"routes": [route]}}).encode()
-        caller.call(f"sip:{BOB}@{self.vas.sip}", "\"Anonymous\" <sip:anonymous@anonymous.invalid>", headers)
+        route = {"termination_ip": f"{OTHER}:{far.port}", "termination_number": "999"} | (
+            {"cx_trunk_id": over} if over else {}
+        )
+        self.backend.answer, self.backend.instructions = (
+            200,
+            json.dumps({"action": "route", "routing": {"routes": [route]}}).encode(),
+        )
+        caller.call(f"sip:{BOB}@{self.vas.sip}", '"Anonymous" <sip:anonymous@anonymous.invalid>', headers)
         request = far.next("INVITE")
         far.answer(request, 486, "Busy Here")
         caller.next(486)
         return request
 
     def test_are_shown_unless_the_caller_keeps_them(self):
-        asserted = "P-Asserted-Identity: \"Jo\" <sip:+15155558484;cpc=ordinary@carrier.example>, <tel:+15155558484>"
-        for by, headers, shown in ((TRUNK, [asserted], "+15155558484"), (TRUNK, [asserted, "Privacy: id"], "anonymous"),
-                                   (TRUNK, [asserted, "Privacy: none"], "+15155558484"), (STRANGER, [asserted], "anonymous"),
-                                   (TRUNK, ["P-Asserted-Identity: <sip:carrier.example>"], "anonymous")):
+        asserted = 'P-Asserted-Identity: "Jo" <sip:+15155558484;cpc=ordinary@carrier.example>, <tel:+15155558484>'
+        for by, headers, shown in (
+            (TRUNK, [asserted], "+15155558484"),
+            (TRUNK, [asserted, "Privacy: id"], "anonymous"),
+            (TRUNK, [asserted, "Privacy: none"], "+15155558484"),
+            (STRANGER, [asserted], "anonymous"),
+            (TRUNK, ["P-Asserted-Identity: <sip:carrier.example>"], "anonymous"),
+        ):
             self.backend.notifications.clear()
             request = self.called(by, None, headers)
             self.assertEqual(self.notification()["caller-id"], shown, (by, headers))
             self.assertIn(f"<sip:{shown}@", request.header("From"))
-            self.assertEqual(request.all("P-Asserted-Identity") + request.all("Privacy"), [], "to nobody without a rule")
+            self.assertEqual(
+                request.all("P-Asserted-Identity") + request.all("Privacy"), [], "to nobody without a rule"
+            )
 
     def test_who_keeps_himself_from_the_called_is_nobody_to_its_backend(self):
         self.backend.answer, self.backend.instructions = 200, b'{"action": "park"}'
@@ -407,14 +515,23 @@ class Identities(PassingOnTest):
         caller.call(f"sip:{BOB}@{self.vas.sip}", "<sip:+15155558484@carrier.example>", ["Privacy: user"])
         said = self.notification()
         session = self.vas.session(said["session"])[1]
-        self.assertEqual({said["caller-id"], session["origination"], session["remote"], session["callerId"]}, {"anonymous"})
+        self.assertEqual(
+            {said["caller-id"], session["origination"], session["remote"], session["callerId"]}, {"anonymous"}
+        )
         self.vas.request("DELETE", f"/calls/{DOMAIN}/sessions/{said['session']}")
         caller.next(480)
 
     def test_go_on_by_the_rule_of_the_trunk(self):
-        asserted = "\"Jo\" <sip:+15155558484@carrier.example>, <tel:+15155558484>"
-        for over, privacy, told in ((7, None, (asserted, "")), (7, "id", (asserted, "id")), (10, None, (asserted, "")), (10, "id", ("", "")),
-                                    (10, "none", (asserted, "")), (11, None, ("", "")), (9, None, ("", ""))):
+        asserted = '"Jo" <sip:+15155558484@carrier.example>, <tel:+15155558484>'
+        for over, privacy, told in (
+            (7, None, (asserted, "")),
+            (7, "id", (asserted, "id")),
+            (10, None, (asserted, "")),
+            (10, "id", ("", "")),
+            (10, "none", (asserted, "")),
+            (11, None, ("", "")),
+            (9, None, ("", "")),
+        ):
             headers = [f"P-Asserted-Identity: {asserted}", *([f"Privacy: {privacy}"] if privacy else [])]
             request = self.called(TRUNK, over, headers)
             self.assertEqual((request.header("P-Asserted-Identity"), request.header("Privacy")), told, (over, privacy))
@@ -424,7 +541,9 @@ class Identities(PassingOnTest):
     def test_of_a_caller_with_a_token_are_his_own_words(self):
         near, far = self.party(), self.party(TRUNK)
         plan = {"routes": [{"termination_ip": f"{TRUNK}:{far.port}", "termination_number": "999", "cx_trunk_id": 7}]}
-        near.invite(self.vas.make_outgoing(routing=plan)["token"], headers=["P-Asserted-Identity: <sip:+1@h>", "Privacy: id"])
+        near.invite(
+            self.vas.make_outgoing(routing=plan)["token"], headers=["P-Asserted-Identity: <sip:+1@h>", "Privacy: id"]
+        )
         request = far.next("INVITE")
         self.assertEqual(request.all("P-Asserted-Identity") + request.all("Privacy"), [])
         self.assertIn(f"<sip:{ALICE}@", request.header("From"))

@@ -6,6 +6,7 @@ from harness import BOB, LOOSE_TRUNK, Baresip, Poll, wait_until, write_tone
 from phone_page import PhonePage
 from test_gateway import GatewayTest
 
+
 class BrowserPhone(GatewayTest):
     @classmethod
     def place_server(cls, vas):
@@ -25,7 +26,9 @@ class BrowserPhone(GatewayTest):
         return page
 
     def carrier(self, **attributes):
-        carrier = Baresip(self.folder, f"carrier{time.monotonic_ns()}", "127.0.0.1", 440, answers=True, **attributes).start()
+        carrier = Baresip(
+            self.folder, f"carrier{time.monotonic_ns()}", "127.0.0.1", 440, answers=True, **attributes
+        ).start()
         self.addCleanup(carrier.stop)
         return carrier
 
@@ -46,7 +49,9 @@ class BrowserPhone(GatewayTest):
             time.sleep(0.4)
         browser.click("keys")
         browser.screenshot("2-up")
-        figures = browser.run("return Object.fromEntries([...document.querySelectorAll('dd')].map((each) => [each.id, each.textContent]))")
+        figures = browser.run(
+            "return Object.fromEntries([...document.querySelectorAll('dd')].map((each) => [each.id, each.textContent]))"
+        )
         for name, unit in (("jitter", "ms"), ("loss", "%"), ("round-trip", "ms")):
             self.assertRegex(figures[name], rf"^[0-9.]+ {unit}$")
         self.assertRegex(browser.run("return document.getElementById('timer').textContent"), r"^00:0[2-9]$")
@@ -61,8 +66,13 @@ class BrowserPhone(GatewayTest):
         carrier.stop()
         self.assert_heard(carrier.heard(), 1000, 440)
         record = self.vas.record_of(token)
-        self.assertEqual((record["disposition"], record["ended_by"], record["legs"][0]["dtmf_count"]), ("ANSWERED", "caller", 3))
-        self.assertEqual([(leg["srtp"], leg["ice_path"]) for leg in record["legs"]], [("AEAD_AES_128_GCM", "host-host"), (None, None)])
+        self.assertEqual(
+            (record["disposition"], record["ended_by"], record["legs"][0]["dtmf_count"]), ("ANSWERED", "caller", 3)
+        )
+        self.assertEqual(
+            [(leg["srtp"], leg["ice_path"]) for leg in record["legs"]],
+            [("AEAD_AES_128_GCM", "host-host"), (None, None)],
+        )
         self.assertEqual([leg["received"]["lost"] for leg in record["legs"]], [0, 0])
         self.assertNotIn(token, self.vas.log_text().replace(f"session={token}", ""))
 
@@ -70,7 +80,9 @@ class BrowserPhone(GatewayTest):
         browser.resize(320, 568)
         browser.screenshot("3-small")
         self.assertLessEqual(browser.run("return document.documentElement.scrollWidth"), 320)
-        smallest = browser.run("return Math.min(...[...document.querySelectorAll('button')].map((each) => each.offsetHeight || 99))")
+        smallest = browser.run(
+            "return Math.min(...[...document.querySelectorAll('button')].map((each) => each.offsetHeight || 99))"
+        )
         self.assertGreaterEqual(smallest, 44)  # fingers
 
     def test_answers_a_call_that_waits_and_the_far_end_hangs_up(self):
@@ -101,7 +113,9 @@ class BrowserPhone(GatewayTest):
         browser.wait_for("up")
         browser.assert_tone(440, 1000)
         # It offers DTLS 1.3 too, and takes 1.2.
-        [transport] = browser.run("return [...(await phone.connection.getStats()).values()].filter(({ type }) => type === 'transport')")
+        [transport] = browser.run(
+            "return [...(await phone.connection.getStats()).values()].filter(({ type }) => type === 'transport')"
+        )
         self.assertEqual((transport["dtlsState"], transport["tlsVersion"]), ("connected", "FEFD"))
 
         ufrag = "return /a=ice-ufrag:(\\S+)/.exec(phone.connection.remoteDescription.sdp)[1]"
@@ -111,7 +125,9 @@ class BrowserPhone(GatewayTest):
         browser.run("return new Promise((done) => phone.session.unhold({}, done))")
         self.assertEqual(browser.run(ufrag), before)
         browser.assert_tone(440, 1000)
-        browser.run("return new Promise((done) => phone.session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, done))")
+        browser.run(
+            "return new Promise((done) => phone.session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, done))"
+        )
         self.assertNotEqual(browser.run(ufrag), before)
         browser.assert_tone(440, 1000)
         time.sleep(31)  # the old path's consent would be over by now
@@ -133,12 +149,16 @@ class BrowserPhone(GatewayTest):
         bob.wait_for("up")
         alice.assert_tone(700, 1000)
         bob.assert_tone(1000, 700)
-        ports = {page.run("return /m=audio (\\d+)/.exec(phone.connection.remoteDescription.sdp)[1]") for page in (alice, bob)}
+        ports = {
+            page.run("return /m=audio (\\d+)/.exec(phone.connection.remoteDescription.sdp)[1]") for page in (alice, bob)
+        }
         self.assertEqual(len(ports), 1, "one of its worker's for all legs with ICE")
         bob.click("hangup")
         alice.wait_for("ended")
         record = self.vas.record_of(token)
-        self.assertEqual((record["disposition"], [leg["srtp"] for leg in record["legs"]]), ("ANSWERED", ["AEAD_AES_128_GCM"] * 2))
+        self.assertEqual(
+            (record["disposition"], [leg["srtp"] for leg in record["legs"]]), ("ANSWERED", ["AEAD_AES_128_GCM"] * 2)
+        )
 
     def test_says_why_a_call_failed(self):
         browser = self.page("f" * 32)

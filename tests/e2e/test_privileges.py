@@ -135,6 +135,7 @@ class UsersAsked(unittest.TestCase):
 
     def certificate(self):
         from tls_lab import Authority
+
         certificate, key = Authority(self.folder / "tls").issue("server", "IP:127.0.0.1")
         return "--tls-certificate", certificate, "--tls-key", key
 
@@ -148,8 +149,23 @@ class KernelRelayWithoutRoot(RelayTest):
         cls.folder.chmod(0o711)
         os.chown(cls.folder, 65534, 65534)  # it makes its data folder itself
         kept = "+bpf,+perfmon,+net_admin,+net_raw"
-        vas.wrapper = (*vas.wrapper, "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--pdeathsig", "KILL", "--inh-caps", kept,
-                       "--ambient-caps", kept, "--bounding-set", "-all," + kept)
+        vas.wrapper = (
+            *vas.wrapper,
+            "setpriv",
+            "--reuid",
+            "65534",
+            "--regid",
+            "65534",
+            "--clear-groups",
+            "--pdeathsig",
+            "KILL",
+            "--inh-caps",
+            kept,
+            "--ambient-caps",
+            kept,
+            "--bounding-set",
+            "-all," + kept,
+        )
 
     def test_the_kernel_relays(self):
         near, near_to, far, far_to, _ = self.call()
@@ -173,7 +189,20 @@ class WithoutAnyRight(E2eTest):
             return
         cls.folder.chmod(0o711)
         os.chown(cls.folder, 65534, 65534)
-        vas.wrapper = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--pdeathsig", "KILL", "--inh-caps", "-all", "--bounding-set", "-all")
+        vas.wrapper = (
+            "setpriv",
+            "--reuid",
+            "65534",
+            "--regid",
+            "65534",
+            "--clear-groups",
+            "--pdeathsig",
+            "KILL",
+            "--inh-caps",
+            "-all",
+            "--bounding-set",
+            "-all",
+        )
 
     def test_it_starts_and_says_what_is_missing(self):
         self.assertRegex(self.vas.log_text(), r"no kernel fast path: .*CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN")
@@ -240,8 +269,17 @@ class Hardening(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         def read(*flags):
-            return subprocess.run(["readelf", "-W", *flags, BIN / "vas"], capture_output=True, text=True, check=True).stdout
-        cls.program = {"header": read("-h"), "segments": read("-l"), "dynamic": read("-d"), "notes": read("-n"), "symbols": read("--dyn-syms")}
+            return subprocess.run(
+                ["readelf", "-W", *flags, BIN / "vas"], capture_output=True, text=True, check=True
+            ).stdout
+
+        cls.program = {
+            "header": read("-h"),
+            "segments": read("-l"),
+            "dynamic": read("-d"),
+            "notes": read("-n"),
+            "symbols": read("--dyn-syms"),
+        }
 
     def test_addresses_are_drawn_and_the_stack_is_no_code(self):
         self.assertRegex(self.program["header"], r"Type:\s+DYN")

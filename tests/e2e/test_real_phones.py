@@ -6,7 +6,22 @@ import threading
 import time
 import unittest
 
-from harness import BOB, LOOSE_TRUNK, TRUNK, Baresip, E2eTest, Phone, Poll, audible_seconds, dialling, die_with_parent, free_ports, rtp_packet, sipp, tone_share, wait_until, write_tone
+from harness import (
+    BOB,
+    LOOSE_TRUNK,
+    TRUNK,
+    Baresip,
+    E2eTest,
+    Poll,
+    audible_seconds,
+    die_with_parent,
+    free_ports,
+    rtp_packet,
+    sipp,
+    tone_share,
+    wait_until,
+    write_tone,
+)
 
 
 class RealPhones(E2eTest):
@@ -21,7 +36,9 @@ class RealPhones(E2eTest):
         return carrier, self.vas.make_outgoing(routing=plan)["token"]
 
     def dial_with_token(self, phone, token):
-        return phone.start(f"sip:any@{self.vas.sip}", [("X-Cloudonix-Session", token), ("X-Cloudonix-Domain", "e2e.example")])
+        return phone.start(
+            f"sip:any@{self.vas.sip}", [("X-Cloudonix-Session", token), ("X-Cloudonix-Domain", "e2e.example")]
+        )
 
     def outgoing_with(self, codec):
         carrier, token = self.baresip_carrier(codec=codec)
@@ -118,9 +135,31 @@ class Sipp(E2eTest):
 
     def carrier_sipp(self, scenario, count=1, *flags):
         media = free_ports(max(4, 2 * count + 2))
-        process = subprocess.Popen(["sipp", "-sf", self.tone() / scenario, "-i", TRUNK, "-p", str(self.vas.trunk_port), "-mi", TRUNK,
-                                    "-mp", str(media), "-m", str(count), "-nostdin", "-timeout", "60s", *flags],
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=die_with_parent)
+        process = subprocess.Popen(
+            [
+                "sipp",
+                "-sf",
+                self.tone() / scenario,
+                "-i",
+                TRUNK,
+                "-p",
+                str(self.vas.trunk_port),
+                "-mi",
+                TRUNK,
+                "-mp",
+                str(media),
+                "-m",
+                str(count),
+                "-nostdin",
+                "-timeout",
+                "60s",
+                *flags,
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            preexec_fn=die_with_parent,
+        )
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.kill)
         time.sleep(0.4)
@@ -128,8 +167,20 @@ class Sipp(E2eTest):
 
     def dial(self, scenario, tokens, *flags):
         (self.folder / "tokens.csv").write_text("SEQUENTIAL\n" + "".join(f"{token}\n" for token in tokens))
-        return sipp(self.tone() / scenario, self.vas.sip, f"127.0.0.1:{free_ports()}", "-mi", "127.0.0.1", "-mp", free_ports(4 * len(tokens) + 4),
-                    "-inf", self.folder / "tokens.csv", "-m", len(tokens), *flags)
+        return sipp(
+            self.tone() / scenario,
+            self.vas.sip,
+            f"127.0.0.1:{free_ports()}",
+            "-mi",
+            "127.0.0.1",
+            "-mp",
+            free_ports(4 * len(tokens) + 4),
+            "-inf",
+            self.folder / "tokens.csv",
+            "-m",
+            len(tokens),
+            *flags,
+        )
 
     def test_hold_and_resume_pass_end_to_end_and_are_answered_in_kind(self):
         carrier, token = self.far_phone()
@@ -187,8 +238,11 @@ class Figures(E2eTest):
         (far, token), near = self.far_phone(), self.scripted()
         capture = self.folder / "figures.pcap"
         near_port = near.rtp.getsockname()[1]
-        dump = subprocess.Popen(["tcpdump", "-i", "lo", "-U", "-w", str(capture), f"udp src port {near_port}"],
-                                stderr=subprocess.PIPE, text=True)
+        dump = subprocess.Popen(
+            ["tcpdump", "-i", "lo", "-U", "-w", str(capture), f"udp src port {near_port}"],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         self.addCleanup(dump.stderr.close)
         self.addCleanup(dump.kill)
         dump.stderr.readline()
@@ -212,8 +266,11 @@ class Figures(E2eTest):
         time.sleep(0.5)
         dump.terminate()
         dump.wait()
-        table = subprocess.run(["tshark", "-q", "-r", str(capture), "-d", f"udp.port=={near_port},rtp", "-z", "rtp,streams"],
-                               capture_output=True, text=True).stdout
+        table = subprocess.run(
+            ["tshark", "-q", "-r", str(capture), "-d", f"udp.port=={near_port},rtp", "-z", "rtp,streams"],
+            capture_output=True,
+            text=True,
+        ).stdout
         row = next(line for line in table.splitlines() if "0x00001234" in line)
         theirs_lost = int(re.search(r"(-?\d+) \(", row).group(1))
         numbers = row.split("%)")[1].split()

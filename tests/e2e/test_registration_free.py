@@ -17,8 +17,10 @@ class OutgoingCall(E2eTest):
         self.assert_heard(alice.wav, 440, 1000)
         self.assert_heard(carrier.wav, 1000, 440)
         record = self.vas.record_of(session["token"])
-        self.assertEqual((record["disposition"], record["ended_by"], record["termination_reason"], record["codec"]),
-                         ("ANSWERED", "caller", "normal", "PCMU"))
+        self.assertEqual(
+            (record["disposition"], record["ended_by"], record["termination_reason"], record["codec"]),
+            ("ANSWERED", "caller", "normal", "PCMU"),
+        )
         self.assertAlmostEqual(record["duration"], 3, delta=0.6)
         self.assertEqual([leg["role"] for leg in record["legs"]], ["caller", "callee"])
         self.assertEqual(self.vas.session(session["token"])[0], 404)
@@ -27,10 +29,14 @@ class OutgoingCall(E2eTest):
         self.carrier("--seconds", 1)
         session = self.vas.make_outgoing(callback=self.backend.url + "/callback")
         self.caller("alice", *dialling(self.vas, session["token"], "--seconds", 0)).result()
-        wait_until(lambda: any(body["action"] == "deleted" for body, _ in self.backend.callbacks), 10, "the last callback")
+        wait_until(
+            lambda: any(body["action"] == "deleted" for body, _ in self.backend.callbacks), 10, "the last callback"
+        )
         bodies = [body for body, _ in self.backend.callbacks]
-        self.assertEqual([(body["action"], body["status"]) for body in bodies],
-                         [("updated", "processing"), ("updated", "ringing"), ("updated", "connected"), ("deleted", "connected")])
+        self.assertEqual(
+            [(body["action"], body["status"]) for body in bodies],
+            [("updated", "processing"), ("updated", "ringing"), ("updated", "connected"), ("deleted", "connected")],
+        )
         numbers = [int(body["eventId"].rsplit("-", 1)[1]) for body in bodies]
         self.assertEqual(numbers, sorted(set(numbers)))
         self.assertEqual(bodies[-1]["disposition"], "ANSWERED")
@@ -40,9 +46,16 @@ class OutgoingCall(E2eTest):
         self.carrier("--reject", 486)
         self.assertEqual(self.caller("first", *dialling(self.vas, used)).result()["status"], 486)
         answers = set()
-        for token, domain in [(used, DOMAIN), ("0" * 32, DOMAIN), ("", DOMAIN), (self.vas.make_outgoing()["token"], "other.example")]:
+        for token, domain in [
+            (used, DOMAIN),
+            ("0" * 32, DOMAIN),
+            ("", DOMAIN),
+            (self.vas.make_outgoing()["token"], "other.example"),
+        ]:
             phone = self.scripted()
-            phone.send("INVITE", body=phone.sdp(), headers=[f"X-Cloudonix-Session: {token}", f"X-Cloudonix-Domain: {domain}"])
+            phone.send(
+                "INVITE", body=phone.sdp(), headers=[f"X-Cloudonix-Session: {token}", f"X-Cloudonix-Domain: {domain}"]
+            )
             answer = phone.final()
             phone.ack(answer)
             answers.add(answer.start)
@@ -62,44 +75,73 @@ class OutgoingCall(E2eTest):
             self.assertEqual(self.caller("alice", *dialling(self.vas, token)).result()["status"], code)
             carrier.result()
             record = self.vas.record_of(token)
-            self.assertEqual((record["disposition"], record["last_sip_code"], record["ended_by"]), (disposition, code, "callee"))
+            self.assertEqual(
+                (record["disposition"], record["last_sip_code"], record["ended_by"]), (disposition, code, "callee")
+            )
 
     def test_a_silent_first_route_fails_over_and_the_cdr_has_both_attempts(self):
         second, silent = self.carrier("--seconds", 1), self.scripted(TRUNK)
-        plan = {"sellrate": 0.02, "sellrate_minimum": 60, "sellrate_increment": 60, "route": [
-            {"cx_trunk_id": 101, "termination_ip": f"{TRUNK}:{silent.port}", "termination_number": "2828#1", "buyrate": 0.5},
-            {"cx_trunk_id": 102, "termination_ip": f"{TRUNK}:{self.vas.trunk_port}", "termination_number": "2828#2", "buyrate": 0.012,
-             "buyrate_minimum": 1, "buyrate_increment": 1}]}
+        plan = {
+            "sellrate": 0.02,
+            "sellrate_minimum": 60,
+            "sellrate_increment": 60,
+            "route": [
+                {
+                    "cx_trunk_id": 101,
+                    "termination_ip": f"{TRUNK}:{silent.port}",
+                    "termination_number": "2828#1",
+                    "buyrate": 0.5,
+                },
+                {
+                    "cx_trunk_id": 102,
+                    "termination_ip": f"{TRUNK}:{self.vas.trunk_port}",
+                    "termination_number": "2828#2",
+                    "buyrate": 0.012,
+                    "buyrate_minimum": 1,
+                    "buyrate_increment": 1,
+                },
+            ],
+        }
         token = self.vas.make_outgoing(routing=plan)["token"]
         begun = time.monotonic()
         self.assertEqual(self.caller("alice", *dialling(self.vas, token, "--seconds", 0)).result()["status"], 200)
         self.assertEqual(second.result()["outcome"], "answered")
         self.assertGreater(time.monotonic() - begun, 4)
         record = self.vas.record_of(token)
-        self.assertEqual([(each["trunk_id"], each["number"], each["code"]) for each in record["route"]],
-                         [(101, "2828#1", 0), (102, "2828#2", 200)])
+        self.assertEqual(
+            [(each["trunk_id"], each["number"], each["code"]) for each in record["route"]],
+            [(101, "2828#1", 0), (102, "2828#2", 200)],
+        )
         self.assertAlmostEqual(record["sell_cost"], 0.02)
         self.assertAlmostEqual(record["buy_cost"], 0.012 * record["billsec"] / 60, places=5)
 
     def test_the_time_limit_cuts_at_its_second_and_moves_live(self):
         self.carrier("--seconds", 0)
         token = self.vas.make_outgoing(timeLimit=2)["token"]
-        self.assertAlmostEqual(self.caller("cut", *dialling(self.vas, token, "--seconds", 0)).result()["talked_s"], 2, delta=0.2)
+        self.assertAlmostEqual(
+            self.caller("cut", *dialling(self.vas, token, "--seconds", 0)).result()["talked_s"], 2, delta=0.2
+        )
         record = self.vas.record_of(token)
-        self.assertEqual((record["termination_reason"], record["ended_by"], record["local_cause"]), ("time-limit", "system", 910))
+        self.assertEqual(
+            (record["termination_reason"], record["ended_by"], record["local_cause"]), ("time-limit", "system", 910)
+        )
         for before, after in [(60, 3), (2, 4)]:
             self.carrier("--seconds", 0)
             token = self.vas.make_outgoing(timeLimit=before)["token"]
             caller = self.caller(f"moved{after}", *dialling(self.vas, token, "--seconds", 0))
             wait_until(lambda: self.vas.session(token)[1]["status"] == "connected", 5, "the connection")
-            status, session = self.vas.request("PATCH", f"/calls/{DOMAIN}/outgoing/{ALICE}/{token}", {"timeLimit": after})
+            status, session = self.vas.request(
+                "PATCH", f"/calls/{DOMAIN}/outgoing/{ALICE}/{token}", {"timeLimit": after}
+            )
             self.assertEqual((status, session["timeLimit"]), (200, after))
             self.assertAlmostEqual(caller.result()["talked_s"], after, delta=0.2)
 
     def test_dtmf_crosses_both_ways(self):
         carrier = self.carrier("--tone", 440, "--seconds", 0, "--dtmf", "9#")
         token = self.vas.make_outgoing()["token"]
-        alice = self.caller("alice", *dialling(self.vas, token, "--tone", 1000, "--dtmf", "1*2", "--seconds", 3)).result()
+        alice = self.caller(
+            "alice", *dialling(self.vas, token, "--tone", 1000, "--dtmf", "1*2", "--seconds", 3)
+        ).result()
         self.assertEqual((alice["dtmf"], carrier.result()["dtmf"]), ("9#", "1*2"))
         self.assertEqual([leg["dtmf_count"] for leg in self.vas.record_of(token)["legs"]], [3, 2])
 
@@ -126,12 +168,16 @@ class OutgoingCall(E2eTest):
         statuses = {alice.final().status, alice.final().status}
         self.assertEqual(statuses, {200, 487})
         record = self.vas.record_of(token)
-        self.assertEqual((record["disposition"], record["ended_by"], record["last_sip_code"]), ("CANCELLED", "caller", 180))
+        self.assertEqual(
+            (record["disposition"], record["ended_by"], record["last_sip_code"]), ("CANCELLED", "caller", 180)
+        )
 
 
 class IncomingCall(E2eTest):
     def trunk_call(self, *flags, dnid=BOB):
-        return self.caller("trunk", "--listen", f"{TRUNK}:0", "--from", "+15155558484", "--dial", f"sip:{dnid}@{self.vas.sip}", *flags)
+        return self.caller(
+            "trunk", "--listen", f"{TRUNK}:0", "--from", "+15155558484", "--dial", f"sip:{dnid}@{self.vas.sip}", *flags
+        )
 
     def parked(self, *flags):
         trunk = self.trunk_call(*flags)
@@ -142,8 +188,10 @@ class IncomingCall(E2eTest):
     def test_parked_notified_polled_and_picked_up(self):
         trunk = self.trunk_call("--tone", 440, "--seconds", 0)
         body = self.notification()
-        self.assertEqual((body["dnid"], body["caller-id"], body["domain-id"], body["domain"], body["subscriber"]["msisdn"]),
-                         (BOB, "+15155558484", 3, DOMAIN, BOB))
+        self.assertEqual(
+            (body["dnid"], body["caller-id"], body["domain-id"], body["domain"], body["subscriber"]["msisdn"]),
+            (BOB, "+15155558484", 3, DOMAIN, BOB),
+        )
         self.assertTrue(body["endpoint"].startswith("http://"))
         poll = Poll(self.vas, body["session"])
         second_poll = Poll(self.vas, body["session"])
@@ -155,8 +203,12 @@ class IncomingCall(E2eTest):
         self.assert_heard(bob.wav, 440, 1000)
         self.assert_heard(trunk.wav, 1000, 440)
         record = self.vas.record_of(body["session"])
-        self.assertEqual((record["direction"], record["disposition"], record["ended_by"]), ("incoming", "ANSWERED", "callee"))
-        self.assertEqual((len(set(record["call_ids"])), record["last_sip_code"]), (2, None))  # no INVITE of ours: nobody answered one
+        self.assertEqual(
+            (record["direction"], record["disposition"], record["ended_by"]), ("incoming", "ANSWERED", "callee")
+        )
+        self.assertEqual(
+            (len(set(record["call_ids"])), record["last_sip_code"]), (2, None)
+        )  # no INVITE of ours: nobody answered one
 
     def test_the_caller_cancels_and_the_poll_gets_205(self):
         trunk, token = self.parked("--wait", 1.5)
@@ -167,8 +219,14 @@ class IncomingCall(E2eTest):
         self.assertEqual((record["disposition"], record["ended_by"]), ("CANCELLED", "caller"))
 
     def test_delete_maps_its_reason_to_the_caller(self):
-        for reason, code, disposition in [("busy", 486, "BUSY"), ("denied", 603, "DENIED"), ("rejected", 603, "DENIED"),
-                                          ("nocredit", 402, "NOCREDIT"), ("timeout", 480, "NOANSWER"), (None, 480, "FAILED")]:
+        for reason, code, disposition in [
+            ("busy", 486, "BUSY"),
+            ("denied", 603, "DENIED"),
+            ("rejected", 603, "DENIED"),
+            ("nocredit", 402, "NOCREDIT"),
+            ("timeout", 480, "NOANSWER"),
+            (None, 480, "FAILED"),
+        ]:
             with self.subTest(reason=reason):
                 self.backend.notifications.clear()
                 trunk, token = self.parked()
@@ -202,8 +260,13 @@ class IncomingCall(E2eTest):
 
     def test_an_invite_that_names_a_session_made_by_the_api_is_parked_under_it(self):
         status, session = self.vas.request("POST", f"/calls/{DOMAIN}/incoming/{BOB}", {"origination": "63121233333"})
-        self.assertEqual((status, session["direction"], session["origination"], session["timeLimit"]), (200, "incoming", "63121233333", None))
-        self.assertEqual(self.caller("early", *dialling(self.vas, session["token"])).result()["status"], 403)  # nobody waits yet
+        self.assertEqual(
+            (status, session["direction"], session["origination"], session["timeLimit"]),
+            (200, "incoming", "63121233333", None),
+        )
+        self.assertEqual(
+            self.caller("early", *dialling(self.vas, session["token"])).result()["status"], 403
+        )  # nobody waits yet
         poll = Poll(self.vas, session["token"])  # an app that is faster than the call
         wait_until(lambda: self.vas.session(session["token"])[1]["status"] == "ringing", 5, "the poll")
         self.assertIsNone(self.vas.session(session["token"])[1]["callStartTime"])
@@ -249,8 +312,11 @@ class IncomingCall(E2eTest):
 
     def test_the_poll_tells_nothing_to_who_does_not_know_both_token_and_number(self):
         trunk, token = self.parked("--wait", 4)
-        for path in [f"/calls/{DOMAIN}/ringing/{ALICE}/{token}", f"/calls/{DOMAIN}/ringing/{BOB}/{'0' * 32}",
-                     f"/calls/other.example/ringing/{BOB}/{token}"]:
+        for path in [
+            f"/calls/{DOMAIN}/ringing/{ALICE}/{token}",
+            f"/calls/{DOMAIN}/ringing/{BOB}/{'0' * 32}",
+            f"/calls/other.example/ringing/{BOB}/{token}",
+        ]:
             self.assertEqual(self.vas.request("GET", path, key=None)[0], 403, path)
         trunk.result()
 
@@ -275,8 +341,21 @@ class Ipv6(E2eTest):
     def test_an_ipv6_phone_talks_to_an_ipv4_carrier(self):
         carrier = self.carrier("--tone", 440, "--seconds", 0)
         token = self.vas.make_outgoing()["token"]
-        alice = self.caller("alice", "--listen", "[::1]:0", "--dial", f"sip:any@{self.flags[3]}", "--token", token, "--domain", DOMAIN,
-                            "--tone", 1000, "--seconds", 2)
+        alice = self.caller(
+            "alice",
+            "--listen",
+            "[::1]:0",
+            "--dial",
+            f"sip:any@{self.flags[3]}",
+            "--token",
+            token,
+            "--domain",
+            DOMAIN,
+            "--tone",
+            1000,
+            "--seconds",
+            2,
+        )
         self.assertEqual((alice.result()["outcome"], carrier.result()["outcome"]), ("answered", "answered"))
         self.assert_heard(alice.wav, 440, 1000)
         self.assert_heard(carrier.wav, 1000, 440)
@@ -294,14 +373,19 @@ class Timeouts(E2eTest):
         self.assertEqual(trunk.result()["status"], 480)
         self.assertEqual(poll.wait()[0], 205)
         record = self.vas.record_of(token)
-        self.assertEqual((record["disposition"], record["local_cause"], record["last_sip_code"]), ("NOANSWER", 909, None))
+        self.assertEqual(
+            (record["disposition"], record["local_cause"], record["last_sip_code"]), ("NOANSWER", 909, None)
+        )
 
     def test_an_expired_token_is_refused(self):
         session = self.vas.make_outgoing(callback=self.backend.url + "/callback")
         wait_until(lambda: self.vas.session(session["token"])[0] == 404, 6, "the expiry")
         self.assertEqual(self.caller("late", *dialling(self.vas, session["token"])).result()["status"], 403)
         wait_until(lambda: self.backend.callbacks, 5, "the callback")
-        self.assertEqual((self.backend.callbacks[0][0]["action"], self.backend.callbacks[0][0]["disposition"]), ("deleted", "EXPIRED"))
+        self.assertEqual(
+            (self.backend.callbacks[0][0]["action"], self.backend.callbacks[0][0]["disposition"]),
+            ("deleted", "EXPIRED"),
+        )
 
     def test_phones_that_vanish_are_hung_up_by_the_media_timeout(self):
         carrier = self.carrier("--tone", 440, "--seconds", 0)
@@ -312,7 +396,9 @@ class Timeouts(E2eTest):
         alice.process.kill()
         carrier.process.kill()
         record = self.vas.record_of(token, 10)
-        self.assertEqual((record["termination_reason"], record["local_cause"], record["ended_by"]), ("media-timeout", 911, "system"))
+        self.assertEqual(
+            (record["termination_reason"], record["local_cause"], record["ended_by"]), ("media-timeout", 911, "system")
+        )
 
 
 if __name__ == "__main__":

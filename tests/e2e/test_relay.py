@@ -34,7 +34,14 @@ class RelayTest(E2eTest):
     def place_server(cls, vas):
         vas.address, vas.wrapper = "10.78.1.2", cls.hosts.wrapper()
         vas.sip6_port = free_ports()
-        vas.flags += ["--media-bind", "10.78.1.2", "--media-bind6", "fd00:78:1::2", "--sip-listen", f"[fd00:78:1::2]:{vas.sip6_port}"]
+        vas.flags += [
+            "--media-bind",
+            "10.78.1.2",
+            "--media-bind6",
+            "fd00:78:1::2",
+            "--sip-listen",
+            f"[fd00:78:1::2]:{vas.sip6_port}",
+        ]
 
     def phone(self, host, address):
         with self.hosts.on(host):
@@ -48,7 +55,9 @@ class RelayTest(E2eTest):
         near, far = self.phone("a", "10.78.1.1"), self.phone("b", "10.78.2.1")
         near.server = far.server = vas.sip
         plan = {"routes": [{"termination_ip": f"10.78.2.1:{far.port}", "termination_number": "999"}]}
-        status, session = vas.request("POST", f"/calls/{DOMAIN}/outgoing/{ALICE}", {"destination": "999", "routing": plan})
+        status, session = vas.request(
+            "POST", f"/calls/{DOMAIN}/outgoing/{ALICE}", {"destination": "999", "routing": plan}
+        )
         self.assertEqual(status, 200, session)
         near.invite(session["token"])
         invite = far.receive()
@@ -95,8 +104,15 @@ class Talk(threading.Thread):
         begun = time.monotonic()
         for i in range(self.count):
             time.sleep(max(0, begun + i * self.frame - time.monotonic()))
-            self.phone.rtp.sendto(rtp_packet(self.first + i, TICKS * i, payload_type=self.payload_type, payload=struct.pack("!I", i) + b"\xd5" * 156),
-                                  self.target)
+            self.phone.rtp.sendto(
+                rtp_packet(
+                    self.first + i,
+                    TICKS * i,
+                    payload_type=self.payload_type,
+                    payload=struct.pack("!I", i) + b"\xd5" * 156,
+                ),
+                self.target,
+            )
 
     def listen(self):
         while not self.is_over:
@@ -108,7 +124,7 @@ class Talk(threading.Thread):
                 return
             first, second, number, timestamp, ssrc, index = struct.unpack("!BBHIII", datagram[:16])
             tos = control[0][2][0] if control else None
-            self.received.append((number, timestamp, ssrc, second & 0x7f, index, tos))
+            self.received.append((number, timestamp, ssrc, second & 0x7F, index, tos))
 
     def end(self):
         self.join()
@@ -126,15 +142,19 @@ class Paths(RelayTest):
         for received in (there.end(), back.end()):
             self.assertEqual([packet[4] for packet in received], list(range(600)), "every payload once and in order")
             numbers = [packet[0] for packet in received]
-            self.assertEqual([(each - numbers[0]) & 0xffff for each in numbers], list(range(600)))
+            self.assertEqual([(each - numbers[0]) & 0xFFFF for each in numbers], list(range(600)))
             self.assertEqual(len({packet[2] for packet in received}), 1, "one SSRC")
-            self.assertEqual([(packet[1] - received[0][1]) & 0xffffffff for packet in received], [TICKS * i for i in range(600)])
-            self.assertEqual({packet[5] for packet in received}, {0xb8}, "DSCP EF by either path")
+            self.assertEqual(
+                [(packet[1] - received[0][1]) & 0xFFFFFFFF for packet in received], [TICKS * i for i in range(600)]
+            )
+            self.assertEqual({packet[5] for packet in received}, {0xB8}, "DSCP EF by either path")
         near.bye()
         wait_until(lambda: self.kernel_legs() == 0, 3, "the end of it in the kernel")
         record = self.vas.record_of(token)
         for leg in record["legs"]:
-            self.assertEqual((leg["received"]["packets"], leg["received"]["lost"], leg["sent"]["packets"]), (600, 0, 600))
+            self.assertEqual(
+                (leg["received"]["packets"], leg["received"]["lost"], leg["sent"]["packets"]), (600, 0, 600)
+            )
             self.assertGreater(leg["sent"]["by_kernel"], 400)
             self.assertEqual(leg["ptime"], 5)
             self.assertEqual(leg["codec"], "PCMU")
@@ -150,7 +170,9 @@ class Paths(RelayTest):
             near.send("INVITE", body=near.sdp(direction, version=near.cseq + 1))
             request = far.receive()
             self.assertEqual(request.method, "INVITE")
-            far.answer(request, 200, "OK", far.sdp({"sendonly": "recvonly"}.get(direction, direction), version=near.cseq + 1))
+            far.answer(
+                request, 200, "OK", far.sdp({"sendonly": "recvonly"}.get(direction, direction), version=near.cseq + 1)
+            )
             near.ack(near.final())
             self.assertEqual(far.receive().method, "ACK")
 
@@ -165,7 +187,11 @@ class Paths(RelayTest):
         self.check_whole(there.end(), 1600)
         heard = back.end()
         numbers = [packet[0] for packet in heard]
-        self.assertEqual([(each - numbers[0]) & 0xffff for each in numbers], list(range(len(heard))), "what was held back leaves no gap")
+        self.assertEqual(
+            [(each - numbers[0]) & 0xFFFF for each in numbers],
+            list(range(len(heard))),
+            "what was held back leaves no gap",
+        )
         near.bye()
         self.assertEqual(self.vas.record_of(token)["legs"][0]["received"]["lost"], 0)
 
@@ -194,7 +220,7 @@ class Paths(RelayTest):
         before = first.end()
         second = Talk(near, near_to, far, 300, first=7)  # the sequence begins anew
         after = second.end()
-        self.assertEqual(after[0][0], (before[-1][0] + 1) & 0xffff)
+        self.assertEqual(after[0][0], (before[-1][0] + 1) & 0xFFFF)
         self.assertEqual(after[0][2], before[-1][2])
         self.assertEqual(len(after), 300)
         near.bye()
@@ -205,8 +231,22 @@ class Paths(RelayTest):
         carrier = self.on_host("b", "carrier", "--listen", "[fd00:78:2::1]:0", "--tone", 440, "--seconds", 0)
         plan = {"routes": [{"termination_ip": carrier.sip, "termination_number": "999"}]}
         token = self.vas.make_outgoing(routing=plan)["token"]
-        alice = self.on_host("a", "alice", "--listen", "[fd00:78:1::1]:0", "--dial", f"sip:any@{sip6}", "--token", token, "--domain", DOMAIN,
-                             "--tone", 1000, "--seconds", 3)
+        alice = self.on_host(
+            "a",
+            "alice",
+            "--listen",
+            "[fd00:78:1::1]:0",
+            "--dial",
+            f"sip:any@{sip6}",
+            "--token",
+            token,
+            "--domain",
+            DOMAIN,
+            "--tone",
+            1000,
+            "--seconds",
+            3,
+        )
         wait_until(lambda: self.kernel_legs() == 2, 3, "both directions in the kernel")
         self.assertEqual((alice.result()["outcome"], carrier.result()["outcome"]), ("answered", "answered"))
         self.assert_heard(alice.wav, 440, 1000)
@@ -214,7 +254,6 @@ class Paths(RelayTest):
         legs = self.vas.record_of(token)["legs"]
         self.assertTrue(all(leg["media_address"].startswith("[fd00:78:") for leg in legs), legs)
         self.assertTrue(all(leg["sent"]["by_kernel"] > 80 and leg["received"]["lost"] == 0 for leg in legs), legs)
-
 
 
 class InTheDriver(RelayTest):
@@ -237,7 +276,7 @@ class InTheDriver(RelayTest):
         for received in (there.end(), back.end()):
             self.assertEqual([packet[4] for packet in received], list(range(500)))
             self.assertEqual(len({packet[2] for packet in received}), 1, "one SSRC")
-            self.assertEqual({packet[5] for packet in received}, {0xb8}, "DSCP EF")
+            self.assertEqual({packet[5] for packet in received}, {0xB8}, "DSCP EF")
         for interface in ("to-a", "to-b"):
             figures = dict(re.findall(r"(\S+): (\d+)", self.hosts.run(SERVER, "ethtool", "-S", interface).stdout))
             self.assertGreater(int(figures["rx_queue_0_xdp_redirect"]), 300, "packets that the driver itself relayed")
@@ -283,7 +322,7 @@ class InUserSpace(RelayTest):
         there, back = Talk(near, near_to, far, 400), Talk(far, far_to, near, 400)
         for received in (there.end(), back.end()):
             self.assertEqual([packet[4] for packet in received], list(range(400)))
-            self.assertEqual({packet[5] for packet in received}, {0xb8}, "DSCP EF")
+            self.assertEqual({packet[5] for packet in received}, {0xB8}, "DSCP EF")
         near.bye()
         self.assertEqual([leg["sent"]["by_kernel"] for leg in self.vas.record_of(token)["legs"]], [0, 0])
 
@@ -292,8 +331,22 @@ class InUserSpace(RelayTest):
         plan = {"routes": [{"termination_ip": carrier.sip, "termination_number": "999"}]}
         token = self.vas.make_outgoing(routing=plan)["token"]
         sip6 = f"[fd00:78:1::2]:{self.vas.sip6_port}"
-        alice = self.on_host("a", "alice", "--listen", "[fd00:78:1::1]:0", "--dial", f"sip:any@{sip6}", "--token", token, "--domain", DOMAIN,
-                             "--tone", 1000, "--seconds", 2)
+        alice = self.on_host(
+            "a",
+            "alice",
+            "--listen",
+            "[fd00:78:1::1]:0",
+            "--dial",
+            f"sip:any@{sip6}",
+            "--token",
+            token,
+            "--domain",
+            DOMAIN,
+            "--tone",
+            1000,
+            "--seconds",
+            2,
+        )
         self.assertEqual((alice.result()["outcome"], carrier.result()["outcome"]), ("answered", "answered"))
         self.assert_heard(alice.wav, 440, 1000)
         self.assert_heard(carrier.wav, 1000, 440)
@@ -343,7 +396,10 @@ class Strangers(RelayTest):
         self.assertGreater(self.vas.record_of(token)["legs"][1]["sent"]["by_kernel"], 500)
 
     def test_a_server_that_is_killed_leaves_nothing_attached(self):
-        vas = Vas(self.folder / "killed", flags=["--media-bind", "10.78.1.2", "--media-port-min", "31000", "--media-port-max", "31999"])
+        vas = Vas(
+            self.folder / "killed",
+            flags=["--media-bind", "10.78.1.2", "--media-port-min", "31000", "--media-port-max", "31999"],
+        )
         vas.folder.mkdir()
         vas.address, vas.wrapper = "10.78.1.2", self.hosts.wrapper()
         self.vas_under_test = vas.start()
@@ -368,8 +424,17 @@ class Strangers(RelayTest):
         os.chown(folder, 65534, 65534)
         vas = Vas(folder, flags=["--media-bind", "10.78.1.2", "--media-port-min", "32000", "--media-port-max", "32999"])
         vas.address = "10.78.1.2"
-        vas.wrapper = (*self.hosts.wrapper(), "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all",
-                       "--bounding-set=-all")
+        vas.wrapper = (
+            *self.hosts.wrapper(),
+            "setpriv",
+            "--reuid",
+            "65534",
+            "--regid",
+            "65534",
+            "--clear-groups",
+            "--inh-caps=-all",
+            "--bounding-set=-all",
+        )
         vas.start()
         try:
             self.assertRegex(vas.log_text(), r"media: .*no kernel fast path: .*CAP_BPF")
@@ -433,8 +498,19 @@ class Counts(RelayTest):
 
     def setUp(self):
         super().setUp()
-        self.user = Vas(self.folder / "user", flags=["--media-bind", "10.78.1.2", "--media-port-min", "31000", "--media-port-max", "31999",
-                                                     "--media-kernel", "off"])
+        self.user = Vas(
+            self.folder / "user",
+            flags=[
+                "--media-bind",
+                "10.78.1.2",
+                "--media-port-min",
+                "31000",
+                "--media-port-max",
+                "31999",
+                "--media-kernel",
+                "off",
+            ],
+        )
         self.user.folder.mkdir(exist_ok=True)
         self.user.address, self.user.wrapper = "10.78.1.2", self.hosts.wrapper()
         self.user.start()

@@ -10,7 +10,12 @@ from harness import BIN, Phone, die_with_parent, free_ports, sipp
 
 class Restore(unittest.TestCase):
     def host(self, mode, port, file, *more):
-        process = subprocess.Popen([BIN / "dialog_host", mode, str(port), file, *more], stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
+        process = subprocess.Popen(
+            [BIN / "dialog_host", mode, str(port), file, *more],
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=die_with_parent,
+        )
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.kill)
         self.assertEqual(process.stdout.readline(), "ready\n")
@@ -23,7 +28,9 @@ class Restore(unittest.TestCase):
 
         def run():
             try:
-                sipp("uac_outlives_its_server.xml", f"127.0.0.1:{port}", f"127.0.0.1:{free_ports()}", "-m", 1, seconds=20)
+                sipp(
+                    "uac_outlives_its_server.xml", f"127.0.0.1:{port}", f"127.0.0.1:{free_ports()}", "-m", 1, seconds=20
+                )
             except AssertionError as failure:
                 failures.append(failure)
 

@@ -11,7 +11,18 @@ import time
 import unittest
 import zlib
 
-from harness import DOMAIN, SLOW, TRUNK, Baresip, E2eTest, Phone, TlsPhone, dialling, free_ports, wait_until  # noqa: F401
+from harness import (
+    DOMAIN,
+    SLOW,
+    TRUNK,
+    Baresip,
+    E2eTest,
+    Phone,
+    TlsPhone,
+    dialling,
+    free_ports,
+    wait_until,
+)  # noqa: F401
 from secure_phone import VOICE, SecurePhone, SrtpStream, random_master
 from test_gateway import GatewayTest
 
@@ -23,16 +34,29 @@ class SecureMedia(GatewayTest):
     limits = ("--sip-offences", "0", "--srtp-keys-over-plain-sip", "false")
 
     def carrier(self, **attributes):
-        carrier = Baresip(self.folder, f"carrier{time.monotonic_ns()}", "127.0.0.1", 440, answers=True, **attributes).start()
+        carrier = Baresip(
+            self.folder, f"carrier{time.monotonic_ns()}", "127.0.0.1", 440, answers=True, **attributes
+        ).start()
         self.addCleanup(carrier.stop)
         return carrier
 
     def dial(self, token, encryption, transport="tls", nat=None):
         port = self.vas.tls_port if transport == "tls" else self.vas.sip_port
-        alice = Baresip(self.folder, f"alice{time.monotonic_ns()}", "127.0.0.1", 1000, transport=transport,
-                        authority=self.authority.certificate, encryption=encryption, nat=nat)
+        alice = Baresip(
+            self.folder,
+            f"alice{time.monotonic_ns()}",
+            "127.0.0.1",
+            1000,
+            transport=transport,
+            authority=self.authority.certificate,
+            encryption=encryption,
+            nat=nat,
+        )
         self.addCleanup(alice.stop)
-        return alice.start(f"sip:any@127.0.0.1:{port};transport={transport}", [("X-Cloudonix-Session", token), ("X-Cloudonix-Domain", DOMAIN)])
+        return alice.start(
+            f"sip:any@127.0.0.1:{port};transport={transport}",
+            [("X-Cloudonix-Session", token), ("X-Cloudonix-Domain", DOMAIN)],
+        )
 
     def to(self, carrier):
         return {"routes": [{"termination_ip": f"127.0.0.1:{carrier.port}", "termination_number": carrier.name}]}
@@ -98,8 +122,10 @@ class Sdes(SecureMedia):
 
     def test_who_leaves_tls_in_mid_call_is_told_no_keys_until_it_is_back(self):
         (far, token), phone = self.far_phone(), self.phone_of(TlsPhone, tls=self.trusting())
-        body, later = (phone.sdp(version=version).replace("RTP/AVP", "RTP/SAVP") + f"a=crypto:3 {SUITE} inline:{KEY}\r\n"
-                       for version in (1, 2))
+        body, later = (
+            phone.sdp(version=version).replace("RTP/AVP", "RTP/SAVP") + f"a=crypto:3 {SUITE} inline:{KEY}\r\n"
+            for version in (1, 2)
+        )
         phone.invite(token, body=body)
         far.answer(far.receive(), 200, "OK", far.sdp())
         answer = phone.final()
@@ -151,7 +177,9 @@ class Dtls(SecureMedia):
             with self.subTest(transport=transport, nat=nat):
                 carrier = self.carrier()
                 token = self.vas.make_outgoing(routing=self.to(carrier))["token"]
-                record = self.talk(carrier, self.dial(token, "dtls_srtp", transport, nat), token, ["AEAD_AES_128_GCM", None], seconds=7)
+                record = self.talk(
+                    carrier, self.dial(token, "dtls_srtp", transport, nat), token, ["AEAD_AES_128_GCM", None], seconds=7
+                )
                 # It offers another interface's address than it sends from.
                 self.assertEqual(record["legs"][0]["ice_path"], "host-prflx" if nat else None)
                 self.assertIsNotNone(record["legs"][0]["sent"]["lost"])  # its RTCP came through
@@ -175,12 +203,22 @@ class Dtls(SecureMedia):
         name = re.search(r"a=ice-ufrag:(\S+)", answer)[1] + ":" + re.search(r"a=ice-ufrag:(\S+)", offer)[1]
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
             stranger.bind(("127.0.0.1", 0))
-            attacks = [check(name), check(name, "not-the-password-of-it"), check("x:y", "not-the-password-of-it"), check(name)[:-8],
-                       bytes.fromhex("15fefd0001000000000000000200022a28"[:34]), bytes.fromhex("15fefd"), bytes.fromhex("16fefd0000000000000000"),
-                       bytes.fromhex("16feff000000000000000000300100") + bytes(46), bytes.fromhex("80000001000000a000000007") + bytes(170)]
+            attacks = [
+                check(name),
+                check(name, "not-the-password-of-it"),
+                check("x:y", "not-the-password-of-it"),
+                check(name)[:-8],
+                bytes.fromhex("15fefd0001000000000000000200022a28"[:34]),
+                bytes.fromhex("15fefd"),
+                bytes.fromhex("16fefd0000000000000000"),
+                bytes.fromhex("16feff000000000000000000300100") + bytes(46),
+                bytes.fromhex("80000001000000a000000007") + bytes(170),
+            ]
             for attack, number in itertools.product(attacks, range(1000)):
                 stranger.sendto(attack, ("127.0.0.1", port))
-                if number % 10 == 0:  # no more than fits into the socket: this is about what a packet does, not about how many
+                if (
+                    number % 10 == 0
+                ):  # no more than fits into the socket: this is about what a packet does, not about how many
                     time.sleep(0.002 * SLOW)
             time.sleep(1)
             for _ in range(300):  # whose ufrag is wrong takes nothing of what the party may
@@ -199,16 +237,17 @@ class Dtls(SecureMedia):
 def check(name, password=None, chooses=True):
     """A binding request, without MESSAGE-INTEGRITY or with one by `password`; with USE-CANDIDATE if it `chooses`."""
     padded = name.encode().ljust(-(-len(name) // 4) * 4, b"\0")
-    attributes = struct.pack("!HH", 6, len(name)) + padded + struct.pack("!HHQ", 0x802a, 8, 1)
+    attributes = struct.pack("!HH", 6, len(name)) + padded + struct.pack("!HHQ", 0x802A, 8, 1)
     if chooses:
         attributes += struct.pack("!HH", 0x25, 0)
 
     def message(more):
-        return struct.pack("!HHI", 1, len(attributes) + more, 0x2112a442) + transaction + attributes
+        return struct.pack("!HHI", 1, len(attributes) + more, 0x2112A442) + transaction + attributes
+
     transaction = os.urandom(12)
     if password:
         attributes += struct.pack("!HH", 8, 20) + hmac.digest(password.encode(), message(24), "sha1")
-    return message(8) + struct.pack("!HHI", 0x8028, 4, zlib.crc32(message(8)) ^ 0x5354554e)
+    return message(8) + struct.pack("!HHI", 0x8028, 4, zlib.crc32(message(8)) ^ 0x5354554E)
 
 
 class Required(SecureMedia):
@@ -221,8 +260,18 @@ class Required(SecureMedia):
         super().place_server(vas)
         vas.directory["domains"][0]["profile"]["media-encryption"] = "required"
         cls.carrier_of_all = Baresip(cls.folder, "carrier", "127.0.0.1", 440, answers=True, encryption="srtp-mand")
-        vas.directory["trunks"].append({"id": 9, "domainId": 3, "name": "secure", "targets": [f"127.0.0.1:{cls.carrier_of_all.port}"],
-                                        "prefixes": ["77"], "stripPrefix": "7712", "addPrefix": "carrier", "mediaEncryption": "required"})
+        vas.directory["trunks"].append(
+            {
+                "id": 9,
+                "domainId": 3,
+                "name": "secure",
+                "targets": [f"127.0.0.1:{cls.carrier_of_all.port}"],
+                "prefixes": ["77"],
+                "stripPrefix": "7712",
+                "addPrefix": "carrier",
+                "mediaEncryption": "required",
+            }
+        )
 
     def test_encrypted_on_both_sides(self):
         carrier = self.carrier_of_all.start()
@@ -235,7 +284,9 @@ class Required(SecureMedia):
     def test_a_plain_phone_is_refused_with_a_reason(self):
         token = self.vas.make_outgoing(destination="7712")["token"]
         phone = self.scripted()
-        phone.send("INVITE", body=phone.sdp(), headers=[f"X-Cloudonix-Session: {token}", f"X-Cloudonix-Domain: {DOMAIN}"])
+        phone.send(
+            "INVITE", body=phone.sdp(), headers=[f"X-Cloudonix-Session: {token}", f"X-Cloudonix-Domain: {DOMAIN}"]
+        )
         answer = phone.final()
         phone.ack(answer)
         self.assertEqual((answer.status, "must be encrypted" in answer.header("Warning")), (488, True))
@@ -243,6 +294,7 @@ class Required(SecureMedia):
 
 class TrunksByDtls(SecureMedia):
     """Carriers that are offered DTLS by us, with ICE in each role and without: (a prefix, the trunk's `ice`, the carrier's)."""
+
     KINDS = (("71", "", None), ("72", "lite", "ice"), ("73", "full", "ice"), ("74", "full", None))
 
     @classmethod
@@ -250,11 +302,24 @@ class TrunksByDtls(SecureMedia):
         super().place_server(vas)
         cls.carriers = {}
         for number, (prefix, ice, nat) in enumerate(cls.KINDS):
-            carrier = Baresip(cls.folder, f"carrier{prefix}", "127.0.0.1", 440, answers=True, encryption="dtls_srtp", nat=nat)
+            carrier = Baresip(
+                cls.folder, f"carrier{prefix}", "127.0.0.1", 440, answers=True, encryption="dtls_srtp", nat=nat
+            )
             cls.carriers[prefix] = carrier
-            vas.directory["trunks"].append({"id": 20 + number, "domainId": 3, "name": prefix, "targets": [f"127.0.0.1:{carrier.port}"],
-                                            "prefixes": [prefix], "stripPrefix": prefix, "addPrefix": carrier.name, "mediaEncryption": "required",
-                                            "mediaKeying": "dtls", "ice": ice})
+            vas.directory["trunks"].append(
+                {
+                    "id": 20 + number,
+                    "domainId": 3,
+                    "name": prefix,
+                    "targets": [f"127.0.0.1:{carrier.port}"],
+                    "prefixes": [prefix],
+                    "stripPrefix": prefix,
+                    "addPrefix": carrier.name,
+                    "mediaEncryption": "required",
+                    "mediaKeying": "dtls",
+                    "ice": ice,
+                }
+            )
 
     def test_a_carrier_is_offered_dtls_and_ice(self):
         for prefix, ice, nat in self.KINDS:
@@ -280,8 +345,17 @@ class Scripted(SecureMedia):
         super().place_server(vas)
         cls.trunk_port = free_ports()
         vas.directory["domains"][0]["profile"]["media-encryption"] = "optional"
-        vas.directory["trunks"].append({"id": 30, "domainId": 3, "name": "by-dtls", "targets": [f"{TRUNK}:{cls.trunk_port}"], "prefixes": ["75"],
-                                        "mediaEncryption": "required", "mediaKeying": "dtls"})
+        vas.directory["trunks"].append(
+            {
+                "id": 30,
+                "domainId": 3,
+                "name": "by-dtls",
+                "targets": [f"{TRUNK}:{cls.trunk_port}"],
+                "prefixes": ["75"],
+                "mediaEncryption": "required",
+                "mediaKeying": "dtls",
+            }
+        )
 
     def phone(self, address="127.0.0.1"):
         phone = SecurePhone(self.folder, address, self.vas.sip)
@@ -297,6 +371,7 @@ class Scripted(SecureMedia):
             def heard(speaker=speaker, listener=listener, before=before):
                 speaker.speak(speaker.to)
                 return len(listener.heard) > before + 5
+
             self.assertTrue(listener.listen(heard), "audio")
             self.assertEqual(listener.heard[-1][12:], VOICE)
 
@@ -386,8 +461,11 @@ class Scripted(SecureMedia):
         other = "sha-256 " + ":".join(["AA"] * 32)
         for protocol in ("RTP/SAVPF", "RTP/SAVP", "RTP/AVP"):
             with self.subTest(protocol=protocol):
-                near, far, answer = self.call(lambda phone, protocol=protocol: phone.dtls_sdp(
-                    protocol, fingerprints=[phone.fingerprint("sha1"), other, phone.fingerprint()]))
+                near, far, answer = self.call(
+                    lambda phone, protocol=protocol: phone.dtls_sdp(
+                        protocol, fingerprints=[phone.fingerprint("sha1"), other, phone.fingerprint()]
+                    )
+                )
                 self.assertRegex(answer.body, rf"m=audio \d+ {protocol} 0 101\r\n")
                 self.assertIn("a=setup:passive", answer.body)
                 self.assertTrue(near.shake_hands(near.to))
@@ -397,17 +475,26 @@ class Scripted(SecureMedia):
 
     def test_a_fingerprint_by_sha_1_alone_is_refused_by_its_name(self):
         for protocol in ("UDP/TLS/RTP/SAVPF", "RTP/SAVPF"):
-            *_, answer = self.call(lambda phone, protocol=protocol: phone.dtls_sdp(protocol, fingerprints=[phone.fingerprint("sha1")]))
-            self.assertEqual((answer.status, "sha-1" in answer.header("Warning")), (488, True), answer.header("Warning"))
+            *_, answer = self.call(
+                lambda phone, protocol=protocol: phone.dtls_sdp(protocol, fingerprints=[phone.fingerprint("sha1")])
+            )
+            self.assertEqual(
+                (answer.status, "sha-1" in answer.header("Warning")), (488, True), answer.header("Warning")
+            )
 
     def sdes(self, master, mki=""):
-        return lambda phone: phone.sdp().replace("RTP/AVP", "RTP/SAVP") + f"a=crypto:1 {SUITE} inline:{base64.b64encode(master).decode()}{mki}\r\n"
+        return (
+            lambda phone: phone.sdp().replace("RTP/AVP", "RTP/SAVP")
+            + f"a=crypto:1 {SUITE} inline:{base64.b64encode(master).decode()}{mki}\r\n"
+        )
 
     def test_a_master_key_with_an_identifier(self):
         master = random_master()
         near, far, answer = self.call(self.sdes(master, "|2^31|7:4"))
         self.assertRegex(answer.body, r"a=crypto:1 \S+ inline:\S+\|7:4\r\n")
-        near.outbound, near.inbound = SrtpStream(master, b"\0\0\0\7"), SrtpStream(near.crypto_key(answer.body), b"\0\0\0\7")
+        near.outbound, near.inbound = SrtpStream(master, b"\0\0\0\7"), SrtpStream(
+            near.crypto_key(answer.body), b"\0\0\0\7"
+        )
         self.assert_talk(near, far)
         self.assertEqual(near.bye().status, 200)
         self.assertEqual(self.vas.record_of(self.token)["legs"][0]["received"]["refused"], 0)
@@ -432,7 +519,9 @@ class Scripted(SecureMedia):
 
     def test_each_media_line_of_an_answer_has_an_address(self):
         """RFC 8866 §5.7: proxies that look for one in each find it."""
-        near, _, answer = self.call(lambda phone: phone.sdp() + "m=video 40000 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\nm=image 0 udptl t38\r\n")
+        near, _, answer = self.call(
+            lambda phone: phone.sdp() + "m=video 40000 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\nm=image 0 udptl t38\r\n"
+        )
         for section in re.split(r"(?=^m=)", answer.body, flags=re.MULTILINE)[1:]:
             self.assertIn("\r\nc=IN IP4 127.0.0.1\r\n", section)
         self.assertEqual(near.bye().status, 200)

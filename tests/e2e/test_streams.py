@@ -6,7 +6,7 @@ import struct
 import time
 import unittest
 
-from harness import SLOW, TRUNK, E2eTest, rtp_packet, wait_until
+from harness import SLOW, E2eTest, rtp_packet, wait_until
 
 FRAME, TICKS = 0.005, 40  # a packet each 5 ms: four times as quick as a phone, to be done sooner
 Heard = collections.namedtuple("Heard", "number timestamp payload_type payload")
@@ -24,8 +24,16 @@ class Stream:
 
     def send(self, payload_type=None, payload=b"\xd5" * 160, ticks=None, number=None, timestamp=None, ssrc=None):
         payload_type = self.payload_type if payload_type is None else payload_type
-        self.socket.sendto(rtp_packet(self.number if number is None else number, self.timestamp if timestamp is None else timestamp,
-                                      self.ssrc if ssrc is None else ssrc, payload_type, payload=payload), self.target)
+        self.socket.sendto(
+            rtp_packet(
+                self.number if number is None else number,
+                self.timestamp if timestamp is None else timestamp,
+                self.ssrc if ssrc is None else ssrc,
+                payload_type,
+                payload=payload,
+            ),
+            self.target,
+        )
         if number is None:
             self.number += 1
             self.timestamp += self.ticks if ticks is None else ticks
@@ -47,7 +55,7 @@ def take(phone, patience):
         while True:
             datagram = phone.rtp.recv(4096)
             _, second, number, timestamp, _ = struct.unpack("!BBHII", datagram[:12])
-            phone.packets.append(Heard(number, timestamp, second & 0x7f, datagram[12:]))
+            phone.packets.append(Heard(number, timestamp, second & 0x7F, datagram[12:]))
     except (TimeoutError, BlockingIOError):
         return
 
@@ -85,8 +93,12 @@ class Streams(E2eTest):
         for stream in streams:
             stream.talk(60)
         if self.in_kernel:
-            wait_until(lambda: [stream.talk(10) for stream in streams] and self.metric("vas_media_kernel_legs") >= len(streams), 10,
-                       "the directions in the kernel")
+            wait_until(
+                lambda: [stream.talk(10) for stream in streams]
+                and self.metric("vas_media_kernel_legs") >= len(streams),
+                10,
+                "the directions in the kernel",
+            )
 
     def metric(self, name):
         return float(re.search(rf"^{name} (\S+)$", self.vas.text("/metrics"), re.M)[1])
@@ -98,16 +110,22 @@ class Streams(E2eTest):
     def assert_unbroken(self, packets):
         """No number twice, none missing, and timestamps that go on with the time, but for those of presses."""
         numbers = [packet.number for packet in packets]
-        self.assertEqual([(each - numbers[0]) & 0xffff for each in numbers], list(range(len(numbers))))
+        self.assertEqual([(each - numbers[0]) & 0xFFFF for each in numbers], list(range(len(numbers))))
         audio = [packet.timestamp for packet in packets if packet.payload_type not in (101, 110)]
-        steps = [(b - a) & 0xffffffff for a, b in zip(audio, audio[1:])] or [0]
+        steps = [(b - a) & 0xFFFFFFFF for a, b in zip(audio, audio[1:])] or [0]
         self.assertLess(max(steps), 8000 * 5 * SLOW)
 
     def test_a_sequence_that_begins_anew_under_one_ssrc_is_one_stream(self):
         near, stream, far, _, token = self.connected()
         self.settle(stream)
         sent = stream.number - 100
-        for number, timestamp in ((100, 5_000_000), (100, stream.timestamp + 900), (60_000, 7), (60_020, 2_000_000_000), (60_220, 77)):
+        for number, timestamp in (
+            (100, 5_000_000),
+            (100, stream.timestamp + 900),
+            (60_000, 7),
+            (60_020, 2_000_000_000),
+            (60_220, 77),
+        ):
             stream.number, stream.timestamp = number, timestamp
             stream.talk(30)
             sent += 30
@@ -141,7 +159,9 @@ class Streams(E2eTest):
         self.assertGreater(leg["mos"], 4)
 
     def test_comfort_noise_that_both_have_passes(self):
-        near, stream, far, _, token = self.connected(lambda phone: sdp(phone, "0 13 101", *NOISE), lambda phone: sdp(phone, "0 13 101", *NOISE))
+        near, stream, far, _, token = self.connected(
+            lambda phone: sdp(phone, "0 13 101", *NOISE), lambda phone: sdp(phone, "0 13 101", *NOISE)
+        )
         self.assertRegex(far.invite_got.body, r"m=audio \d+ RTP/AVP 0 13 101\r\n")
         self.assertIn("a=rtpmap:13 CN/8000\r\n", near.answer_got.body)
         self.settle(stream)
@@ -158,12 +178,15 @@ class Streams(E2eTest):
 
     def test_a_party_that_says_nothing_yet_but_comfort_noise_is_in_a_call(self):
         """The first that it offered is none that the kernel relays."""
-        near, stream, far, _, token = self.connected(lambda phone: sdp(phone, "101 0 13", *NOISE), lambda phone: sdp(phone, "101 0 13", *NOISE))
+        near, stream, far, _, token = self.connected(
+            lambda phone: sdp(phone, "101 0 13", *NOISE), lambda phone: sdp(phone, "101 0 13", *NOISE)
+        )
         stream.talk(3)
 
         def hiss():
             stream.send(13, b"\x40", 400)
             time.sleep(0.05)
+
         if self.in_kernel:
             wait_until(lambda: hiss() or self.metric("vas_media_kernel_legs") >= 1, 10, "the direction in the kernel")
         for _ in range(20):
@@ -175,8 +198,11 @@ class Streams(E2eTest):
         self.assertEqual((leg["received"]["lost"], leg["codec"]), (0, "PCMU"))
 
     def test_comfort_noise_that_one_lacks_and_keep_alives_are_left_out_without_a_gap(self):
-        for name, offered, payload_type in (("noise offered", lambda phone: sdp(phone, "0 13 101", *NOISE), 13), ("noise not offered", None, 13),
-                                            ("a keep-alive by RFC 6263", None, 126)):
+        for name, offered, payload_type in (
+            ("noise offered", lambda phone: sdp(phone, "0 13 101", *NOISE), 13),
+            ("noise not offered", None, 13),
+            ("a keep-alive by RFC 6263", None, 126),
+        ):
             with self.subTest(name):
                 near, stream, far, _, token = self.connected(offered)
                 self.assertNotIn("CN/8000", near.answer_got.body)
@@ -191,8 +217,10 @@ class Streams(E2eTest):
 
     def test_an_event_lasts_as_long_by_the_other_partys_clock(self):
         def opus(clock):
-            return lambda phone: sdp(phone, "111 110", "a=rtpmap:111 opus/48000/2", f"a=rtpmap:110 telephone-event/{clock}").replace(
-                "a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n", "")
+            return lambda phone: sdp(
+                phone, "111 110", "a=rtpmap:111 opus/48000/2", f"a=rtpmap:110 telephone-event/{clock}"
+            ).replace("a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n", "")
+
         near, there, far, back, _ = self.connected(opus(48000), opus(8000))
         for stream in (there, back):
             stream.payload_type, stream.ticks = 111, 240
@@ -254,6 +282,7 @@ class Streams(E2eTest):
             for i in range(10):
                 stream.event(7, 80 * (i + 1), i > 7, number=9000 + i, timestamp=4242, ssrc=0x9999)
                 stream.send()
+
         count, events = self.presses(play)
         self.assertEqual((count, len(events), len({packet.timestamp for packet in events})), (1, 10, 1))
 
@@ -284,11 +313,15 @@ class Streams(E2eTest):
         wait_until(lambda: self.metric("vas_media_oversized_total") == before + 2, 5, "the count")
         stream.talk(10)
         packets = heard(far)
-        self.assertEqual((len(packets), {len(packet.payload) for packet in packets}), (stream.number - 100 - 2, {160, 1900}))
+        self.assertEqual(
+            (len(packets), {len(packet.payload) for packet in packets}), (stream.number - 100 - 2, {160, 1900})
+        )
         self.assertEqual(self.received(near, token)["received"]["refused"], 2)
 
     def test_ipv4_in_ipv6s_clothes_is_ipv4(self):
-        mapped = lambda phone: phone.sdp().replace(f"c=IN IP4 {phone.address}", f"c=IN IP6 ::ffff:{phone.address}")
+        def mapped(phone):
+            return phone.sdp().replace(f"c=IN IP4 {phone.address}", f"c=IN IP6 ::ffff:{phone.address}")
+
         near, there, far, back, token = self.connected(mapped, mapped)
         self.assertIn("c=IN IP4 127.0.0.1\r\n", near.answer_got.body)
         self.assertIn("c=IN IP4 127.0.0.1\r\n", far.invite_got.body)
@@ -300,7 +333,9 @@ class Streams(E2eTest):
         self.assertEqual(self.received(near, token)["media_address"], f"127.0.0.1:{near.rtp.getsockname()[1]}")
 
     def test_maxptime_passes_end_to_end(self):
-        near, _, far, _, _ = self.connected(lambda phone: sdp(phone, "0 101", "a=maxptime:60"), lambda phone: sdp(phone, "0 101", "a=maxptime:40"))
+        near, _, far, _, _ = self.connected(
+            lambda phone: sdp(phone, "0 101", "a=maxptime:60"), lambda phone: sdp(phone, "0 101", "a=maxptime:40")
+        )
         self.assertIn("a=maxptime:60\r\n", far.invite_got.body)
         self.assertIn("a=maxptime:40\r\n", near.answer_got.body)
         near.bye()
@@ -337,8 +372,10 @@ class Silence(E2eTest):
 
     def ends(self, token, reason, cause):
         record = self.vas.record_of(token, 20 * SLOW)
-        self.assertEqual((record["termination_reason"], record["local_cause"], record["ended_by"], record["disposition"]),
-                         (reason, cause, "system", "ANSWERED"))
+        self.assertEqual(
+            (record["termination_reason"], record["local_cause"], record["ended_by"], record["disposition"]),
+            (reason, cause, "system", "ANSWERED"),
+        )
         return record["duration"]
 
     def test_a_held_call_whose_parties_are_gone_ends(self):
@@ -372,8 +409,13 @@ class Silence(E2eTest):
         self.addCleanup(rtcp.close)
         rtcp.bind((near.address, near.rtp.getsockname()[1] + 1))
         stream.talk(3)
-        signs = (lambda: rtcp.sendto(struct.pack("!BBHI", 0x80, 201, 1, stream.ssrc), (stream.target[0], stream.target[1] + 1)),
-                 lambda: stream.send(13, b"\x40"), lambda: stream.send(126, b""))
+        signs = (
+            lambda: rtcp.sendto(
+                struct.pack("!BBHI", 0x80, 201, 1, stream.ssrc), (stream.target[0], stream.target[1] + 1)
+            ),
+            lambda: stream.send(13, b"\x40"),
+            lambda: stream.send(126, b""),
+        )
         for sign in signs:
             begun = time.monotonic()
             while time.monotonic() - begun < 4 * SLOW:

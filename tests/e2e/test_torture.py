@@ -30,8 +30,16 @@ class Torture(E2eTest):
         cls.authority = Authority(vas.folder / "authority")
         certificate, key = cls.authority.issue("vas", "IP:127.0.0.1")
         vas.ws_port, vas.tls_port = free_ports(), free_ports()
-        vas.flags += ["--ws-listen", f"127.0.0.1:{vas.ws_port}", "--tls-listen", f"127.0.0.1:{vas.tls_port}",
-                      "--tls-certificate", str(certificate), "--tls-key", str(key)]
+        vas.flags += [
+            "--ws-listen",
+            f"127.0.0.1:{vas.ws_port}",
+            "--tls-listen",
+            f"127.0.0.1:{vas.tls_port}",
+            "--tls-certificate",
+            str(certificate),
+            "--tls-key",
+            str(key),
+        ]
 
     def setUp(self):
         super().setUp()
@@ -66,11 +74,13 @@ class Torture(E2eTest):
     def way(self, transport):
         """(send, receive) over it."""
         if transport == "udp":
+
             def receive(left):
                 ready = select.select(list(self.udp.values()), [], [], max(0, left))[0]
                 if not ready:
                     raise TimeoutError
                 return ready[0].recv(65536).decode(errors="replace")
+
             yield lambda message: self.udp[5060].sendto(message, ("127.0.0.1", self.vas.sip_port)), receive
         elif transport == "ws":
             web = TrunkWebSocket(f"127.0.0.1:{self.vas.ws_port}")
@@ -80,11 +90,14 @@ class Torture(E2eTest):
             port = self.vas.tls_port if transport == "tls" else self.vas.sip_port
             with socket.create_connection(("127.0.0.1", port), timeout=5, source_address=(TRUNK, 0)) as stream:
                 if transport == "tls":
-                    stream = ssl.create_default_context(cafile=self.authority.certificate).wrap_socket(stream, server_hostname="127.0.0.1")
+                    stream = ssl.create_default_context(cafile=self.authority.certificate).wrap_socket(
+                        stream, server_hostname="127.0.0.1"
+                    )
 
                 def receive(left):
                     stream.settimeout(max(0.01, left))
                     return stream.recv(65536).decode(errors="replace") or None
+
                 yield stream.sendall, receive
 
     def answers(self, case, transport, expected):
@@ -95,8 +108,11 @@ class Torture(E2eTest):
                 wanted = len(expected) if isinstance(expected, list) else 1
                 return self.statuses(case, transport, receive, wanted, 12 if expected == DROP else 4)
             probe = Case(case.name, "", "", request(f"after-{case.name}", "OPTIONS"), 200)
-            probe.is_answered_by = lambda message, transport: True if f"after-{case.name}." in message.header("Call-ID") \
+            probe.is_answered_by = (
+                lambda message, transport: True
+                if f"after-{case.name}." in message.header("Call-ID")
                 else case.is_answered_by(message, transport)
+            )
             send(probe.raw(transport))
             found = self.statuses(probe, transport, receive, 1, 4)
             return None if found == [200] else found
@@ -105,14 +121,19 @@ class Torture(E2eTest):
         expected, transport = case.expected[number], ("udp", "tcp", "tls", "ws")[number]
         got = self.answers(case, transport, expected)
         with self.subTest(case=case.name, transport=TRANSPORTS[number]):
-            self.assertEqual(got, expected if expected is None or isinstance(expected, list) else [expected], case.shows)
+            self.assertEqual(
+                got, expected if expected is None or isinstance(expected, list) else [expected], case.shows
+            )
 
     def run_all(self, cases):
         # Where a stream is to be closed that takes its time: all at once, beside the others.
         all_of = [(case, number) for case in cases for number in range(len(TRANSPORTS))]
         patient = [each for each in all_of if each[0].expected[each[1]] == DROP]
         with concurrent.futures.ThreadPoolExecutor() as pool:
-            closed = [(each, pool.submit(self.answers, each[0], ("udp", "tcp", "tls", "ws")[each[1]], DROP)) for each in patient]
+            closed = [
+                (each, pool.submit(self.answers, each[0], ("udp", "tcp", "tls", "ws")[each[1]], DROP))
+                for each in patient
+            ]
             for each in all_of:
                 if each not in patient:
                     self.check(*each)
@@ -129,7 +150,9 @@ class Torture(E2eTest):
         self.run_all(RFC_5118)
 
     def test_the_table_in_the_documents_is_this_one(self):
-        self.assertEqual((HERE.parents[1] / "docs/conformance.md").read_text().split("<!-- cases -->")[1].strip(), table().strip())
+        self.assertEqual(
+            (HERE.parents[1] / "docs/conformance.md").read_text().split("<!-- cases -->")[1].strip(), table().strip()
+        )
 
 
 def table():
@@ -137,10 +160,19 @@ def table():
         if isinstance(expected, list):
             return ", ".join(map(str, expected))
         return {None: "ignored", DROP: "closed"}.get(expected, str(expected))
+
     lines = []
     for title, cases in (("RFC 4475", RFC_4475), ("RFC 5118", RFC_5118)):
-        lines += [f"### {title}", "", "| case | shows | the RFC asks | UDP | TCP | TLS | WebSocket |", "|---|---|---|---|---|---|---|"]
-        lines += [f"| {case.name} | {case.shows} | {case.asks} | " + " | ".join(cell(each) for each in case.expected) + " |" for case in cases]
+        lines += [
+            f"### {title}",
+            "",
+            "| case | shows | the RFC asks | UDP | TCP | TLS | WebSocket |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        lines += [
+            f"| {case.name} | {case.shows} | {case.asks} | " + " | ".join(cell(each) for each in case.expected) + " |"
+            for case in cases
+        ]
         lines.append("")
     return "\n".join(lines)
 

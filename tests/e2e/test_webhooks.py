@@ -17,7 +17,9 @@ from webhook_judge import verdicts
 class CallbackTest(ApiTest):
     def change(self, token, times=1):
         for number in range(times):
-            self.assertEqual(self.call("PATCH", f"/calls/example.com/sessions/{token}", {"timeLimit": number + 1}).status, 200)
+            self.assertEqual(
+                self.call("PATCH", f"/calls/example.com/sessions/{token}", {"timeLimit": number + 1}).status, 200
+            )
 
     def events_of(self, token):
         return [(body, headers) for body, headers in list(self.backend.callbacks) if body["token"] == token]
@@ -52,7 +54,11 @@ class Callbacks(CallbackTest):
         """A call from outside that its backend hears of, and ends."""
         caller = self.caller("trunk", "--listen", f"{TRUNK}:0", "--dial", f"sip:{MSISDN}@{self.vas.sip}")
         token = self.notification()["session"]
-        wait_until(lambda: self.call("GET", f"/calls/example.com/sessions/{token}").json["status"] == "ringing", 10, "the parking")
+        wait_until(
+            lambda: self.call("GET", f"/calls/example.com/sessions/{token}").json["status"] == "ringing",
+            10,
+            "the parking",
+        )
         self.call("DELETE", f"/calls/example.com/sessions/{token}?reason=busy")
         self.assertEqual(caller.result()["status"], 486)
         return token
@@ -62,8 +68,10 @@ class Callbacks(CallbackTest):
         self.addCleanup(self.call, "PATCH", "/tenants/1/domains/3", {"profile": {"session-callback": None}})
         token = self.trunk_call()
         events = wait_until(lambda: len(found := self.events_of(token)) == 2 and found, 10, "the callbacks")
-        self.assertEqual([(body["action"], body["status"], body.get("disposition")) for body, _ in events],
-                         [("updated", "ringing", None), ("deleted", "ringing", "BUSY")])
+        self.assertEqual(
+            [(body["action"], body["status"], body.get("disposition")) for body, _ in events],
+            [("updated", "ringing", None), ("deleted", "ringing", "BUSY")],
+        )
         self.assertEqual({path for path, _, _ in self.backend.posts}, {"/incoming", "/domain"})
 
     def test_a_callback_may_be_changed_taken_away_and_given_back(self):
@@ -74,8 +82,14 @@ class Callbacks(CallbackTest):
             self.change(token)
         self.call("DELETE", path)
         wait_until(lambda: any(body["action"] == "deleted" for body, _ in self.events_of(token)), 10, "the last")
-        self.assertEqual([where for where, _, _ in self.backend.posts], ["/b", "/b", "/c", "/c", "/c"], "each goes to the callback of its time")
-        self.assertEqual([body["eventId"].rpartition("-")[2] for body, _ in self.events_of(token)], ["1", "2", "3", "4", "5"])
+        self.assertEqual(
+            [where for where, _, _ in self.backend.posts],
+            ["/b", "/b", "/c", "/c", "/c"],
+            "each goes to the callback of its time",
+        )
+        self.assertEqual(
+            [body["eventId"].rpartition("-")[2] for body, _ in self.events_of(token)], ["1", "2", "3", "4", "5"]
+        )
 
     def test_a_failed_one_is_repeated_with_its_id_and_holds_back_those_behind_it(self):
         fails = [2]
@@ -83,6 +97,7 @@ class Callbacks(CallbackTest):
         def answer(_path, body):
             fails[0] -= body["timeLimit"] == 1
             return 500 if fails[0] >= 0 and body["timeLimit"] == 1 else 204
+
         self.backend.callback_answer = answer
         token = self.outgoing(callback=self.backend.url + "/flaky")["token"]
         self.change(token, 3)
@@ -123,17 +138,25 @@ class Callbacks(CallbackTest):
             self.assertEqual([body["timeLimit"] for body, _ in events], [1, 2, 3, 3])
             numbers = [int(body["eventId"].rpartition("-")[2]) for body, _ in events]
             self.assertEqual(numbers, [1, 2, 3, 4])
-        self.assertLessEqual(before, {headers["webhook-id"] for _, headers in self.backend.callbacks}, "the same ids as before the kill")
+        self.assertLessEqual(
+            before, {headers["webhook-id"] for _, headers in self.backend.callbacks}, "the same ids as before the kill"
+        )
 
 
 class Judged(CallbackTest):
     """The signatures, by the library that backends use."""
 
-    ENCODED, OLD, PLAIN = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "s3cret of before, äöü"
+    ENCODED, OLD, PLAIN = (
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+        "s3cret of before, äöü",
+    )
 
     def signed_with(self, secrets):
         """What comes of a callback and of a notification, where the domain has these secrets."""
-        self.assertEqual(self.call("PATCH", "/tenants/1/domains/3", {"profile": {"webhook-secret": secrets}}).status, 200)
+        self.assertEqual(
+            self.call("PATCH", "/tenants/1/domains/3", {"profile": {"webhook-secret": secrets}}).status, 200
+        )
         self.backend.posts.clear()
         self.change(self.outgoing(callback=self.backend.url + "/status")["token"])
         self.backend.answer = 404
@@ -143,7 +166,9 @@ class Judged(CallbackTest):
         return [(content, headers) for _, content, headers in posts]
 
     def accepted(self, posts, secret, raw=False):
-        return {verdict is True for verdict in verdicts([(secret, raw, content, headers) for content, headers in posts])}
+        return {
+            verdict is True for verdict in verdicts([(secret, raw, content, headers) for content, headers in posts])
+        }
 
     def test_an_encoded_secret_is_a_key(self):
         posts = self.signed_with(self.ENCODED)
@@ -218,12 +243,20 @@ class Hanging(CallbackTest):
                 self.call("DELETE", f"/calls/example.com/sessions/{token}")
         busy = self.delivery(20)
         self.assertLess(busy[10], quiet[10] + 0.5 * SLOW, (quiet, busy))  # each hanging request lasts 10 s
-        wait_until(lambda: b"\nvas_callbacks_waiting 3000\n" in self.call("GET", "/metrics").body, 5, "all of them waiting still, none given up")
+        wait_until(
+            lambda: b"\nvas_callbacks_waiting 3000\n" in self.call("GET", "/metrics").body,
+            5,
+            "all of them waiting still, none given up",
+        )
         self.caller("trunk", "--listen", f"{TRUNK}:0", "--dial", f"sip:{MSISDN}@{self.vas.sip}", "--wait", 1)
         begun = time.monotonic()
         self.notification()
         self.assertLess(time.monotonic() - begun, 2 * SLOW)
-        wait_until(lambda: b"\nvas_callback_endpoints_broken 500\n" in self.call("GET", "/metrics").body, 40, "500 open breakers")
+        wait_until(
+            lambda: b"\nvas_callback_endpoints_broken 500\n" in self.call("GET", "/metrics").body,
+            40,
+            "500 open breakers",
+        )
         self.assertLess(self.delivery(20)[10], quiet[10] + 0.5 * SLOW)
 
 
@@ -251,7 +284,11 @@ class Guard(CallbackTest):
         letter = wait_until(lambda: self.call("GET", "/domains/3/deadletters").json, 10, "the dead letter")[0]
         self.assertRegex(letter["lastError"], "refused: (127.0.0.1|::1) is inside .*webhook-allow")
         self.assertEqual(hits, [])
-        answer = self.call("POST", f"/calls/example.com/outgoing/{MSISDN}", {"destination": "1", "callback": f"http://127.0.0.1:{inside.server_port}/x"})
+        answer = self.call(
+            "POST",
+            f"/calls/example.com/outgoing/{MSISDN}",
+            {"destination": "1", "callback": f"http://127.0.0.1:{inside.server_port}/x"},
+        )
         self.assertEqual(answer.status, 400)
         self.assertIn("127.0.0.1", answer.json["detail"])
 
@@ -272,15 +309,32 @@ class RoutingApplication(CallbackTest):
         directory["domains"][0]["profile"]["call-routing-application"] = cls.backend.url + "/application"
 
     def trunk_call(self, *flags):
-        return self.caller("trunk", "--listen", f"{TRUNK}:0", "--from", "+15155558484", "--dial", f"sip:{MSISDN}@{self.vas.sip}", *flags)
+        return self.caller(
+            "trunk",
+            "--listen",
+            f"{TRUNK}:0",
+            "--from",
+            "+15155558484",
+            "--dial",
+            f"sip:{MSISDN}@{self.vas.sip}",
+            *flags,
+        )
 
     def instruct(self, status, instructions):
         self.backend.answer = status
-        self.backend.instructions = instructions if isinstance(instructions, bytes) else json.dumps(instructions).encode()
+        self.backend.instructions = (
+            instructions if isinstance(instructions, bytes) else json.dumps(instructions).encode()
+        )
 
     def pick_up(self, token, caller):
-        wait_until(lambda: self.call("GET", f"/calls/example.com/sessions/{token}").json.get("status") == "ringing", 5, "the parking")
-        app = self.caller("app", "--dial", f"sip:any@{self.vas.sip}", "--token", token, "--domain", "example.com", "--seconds", 1)
+        wait_until(
+            lambda: self.call("GET", f"/calls/example.com/sessions/{token}").json.get("status") == "ringing",
+            5,
+            "the parking",
+        )
+        app = self.caller(
+            "app", "--dial", f"sip:any@{self.vas.sip}", "--token", token, "--domain", "example.com", "--seconds", 1
+        )
         self.assertEqual((app.result()["outcome"], caller.result()["outcome"]), ("answered", "answered"))
 
     def test_park(self):
@@ -299,10 +353,16 @@ class RoutingApplication(CallbackTest):
         caller = self.trunk_call("--seconds", 0)
         body = self.notification()
         self.pick_up(session["token"], caller)
-        self.assertEqual(self.call("GET", f"/calls/example.com/sessions/{body['session']}").status, 404, "ours gave way to it")
+        self.assertEqual(
+            self.call("GET", f"/calls/example.com/sessions/{body['session']}").status, 404, "ours gave way to it"
+        )
         record = self.vas.record_of(session["token"])
         self.assertEqual(record["disposition"], "ANSWERED")
-        wait_until(lambda: any(body["action"] == "deleted" for body, _ in self.events_of(session["token"])), 5, "the end's callback")
+        wait_until(
+            lambda: any(body["action"] == "deleted" for body, _ in self.events_of(session["token"])),
+            5,
+            "the end's callback",
+        )
         actions = [body["status"] for body, _ in self.events_of(session["token"])]
         self.assertEqual(actions, ["ringing", "connected", "connected"])
 
@@ -312,31 +372,56 @@ class RoutingApplication(CallbackTest):
             self.assertEqual(self.trunk_call().result()["status"], 403)
 
     def test_reject_with_a_code(self):
-        for instructions, code, disposition in [({"action": "reject", "code": 486}, 486, "BUSY"), ({"action": "reject"}, 603, "DENIED"),
-                                                ({"action": "reject", "code": 404}, 404, "FAILED")]:
+        for instructions, code, disposition in [
+            ({"action": "reject", "code": 486}, 486, "BUSY"),
+            ({"action": "reject"}, 603, "DENIED"),
+            ({"action": "reject", "code": 404}, 404, "FAILED"),
+        ]:
             self.backend.notifications.clear()
             self.instruct(200, instructions)
             self.assertEqual(self.trunk_call().result()["status"], code)
             record = self.vas.record_of(self.notification()["session"])
-            self.assertEqual((record["disposition"], record["termination_reason"]), (disposition, "application-rejected"))
+            self.assertEqual(
+                (record["disposition"], record["termination_reason"]), (disposition, "application-rejected")
+            )
 
     def test_route(self):
         carrier = self.caller("carrier", "--listen", f"{TRUNK}:0", "--seconds", 0, "--tone", 440)
         host, port = carrier.sip.replace("sip:", "").split(":")[-2:]
-        self.instruct(200, {"action": "route", "routing": {"routes": [
-            {"cx_trunk_id": 5, "termination_ip": f"{TRUNK}:1", "termination_number": "1"},
-            {"cx_trunk_id": 6, "termination_ip": f"{TRUNK}:{port}", "termination_number": "777"}]}})
+        self.instruct(
+            200,
+            {
+                "action": "route",
+                "routing": {
+                    "routes": [
+                        {"cx_trunk_id": 5, "termination_ip": f"{TRUNK}:1", "termination_number": "1"},
+                        {"cx_trunk_id": 6, "termination_ip": f"{TRUNK}:{port}", "termination_number": "777"},
+                    ]
+                },
+            },
+        )
         caller = self.trunk_call("--seconds", 2, "--tone", 1000)
         body = self.notification()
-        early = self.caller("thief", "--dial", f"sip:any@{self.vas.sip}", "--token", body["session"], "--domain", "example.com")
+        early = self.caller(
+            "thief", "--dial", f"sip:any@{self.vas.sip}", "--token", body["session"], "--domain", "example.com"
+        )
         self.assertEqual(early.result()["status"], 403, "a routed call is not picked up")
         self.assertEqual((caller.result()["outcome"], carrier.result()["outcome"]), ("answered", "answered"))
         record = self.vas.record_of(body["session"])
-        self.assertEqual((record["direction"], record["disposition"], [each["number"] for each in record["route"]]), ("incoming", "ANSWERED", ["1", "777"]))
+        self.assertEqual(
+            (record["direction"], record["disposition"], [each["number"] for each in record["route"]]),
+            ("incoming", "ANSWERED", ["1", "777"]),
+        )
 
     def test_what_cannot_be_followed_rejects_with_403_and_404_and_5xx_mean_what_they_mean_elsewhere(self):
-        for status, instructions, code in [(200, {"action": "dance"}, 403), (200, b"not json", 403), (200, {"action": "reject", "code": 200}, 403),
-                                           (200, {"action": "route", "routing": {"routes": [{}]}}, 403), (404, b"", 404), (403, b"", 403)]:
+        for status, instructions, code in [
+            (200, {"action": "dance"}, 403),
+            (200, b"not json", 403),
+            (200, {"action": "reject", "code": 200}, 403),
+            (200, {"action": "route", "routing": {"routes": [{}]}}, 403),
+            (404, b"", 404),
+            (403, b"", 403),
+        ]:
             self.instruct(status, instructions)
             self.assertEqual(self.trunk_call().result()["status"], code, instructions)
         self.backend.notifications.clear()

@@ -10,7 +10,9 @@ BUILD = HERE.parents[1] / "build/webhooks"
 
 
 def installed():
-    stamp = b"".join((SOURCES / name).read_bytes() for name in ("package.json", "package-lock.json", ".npmrc", "verify.mjs"))
+    stamp = b"".join(
+        (SOURCES / name).read_bytes() for name in ("package.json", "package-lock.json", ".npmrc", "verify.mjs")
+    )
     marker = BUILD / "stamp"
     BUILD.mkdir(parents=True, exist_ok=True)
     with open(BUILD / "lock", "w") as lock:
@@ -18,7 +20,13 @@ def installed():
         if not marker.exists() or marker.read_bytes() != stamp:
             for name in ("package.json", "package-lock.json", ".npmrc", "verify.mjs"):
                 (BUILD / name).write_bytes((SOURCES / name).read_bytes())
-            done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=BUILD, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+            done = subprocess.run(
+                ["npm", "ci", "--no-audit", "--no-fund"],
+                cwd=BUILD,
+                capture_output=True,
+                text=True,
+                stdin=subprocess.DEVNULL,
+            )
             if done.returncode:
                 raise AssertionError(f"npm ci failed:\n{(done.stdout + done.stderr)[-3000:]}")
             marker.write_bytes(stamp)
@@ -27,6 +35,11 @@ def installed():
 
 def verdicts(requests):
     """Of each (secret, whether it is used as it stands, body, headers): True, or the library's complaint."""
-    lines = [json.dumps({"secret": secret, "raw": raw, "body": body.decode(), "headers": headers}) for secret, raw, body, headers in requests]
-    done = subprocess.run(["node", installed()], input="\n".join(lines) + "\n", capture_output=True, text=True, timeout=120, check=True)
+    lines = [
+        json.dumps({"secret": secret, "raw": raw, "body": body.decode(), "headers": headers})
+        for secret, raw, body, headers in requests
+    ]
+    done = subprocess.run(
+        ["node", installed()], input="\n".join(lines) + "\n", capture_output=True, text=True, timeout=120, check=True
+    )
     return [line == "true" or line for line in done.stdout.splitlines()]

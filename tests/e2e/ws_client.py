@@ -23,8 +23,14 @@ class WebSocket:
     def upgrade(self, server, protocol, origin, tls, host):
         if tls is not None:
             self.socket = tls.wrap_socket(self.socket, server_hostname=server.split(":")[0])
-        headers = [f"GET / HTTP/1.1", f"Host: {host or server}", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
-                   f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}"]
+        headers = [
+            "GET / HTTP/1.1",
+            f"Host: {host or server}",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            "Sec-WebSocket-Version: 13",
+            f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}",
+        ]
         if protocol:
             headers.append(f"Sec-WebSocket-Protocol: {protocol}")
         if origin:
@@ -49,8 +55,13 @@ class WebSocket:
 
     def send_frame(self, opcode, payload, final=True):
         mask = os.urandom(4)
-        length = struct.pack("!B", 0x80 | len(payload)) if len(payload) < 126 else \
-            struct.pack("!BH", 0x80 | 126, len(payload)) if len(payload) < 65536 else struct.pack("!BQ", 0x80 | 127, len(payload))
+        length = (
+            struct.pack("!B", 0x80 | len(payload))
+            if len(payload) < 126
+            else struct.pack("!BH", 0x80 | 126, len(payload))
+            if len(payload) < 65536
+            else struct.pack("!BQ", 0x80 | 127, len(payload))
+        )
         masked = bytes(b ^ mask[i % 4] for i, b in enumerate(payload))
         self.socket.sendall(bytes([(0x80 if final else 0) | opcode]) + length + mask + masked)
 

@@ -1,6 +1,5 @@
 """The network of tests/interop/run: the server, the carriers and each phone on a host of its own, a router between them."""
 import contextlib
-import os
 import pathlib
 import shutil
 import socket
@@ -35,7 +34,17 @@ class Lab:
         self.hosts.run(SERVER, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
         self.numbers = {name: number for number, name in enumerate(self.hosts.names, 1)}
         for name in phones:  # the server's media has no IPv6: a phone that has would offer that alone while it moves
-            ip("-n", self.hosts.namespace(name), "-6", "address", "flush", "dev", self.hosts.interface(name), "scope", "global")
+            ip(
+                "-n",
+                self.hosts.namespace(name),
+                "-6",
+                "address",
+                "flush",
+                "dev",
+                self.hosts.interface(name),
+                "scope",
+                "global",
+            )
             self.route(name)
         self.servers = []
         try:
@@ -48,13 +57,38 @@ class Lab:
     def server(self, ice, certificate, key):
         folder = self.folder / ice
         folder.mkdir(mode=0o711)
-        vas = Vas(folder, flags=["--ice", ice, "--media-bind", ADDRESS_OF_SERVER, "--sip-offences", "0", "--srtp-keys-over-plain-sip", "true",
-                                 "--tls-certificate", certificate, "--tls-key", key])
+        vas = Vas(
+            folder,
+            flags=[
+                "--ice",
+                ice,
+                "--media-bind",
+                ADDRESS_OF_SERVER,
+                "--sip-offences",
+                "0",
+                "--srtp-keys-over-plain-sip",
+                "true",
+                "--tls-certificate",
+                certificate,
+                "--tls-key",
+                key,
+            ],
+        )
         vas.address, vas.wrapper = ADDRESS_OF_SERVER, self.hosts.wrapper("vas")
         vas.tls_port, vas.ws_port = free_ports(), free_ports()
         first = 20000 if ice == "lite" else 25000
-        vas.flags += ["--tls-listen", f"{vas.address}:{vas.tls_port}", "--ws-listen", f"{vas.address}:{vas.ws_port}", "--ws-origin", "*",
-                      "--media-port-min", first, "--media-port-max", first + 999]
+        vas.flags += [
+            "--tls-listen",
+            f"{vas.address}:{vas.tls_port}",
+            "--ws-listen",
+            f"{vas.address}:{vas.ws_port}",
+            "--ws-origin",
+            "*",
+            "--media-port-min",
+            first,
+            "--media-port-max",
+            first + 999,
+        ]
         vas.flags = [str(flag) for flag in vas.flags]
         self.servers.append(vas)
         return vas.start()
@@ -131,14 +165,21 @@ class Carrier(threading.Thread):
             if not message.body:
                 direction = "sendrecv"
             else:
-                offered = next((each for each in ("sendonly", "recvonly", "inactive") if f"a={each}" in message.body), "sendrecv")
+                offered = next(
+                    (each for each in ("sendonly", "recvonly", "inactive") if f"a={each}" in message.body), "sendrecv"
+                )
                 direction = {"sendonly": "recvonly", "recvonly": "sendonly"}.get(offered, offered)
                 self.to = message.media()
             self.may_send = direction in ("sendrecv", "sendonly")
             self.version += 1
             if message.method == "UPDATE" and not message.body:
                 return self.phone.answer(message, 200, "OK")
-            return self.phone.answer(message, 200, "OK", self.phone.sdp(direction, "0", self.version).replace("a=rtpmap:101 telephone-event/8000\r\n", ""))
+            return self.phone.answer(
+                message,
+                200,
+                "OK",
+                self.phone.sdp(direction, "0", self.version).replace("a=rtpmap:101 telephone-event/8000\r\n", ""),
+            )
         if message.method == "BYE":
             self.may_send = False
         if message.method != "ACK":
@@ -151,12 +192,12 @@ class Carrier(threading.Thread):
             if self.may_send and self.to:
                 at = number * 160 % 8000
                 with contextlib.suppress(OSError):
-                    self.phone.rtp.sendto(rtp_packet(number, number * 160, payload=self.frames[at:at + 160]), self.to)
+                    self.phone.rtp.sendto(rtp_packet(number, number * 160, payload=self.frames[at : at + 160]), self.to)
                 number += 1
             with contextlib.suppress(OSError):
                 while True:
                     packet = self.phone.rtp.recv(2048)
-                    if len(packet) > 12 and packet[1] & 0x7f == 0:
+                    if len(packet) > 12 and packet[1] & 0x7F == 0:
                         self.heard.append((time.monotonic(), packet[12:]))
             next_at += 0.02
             time.sleep(max(0.0, next_at - time.monotonic()))
@@ -166,19 +207,25 @@ class Carrier(threading.Thread):
         self.join()
         with wave.open(str(path), "wb") as out:
             out.setparams((1, 2, 8000, 0, "NONE", ""))
-            out.writeframes(b"".join(struct.pack(f"<{len(each)}h", *(LINEAR[byte] for byte in each)) for _, each in self.heard))
+            out.writeframes(
+                b"".join(struct.pack(f"<{len(each)}h", *(LINEAR[byte] for byte in each)) for _, each in self.heard)
+            )
         return self
 
     def hears_until(self, end, seconds):
         """Whether loud packets came in each second of the last `seconds` before `end`."""
-        of_second = {int(end - when) for when, payload in self.heard if when <= end and sum(LINEAR[byte] ** 2 for byte in payload[::7]) > LOUD * len(payload) / 7}
+        of_second = {
+            int(end - when)
+            for when, payload in self.heard
+            if when <= end and sum(LINEAR[byte] ** 2 for byte in payload[::7]) > LOUD * len(payload) / 7
+        }
         return all(second in of_second for second in range(seconds))
 
 
 def linear_of(byte):
     """G.711."""
-    byte = ~byte & 0xff
-    magnitude = (((byte & 0xf) << 3) + 0x84) << ((byte >> 4) & 7)
+    byte = ~byte & 0xFF
+    magnitude = (((byte & 0xF) << 3) + 0x84) << ((byte >> 4) & 7)
     return (0x84 - magnitude) if byte & 0x80 else (magnitude - 0x84)
 
 
@@ -187,6 +234,7 @@ LINEAR = [linear_of(byte) for byte in range(256)]
 
 def tone(hertz, rate):
     import math
+
     return [int(8000 * math.sin(2 * math.pi * hertz * at / rate)) for at in range(rate)]
 
 
@@ -208,6 +256,3 @@ def tail_is_tone(path, hertz, seconds):
         out.setparams(parameters)
         out.writeframes(rest)
     return audible_seconds(tail) > 0.6 * seconds and tone_share(tail, hertz) > 0.8
-
-
-__all__ = ["ADDRESS_OF_SERVER", "CARRIER_SAYS", "Carrier", "HELD", "HERE", "Lab", "PHONE_SAYS", "audible_seconds", "tail_is_tone", "os"]

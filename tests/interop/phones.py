@@ -21,22 +21,37 @@ LEGS = ("plain", "sdes-tls", "ice-lite", "ice-full", "dtls")
 class OfBaresip:
     LEGS = LEGS
     MOVES_AFTER = 62  # it looks at its addresses once a minute
-    CANNOT = dict.fromkeys(("ice-lite/move", "ice-full/move"),
-                           "restarts no ICE: its re-INVITE has the old ufrag and the candidate that is gone, and nothing is checked from the new address")
+    CANNOT = dict.fromkeys(
+        ("ice-lite/move", "ice-full/move"),
+        "restarts no ICE: its re-INVITE has the old ufrag and the candidate that is gone, and nothing is checked from the new address",
+    )
 
     def __init__(self, lab, vas, host, leg, seconds):
         self.lab, self.vas, self.host, self.leg, self.seconds, self.is_resumed = lab, vas, host, leg, seconds, False
         encryption = {"sdes-tls": "srtp-mand", "dtls": "dtls_srtp"}.get(leg)
-        self.phone = Baresip(lab.folder, host, lab.address(host), PHONE_SAYS, transport="tls" if leg == "sdes-tls" else "udp",
-                             authority=lab.authority.certificate, encryption=encryption, nat="ice" if leg.startswith("ice") else None)
+        self.phone = Baresip(
+            lab.folder,
+            host,
+            lab.address(host),
+            PHONE_SAYS,
+            transport="tls" if leg == "sdes-tls" else "udp",
+            authority=lab.authority.certificate,
+            encryption=encryption,
+            nat="ice" if leg.startswith("ice") else None,
+        )
         write_tone(self.phone.folder / "tone.wav", PHONE_SAYS, 8000, seconds + 30)
         config = self.phone.folder / "config"  # bound to no address, which it may lose
-        config.write_text(config.read_text().replace(f"sip_listen {lab.address(host)}:", "sip_listen 0.0.0.0:")
-                          .replace(f"net_interface {lab.address(host)}", f"net_interface {lab.hosts.interface(host)}"))
+        config.write_text(
+            config.read_text()
+            .replace(f"sip_listen {lab.address(host)}:", "sip_listen 0.0.0.0:")
+            .replace(f"net_interface {lab.address(host)}", f"net_interface {lab.hosts.interface(host)}")
+        )
 
     def dial(self, token):
         secure = self.leg == "sdes-tls"
-        target = f"sip:any@{ADDRESS_OF_SERVER}:{self.vas.tls_port};transport=tls" if secure else f"sip:any@{self.vas.sip}"
+        target = (
+            f"sip:any@{ADDRESS_OF_SERVER}:{self.vas.tls_port};transport=tls" if secure else f"sip:any@{self.vas.sip}"
+        )
         with self.lab.hosts.on(self.host):
             self.phone.start(target, zip(TOKEN_HEADERS, (token, DOMAIN)), seconds=600)
 
@@ -75,13 +90,22 @@ class OfLinphone:
     def __init__(self, lab, vas, host, leg, seconds):
         self.vas, self.leg = vas, leg
         (lab.folder / host).mkdir()
-        self.phone = Linphone(lab.folder / host / "linphone", lab.hosts, host, lab.address(host), {"sdes-tls": "srtp", "dtls": "dtls"}.get(leg, "none"),
-                              authority=lab.authority.certificate if leg == "sdes-tls" else None, stun=lab.stun() if leg.startswith("ice") else None,
-                              seconds=seconds + 30)
+        self.phone = Linphone(
+            lab.folder / host / "linphone",
+            lab.hosts,
+            host,
+            lab.address(host),
+            {"sdes-tls": "srtp", "dtls": "dtls"}.get(leg, "none"),
+            authority=lab.authority.certificate if leg == "sdes-tls" else None,
+            stun=lab.stun() if leg.startswith("ice") else None,
+            seconds=seconds + 30,
+        )
 
     def dial(self, token):
         secure = self.leg == "sdes-tls"
-        target = f"sip:any@{ADDRESS_OF_SERVER}:{self.vas.tls_port};transport=tls" if secure else f"sip:any@{self.vas.sip}"
+        target = (
+            f"sip:any@{ADDRESS_OF_SERVER}:{self.vas.tls_port};transport=tls" if secure else f"sip:any@{self.vas.sip}"
+        )
         self.phone.say(f"call {target}?{TOKEN_HEADERS[0]}={token}&{TOKEN_HEADERS[1]}={DOMAIN}")
 
     def hold(self):
@@ -137,6 +161,7 @@ class OfBrowser:
 
             def log_message(self, *_):
                 pass
+
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         return server
@@ -146,8 +171,15 @@ class OfBrowser:
             return self.browser.run(script, *arguments)
 
     def dial(self, token):
-        self.run("begin(arguments[0]); return phone.dial(...arguments[1]).then(() => 0)", self.STACK,
-                 [f"ws://{ADDRESS_OF_SERVER}:{self.vas.ws_port}/", f"sip:any@{self.vas.sip}", [f"{TOKEN_HEADERS[0]}: {token}", f"{TOKEN_HEADERS[1]}: {DOMAIN}"]])
+        self.run(
+            "begin(arguments[0]); return phone.dial(...arguments[1]).then(() => 0)",
+            self.STACK,
+            [
+                f"ws://{ADDRESS_OF_SERVER}:{self.vas.ws_port}/",
+                f"sip:any@{self.vas.sip}",
+                [f"{TOKEN_HEADERS[0]}: {token}", f"{TOKEN_HEADERS[1]}: {DOMAIN}"],
+            ],
+        )
 
     def hold(self):
         self.run("return phone.hold().then(() => 0)")
@@ -160,17 +192,23 @@ class OfBrowser:
 
     def hears(self):
         # Chromium decodes for an element that plays, and for nobody else.
-        self.run("window.speaker = new Audio(); speaker.srcObject = new MediaStream([phone.connection.getReceivers()[0].track]); return speaker.play().then(() => 0)")
+        self.run(
+            "window.speaker = new Audio(); speaker.srcObject = new MediaStream([phone.connection.getReceivers()[0].track]); return speaker.play().then(() => 0)"
+        )
         before = self.received()
         heard = self.run(LISTEN, 3, CARRIER_SAYS)
         packets = self.received() - before
         self.said = self.run("return [...seen, `${arguments[0]} packets in 3 s`]", packets)
         self.stop()
-        return packets > 100 and heard["level"] > 0.01 and heard["shares"][0] > 0.8  # without packets Chromium goes on with the last tone
+        return (
+            packets > 100 and heard["level"] > 0.01 and heard["shares"][0] > 0.8
+        )  # without packets Chromium goes on with the last tone
 
     def received(self):
-        return self.run("return phone.connection.getStats().then((all) => [...all.values()].filter((each) => each.type === 'inbound-rtp')"
-                        ".reduce((sum, each) => sum + each.packetsReceived, 0))")
+        return self.run(
+            "return phone.connection.getStats().then((all) => [...all.values()].filter((each) => each.type === 'inbound-rtp')"
+            ".reduce((sum, each) => sum + each.packetsReceived, 0))"
+        )
 
     def stop(self):
         if self.browser is None:
@@ -214,9 +252,18 @@ class OfSipp:
         until = rest.index("CSeq: 3 ACK")
         end = rest.index("</send>", until) + len("</send>")
         goodbye = (HERE.parent / "e2e/scenarios/uac_token.xml").read_text()
-        goodbye = goodbye[goodbye.index('<nop><action><exec rtp_stream="pause"/>'):].replace("CSeq: 2 BYE", "CSeq: 4 BYE")
-        whole = (head + f'<pause milliseconds="{talk}"/>' + held + '<pause milliseconds="5000"/>' + rest[:end] +
-                 f'<nop><action><exec rtp_stream="resume"/></action></nop><pause milliseconds="{talk}"/>' + goodbye)
+        goodbye = goodbye[goodbye.index('<nop><action><exec rtp_stream="pause"/>') :].replace(
+            "CSeq: 2 BYE", "CSeq: 4 BYE"
+        )
+        whole = (
+            head
+            + f'<pause milliseconds="{talk}"/>'
+            + held
+            + '<pause milliseconds="5000"/>'
+            + rest[:end]
+            + f'<nop><action><exec rtp_stream="resume"/></action></nop><pause milliseconds="{talk}"/>'
+            + goodbye
+        )
         (self.folder / "scenario.xml").write_text(whole.replace("tone1000.ul", str(self.folder / "tone1000.ul")))
 
     def dial(self, token):
@@ -224,9 +271,31 @@ class OfSipp:
         here = self.lab.address(self.host)
         with self.lab.hosts.on(self.host):
             self.process = subprocess.Popen(
-                ["sipp", self.vas.sip, "-sf", self.folder / "scenario.xml", "-i", here, "-p", str(free_ports()), "-mi", here, "-mp", str(free_ports(6)),
-                 "-inf", self.folder / "tokens.csv", "-m", "1", "-nostdin", *(["-t", "t1"] if self.leg == "plain-tcp" else [])],
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.folder, preexec_fn=die_with_parent)
+                [
+                    "sipp",
+                    self.vas.sip,
+                    "-sf",
+                    self.folder / "scenario.xml",
+                    "-i",
+                    here,
+                    "-p",
+                    str(free_ports()),
+                    "-mi",
+                    here,
+                    "-mp",
+                    str(free_ports(6)),
+                    "-inf",
+                    self.folder / "tokens.csv",
+                    "-m",
+                    "1",
+                    "-nostdin",
+                    *(["-t", "t1"] if self.leg == "plain-tcp" else []),
+                ],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd=self.folder,
+                preexec_fn=die_with_parent,
+            )
 
     def hold(self):
         """As the scenario has it."""
