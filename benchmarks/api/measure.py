@@ -7,7 +7,6 @@ stand the targets.
 """
 import asyncio
 import json
-import os
 import pathlib
 import random
 import resource
