@@ -252,6 +252,7 @@ Store::~Store() {
 }
 
 void Store::commit(Transaction transaction, Urgency urgency, Done done) {
+  thread_check_.check();
   {
     const std::lock_guard lock(mutex_);
     if (urgency == Urgency::kMustLast || queue_.size() < kMaxQueued) {
@@ -478,6 +479,7 @@ void Store::complete(std::vector<Queued> batch, bool committed) {
 }
 
 Result<Store::Contents> Store::load() {
+  thread_check_.check();
   try {
     Contents contents;
     const auto is_ours = [&](const sessions::Session& session) {
