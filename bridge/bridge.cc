@@ -13,18 +13,24 @@ Bridge::Bridge(Duration media_timeout, Time now, const std::array<StreamSeed, 2>
       silence_since_(now) {}
 
 void Bridge::configure(LegSide side, const LegConfig& config, Time now) {
+  thread_check_.check();
   const bool was_on_hold = is_on_hold();
   leg(side).configure(config);
   if (was_on_hold && !is_on_hold()) silence_since_ = now;
 }
 
 void Bridge::take_over(LegSide side, const Endpoint& to, const Endpoint& peer, bool is_pipe, Time now) {
+  thread_check_.check();
   leg(side).path().take_over(now, to, peer, is_pipe);
 }
 
-void Bridge::lose_path(LegSide side) { leg(side).path().lose(); }
+void Bridge::lose_path(LegSide side) {
+  thread_check_.check();
+  leg(side).path().lose();
+}
 
 void Bridge::start(Time now) {
+  thread_check_.check();
   is_started_ = true;
   silence_since_ = now;
 }
@@ -79,6 +85,7 @@ void Bridge::shake_hands(LegSide side, Component component, const Endpoint& sour
 }
 
 bool Bridge::answer_early_hello(LegSide side, Time now, Outbox& outbox) {
+  thread_check_.check();
   for (const Component component : {Component::kRtp, Component::kRtcp}) {
     const auto hello = leg(side).path().take_early_hello(component);
     if (!hello) continue;
@@ -197,17 +204,20 @@ bool Bridge::describe_relay(LegSide near, Time now, relay_entry& entry) const {
 }
 
 void Bridge::look_at(LegSide near, const relay_entry& entry) {
+  thread_check_.check();
   leg(near).look_near(entry);
   leg(other(near)).look_far(entry);
 }
 
 void Bridge::take_back(LegSide near, const relay_entry& entry) {
+  thread_check_.check();
   look_at(near, entry);
   leg(near).end_near();
   leg(other(near)).end_far();
 }
 
 void Bridge::tick(Time now, WallTime wall_now, Outbox& outbox) {
+  thread_check_.check();
   for (const LegSide side : {LegSide::kA, LegSide::kB}) {
     if (const auto check = leg(side).path().check_on_time(now))
       outbox.add({side, Component::kRtp, check->to, check->message});

@@ -6,6 +6,7 @@
 #include "bridge/leg.h"
 #include "bridge/leg_config.h"
 #include "bridge/outbox.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::bridge {
 
@@ -105,6 +106,7 @@ class Bridge {
   std::array<std::array<std::uint8_t, 128 + media::kSrtpMaxRoom>, 2> own_rtcp_{};
   Time silence_since_{};  // start, or the last change of direction
   bool is_started_ = false;
+  ThreadCheck thread_check_{"Bridge"};
 };
 
 }  // namespace vas::bridge

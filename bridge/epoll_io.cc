@@ -47,6 +47,7 @@ void EpollIo::remove(SocketId socket) {
 }
 
 void EpollIo::turn(Duration longest, PacketSink& sink) {
+  thread_check_.check();
   const bool gathers = last_count_ >= kGatherFrom && last_count_ < kGatherAtMost && longest > kGather;
   if (gathers) rest(kGather);
   const int timeout_ms = static_cast<int>((longest.count() + 999) / 1000);

@@ -8,6 +8,7 @@
 
 #include "bridge/packet_io.h"
 #include "media/srtp_session.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::bridge {
 
@@ -39,6 +40,7 @@ class EpollIo final : public PacketIo {
   std::array<epoll_event, 512> ready_{};
   std::array<std::uint8_t, kLargestDatagram + media::kSrtpMaxRoom> buffer_{};
   std::size_t last_count_ = 0;
+  ThreadCheck thread_check_{"EpollIo"};
 };
 
 }  // namespace vas::bridge

@@ -33,6 +33,7 @@ const Route* FastPath::route_to(const IpAddress& to, Time now) {
 }
 
 void FastPath::on_route(const IpAddress& to, const Route& route) {
+  thread_check_.check();
   const auto known = routes_.find(to);
   if (known == routes_.end()) return;
   known->second.route = route;
@@ -76,6 +77,7 @@ void FastPath::install(const Bridge& bridge, LegSide near, std::array<FastDirect
 }
 
 void FastPath::tick(Bridge& bridge, LegSide near, std::array<FastDirection, 2>& directions, Time now) {
+  thread_check_.check();
   if (kernel_.routes == nullptr) return;
   FastDirection& direction = directions[index_of(near)];
   if (!direction.is_in_kernel) {
@@ -119,6 +121,7 @@ void FastPath::count(FastDirection& direction, const relay_entry& entry) {
 }
 
 bool FastPath::take_back(Bridge& bridge, LegSide near, FastDirection& direction) {
+  thread_check_.check();
   if (!direction.is_in_kernel) return false;
   relay_entry entry;
   kernel_.relay->withdraw(direction.local.port, entry);

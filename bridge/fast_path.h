@@ -6,6 +6,7 @@
 #include "bridge/bridge.h"
 #include "bridge/kernel_relay.h"
 #include "bridge/route_keeper.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::bridge {
 
@@ -91,6 +92,7 @@ class FastPath {
   std::map<IpAddress, KnownRoute> routes_;
   std::uint64_t in_kernel_ = 0;
   std::uint64_t packets_ = 0;
+  ThreadCheck thread_check_{"FastPath"};
 };
 
 }  // namespace vas::bridge

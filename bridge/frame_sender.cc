@@ -139,6 +139,7 @@ void FrameSender::add(const Route& route, const Endpoint& from, const Endpoint& 
 }
 
 void FrameSender::flush() {
+  thread_check_.check();
   std::size_t done = 0;
   while (done < batch_->count) {
     const int sent = sendmmsg(socket_, batch_->messages.data() + done,

@@ -11,6 +11,7 @@
 #include "vas/base/bytes.h"
 #include "vas/base/endpoint.h"
 #include "vas/base/result.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::bridge {
 
@@ -47,6 +48,7 @@ class FrameSender {
 
   const int socket_;
   const std::unique_ptr<Batch> batch_;
+  ThreadCheck thread_check_{"FrameSender"};
 };
 
 }  // namespace vas::bridge

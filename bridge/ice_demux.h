@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "vas/base/endpoint.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::bridge {
 
@@ -34,6 +35,7 @@ class IceDemux {
     // `ufrag` is the member's from now on, beside the one that it had last: after a restart both are in use
     // (RFC 8445 §9). One that another member has stays that member's; they are random and long enough.
     void name(const std::string& ufrag) {
+      demux_.thread_check_.check();
       if (!demux_.by_ufrag_.emplace(ufrag, this).second) return;
       if (ufrags_.size() == 2) {
         demux_.by_ufrag_.erase(ufrags_.front());
@@ -46,6 +48,7 @@ class IceDemux {
     // not `still_proved` are given up.
     template <typename Predicate>
     void hold(const Endpoint& source, Predicate&& still_proved) {
+      demux_.thread_check_.check();
       Member*& holder = demux_.by_address_[source];
       if (holder == this) return;
       if (holder != nullptr) std::erase(holder->addresses_, source);
@@ -66,7 +69,10 @@ class IceDemux {
     std::vector<Endpoint> addresses_;
   };
 
-  std::unique_ptr<Member> join(Leg leg) { return std::make_unique<Member>(*this, std::move(leg)); }
+  std::unique_ptr<Member> join(Leg leg) {
+    thread_check_.check();
+    return std::make_unique<Member>(*this, std::move(leg));
+  }
 
   Member* named(std::string_view ufrag) const {
     const auto found = by_ufrag_.find(ufrag);
@@ -90,6 +96,7 @@ class IceDemux {
 
   std::unordered_map<std::string, Member*, TextHash, std::equal_to<>> by_ufrag_;
   std::unordered_map<Endpoint, Member*, EndpointHash> by_address_;
+  ThreadCheck thread_check_{"IceDemux"};
 };
 
 }  // namespace vas::bridge

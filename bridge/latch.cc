@@ -19,6 +19,7 @@ Latch::Others Latch::others_of(const LegConfig& config) {
 }
 
 void Latch::configure(const LegConfig& config) {
+  thread_check_.check();
   rtcp_mux_ = config.rtcp_mux;
   is_keyed_ = config.srtp || config.dtls;
   is_symmetric_ = config.symmetric;

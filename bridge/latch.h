@@ -8,6 +8,7 @@
 #include "bridge/leg_config.h"
 #include "media/rtp_types.h"
 #include "vas/base/endpoint.h"
+#include "vas/base/thread_check.h"
 #include "vas/base/time.h"
 
 namespace vas::bridge {
@@ -108,6 +109,7 @@ class Latch {
   std::array<Candidate, kMaxCandidates> candidates_;
   bool is_closed_ = false;
   bool yields_to_sdp_ = false;  // SDP's own address was silent; when it speaks it is the party after all
+  ThreadCheck thread_check_{"Latch"};
 };
 
 }  // namespace vas::bridge

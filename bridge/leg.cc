@@ -25,6 +25,7 @@ const LegFormat* Leg::counterpart(const LegFormat& wanted) const {
 }
 
 void Leg::configure(const LegConfig& config) {
+  thread_check_.check();
   const bool was_paused = is_configured_ && !(config_.sends && config_.receives);
   config_ = config;
   is_configured_ = true;

@@ -14,6 +14,7 @@
 #include "media/rtp_packet.h"
 #include "media/stream_splicer.h"
 #include "media/telephone_event.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::bridge {
 
@@ -191,6 +192,7 @@ class Leg {
     std::uint64_t sent_packets = 0;
     std::uint64_t sent_bytes = 0;
   } kernel_;
+  ThreadCheck thread_check_{"Leg"};
 };
 
 }  // namespace vas::bridge

@@ -1,7 +1,5 @@
 #include "bridge/media_plane.h"
 
-#include <netinet/in.h>
-#include <netinet/ip.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,8 +8,8 @@
 #include <thread>
 #include <utility>
 
+#include "bridge/media_socket.h"
 #include "vas/base/clock.h"
-#include "vas/base/match.h"
 #include "vas/base/random.h"
 
 namespace vas::bridge {
@@ -23,36 +21,6 @@ StreamSeed random_seed() {
   // so that one lost packet at the start does not put the SRTP peer into another round (RFC 3711 §3.3.1).
   return {
       {random_u32()}, {static_cast<std::uint16_t>(bits & 0x7fff)}, {static_cast<std::uint32_t>(bits >> 33)}};
-}
-
-void set_media_options(int descriptor, AddressFamily family, PortUse use) {
-  const bool is_shared = use == PortUse::kShared;
-  const int receive_bytes =
-      is_shared ? MediaWorker::kSharedReceiveBufferBytes : MediaWorker::kReceiveBufferBytes;
-  // Beyond the system's limit (net.core.rmem_max) with privilege only.
-  if (!is_shared ||
-      setsockopt(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, &receive_bytes, sizeof receive_bytes) != 0)
-    setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
-  if (family == AddressFamily::kIpv4) {
-    setsockopt(descriptor, IPPROTO_IP, IP_TOS, &kTosExpeditedForwarding, sizeof kTosExpeditedForwarding);
-  } else {
-    setsockopt(descriptor, IPPROTO_IPV6, IPV6_TCLASS, &kTosExpeditedForwarding,
-               sizeof kTosExpeditedForwarding);
-  }
-  set_ttl_options(descriptor, family);
-}
-
-int bind_udp(const Endpoint& local, PortUse use) {
-  sockaddr_storage address{};
-  const socklen_t length = local.to_sockaddr(address);
-  const int descriptor = socket(address.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (descriptor < 0) return -1;
-  set_media_options(descriptor, local.address.family, use);
-  if (bind(descriptor, reinterpret_cast<sockaddr*>(&address), length) == 0) return descriptor;
-  const int reason = errno;
-  ::close(descriptor);
-  errno = reason;
-  return -1;
 }
 
 }  // namespace
@@ -149,15 +117,12 @@ std::vector<MediaPlane::ThreadPulse> MediaPlane::pulses() {
   return all;
 }
 
-void MediaPlane::ask_agents(Time now) {
-  if (agents_) agents_->ask(agents_pulse_, now);
-}
-
 std::size_t MediaPlane::least_loaded_worker() const {
   return static_cast<std::size_t>(std::min_element(load_.begin(), load_.end()) - load_.begin());
 }
 
 BridgeId MediaPlane::open_bridge() {
+  thread_check_.check();
   const BridgeId id{next_id_++};
   const std::size_t worker = least_loaded_worker();
   const std::array seeds{random_seed(), random_seed()};
@@ -171,6 +136,7 @@ BridgeId MediaPlane::open_bridge() {
 }
 
 Result<Endpoint> MediaPlane::open_leg(BridgeId bridge, LegSide side, AddressFamily family, PortUse use) {
+  thread_check_.check();
   BridgePlace& place = bridges_.at(bridge);
   LegPlace& leg = place.legs[index_of(side)];
   const bool has_ports = leg.port != 0 || (leg.is_sharing && use == PortUse::kShared);
@@ -253,6 +219,7 @@ Result<Endpoint> MediaPlane::share_leg(BridgeId bridge, BridgePlace& place, LegS
 }
 
 bool MediaPlane::configure_leg(BridgeId bridge, LegSide side, const LegConfig& config) {
+  thread_check_.check();
   BridgePlace& place = bridges_.at(bridge);
   if (!is_safe_far_end(place, side, config.far_rtp)) return false;
   LegPlace& leg = place.legs[index_of(side)];
@@ -266,127 +233,12 @@ bool MediaPlane::configure_leg(BridgeId bridge, LegSide side, const LegConfig& c
 }
 
 void MediaPlane::await_dtls(BridgeId bridge, LegSide side) {
+  thread_check_.check();
   post(bridges_.at(bridge).worker, AwaitDtls{bridge, side});
-}
-
-// Full ICE sends checks wherever a party says (RFC 8445 §19.5.1): not to a group, and not to this machine
-// unless media is there; never to one of our own media ports.
-bool MediaPlane::may_be_checked(const Endpoint& peer) const {
-  if (is_own_address(peer.address) && is_in_range(peer.port)) return false;
-  // Who is near was settled by who knows where its SIP comes from.
-  if (config_.peers) return !config_.peers->refusal_of(peer.address, AddressPolicy::PrivateRanges::kOpen);
-  const bool is_local = peer.address.is_loopback() && !config_.bind_ipv4.is_loopback();
-  return !is_local && !peer.address.is_multicast();
-}
-
-// The agent's path comes back through control: the worker knows the leg's credentials by then.
-void MediaPlane::direct_agent(LegPlace& leg, const LegConfig& config) {
-  if (config.ice) return agents_->check(*leg.agent, config.ice->remote, config.ice->peers);
-  agents_->take_plain(*leg.agent, config.far_rtp.address.family);
 }
 
 media::Ssrc MediaPlane::outgoing_ssrc(BridgeId bridge, LegSide side) const {
   return bridges_.at(bridge).ssrcs[index_of(side)];
-}
-
-void MediaPlane::open_agents() {
-  ice::AgentsConfig config{.first_port = config_.first_port,
-                           .last_port = config_.last_port,
-                           .stun = config_.stun_server,
-                           .turn = config_.turn_server,
-                           .relays_only = config_.relays_only};
-  if (!config_.bind_ipv4.is_unspecified()) config.addresses.push_back(config_.bind_ipv4);
-  if (config_.bind_ipv6 && !config_.bind_ipv6->is_unspecified())
-    config.addresses.push_back(*config_.bind_ipv6);
-  // An agent says three things in its life or so, and there are as many agents as ports at most.
-  agents_ = std::make_unique<ice::NiceAgents>(std::move(config), [this](ice::AgentEvent&& event) {
-    MediaEvent told(std::move(event));
-    while (!events_.push(std::move(told)) && !is_stopping_) std::this_thread::yield();
-  });
-}
-
-void MediaPlane::gather_leg(BridgeId bridge, LegSide side, AddressFamily family,
-                            const ice::IceCredentials& local, ice::IceRole role) {
-  if (!agents_) open_agents();
-  LegPlace& leg = bridges_.at(bridge).legs[index_of(side)];
-  if (leg.agent != leg.carrier) close_agent(leg.agent);
-  leg.agent = ice::AgentId{next_agent_++};
-  leg.family = family;
-  agent_owners_.emplace(*leg.agent, Owner{bridge, side});
-  agents_->gather(*leg.agent, local, role);
-}
-
-void MediaPlane::close_agents(LegPlace& leg) {
-  if (leg.carrier == leg.agent) leg.carrier.reset();
-  close_agent(leg.agent);
-  close_agent(leg.carrier);
-}
-
-void MediaPlane::close_agent(std::optional<ice::AgentId>& agent) {
-  if (!agent) return;
-  agent_owners_.erase(*agent);
-  agents_->close(*agent);
-  agent.reset();
-}
-
-void MediaPlane::note(MediaEvent& event) {
-  match(
-      event, [this](const BridgeClosed& closed) { forget(closed); },
-      [&](ice::AgentEvent& said) { event = take(std::move(said)); },
-      ignoring<std::monostate, MediaSilent, BridgeHeard, LegGathered, LegPathFound>);
-}
-
-MediaEvent MediaPlane::take(ice::AgentEvent&& event) {
-  const ice::AgentId agent = std::visit([](const auto& each) { return each.agent; }, event);
-  const auto owner = agent_owners_.find(agent);
-  if (owner == agent_owners_.end()) {
-    if (const auto* path = std::get_if<ice::PathFound>(&event)) ::close(path->socket);
-    return {};
-  }
-  const Owner leg = owner->second;
-  return match(
-      std::move(event), [&](ice::Gathered&& gathered) { return take_candidates(leg, std::move(gathered)); },
-      [&](ice::PathFound&& path) { return take_path(leg, std::move(path)); },
-      [&](const ice::PathLost& lost) { return lose_path(leg, lost.agent); });
-}
-
-MediaEvent MediaPlane::take_candidates(const Owner& owner, ice::Gathered&& gathered) {
-  LegPlace& leg = bridges_.at(owner.bridge).legs[index_of(owner.side)];
-  const auto local = ice::default_address(gathered.candidates, leg.family);
-  leg.local = local.value_or(Endpoint());
-  return LegGathered{owner.bridge, owner.side, local, std::move(gathered.candidates)};
-}
-
-MediaEvent MediaPlane::take_path(const Owner& owner, ice::PathFound&& path) {
-  const LegPlace& leg = bridges_.at(owner.bridge).legs[index_of(owner.side)];
-  // A pair that the peer's own check made, from an address that nobody named (RFC 8445 §7.3.1.3).
-  const bool is_plain = !path.peer.is_set();
-  if (path.agent == leg.agent && (path.is_pipe || is_plain || may_be_checked(path.peer)))
-    return adopt_path(owner, std::move(path));
-  ::close(path.socket);  // of the time before a restart
-  return {};
-}
-
-// What a younger agent does not find leaves the path alone.
-MediaEvent MediaPlane::lose_path(const Owner& owner, ice::AgentId agent) {
-  const BridgePlace& place = bridges_.at(owner.bridge);
-  if (agent == place.legs[index_of(owner.side)].carrier)
-    post(place.worker, LosePath{owner.bridge, owner.side});
-  return {};
-}
-
-MediaEvent MediaPlane::adopt_path(const Owner& owner, ice::PathFound&& path) {
-  set_media_options(path.socket, path.local.address.family, PortUse::kOwn);
-  const LegPathFound found{owner.bridge, owner.side, path.local_type};
-  BridgePlace& place = bridges_.at(owner.bridge);
-  LegPlace& leg = place.legs[index_of(owner.side)];
-  if (leg.carrier != leg.agent) close_agent(leg.carrier);
-  leg.carrier = leg.agent;
-  if (!path.is_pipe) close_agents(leg);  // their work is done
-  give_back_port(leg);
-  leg.is_sharing = false;
-  post(place.worker, AdoptSocket{owner.bridge, owner.side, std::move(path)});
-  return found;
 }
 
 bool MediaPlane::is_own_address(const IpAddress& named) const {
@@ -421,11 +273,18 @@ bool MediaPlane::is_safe_far_end(const BridgePlace& place, LegSide side, const E
   return is_mutual && !other_leg_is_ours;
 }
 
-void MediaPlane::start(BridgeId bridge) { post(bridges_.at(bridge).worker, StartBridge{bridge}); }
+void MediaPlane::start(BridgeId bridge) {
+  thread_check_.check();
+  post(bridges_.at(bridge).worker, StartBridge{bridge});
+}
 
-void MediaPlane::ask_heard(BridgeId bridge) { post(bridges_.at(bridge).worker, AskHeard{bridge}); }
+void MediaPlane::ask_heard(BridgeId bridge) {
+  thread_check_.check();
+  post(bridges_.at(bridge).worker, AskHeard{bridge});
+}
 
 void MediaPlane::close(BridgeId bridge) {
+  thread_check_.check();
   BridgePlace& place = bridges_.at(bridge);
   for (LegPlace& leg : place.legs) close_agents(leg);
   post(place.worker, CloseBridge{bridge});

@@ -12,6 +12,7 @@
 #include "bridge/port_pool.h"
 #include "vas/base/address_policy.h"
 #include "vas/base/result.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::bridge {
 
@@ -202,6 +203,7 @@ class MediaPlane {
   std::uint64_t next_id_ = 1;
   Pulse agents_pulse_;
   std::atomic<bool> is_stopping_{false};
+  ThreadCheck thread_check_{"MediaPlane"};
 };
 
 }  // namespace vas::bridge

@@ -20,6 +20,7 @@
 #include "vas/base/address_policy.h"
 #include "vas/base/inbox.h"
 #include "vas/base/pulse.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::bridge {
 
@@ -272,6 +273,7 @@ class MediaWorker final : private PacketSink, private RouteListener {
   WorkerCounters counters_;
   Pulse pulse_;
   std::atomic<bool> is_stopping_{false};
+  ThreadCheck thread_check_{"MediaWorker"};
   std::thread thread_;
 };
 

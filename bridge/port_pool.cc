@@ -14,12 +14,16 @@ PortPool::PortPool(std::uint16_t first, std::uint16_t last, std::uint32_t begin)
 }
 
 std::optional<std::uint16_t> PortPool::lend(Time now) {
+  thread_check_.check();
   if (free_.empty() || free_.front().rests_until > now) return {};
   const std::uint16_t port = free_.front().port;
   free_.pop_front();
   return port;
 }
 
-void PortPool::take_back(std::uint16_t port, Time now) { free_.push_back({port, now + kRest}); }
+void PortPool::take_back(std::uint16_t port, Time now) {
+  thread_check_.check();
+  free_.push_back({port, now + kRest});
+}
 
 }  // namespace vas::bridge

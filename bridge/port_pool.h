@@ -5,6 +5,7 @@
 #include <deque>
 #include <optional>
 
+#include "vas/base/thread_check.h"
 #include "vas/base/time.h"
 
 namespace vas::bridge {
@@ -33,6 +34,7 @@ class PortPool {
     Time rests_until{};
   };
   std::deque<Free> free_;
+  ThreadCheck thread_check_{"PortPool"};
 };
 
 }  // namespace vas::bridge

@@ -15,6 +15,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "bridge/relay_checksum.h"
 #include "bridge/relay_entry.h"
 
 enum {
@@ -220,25 +221,6 @@ static __always_inline int leaves_by_driver(const struct relay_entry* entry) {
   return entry->leaves_by_driver && entry->destination_mac;
 }
 
-/* Sums 32-bit words for a ones' complement difference: what goes out is added inverted. */
-static __always_inline __u64 exchange(__u64 sum, __u32 old, __u32 new) { return sum + (__u32)~old + new; }
-
-static __always_inline __u32 folded32(__u64 sum) {
-  sum = (sum & 0xffffffff) + (sum >> 32);
-  return (__u32)((sum & 0xffffffff) + (sum >> 32));
-}
-
-static __always_inline __u16 folded16(__u64 sum) {
-  __u32 low = folded32(sum);
-  low = (low & 0xffff) + (low >> 16);
-  return (__u16)((low & 0xffff) + (low >> 16));
-}
-
-static __always_inline __u64 sum_of_header(const struct iphdr* ip) {
-  const __u32* words = (const __u32*)ip;
-  return (__u64)words[0] + words[1] + words[2] + words[3] + words[4];
-}
-
 /* Writes ports and RTP header; returns the difference that the UDP checksum is to take up. */
 static __always_inline __u32 rewrite_udp(const struct relay_entry* entry, struct parsed* packet,
                                          const struct rtp_header* next) {
@@ -296,21 +278,6 @@ static __always_inline enum verdict relay_ipv4(void* data, void* end, const stru
   ip->check = (__u16)~folded16(sum_of_header(ip));
   set_macs(ethernet, entry);
   return kVerdictRelay;
-}
-
-static __always_inline int is_same_ipv6(const struct in6_addr* address, const struct relay_address* other) {
-  const __u32* words = address->in6_u.u6_addr32;
-  return words[0] == other->words[0] && words[1] == other->words[1] && words[2] == other->words[2] &&
-         words[3] == other->words[3];
-}
-
-static __always_inline __u64 replace_ipv6(__u64 sum, struct in6_addr* address, const struct relay_address* next) {
-  int i;
-  for (i = 0; i < 4; ++i) {
-    sum = exchange(sum, address->in6_u.u6_addr32[i], next->words[i]);
-    address->in6_u.u6_addr32[i] = next->words[i];
-  }
-  return sum;
 }
 
 static __always_inline enum verdict relay_ipv6(void* data, void* end, const struct hook* hook,

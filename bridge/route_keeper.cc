@@ -222,6 +222,7 @@ void RouteKeeper::run() {
 }
 
 void RouteKeeper::on_question(const Question& question) {
+  thread_check_.check();
   if (question.listener == nullptr) return;
   auto found = destinations_.find(question.to);
   if (found == destinations_.end()) {
@@ -248,6 +249,7 @@ bool RouteKeeper::drain_events() {
 }
 
 void RouteKeeper::refresh() {
+  thread_check_.check();
   const Time now = monotonic_now();
   for (auto each = destinations_.begin(); each != destinations_.end();) {
     Destination& destination = each->second;

@@ -13,6 +13,7 @@
 #include "vas/base/inbox.h"
 #include "vas/base/pulse.h"
 #include "vas/base/result.h"
+#include "vas/base/thread_check.h"
 #include "vas/base/time.h"
 
 struct mnl_socket;
@@ -103,6 +104,7 @@ class RouteKeeper {
   unsigned sequence_ = 0;
   Pulse pulse_;
   std::atomic<bool> is_stopping_{false};
+  ThreadCheck thread_check_{"RouteKeeper"};
   std::thread thread_;
 };
 

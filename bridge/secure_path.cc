@@ -74,6 +74,7 @@ const media::DtlsSession::Flight& Keying::on_early_hello(const Endpoint& source,
 }
 
 void SecurePath::configure(const LegConfig& config) {
+  thread_check_.check();
   wants_keys_ = config.srtp || config.dtls;
   awaits_dtls_ = false;
   rtcp_keying_ = config.dtls && !config.rtcp_mux ? Component::kRtcp : Component::kRtp;
@@ -129,6 +130,7 @@ const Endpoint& SecurePath::destination(Time now) const {
 }
 
 void SecurePath::take_over(Time now, const Endpoint& to, const Endpoint& peer, bool is_pipe) {
+  thread_check_.check();
   if (!ice_) return;
   checks_.reset();
   if (is_pipe) {

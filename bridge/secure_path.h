@@ -12,6 +12,7 @@
 #include "media/early_hellos.h"
 #include "media/srtp_session.h"
 #include "vas/base/per_second.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::bridge {
 
@@ -175,6 +176,7 @@ class SecurePath {
   Endpoint pipe_;                               // of a relayed pair: where its datagrams go and come from
   Endpoint pipe_peer_;
   std::array<std::uint8_t, ice::StunWriter::kMaxBytes> reply_{};
+  ThreadCheck thread_check_{"SecurePath"};
 };
 
 }  // namespace vas::bridge

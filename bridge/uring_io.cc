@@ -167,6 +167,7 @@ void UringIo::remove(SocketId socket) {
 }
 
 void UringIo::turn(Duration longest, PacketSink& sink) {
+  thread_check_.check();
   const bool gathers = last_count_ >= kGatherFrom && longest > kGather;
   __kernel_timespec timeout = to_timespec(gathers ? kGather : longest);
   io_uring_cqe* first = nullptr;

@@ -9,6 +9,7 @@
 
 #include "bridge/packet_io.h"
 #include "media/dtls_session.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::bridge {
 
@@ -89,6 +90,7 @@ class UringIo final : public PacketIo {
   MutableBytes current_;  // the datagram that is being handed over, and the room behind it
   bool is_current_sent_ = false;
   std::size_t last_count_ = 0;
+  ThreadCheck thread_check_{"UringIo"};
 };
 
 }  // namespace vas::bridge

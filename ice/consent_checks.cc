@@ -21,6 +21,7 @@ ConsentChecks::ConsentChecks(IceCredentials local, IceCredentials remote, IceRol
     : local_(std::move(local)), remote_(std::move(remote)), role_(role), tie_breaker_(random_u64()) {}
 
 std::optional<ConsentChecks::Check> ConsentChecks::on_time(Time now, const Endpoint& destination) {
+  thread_check_.check();
   if (!destination.is_set() || now < next_check_) return {};
   next_check_ = now + random_interval();
   return check(destination);
@@ -48,6 +49,7 @@ ConsentChecks::Check ConsentChecks::check(const Endpoint& to) {
 }
 
 bool ConsentChecks::on_answer(const Endpoint& source, const StunMessage& answer) {
+  thread_check_.check();
   if (answer.kind() != StunClass::kSuccess) return false;
   const auto ours = std::find_if(awaited_.begin(), awaited_.end(), [&](const Awaited& each) {
     return each.to == source && each.transaction == answer.transaction();

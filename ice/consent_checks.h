@@ -8,6 +8,7 @@
 #include "ice/candidate.h"
 #include "ice/ice_lite.h"
 #include "ice/stun_message.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::ice {
 
@@ -50,6 +51,7 @@ class ConsentChecks {
   std::size_t next_awaited_ = 0;
   Time next_check_{};
   std::array<std::uint8_t, kMaxBytes> message_{};
+  ThreadCheck thread_check_{"ConsentChecks"};
 };
 
 }  // namespace vas::ice

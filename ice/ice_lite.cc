@@ -22,6 +22,7 @@ std::optional<std::string_view> local_ufrag_of(const StunMessage& check) {
 }
 
 void IceLite::restart(IceCredentials local, IceCredentials remote) {
+  thread_check_.check();
   Side side{std::move(local), std::move(remote)};
   if (side.local == current_.local && side.remote == current_.remote) {
     next_.reset();
@@ -59,6 +60,7 @@ bool IceLite::is_signed(Time now, const Endpoint& source, const Side& side, cons
 
 std::optional<Bytes> IceLite::on_check(Time now, const Endpoint& source, const StunMessage& check,
                                        MutableBytes reply) {
+  thread_check_.check();
   if (check.kind() != StunClass::kRequest) return {};
   const Side* side = named_by(check);
   if (side == nullptr || !is_signed(now, source, *side, check) || !checks_.take(now)) return {};
@@ -97,6 +99,7 @@ void IceLite::begin_next() {
 }
 
 void IceLite::on_proved(Time now, const Endpoint& source, bool is_chosen) {
+  thread_check_.check();
   if (next_) begin_next();
   note(now, source, is_chosen);
 }

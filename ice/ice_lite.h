@@ -9,6 +9,7 @@
 
 #include "ice/stun_message.h"
 #include "vas/base/per_second.h"
+#include "vas/base/thread_check.h"
 #include "vas/base/time.h"
 
 namespace vas::ice {
@@ -127,6 +128,7 @@ class IceLite {
   PerSecond checks_{kMaxChecksPerSecond};  // the party's
   PerSecond strangers_{kMaxStrangersPerSecond};
   PerSecond* const all_strangers_;
+  ThreadCheck thread_check_{"IceLite"};
 };
 
 }  // namespace vas::ice

@@ -13,6 +13,7 @@
 #include "ice/ice_lite.h"
 #include "vas/base/endpoint.h"
 #include "vas/base/pulse.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::ice {
 
@@ -90,6 +91,7 @@ class NiceAgents {
  private:
   class Loop;
   std::unique_ptr<Loop> loop_;
+  ThreadCheck thread_check_{"NiceAgents"};
 };
 
 }  // namespace vas::ice

@@ -15,6 +15,7 @@ const std::optional<DtlsKeys>& DtlsAssociation::keys() const {
 }
 
 void DtlsAssociation::renew(bool is_due) {
+  thread_check_.check();
   may_begin_ = true;
   is_to_begin_ = is_to_begin_ || is_due;
 }
@@ -45,6 +46,7 @@ const DtlsAssociation::Flight& DtlsAssociation::begin_as_client(Time now) {
 
 const DtlsAssociation::Flight& DtlsAssociation::on_datagram(Time now, const Endpoint& source, DtlsSource from,
                                                             Bytes datagram) {
+  thread_check_.check();
   flight_.clear();
   if (!may_be_handshake(datagram)) return flight_;
   const Endpoint key = key_of(source, from);

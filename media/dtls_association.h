@@ -10,6 +10,7 @@
 #include "media/client_hello.h"
 #include "media/dtls_session.h"
 #include "vas/base/endpoint.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::media {
 
@@ -120,6 +121,7 @@ class DtlsAssociation {
   PerSecond of_candidates_{DtlsSession::kMaxAttemptsPerSecond};
   bool has_begun_ = false;
   Flight flight_;
+  ThreadCheck thread_check_{"DtlsAssociation"};
 };
 
 }  // namespace vas::media

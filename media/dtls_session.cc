@@ -60,11 +60,13 @@ void DtlsSession::begin_attempt() {
 }
 
 const DtlsSession::Flight& DtlsSession::start(Time now) {
+  thread_check_.check();
   if (role_ == DtlsRole::kClient && !keys_) advance(now);
   return collect();
 }
 
 const DtlsSession::Flight& DtlsSession::on_datagram(Time now, Bytes datagram) {
+  thread_check_.check();
   if (!keys_ && !attempts_.has_room(now)) return collect();
   (void)BIO_reset(incoming_);  // one datagram at a time: what the last one left was no whole record
   BIO_write(incoming_, datagram.data(), static_cast<int>(datagram.size()));
@@ -83,6 +85,7 @@ const DtlsSession::Flight& DtlsSession::on_datagram(Time now, Bytes datagram) {
 // The SSL counts messages from the hello's on, as if it had sent the request itself; listening consumes the
 // datagram.
 const DtlsSession::Flight& DtlsSession::on_verified_hello(Time now, Bytes hello) {
+  thread_check_.check();
   BIO_ADDR* const unused = BIO_ADDR_new();
   (void)BIO_reset(incoming_);
   BIO_write(incoming_, hello.data(), static_cast<int>(hello.size()));
@@ -95,6 +98,7 @@ const DtlsSession::Flight& DtlsSession::on_verified_hello(Time now, Bytes hello)
 }
 
 const DtlsSession::Flight& DtlsSession::on_time(Time now) {
+  thread_check_.check();
   if (!keys_ && DTLSv1_handle_timeout(ssl_) < 0) give_up_attempt(now);
   return collect();
 }

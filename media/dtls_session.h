@@ -10,6 +10,7 @@
 #include "media/dtls_context.h"
 #include "media/srtp_suite.h"
 #include "vas/base/per_second.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::media {
 
@@ -73,6 +74,7 @@ class DtlsSession {
   std::optional<DtlsKeys> keys_;
   bool has_begun_ = false;  // this attempt: a datagram of the peer was worked on
   PerSecond attempts_{kMaxAttemptsPerSecond};
+  ThreadCheck thread_check_{"DtlsSession"};
 };
 
 }  // namespace vas::media

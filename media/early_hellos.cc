@@ -7,6 +7,7 @@ namespace vas::media {
 
 const std::vector<std::vector<std::uint8_t>>& EarlyHellos::on_datagram(const Endpoint& source,
                                                                        Bytes datagram) {
+  thread_check_.check();
   answer_.clear();
   const auto hello = datagram.size() <= kMostBytes && may_be_handshake(datagram)
                          ? ClientHello::parse(datagram)
@@ -23,6 +24,7 @@ const std::vector<std::vector<std::uint8_t>>& EarlyHellos::on_datagram(const End
 }
 
 std::optional<EarlyHellos::Hello> EarlyHellos::take() {
+  thread_check_.check();
   if (kept_.empty()) return {};
   Hello oldest = std::move(kept_.front());
   kept_.erase(kept_.begin());

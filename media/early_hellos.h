@@ -7,6 +7,7 @@
 
 #include "media/client_hello.h"
 #include "vas/base/endpoint.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::media {
 
@@ -41,6 +42,7 @@ class EarlyHellos {
   HelloCookies cookies_;
   std::vector<Hello> kept_;  // oldest first
   std::vector<std::vector<std::uint8_t>> answer_;
+  ThreadCheck thread_check_{"EarlyHellos"};
 };
 
 }  // namespace vas::media

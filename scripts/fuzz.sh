@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:-10}
 out=build/fuzz
 mkdir -p "$out"
-base="vas/base/base64.cc vas/base/clock.cc vas/base/endpoint.cc vas/base/json.cc vas/base/random.cc vas/base/text.cc"
+base="vas/base/base64.cc vas/base/clock.cc vas/base/endpoint.cc vas/base/json.cc vas/base/random.cc vas/base/text.cc vas/base/thread_check.cc"
 media="media/codec.cc media/receive_stats.cc media/rtcp_packet.cc media/rtp_packet.cc media/srtp_suite.cc media/stream_splicer.cc media/telephone_event.cc media/voice_quality.cc"
 srtp="media/srtp_cipher.cc media/srtp_key_derivation.cc media/srtp_libsrtp.cc media/srtp_mki.cc media/srtp_openssl.cc media/srtp_session.cc media/srtp_streams.cc"
 dtls="media/client_hello.cc media/dtls_association.cc media/dtls_context.cc media/dtls_session.cc media/early_hellos.cc"

@@ -34,6 +34,7 @@ std::vector<Chosen> choose(const std::vector<ChallengeField>& fields) {
 
 std::vector<Header> Authentication::answers(std::string_view method, std::string_view uri,
                                             std::vector<CarriedAnswer>& carried) {
+  thread_check_.check();
   std::vector<Header> headers;
   for (Realm& each : realms_) {
     ++each.uses;
@@ -46,6 +47,7 @@ std::vector<Header> Authentication::answers(std::string_view method, std::string
 
 bool Authentication::take(const std::vector<ChallengeField>& fields,
                           const std::vector<CarriedAnswer>& carried) {
+  thread_check_.check();
   bool knows_more = false;
   for (const Chosen& each : choose(fields)) {
     if (!may_answer(each.challenge)) continue;

@@ -9,6 +9,7 @@
 
 #include "signaling/digest.h"
 #include "signaling/sip_event.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::signaling {
 
@@ -62,6 +63,7 @@ class Authentication {
 
   Credentials credentials_;
   std::vector<Realm> realms_;
+  ThreadCheck thread_check_{"Authentication"};
 };
 
 }  // namespace vas::signaling

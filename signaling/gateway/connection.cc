@@ -13,6 +13,7 @@ Connection::Connection(ConnectionOwner& owner, const Flow& flow)
     : owner_(owner), flow_(flow), opened_(monotonic_now()), last_heard_(opened_) {}
 
 void Connection::send(std::string text) {
+  thread_check_.check();
   if (is_closed_) return;
   queued_bytes_ += text.size();
   if (queued_bytes_ > kMaxQueuedBytes) return close();
@@ -56,6 +57,7 @@ void Connection::on_end_of_input() {
 }
 
 void Connection::close() {
+  thread_check_.check();
   if (std::exchange(is_closed_, true)) return;
   const auto self = shared_from_this();  // the owner may let go of it
   shut();
@@ -73,12 +75,14 @@ void Connection::note_partial(bool is_partial) {
 }
 
 void Connection::deliver(std::string text) {
+  thread_check_.check();
   partial_since_ = kNever;
   ++waiting_;
   owner_.on_message(std::move(text), *this);
 }
 
 void Connection::on_handled(bool is_good) {
+  thread_check_.check();
   --waiting_;
   if (is_good) is_proved_ = true;
   close_if_finished();

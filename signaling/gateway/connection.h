@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "signaling/gateway/flow.h"
+#include "vas/base/thread_check.h"
 #include "vas/base/time.h"
 #include "vas/tls/tls_contexts.h"
 
@@ -124,6 +125,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Time partial_since_ = kNever;
   Time half_closed_since_ = kNever;
   bool may_wait_ = false;
+  ThreadCheck thread_check_{"Connection"};
 };
 
 // TCP, or TLS where `tls` is given. `tls_name`: whom the certificate of a server that is dialled must name,

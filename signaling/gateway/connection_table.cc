@@ -14,6 +14,7 @@ constexpr std::size_t kMaxClosedAtOnce = 500;
 }  // namespace
 
 bool ConnectionTable::makes_room_for(const IpAddress& peer) {
+  thread_check_.check();
   const auto held = per_source_.find(source_key(peer));
   if (held != per_source_.end() && held->second >= max_of_address_) return false;
   if (by_id_.size() < max_connections_) return true;
@@ -34,6 +35,7 @@ std::shared_ptr<Connection> ConnectionTable::longest_silent() const {
 }
 
 void ConnectionTable::add(const std::shared_ptr<Connection>& connection) {
+  thread_check_.check();
   const Flow& flow = connection->flow();
   by_id_.emplace(flow.connection, connection);
   ++per_source_[source_key(flow.peer.address)];
@@ -41,16 +43,19 @@ void ConnectionTable::add(const std::shared_ptr<Connection>& connection) {
 
 void ConnectionTable::add_dialled(const std::shared_ptr<Connection>& connection,
                                   const std::string& tls_name) {
+  thread_check_.check();
   add(connection);
   const Flow& flow = connection->flow();
   dialled_.insert_or_assign({flow.transport, flow.peer, tls_name}, flow.connection);
 }
 
 void ConnectionTable::replace(const std::shared_ptr<Connection>& connection) {
+  thread_check_.check();
   by_id_.insert_or_assign(connection->flow().connection, connection);
 }
 
 void ConnectionTable::remove(const Connection& connection) {
+  thread_check_.check();
   const Flow flow = connection.flow();  // it may go with the entry
   if (by_id_.erase(flow.connection) == 0) return;
   std::erase_if(dialled_, [&](const auto& each) { return each.second == flow.connection; });
@@ -76,6 +81,7 @@ Connection* ConnectionTable::find_dialled(Transport transport, const Endpoint& p
 }
 
 void ConnectionTable::close_overdue(Time now) {
+  thread_check_.check();
   std::vector<std::shared_ptr<Connection>> overdue;
   std::vector<std::shared_ptr<Connection>> pages;
   for (const auto& [id, connection] : by_id_) {
@@ -96,6 +102,7 @@ void ConnectionTable::close_overdue(Time now) {
 }
 
 void ConnectionTable::close_unproved_of(const IpAddress& peer) {
+  thread_check_.check();
   std::vector<std::shared_ptr<Connection>> theirs;
   for (const auto& [id, connection] : by_id_) {
     if (!connection->is_proved() && source_key(connection->flow().peer.address) == source_key(peer))

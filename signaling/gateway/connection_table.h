@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "signaling/gateway/connection.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::signaling {
 
@@ -54,6 +55,7 @@ class ConnectionTable {
   std::map<PeerKey, std::uint64_t> dialled_;
   std::map<IpAddress, std::size_t> per_source_;
   std::uint64_t next_id_ = 1;
+  ThreadCheck thread_check_{"ConnectionTable"};
 };
 
 }  // namespace vas::signaling

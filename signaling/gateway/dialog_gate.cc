@@ -21,6 +21,7 @@ bool DialogGate::knows(const SipMessage& request, Time now) const {
 
 DialogGate::Verdict DialogGate::judge(const SipMessage& request, const Flow& source, bool is_vouched,
                                       Time now) {
+  thread_check_.check();
   const LiveDialogs::Key key = key_of(request, to_tag(request).value_or(std::string_view()));
   if (!dialogs_.contains(key, now))
     return request.method() == "ACK" ? Verdict::kNotAnswered : Verdict::kNoDialog;
@@ -41,6 +42,7 @@ DialogGate::Verdict DialogGate::judge(const SipMessage& request, const Flow& sou
 }
 
 void DialogGate::learn_party(const SipMessage& response, const Flow& source, Time now) {
+  thread_check_.check();
   const auto tag = from_tag(response);
   if (!tag) return;
   const LiveDialogs::Key key = key_of(response, *tag);

@@ -4,6 +4,7 @@
 #include "signaling/gateway/live_dialogs.h"
 #include "signaling/gateway/proved_sources.h"
 #include "signaling/gateway/sip_message.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::signaling {
 
@@ -40,6 +41,7 @@ class DialogGate {
 
   LiveDialogs& dialogs_;
   ProvedSources& proved_;
+  ThreadCheck thread_check_{"DialogGate"};
 };
 
 }  // namespace vas::signaling

@@ -28,6 +28,7 @@
 #include "signaling/gateway/via_editor.h"
 #include "vas/base/clock.h"
 #include "vas/base/random.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::signaling {
 namespace {
@@ -153,6 +154,7 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   std::set<std::string> looking_up_;                            // tokens
   std::size_t look_ups_left_ = kLookUpsEach;
   asio::steady_timer figures_timer_;
+  ThreadCheck thread_check_{"Gateway"};
   std::thread thread_;
 };
 
@@ -221,6 +223,7 @@ void GatewayImpl::set_figures() {
 Welcome GatewayImpl::welcome(const IpAddress& peer) { return judge_.welcome(peer, monotonic_now()); }
 
 bool GatewayImpl::on_message(std::string_view text, const Flow& source) {
+  thread_check_.check();
   // What stands before a start line is of no meaning (RFC 3261 §7.5), in one datagram with it too.
   text.remove_prefix(std::min(text.find_first_not_of("\r\n"), text.size()));
   if (is_keep_alive(text)) return answer_keep_alive(text, source);

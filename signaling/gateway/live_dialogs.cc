@@ -126,6 +126,7 @@ void LiveDialogs::end(Key key, Time now) {
 }
 
 bool LiveDialogs::takes_request(Key key, Time now) {
+  thread_check_.check();
   Slot* const slot = find(key, now);
   if (slot == nullptr) return false;
   Time whole_at{Duration(slot->requests.load(std::memory_order_relaxed))};
@@ -143,6 +144,7 @@ LiveDialogs::Party LiveDialogs::party(Key key, const Flow& source, Time now) con
 }
 
 void LiveDialogs::set_party(Key key, const Flow& source, bool is_proved, Time now) {
+  thread_check_.check();
   if (Slot* const slot = find(key, now))
     slot->party.store(hash_of(source) | (is_proved ? kProvedBit : 0), std::memory_order_relaxed);
 }

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "signaling/gateway/flow.h"
+#include "vas/base/thread_check.h"
 #include "vas/base/time.h"
 
 namespace vas::signaling {
@@ -77,6 +78,7 @@ class LiveDialogs {
   std::unique_ptr<Slot[]> slots_;
   std::atomic<std::size_t> live_{0};
   std::mutex writers_;
+  ThreadCheck thread_check_{"LiveDialogs"};
 };
 
 }  // namespace vas::signaling

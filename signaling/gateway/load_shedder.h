@@ -2,6 +2,7 @@
 #pragma once
 
 #include "vas/base/random.h"
+#include "vas/base/thread_check.h"
 #include "vas/base/time.h"
 
 namespace vas::signaling {
@@ -21,11 +22,13 @@ class LoadShedder {
   static constexpr std::uint32_t kRetryTo = 15;
 
   bool sheds(Duration age) {
+    thread_check_.check();
     if (age <= kLightAge) return false;
     const double excess = std::chrono::duration<double>(age - kLightAge) / (kHeavyAge - kLightAge);
     return static_cast<double>(random_u32()) < excess * 4294967296.0;
   }
   std::uint32_t retry_after_s() const { return kRetryFrom + random_u32() % (kRetryTo - kRetryFrom + 1); }
+  ThreadCheck thread_check_{"LoadShedder"};
 };
 
 }  // namespace vas::signaling

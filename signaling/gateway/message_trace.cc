@@ -8,6 +8,7 @@
 namespace vas::signaling {
 
 void MessageTrace::note(TracedMessage message, std::string_view call_id) {
+  thread_check_.check();
   if (!is_on()) return;
   Entry entry{std::move(message), std::string(call_id)};
   bytes_ += cost_of(entry);
@@ -34,6 +35,7 @@ void MessageTrace::forget_oldest() {
 }
 
 void MessageTrace::link(std::string_view token, std::string_view call_id) {
+  thread_check_.check();
   const auto dialog = dialogs_.find(std::string(call_id));
   if (dialog == dialogs_.end() || !dialog->second.token.empty()) return;
   dialog->second.token = token;
@@ -41,6 +43,7 @@ void MessageTrace::link(std::string_view token, std::string_view call_id) {
 }
 
 std::vector<TracedMessage> MessageTrace::of(std::string_view token) const {
+  thread_check_.check();
   const auto calls = by_token_.lower_bound(token);
   if (token.empty() || calls == by_token_.end() || !calls->first.starts_with(token)) return {};
   const auto next = std::next(calls);

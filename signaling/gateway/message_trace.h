@@ -12,6 +12,7 @@
 
 #include "signaling/gateway/flow.h"
 #include "vas/base/endpoint.h"
+#include "vas/base/thread_check.h"
 #include "vas/base/time.h"
 
 namespace vas::signaling {
@@ -59,6 +60,7 @@ class MessageTrace {
   std::uint64_t first_ = 0;                          // number of ring_.front()
   std::unordered_map<std::string, Dialog> dialogs_;  // by Call-ID
   std::map<std::string, std::set<std::string>, std::less<>> by_token_;
+  ThreadCheck thread_check_{"MessageTrace"};
 };
 
 }  // namespace vas::signaling

@@ -8,6 +8,7 @@
 
 #include "signaling/gateway/flow.h"
 #include "vas/base/random.h"
+#include "vas/base/thread_check.h"
 #include "vas/base/time.h"
 
 namespace vas::signaling {
@@ -24,6 +25,7 @@ class ProvedSources {
   static constexpr Duration kMemory = std::chrono::hours(1);  // at most twice that
 
   void note(const Endpoint& source, Time now) {
+    thread_check_.check();
     if (now - turned_at_ >= kMemory || newer_.size() + 2 > kMaxRemembered) {
       older_ = std::exchange(newer_, {});
       turned_at_ = now;
@@ -42,6 +44,7 @@ class ProvedSources {
   std::unordered_set<std::size_t> newer_;
   std::unordered_set<std::size_t> older_;
   Time turned_at_{};
+  ThreadCheck thread_check_{"ProvedSources"};
 };
 
 }  // namespace vas::signaling

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "vas/base/thread_check.h"
 #include "vas/base/time.h"
 
 namespace vas::signaling {
@@ -19,6 +20,7 @@ class RecentMap {
   RecentMap(std::size_t max_each, Duration memory) : max_each_(max_each), memory_(memory) {}
 
   void note(std::string_view text, Value value, Time now) {
+    thread_check_.check();
     if (now - turned_at_ >= memory_ || newer_.size() >= max_each_) {
       older_ = std::exchange(newer_, {});
       turned_at_ = now;
@@ -26,6 +28,7 @@ class RecentMap {
     newer_.insert_or_assign(key_of(text), std::move(value));
   }
   std::optional<Value> find(std::string_view text) const {
+    thread_check_.check();
     const std::size_t key = key_of(text);
     if (const auto found = newer_.find(key); found != newer_.end()) return found->second;
     if (const auto found = older_.find(key); found != older_.end()) return found->second;
@@ -40,6 +43,7 @@ class RecentMap {
   std::unordered_map<std::size_t, Value> newer_;
   std::unordered_map<std::size_t, Value> older_;
   Time turned_at_{};
+  ThreadCheck thread_check_{"RecentMap"};
 };
 
 }  // namespace vas::signaling

@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "vas/base/thread_check.h"
 #include "vas/base/time.h"
 
 namespace vas::signaling {
@@ -19,6 +20,7 @@ class RecentSet {
 
   // How often `text` was noted before.
   std::uint32_t note(std::string_view text, Time now) {
+    thread_check_.check();
     turn(now);
     const std::size_t key = std::hash<std::string_view>{}(text);
     const auto old = older_.find(key);
@@ -27,6 +29,7 @@ class RecentSet {
     return count++;
   }
   bool contains(std::string_view text) const {
+    thread_check_.check();
     const std::size_t key = std::hash<std::string_view>{}(text);
     return newer_.contains(key) || older_.contains(key);
   }
@@ -41,6 +44,7 @@ class RecentSet {
   std::unordered_map<std::size_t, std::uint32_t> newer_;
   std::unordered_map<std::size_t, std::uint32_t> older_;
   Time turned_at_{};
+  ThreadCheck thread_check_{"RecentSet"};
 };
 
 }  // namespace vas::signaling

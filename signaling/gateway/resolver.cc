@@ -15,6 +15,7 @@
 #include "vas/base/clock.h"
 #include "vas/base/random.h"
 #include "vas/base/text.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::signaling {
 namespace {
@@ -177,6 +178,7 @@ class AresResolver final : public Resolver {
   AresResolver(asio::io_context& context, std::optional<Endpoint> server) : channel_(context, server) {}
 
   void resolve(const ServerName& name, Done done) override {
+    thread_check_.check();
     const auto known = cache_.find(name);
     if (known != cache_.end() && known->second.until > monotonic_now()) return done(known->second.targets);
     if (channel_.get() == nullptr || waiting_ >= kMaxWaiting)
@@ -350,6 +352,7 @@ class AresResolver final : public Resolver {
   std::map<ServerName, SearchPtr> asking_;
   std::size_t waiting_ = 0;
   AresChannel channel_;  // last: its end calls back
+  ThreadCheck thread_check_{"Resolver"};
 };
 
 }  // namespace

@@ -30,6 +30,7 @@ std::string_view branch_of_quote(std::string_view text) {
 }  // namespace
 
 void Sender::send_from_stack(std::string_view text) {
+  thread_check_.check();
   const auto message = SipMessage::parse(text);
   if (!message) return;
   message->is_request() ? on_stack_request(*message, text) : on_stack_response(*message, text);
@@ -46,6 +47,7 @@ void Sender::on_stack_response(const SipMessage& response, std::string_view text
 }
 
 bool Sender::send_answer(const SipMessage& response, std::string_view text, Outbound outbound) {
+  thread_check_.check();
   if (!parts_.judge.is_proved(outbound.flow) && repeats_.note(text, monotonic_now()) > kRepeatsOfAnswer) {
     ++parts_.counters.unproved;
     return false;
@@ -136,6 +138,7 @@ void Sender::send_request(const SipMessage& request, std::string_view as_from_st
 // Who quotes its branch has seen it; and nothing is given up for it but an INVITE of a new call that nothing
 // has answered.
 void Sender::on_undelivered(std::string_view text) {
+  thread_check_.check();
   const auto unsent = unanswered_.take(branch_of_quote(text), monotonic_now());
   const auto request = unsent ? SipMessage::parse(*unsent) : std::nullopt;
   if (!request) return;
@@ -164,6 +167,7 @@ void Sender::answer_no_hop(const SipMessage& request) {
 
 // A connection that is named and gone, or one that could not be made (flow.connection is 0 then).
 void Sender::on_unsent(std::string_view text, const Flow& flow) {
+  thread_check_.check();
   const auto message = SipMessage::parse(text);
   if (!message) return;
   if (!message->is_request()) return answer_elsewhere(*message, text, flow);
@@ -217,6 +221,7 @@ void Sender::answer_elsewhere(const SipMessage& response, std::string_view text,
 }
 
 void Sender::note_answered(const SipMessage& response) {
+  thread_check_.check();
   const auto via = Via::parse(first_element(value_of(response, HeaderName::kVia)));
   if (via) unanswered_.forget(via->branch);
 }

@@ -18,6 +18,7 @@
 #include "signaling/gateway/transports.h"
 #include "signaling/gateway/unanswered_invites.h"
 #include "signaling/gateway/via_editor.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::signaling {
 
@@ -76,6 +77,7 @@ class Sender {
   RecentSet sent_;          // messages that went to connections
   RecentSet refused_hops_;  // calls whose next hop was refused
   RecentSet attempts_;      // Vias of requests that went to a name
+  ThreadCheck thread_check_{"Sender"};
 };
 
 }  // namespace vas::signaling

@@ -9,6 +9,7 @@
 #include "signaling/gateway/recent_map.h"
 #include "signaling/gateway/recent_set.h"
 #include "signaling/gateway/sip_message.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::signaling {
 
@@ -26,6 +27,7 @@ class ServerTransactions {
 
   // A request that goes on to the stack.
   void note(const SipMessage& request, const std::string& branch, const Flow& source, Time now) {
+    thread_check_.check();
     if (request.method() == "ACK") return;
     const bool is_cancel = request.method() == "CANCEL";
     const bool is_repeat = !is_cancel && seen_.note(key_of(request, branch), now) != 0;
@@ -55,6 +57,7 @@ class ServerTransactions {
 
   RecentSet seen_;
   RecentMap<Flow> moved_{kMaxMoved, kMovedMemory};
+  ThreadCheck thread_check_{"ServerTransactions"};
 };
 
 }  // namespace vas::signaling

@@ -23,16 +23,19 @@ bool SourceJudge::is_proved(const Flow& flow) const {
 }
 
 Welcome SourceJudge::welcome(const IpAddress& peer, Time now) const {
+  thread_check_.check();
   if (exempts(peer)) return Welcome::kTrusted;
   return ledger_.is_banned(peer, SourceKind::kConnection, now) ? Welcome::kNone : Welcome::kStranger;
 }
 
 bool SourceJudge::is_banned(const Flow& source, Time now) const {
+  thread_check_.check();
   return !exempts(source) && ledger_.is_banned(source.peer.address, kind_of(source), now);
 }
 
 bool SourceJudge::is_kept_out(const SipMessage& request, const std::string& branch, const Flow& source,
                               Time now) const {
+  thread_check_.check();
   if (!is_banned(source, now)) return false;
   const IpAddress& address = source.peer.address;
   return ledger_.is_banned(address, SourceKind::kConnection, now) ||
@@ -41,6 +44,7 @@ bool SourceJudge::is_kept_out(const SipMessage& request, const std::string& bran
 
 bool SourceJudge::takes_request(const SipMessage& request, const std::string& branch, const Flow& source,
                                 Time now) {
+  thread_check_.check();
   return ledger_.takes_request(source.peer.address, purse_of(request, branch, source, now), now);
 }
 
@@ -64,6 +68,7 @@ bool SourceJudge::has_live_call(const SipMessage& request, const std::string& br
 
 // The line that fail2ban and operators look for: its form does not change. (docs/signaling.md)
 bool SourceJudge::offend(const Flow& source, Offence offence, Time now) {
+  thread_check_.check();
   const IpAddress& address = source.peer.address;
   const SourceKind kind = kind_of(source);
   const bool may_be_forged = kind == SourceKind::kDatagram;

@@ -10,6 +10,7 @@
 #include "signaling/gateway/recent_set.h"
 #include "signaling/gateway/sip_message.h"
 #include "signaling/gateway/source_ledger.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::signaling {
 
@@ -67,6 +68,7 @@ class SourceJudge {
   SourceLedger ledger_;
   ProvedSources proved_;
   RecentSet admitted_;  // branches of INVITEs that were let in
+  ThreadCheck thread_check_{"SourceJudge"};
 };
 
 }  // namespace vas::signaling

@@ -62,12 +62,14 @@ bool SourceLedger::has_ban(SourceKind kind, const IpAddress& key, Time now) cons
 }
 
 bool SourceLedger::is_banned(const IpAddress& source, SourceKind kind, Time now) const {
+  thread_check_.check();
   const IpAddress key = source_key(source);
   return has_ban(SourceKind::kConnection, key, now) ||
          (kind == SourceKind::kDatagram && has_ban(SourceKind::kDatagram, key, now));
 }
 
 void SourceLedger::count_dropped(const IpAddress& source) {
+  thread_check_.check();
   for (Bans& bans : bans_) {
     const auto found = bans.find(source_key(source));
     if (found != bans.end()) ++found->second.ban.dropped;
@@ -75,16 +77,19 @@ void SourceLedger::count_dropped(const IpAddress& source) {
 }
 
 bool SourceLedger::takes_request(const IpAddress& source, Purse purse, Time now) {
+  thread_check_.check();
   return limits_.requests_per_second == 0 ||
          take_from_budget(touch(source).requests[static_cast<std::size_t>(purse)],
                           limits_.requests_per_second, now);
 }
 
 bool SourceLedger::takes_refusal(const IpAddress& source, Time now) {
+  thread_check_.check();
   return take_from_budget(touch(source).refusals, kRefusalsPerSecond, now);
 }
 
 std::optional<Ban> SourceLedger::note(const IpAddress& source, Offence offence, SourceKind kind, Time now) {
+  thread_check_.check();
   if (limits_.offences == 0) return {};
   Entry& entry = touch(source);
   if (has_ban(kind, entry.source, now)) return {};
@@ -123,6 +128,7 @@ bool SourceLedger::makes_room(SourceKind kind, Time now) {
 }
 
 std::vector<Ban> SourceLedger::bans(Time now) const {
+  thread_check_.check();
   std::vector<Ban> all;
   for (const Bans& bans : bans_) {
     for (const auto& [source, past] : bans) {
@@ -133,6 +139,7 @@ std::vector<Ban> SourceLedger::bans(Time now) const {
 }
 
 bool SourceLedger::lift(const IpAddress& source) {
+  thread_check_.check();
   bool was_banned = false;
   for (Bans& bans : bans_) was_banned = bans.erase(source_key(source)) != 0 || was_banned;
   return was_banned;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "vas/base/endpoint.h"
+#include "vas/base/thread_check.h"
 #include "vas/base/time.h"
 
 namespace vas::signaling {
@@ -105,6 +106,7 @@ class SourceLedger {
   std::unordered_map<IpAddress, Entries::iterator, Hash> index_;
   Bans bans_[2];  // by SourceKind; those that have ended too, for as long as they count
   Time datagram_bans_{};
+  ThreadCheck thread_check_{"SourceLedger"};
 };
 
 }  // namespace vas::signaling

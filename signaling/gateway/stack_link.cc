@@ -51,6 +51,7 @@ void StackLink::start(const std::vector<Endpoint>& stacks, bool probes, Receive 
 }
 
 void StackLink::send(std::size_t stack, std::string_view text) {
+  thread_check_.check();
   put(stack, text);
   has_sent_ = true;
   if (probes_ && !is_probing_) probe();

@@ -12,6 +12,7 @@
 
 #include "signaling/gateway/datagram_reader.h"
 #include "vas/base/endpoint.h"
+#include "vas/base/thread_check.h"
 #include "vas/base/time.h"
 
 namespace vas::signaling {
@@ -77,6 +78,7 @@ class StackLink {
   bool probes_ = false;
   bool is_probing_ = false;
   bool has_sent_ = false;  // since the last probe
+  ThreadCheck thread_check_{"StackLink"};
 };
 
 }  // namespace vas::signaling

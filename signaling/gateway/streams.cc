@@ -117,6 +117,7 @@ void Streams::answer(const Arrival& arrival, bool is_good) {
 // ---- orders: our thread ----
 
 void Streams::obey(Order&& order) {
+  thread_check_.check();
   switch (order.kind) {
     case Order::Kind::kSend: return send_now(std::move(order));
     case Order::Kind::kDrop: --sends_waiting_; return connections_.close_unproved_of(order.flow.peer.address);
@@ -167,6 +168,7 @@ void Streams::handled(const Order& order) {
 
 // Those that were held back, the first first; who still has no room goes to the end.
 void Streams::go_on() {
+  thread_check_.check();
   for (std::size_t left = std::min(held_.size(), kGoOnEachTurn); left != 0; --left) {
     const std::uint64_t id = held_.front();
     held_.pop_front();
@@ -291,6 +293,7 @@ Connection* Streams::connection_for(const Flow& flow, const std::string& tls_nam
 }
 
 void Streams::sweep() {
+  thread_check_.check();
   const Time now = monotonic_now();
   connections_.close_overdue(now);
   if (now >= reload_at_) {

@@ -19,6 +19,7 @@
 #include "signaling/gateway/stream_queues.h"
 #include "signaling/gateway/transports_config.h"
 #include "vas/base/result.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::signaling {
 
@@ -114,6 +115,7 @@ class Streams final : public ConnectionOwner {
   StreamCounters counters_;
   Inbox<Order> orders_{kOrderCapacity};
   InboxReader<Order> orders_reader_;
+  ThreadCheck thread_check_{"Streams"};
   std::thread thread_;
 
   // Waiting at the gateway.

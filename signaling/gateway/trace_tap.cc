@@ -17,6 +17,7 @@ void TraceTap::bind() {
 }
 
 void TraceTap::note(const SipMessage& message, std::string_view text, const Flow& flow, bool is_inbound) {
+  thread_check_.check();
   if (!trace_.is_on() && !config_.hep_collector) return;
   const HeaderField* call_id = message.first(HeaderName::kCallId);
   if (call_id == nullptr) return;

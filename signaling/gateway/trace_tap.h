@@ -11,6 +11,7 @@
 #include "signaling/gateway/listener_table.h"
 #include "signaling/gateway/message_trace.h"
 #include "signaling/gateway/sip_message.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::signaling {
 
@@ -31,6 +32,7 @@ class TraceTap {
   const ListenerTable& listeners_;
   MessageTrace trace_;
   boost::asio::ip::udp::socket hep_socket_;
+  ThreadCheck thread_check_{"TraceTap"};
 };
 
 }  // namespace vas::signaling

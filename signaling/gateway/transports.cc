@@ -161,6 +161,7 @@ Duration Transports::waited() const {
 }
 
 void Transports::on_arrival(const Arrival& arrival) {
+  thread_check_.check();
   arrivals_waited_ = monotonic_now() - arrival.came;
   switch (arrival.kind) {
     case Arrival::Kind::kNewcomer:
@@ -174,6 +175,7 @@ void Transports::on_arrival(const Arrival& arrival) {
 }
 
 void Transports::send(const Flow& flow, std::string text, const Manner& manner) {
+  thread_check_.check();
   if (has_connections(flow.transport)) {
     if (!streams_.send(flow, std::move(text), manner.tls_name, manner.is_repeated))
       receiver_.on_unsent(text, {flow.transport, flow.peer, 0, flow.listener});

@@ -10,6 +10,7 @@
 #include "signaling/gateway/inbox_reader.h"
 #include "signaling/gateway/streams.h"
 #include "signaling/gateway/transports_config.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::signaling {
 
@@ -64,6 +65,7 @@ class Transports {
   InboxReader<Arrival> arrivals_reader_;
   Duration arrivals_waited_{};
   Streams streams_;
+  ThreadCheck thread_check_{"Transports"};
 };
 
 }  // namespace vas::signaling

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "vas/base/thread_check.h"
 #include "vas/base/time.h"
 
 namespace vas::signaling {
@@ -26,6 +27,7 @@ class UnansweredInvites {
 
   // `text`: as the stack gave it.
   void note(std::string_view branch, std::string_view text, Time now) {
+    thread_check_.check();
     if (text.size() > kMaxBytesEach) return;
     const auto [entry, is_new] = waiting_.try_emplace(std::string(branch), Entry{std::string(text), now});
     if (!is_new) return;
@@ -36,11 +38,13 @@ class UnansweredInvites {
   }
   // An answer of any kind came.
   void forget(std::string_view branch) {
+    thread_check_.check();
     const auto found = waiting_.find(std::string(branch));
     if (found != waiting_.end()) found->second.text.clear();
   }
   // What went under it; nothing once it was answered, or taken.
   std::optional<std::string> take(std::string_view branch, Time now) {
+    thread_check_.check();
     const auto found = waiting_.find(std::string(branch));
     if (found == waiting_.end() || found->second.text.empty() || now - found->second.sent > kMemory)
       return {};
@@ -55,6 +59,7 @@ class UnansweredInvites {
 
   std::unordered_map<std::string, Entry> waiting_;
   std::deque<std::string> order_;
+  ThreadCheck thread_check_{"UnansweredInvites"};
 };
 
 }  // namespace vas::signaling

@@ -52,6 +52,7 @@ std::string_view host_of_url(std::string_view url) {
 }
 
 const char* WebSocketDoor::refusal(const Request& request) const {
+  thread_check_.check();
   const std::string_view host = host_of_authority(request.host);
   if (host.empty() || !is_ours(host, request))
     return "This Host is no name or address of this server: see ws-host.\n";

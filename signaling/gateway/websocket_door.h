@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "signaling/gateway/listener_table.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::signaling {
 
@@ -47,6 +48,7 @@ class WebSocketDoor {
   const ListenerTable& listeners_;
   const WebSocketNames names_;
   std::vector<std::string> certificate_names_;
+  ThreadCheck thread_check_{"WebSocketDoor"};
 };
 
 // "sip.example" of "wss://sip.example:8443/path", "[2001:db8::1]" of "http://[2001:db8::1]"; empty for what

@@ -184,6 +184,7 @@ void Dialog::follow_source(const sip_t* sip) {
 }
 
 DialogState Dialog::state() const {
+  thread_check_.check();
   return {.call_id = call_id_,
           .local = local_,
           .remote = remote_,
@@ -200,6 +201,7 @@ DialogState Dialog::state() const {
 }
 
 void Dialog::restore(const DialogState& state) {
+  thread_check_.check();
   local_ = state.local;
   remote_ = state.remote;
   call_id_ = state.call_id;
@@ -243,6 +245,7 @@ void Dialog::lose(const std::string& why) {
 }
 
 void Dialog::tick(Time now) {
+  thread_check_.check();
   if (is_finished_ && now >= late_answers_until_) return context_.finished(id_);
   if (phase_ != Phase::kEstablished) return;
   if (timer_.takes_refresh(now)) refresh();

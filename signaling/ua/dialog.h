@@ -17,6 +17,7 @@
 #include "signaling/ua/session_timer.h"
 #include "signaling/ua/sip_stack.h"
 #include "signaling/ua/sofia_handles.h"
+#include "vas/base/thread_check.h"
 #include "vas/base/time.h"
 
 namespace vas::signaling {
@@ -248,6 +249,7 @@ class Dialog {
   bool is_sdp_secret_ = false;                // it holds keys, and was told over TLS
   std::optional<std::string> waiting_offer_;  // ours, while a re-INVITE of ours has no answer
   std::string remote_sdp_;
+  ThreadCheck thread_check_{"Dialog"};
 };
 
 }  // namespace vas::signaling

@@ -264,6 +264,7 @@ bool Dialog::is_inviting() const {
 }
 
 void Dialog::send_offer(const std::string& sdp) {
+  thread_check_.check();
   if (phase_ != Phase::kEstablished) return context_.publish(OfferAnswered{id_, 481, {}});
   const bool is_refreshing = std::any_of(outgoing_.begin(), outgoing_.end(), [](const auto& each) {
     return each.second.request.kind == Sent::kRefresh && each.second.request.method == sip_method_invite;
@@ -334,6 +335,7 @@ void Dialog::receive_refresh_refusal(const Request& request, const sip_t* sip) {
 }
 
 void Dialog::send_info(const SendInfo& command) {
+  thread_check_.check();
   const bool is_inviter = phase_ == Phase::kInviting && !invite_in_;
   const std::string branch = is_inviter && !is_abandoned_ ? begin_early_dialog() : "";
   if (phase_ == Phase::kClosing || (is_inviter && branch.empty()))

@@ -32,6 +32,7 @@ constexpr Duration kLatestAnswer = std::chrono::seconds(32);  // 64 T1
 }  // namespace
 
 void Dialog::send_invite(const SendInvite& command) {
+  thread_check_.check();
   invite_ = command;
   authentication_.use(command.credentials);
   const std::string tag = random_hex(16);
@@ -151,6 +152,7 @@ std::string Dialog::begin_early_dialog() {
 }
 
 void Dialog::receive_stray_success(const sip_t* sip) {
+  thread_check_.check();
   if (!answered_tag_.empty() && sip->sip_cseq->cs_seq == invite_sequence_) receive_invite_success(sip);
 }
 
@@ -224,6 +226,7 @@ void Dialog::acknowledge(nta_leg_t* leg, std::uint32_t sequence, const std::stri
 }
 
 void Dialog::cancel(const std::string& reason) {
+  thread_check_.check();
   if (phase_ != Phase::kInviting || is_abandoned_) return;
   is_abandoned_ = true;
   abandoned_because_ = reason;
@@ -236,6 +239,7 @@ void Dialog::cancel(const std::string& reason) {
 }
 
 void Dialog::send_bye(const std::string& reason) {
+  thread_check_.check();
   if (phase_ != Phase::kEstablished) return;
   if (!is_acked_) {  // a UAS waits for the ACK before it says BYE (RFC 3261 §15)
     bye_after_ack_ = reason;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string_view>
 
+#include "vas/base/thread_check.h"
 #include "vas/base/time.h"
 
 namespace vas::signaling {
@@ -17,6 +18,7 @@ class SessionTimer {
  public:
   // A 2xx settled `interval_s`; `we_refresh` says whose task it is. 0 stops the timer.
   void restart(Time now, std::uint32_t interval_s, bool we_refresh) {
+    thread_check_.check();
     interval_s_ = interval_s;
     we_refresh_ = we_refresh;
     const Duration interval = std::chrono::seconds(interval_s);
@@ -31,12 +33,15 @@ class SessionTimer {
   // Our refresh was refused, or has to wait: it is due again after `at_least`, each time later, but in any
   // case while the peer still listens.
   void retry(Time now, Duration at_least) {
+    thread_check_.check();
     const Duration wait =
         std::max<Duration>(kFirstRetry * (1 << std::min(refusals_++, kDoublings)), at_least);
     refresh_at_ = now + std::min(wait, std::max<Duration>(kFirstRetry, (peer_gives_up_at_ - now) / 2));
   }
 
-  bool takes_refresh(Time now) {  // true once when a refresh is due
+  // True once when a refresh is due.
+  bool takes_refresh(Time now) {
+    thread_check_.check();
     if (now < refresh_at_) return false;
     refresh_at_ = kNever;
     return true;
@@ -56,6 +61,7 @@ class SessionTimer {
   Time expires_at_ = kNever;
   Time peer_gives_up_at_ = kNever;
   int refusals_ = 0;  // since the last 2xx
+  ThreadCheck thread_check_{"SessionTimer"};
 };
 
 }  // namespace vas::signaling

@@ -24,6 +24,7 @@
 #include "vas/base/match.h"
 #include "vas/base/random.h"
 #include "vas/base/text.h"
+#include "vas/base/thread_check.h"
 
 // sofia-sip's hooks for another time source: exported, though its headers do not name them.
 extern "C" {
@@ -128,6 +129,7 @@ class SofiaStack {
   std::vector<DialogId> finished_;
   std::uint64_t next_dialog_ = 1;
   std::uint64_t next_request_ = 1;
+  ThreadCheck thread_check_{"SofiaStack"};
 
   std::thread thread_;
 };
@@ -249,6 +251,7 @@ int SofiaStack::on_request(nta_leg_magic_t* stack, nta_leg_t*, nta_incoming_t* r
 
 // Requests outside any dialog. Returns the status that nta is to answer with, 0 when that is done or to come.
 int SofiaStack::receive(nta_incoming_t* request, const sip_t* sip) {
+  thread_check_.check();
   const auto source = source_of(gateway_, sip);
   const sip_method_t method = sip->sip_request->rq_method;
   if (method == sip_method_ack || !source || !comes_from_gateway(request)) {
@@ -298,6 +301,7 @@ void SofiaStack::on_tick(su_root_magic_t*, su_timer_t*, su_timer_arg_t* stack) {
 }
 
 void SofiaStack::handle(SipCommand&& command) {
+  thread_check_.check();
   match(
       command, ignoring<std::monostate>,  // it woke the loop
       [&](const SendInvite& each) { add_dialog(each.dialog).send_invite(each); },

@@ -42,6 +42,7 @@ RtpEndpoint::~RtpEndpoint() {
 }
 
 void RtpEndpoint::send_to(const Endpoint& far, media::Codec codec, int telephone_event_type) {
+  thread_check_.check();
   {
     const std::lock_guard lock(mutex_);
     codec_ = codec;
@@ -54,6 +55,7 @@ void RtpEndpoint::send_to(const Endpoint& far, media::Codec codec, int telephone
 }
 
 void RtpEndpoint::press(std::string digits) {
+  thread_check_.check();
   const std::lock_guard lock(mutex_);
   digits_to_press_ += digits;
   frames_until_digit_ = kFramesBeforeDigits;
@@ -113,6 +115,7 @@ void RtpEndpoint::on_event(_RtpSession*, void* number, void* self, void*) {
 }
 
 RtpReport RtpEndpoint::stop() {
+  thread_check_.check();
   is_stopping_ = true;
   if (thread_.joinable()) thread_.join();
   const rtp_stats_t* stats = rtp_session_get_stats(session_);

@@ -11,6 +11,7 @@
 
 #include "media/codec.h"
 #include "vas/base/endpoint.h"
+#include "vas/base/thread_check.h"
 
 struct _RtpSession;
 
@@ -58,6 +59,7 @@ class RtpEndpoint {
   std::uint32_t timestamp_ = 0;
   std::size_t position_ = 0;
   RtpReport report_;
+  ThreadCheck thread_check_{"RtpEndpoint"};
   std::thread thread_;
 };
 

@@ -17,6 +17,7 @@
 #include "vas/base/clock.h"
 #include "vas/base/match.h"
 #include "vas/base/text.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::api {
 namespace {
@@ -162,6 +163,7 @@ class Api {
   }
 
   void handle(const HttpRequest& request, const std::shared_ptr<Responder>& responder) {
+    thread_check_.check();
     if (auto page = phone_.answer(request)) return answer_stranger(request, responder, std::move(*page));
     const auto segments = segments_of(request.path);
     if (!segments)
@@ -391,6 +393,7 @@ class Api {
   const OpenApi document_;
   Operations operations_;
   RateLimit requests_;
+  ThreadCheck thread_check_{"Api"};
   RateLimit polls_;  // of their own: who knows no key cannot use up a domain's requests
 };
 

@@ -34,17 +34,20 @@ ClientLedger::Bucket& ClientLedger::failures_of(const IpAddress& address, Time n
 
 // Asking costs nothing and remembers nobody: most are right.
 bool ClientLedger::may_try(const IpAddress& client, Time now) {
+  thread_check_.check();
   if (limits_.failures_per_minute == 0 || !by_block_.contains(source_block(client))) return true;
   return failures_of(client, now).tokens >= 1;
 }
 
 void ClientLedger::note_failure(const IpAddress& client, Time now) {
+  thread_check_.check();
   if (limits_.failures_per_minute == 0) return;
   Bucket& bucket = failures_of(client, now);
   bucket.tokens = std::max(0.0, bucket.tokens - 1);
 }
 
 bool ClientLedger::takes_keyless(const IpAddress& client, Time now) {
+  thread_check_.check();
   if (limits_.keyless_per_second == 0) return true;
   Bucket& bucket = touch(client).keyless;
   bucket.fill(2.0 * limits_.keyless_per_second, limits_.keyless_per_second, now);
@@ -54,6 +57,7 @@ bool ClientLedger::takes_keyless(const IpAddress& client, Time now) {
 }
 
 bool ClientLedger::knows(const IpAddress& client, std::int64_t key_id) {
+  thread_check_.check();
   const auto found = known_index_.find({source_block(client), key_id});
   if (found == known_index_.end()) return false;
   known_.splice(known_.begin(), known_, found->second);
@@ -61,6 +65,7 @@ bool ClientLedger::knows(const IpAddress& client, std::int64_t key_id) {
 }
 
 void ClientLedger::learn(const IpAddress& client, std::int64_t key_id) {
+  thread_check_.check();
   if (knows(client, key_id)) return;
   if (known_.size() >= kMaxKnown) {
     known_index_.erase(known_.back());

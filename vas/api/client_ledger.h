@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "vas/base/source_block.h"
+#include "vas/base/thread_check.h"
 #include "vas/base/time.h"
 
 namespace vas::api {
@@ -70,6 +71,7 @@ class ClientLedger {
   std::unordered_map<IpAddress, std::list<Client>::iterator, IpAddressHash> by_block_;
   std::list<Known> known_;  // last used first
   std::unordered_map<Known, std::list<Known>::iterator, KnownHash> known_index_;
+  ThreadCheck thread_check_{"ClientLedger"};
 };
 
 }  // namespace vas::api

@@ -5,6 +5,7 @@
 namespace vas::api {
 
 ConnectionShares::Place ConnectionShares::add(Id id, const IpAddress& peer, bool is_proxy) {
+  thread_check_.check();
   Place place{.is_taken = true};
   const IpAddress block = source_block(peer);
   const auto of_address = strangers_of_.find(block);
@@ -29,6 +30,7 @@ ConnectionShares::Place ConnectionShares::add(Id id, const IpAddress& peer, bool
 }
 
 void ConnectionShares::vouch(Id id, std::int64_t owner) {
+  thread_check_.check();
   const auto found = entries_.find(id);
   if (found == entries_.end() || !found->second.is_stranger) return;
   if (owner != kPlatform) {
@@ -50,6 +52,7 @@ void ConnectionShares::leave_lines(Entry& entry) {
 }
 
 void ConnectionShares::remove(Id id) {
+  thread_check_.check();
   const auto found = entries_.find(id);
   if (found == entries_.end()) return;
   Entry& entry = found->second;

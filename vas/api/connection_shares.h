@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "vas/base/source_block.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::api {
 
@@ -54,6 +55,7 @@ class ConnectionShares {
   Line strangers_;
   std::unordered_map<IpAddress, Line, IpAddressHash> strangers_of_;
   std::unordered_map<std::int64_t, std::size_t> proved_of_;
+  ThreadCheck thread_check_{"ConnectionShares"};
 };
 
 }  // namespace vas::api

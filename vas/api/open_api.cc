@@ -100,6 +100,7 @@ void OpenApi::add_operation(const std::string& path, std::string_view method, co
 
 std::variant<Matched, NoSuchPath, NoSuchMethod> OpenApi::match(
     std::string_view method, const std::vector<std::string>& segments) const {
+  thread_check_.check();
   std::string allowed;
   for (const Operation& each : operations_) {
     auto matched = match_path(each, segments);

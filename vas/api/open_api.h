@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "vas/api/schema.h"
+#include "vas/base/thread_check.h"
 #include "vas/directory/directory.h"
 
 namespace vas::api {
@@ -60,6 +61,7 @@ class OpenApi {
                      const boost::json::object& document);
 
   std::vector<Operation> operations_;
+  ThreadCheck thread_check_{"OpenApi"};
 };
 
 }  // namespace vas::api

@@ -6,6 +6,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "vas/base/thread_check.h"
 #include "vas/base/time.h"
 
 namespace vas::api {
@@ -25,6 +26,7 @@ class RateLimit {
   static constexpr int kBurst = 2;  // seconds' worth
 
   RateTurn take(std::int64_t domain_id, int per_second, Time now) {
+    thread_check_.check();
     const double most = double{kBurst} * per_second;
     const auto [found, is_new] = buckets_.try_emplace(domain_id, Bucket{most, now});
     Bucket& bucket = found->second;
@@ -51,6 +53,7 @@ class RateLimit {
     Time filled_at;
   };
   std::unordered_map<std::int64_t, Bucket> buckets_;
+  ThreadCheck thread_check_{"RateLimit"};
 };
 
 }  // namespace vas::api

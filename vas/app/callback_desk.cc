@@ -25,6 +25,7 @@ CallbackDesk::CallbackDesk(boost::asio::io_context& context, const directory::Di
 }
 
 void CallbackDesk::restore(std::vector<webhooks::Event> events) {
+  thread_check_.check();
   const WallTime now = wall_now();
   for (webhooks::Event& event : events) {
     // A clock that was set back must not make a callback wait for long.
@@ -33,7 +34,10 @@ void CallbackDesk::restore(std::vector<webhooks::Event> events) {
   }
 }
 
-void CallbackDesk::add(webhooks::Event event) { enqueue(std::move(event), Duration::zero()); }
+void CallbackDesk::add(webhooks::Event event) {
+  thread_check_.check();
+  enqueue(std::move(event), Duration::zero());
+}
 
 void CallbackDesk::enqueue(webhooks::Event event, Duration wait) {
   if (!outbox_.add(event, monotonic_now(), wait)) {
@@ -68,6 +72,7 @@ void CallbackDesk::send(const webhooks::Event& event) {
 }
 
 void CallbackDesk::on_answered(const std::string& id, const webhooks::Answer& answer) {
+  thread_check_.check();
   webhooks::Event event;
   switch (outbox_.answered(id, answer, monotonic_now(), wall_now(), chance(), event)) {
     case webhooks::Fate::kDelivered:
@@ -102,11 +107,13 @@ void CallbackDesk::arm() {
 
 void CallbackDesk::list_dead(std::int64_t domain_id, const PageRequest& page,
                              std::function<void(std::optional<Page>)> done) {
+  thread_check_.check();
   store_.queries().list_dead_events(domain_id, page, std::move(done));
 }
 
 void CallbackDesk::replay_dead(std::int64_t domain_id, const std::string& id,
                                std::function<void(bool)> done) {
+  thread_check_.check();
   store_.queries().find_dead_event(
       domain_id, id, [this, done = std::move(done)](std::optional<webhooks::Event> event) {
         if (!event) return done(false);
@@ -121,6 +128,7 @@ void CallbackDesk::replay_dead(std::int64_t domain_id, const std::string& id,
 }
 
 void CallbackDesk::drop_dead(std::int64_t domain_id, const std::string& id, std::function<void(bool)> done) {
+  thread_check_.check();
   store_.queries().find_dead_event(domain_id, id,
                                    [this, done = std::move(done)](std::optional<webhooks::Event> event) {
                                      if (!event) return done(false);

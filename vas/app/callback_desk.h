@@ -11,6 +11,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "vas/base/page.h"
+#include "vas/base/thread_check.h"
 #include "vas/directory/directory.h"
 #include "vas/store/store.h"
 #include "vas/webhooks/outbox.h"
@@ -66,6 +67,7 @@ class CallbackDesk {
   boost::asio::steady_timer timer_;
   Time armed_for_ = kNever;
   boost::asio::steady_timer forget_timer_;
+  ThreadCheck thread_check_{"CallbackDesk"};
 };
 
 }  // namespace vas::app

@@ -68,6 +68,7 @@ ClusterDesk::ClusterDesk(const Parts& parts, const std::string& url, const std::
 }
 
 void ClusterDesk::take(store::FeedEvent event) {
+  thread_check_.check();
   match(
       std::move(event),
       [this](store::SessionChanged&& each) { parts_.sessions.take_replica(std::move(each.session)); },
@@ -94,6 +95,7 @@ void ClusterDesk::take_nodes(const std::vector<store::NodeEntry>& nodes) {
 }
 
 void ClusterDesk::ask(const std::string& node, const PeerRequest& request, std::function<void()> done) {
+  thread_check_.check();
   const std::int64_t id = next_id_++;
   if (asked_.size() >= kMaxAsked || !feed_->send(node, write(request, id, parts_.sessions.node())))
     return done();

@@ -11,6 +11,7 @@
 #include "vas/app/directory_desk.h"
 #include "vas/app/front_door.h"
 #include "vas/app/session_desk.h"
+#include "vas/base/thread_check.h"
 #include "vas/store/change_feed.h"
 
 namespace vas::app {
@@ -59,6 +60,7 @@ class ClusterDesk final : public Peers {
   std::map<std::int64_t, Asked> asked_;
   std::int64_t next_id_ = 1;
   std::unique_ptr<store::ChangeFeed> feed_;  // last: it calls in
+  ThreadCheck thread_check_{"ClusterDesk"};
 };
 
 }  // namespace vas::app

@@ -34,6 +34,7 @@ DirectoryDesk::DirectoryDesk(store::Store& store, webhooks::AddressGuard guard,
 
 void DirectoryDesk::restore(const directory::Change& entries,
                             const std::vector<std::pair<std::string, std::int64_t>>& counters) {
+  thread_check_.check();
   directory_.apply(entries);
   for (const Kind kind : kKinds) {
     std::int64_t& last = last_ids_[index_of(kind)];
@@ -45,11 +46,13 @@ void DirectoryDesk::restore(const directory::Change& entries,
 }
 
 std::int64_t DirectoryDesk::next_id(Kind kind) {
+  thread_check_.check();
   std::int64_t& last = last_ids_[index_of(kind)];
   return last = ids_.next(last);
 }
 
 void DirectoryDesk::take(const directory::Change& change) {
+  thread_check_.check();
   directory_.apply(change);
   for (const Kind kind : kKinds)
     last_ids_[index_of(kind)] = std::max(last_ids_[index_of(kind)], directory_.highest_id(kind));
@@ -57,11 +60,13 @@ void DirectoryDesk::take(const directory::Change& change) {
 }
 
 void DirectoryDesk::replace(const directory::Change& entries) {
+  thread_check_.check();
   directory_ = directory::Directory();
   take(entries);
 }
 
 void DirectoryDesk::change(Plan plan, Done done) {
+  thread_check_.check();
   if (waiting_.size() >= kMaxWaiting)
     return done(api::Refused{503, "Too many changes of the directory wait. Try again in a moment."});
   waiting_.push_back({std::move(plan), std::move(done)});
@@ -98,6 +103,7 @@ void DirectoryDesk::begin_next() {
 
 void DirectoryDesk::list(Kind kind, std::int64_t parent, const PageRequest& page,
                          std::function<void(std::optional<Page>)> done) {
+  thread_check_.check();
   store_.queries().list_directory(kind, parent, page, std::move(done));
 }
 

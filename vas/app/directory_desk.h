@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "vas/api/directory_service.h"
+#include "vas/base/thread_check.h"
 #include "vas/sessions/session_registry.h"
 #include "vas/store/store.h"
 #include "vas/webhooks/address_guard.h"
@@ -70,6 +71,7 @@ class DirectoryDesk final : public api::DirectoryService {
   IdSpace ids_;
   std::array<std::int64_t, 5> last_ids_{};  // by kind
   std::deque<Waiting> waiting_;             // the front one is under way
+  ThreadCheck thread_check_{"DirectoryDesk"};
 };
 
 }  // namespace vas::app

@@ -6,6 +6,7 @@
 namespace vas::app {
 
 void FrontDoor::set_trunks(const directory::Directory& directory) {
+  thread_check_.check();
   NetworkSet trunks;
   NetworkSet exempt;
   for (const auto& [id, trunk] : directory.trunks()) {
@@ -30,6 +31,7 @@ bool FrontDoor::is_exempt(const IpAddress& source) const {
 }
 
 void FrontDoor::set_nodes(std::map<std::string, Endpoint> nodes) {
+  thread_check_.check();
   const std::unique_lock lock(mutex_);
   nodes_ = std::move(nodes);
 }

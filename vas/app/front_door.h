@@ -10,6 +10,7 @@
 
 #include "signaling/gateway/gateway.h"
 #include "vas/base/network_set.h"
+#include "vas/base/thread_check.h"
 #include "vas/directory/directory.h"
 #include "vas/sessions/token_index.h"
 
@@ -45,6 +46,7 @@ class FrontDoor final : public signaling::AdmissionCheck {
   NetworkSet trunks_;
   NetworkSet exempt_;  // of these, the system's
   std::map<std::string, Endpoint> nodes_;
+  ThreadCheck thread_check_{"FrontDoor"};
 };
 
 }  // namespace vas::app

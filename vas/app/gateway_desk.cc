@@ -6,6 +6,7 @@
 namespace vas::app {
 
 void GatewayDesk::list_bans(std::function<void(const std::vector<api::BannedSource>&)> done) {
+  thread_check_.check();
   gateway_.list_bans([this, done = std::move(done)](const std::vector<signaling::Ban>& bans, Time now) {
     std::vector<api::BannedSource> all;
     for (const signaling::Ban& ban : bans) {
@@ -17,6 +18,7 @@ void GatewayDesk::list_bans(std::function<void(const std::vector<api::BannedSour
 }
 
 void GatewayDesk::lift_ban(const IpAddress& source, std::function<void(bool)> done) {
+  thread_check_.check();
   gateway_.lift_ban(source, [this, done = std::move(done)](bool was_banned) {
     boost::asio::post(context_, [done, was_banned] { done(was_banned); });
   });
@@ -24,6 +26,7 @@ void GatewayDesk::lift_ban(const IpAddress& source, std::function<void(bool)> do
 
 void GatewayDesk::trace(const std::string& token,
                         std::function<void(const std::vector<api::TracedMessage>&)> done) {
+  thread_check_.check();
   gateway_.trace(token,
                  [this, done = std::move(done)](const std::vector<signaling::TracedMessage>& messages) {
                    std::vector<api::TracedMessage> all;

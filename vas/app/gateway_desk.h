@@ -5,6 +5,7 @@
 
 #include "signaling/gateway/gateway.h"
 #include "vas/api/gateway_service.h"
+#include "vas/base/thread_check.h"
 
 namespace vas::app {
 
@@ -22,6 +23,7 @@ class GatewayDesk final : public api::GatewayService {
  private:
   boost::asio::io_context& context_;
   signaling::Gateway& gateway_;
+  ThreadCheck thread_check_{"GatewayDesk"};
 };
 
 }  // namespace vas::app

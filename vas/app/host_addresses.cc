@@ -90,6 +90,7 @@ HostAddresses::~HostAddresses() {
 }
 
 bool HostAddresses::read() {
+  thread_check_.check();
   OwnAddresses::Lists lists;
   if (!read_family(AF_INET, lists)) return false;
   (void)read_family(AF_INET6, lists);  // a host without IPv6 has none

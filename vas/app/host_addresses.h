@@ -8,6 +8,7 @@
 
 #include "vas/base/own_addresses.h"
 #include "vas/base/result.h"
+#include "vas/base/thread_check.h"
 
 struct mnl_socket;
 
@@ -40,6 +41,7 @@ class HostAddresses {
   boost::asio::posix::stream_descriptor readable_;
   boost::asio::steady_timer timer_;
   unsigned sequence_ = 0;
+  ThreadCheck thread_check_{"HostAddresses"};
 };
 
 }  // namespace vas::app

@@ -17,6 +17,7 @@ const char* name_of(Pulse::State state) {
 }  // namespace
 
 std::vector<api::PartHealth> PlatformDesk::health() const {
+  thread_check_.check();
   std::vector<api::PartHealth> parts;
   if (watchdog_ == nullptr) return parts;
   const Time now = monotonic_now();

@@ -8,6 +8,7 @@
 #include "vas/api/platform_service.h"
 #include "vas/app/callback_desk.h"
 #include "vas/app/metrics.h"
+#include "vas/base/thread_check.h"
 #include "vas/base/watchdog.h"
 
 namespace vas::app {
@@ -56,6 +57,7 @@ class PlatformDesk final : public api::PlatformService {
   const std::function<Snapshot()> snapshot_;
   const Watchdog* watchdog_ = nullptr;
   bool is_draining_ = false;
+  ThreadCheck thread_check_{"PlatformDesk"};
 };
 
 }  // namespace vas::app

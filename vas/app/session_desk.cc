@@ -49,6 +49,7 @@ SessionDesk::SessionDesk(boost::asio::io_context& context, const DirectoryDesk& 
 }
 
 void SessionDesk::restore(std::vector<Session> sessions, const std::set<std::string>& tokens_of_calls) {
+  thread_check_.check();
   for (Session& session : sessions) {
     const std::string token = session.token;
     const bool had_call = session.token_state != TokenState::kFree || !session.call_ids.empty() ||
@@ -122,6 +123,7 @@ bool SessionDesk::has_room_for_poll(std::int64_t domain_id) const {
 
 std::optional<api::Refused> SessionDesk::create(const api::NewSession& request,
                                                 std::function<void(const Session*)> done) {
+  thread_check_.check();
   if (const auto* made = registry_.creation_keys().find(request.made_by.key, wall_now()))
     return repeat(*made, request.made_by.request, std::move(done));
   Session session = blank(*request.domain, *request.subscriber, request.direction);
@@ -188,6 +190,7 @@ std::optional<api::Refused> SessionDesk::take_routing(const std::string& json, S
 // Stored when its call is admitted.
 Session* SessionDesk::make_incoming(const directory::Domain& domain, const directory::Subscriber& subscriber,
                                     const std::string& origination, const std::string& caller_id) {
+  thread_check_.check();
   Session session = blank(domain, subscriber, Direction::kIncoming);
   session.remote = origination;
   session.caller_id = caller_id;
@@ -231,6 +234,7 @@ void SessionDesk::touch(Session& session) {
 
 void SessionDesk::admit_call(const std::string& token, const std::string& call_id, TokenState state,
                              std::function<void()> stored) {
+  thread_check_.check();
   Session* session = registry_.find(token);
   if (session == nullptr) return stored();
   session->token_state = state;
@@ -240,6 +244,7 @@ void SessionDesk::admit_call(const std::string& token, const std::string& call_i
 }
 
 void SessionDesk::set_token_state(const std::string& token, TokenState state) {
+  thread_check_.check();
   Session* session = registry_.find(token);
   if (session == nullptr) return;
   session->token_state = state;
@@ -247,6 +252,7 @@ void SessionDesk::set_token_state(const std::string& token, TokenState state) {
 }
 
 void SessionDesk::set_status(const std::string& token, Status status) {
+  thread_check_.check();
   Session* session = registry_.find(token);
   if (session == nullptr || session->status == status) return;
   session->status = status;
@@ -256,20 +262,24 @@ void SessionDesk::set_status(const std::string& token, Status status) {
 }
 
 void SessionDesk::set_last_error(const std::string& token, std::string error) {
+  thread_check_.check();
   if (Session* session = registry_.find(token)) session->last_error = std::move(error);
 }
 
 void SessionDesk::add_call_id(const std::string& token, const std::string& call_id) {
+  thread_check_.check();
   if (Session* session = registry_.find(token)) session->call_ids.push_back(call_id);
 }
 
 void SessionDesk::consume(const std::string& token) {
+  thread_check_.check();
   set_token_state(token, TokenState::kUsed);
   registry_.wake(token, sessions::PollOutcome::kConnected);
 }
 
 void SessionDesk::end(std::string token, const std::string& disposition, const std::string& reason,
                       std::function<void()> stored) {
+  thread_check_.check();
   Session* session = registry_.find(token);
   if (session == nullptr) {
     if (stored) stored();
@@ -285,11 +295,13 @@ void SessionDesk::end(std::string token, const std::string& disposition, const s
 }
 
 void SessionDesk::take_replica(Session session) {
+  thread_check_.check();
   replicas_[session.id] = session.token;
   registry_.replace(std::move(session));
 }
 
 void SessionDesk::drop_replica(std::int64_t id) {
+  thread_check_.check();
   const auto found = replicas_.find(id);
   if (found == replicas_.end()) return;
   registry_.remove(found->second);
@@ -297,6 +309,7 @@ void SessionDesk::drop_replica(std::int64_t id) {
 }
 
 void SessionDesk::replace_replicas(std::vector<Session> sessions) {
+  thread_check_.check();
   std::set<std::int64_t> there;
   for (const Session& session : sessions) there.insert(session.id);
   std::vector<std::int64_t> gone;
@@ -320,6 +333,7 @@ std::optional<api::Refused> SessionDesk::check_callback(const Session& session,
 
 std::optional<api::Refused> SessionDesk::change(const std::string& token, const api::SessionChange& change,
                                                 std::function<void(const Session*)> done) {
+  thread_check_.check();
   Session* session = registry_.find(token);
   if (session == nullptr) {
     done(nullptr);
@@ -363,6 +377,7 @@ void SessionDesk::change_timers(Session& session, const api::SessionChange& chan
 }
 
 void SessionDesk::destroy(const std::string& token, const std::string& reason, std::function<void()> done) {
+  thread_check_.check();
   const Session* held = registry_.find(token);
   if (held != nullptr && is_elsewhere(*held) && peers_ != nullptr)
     return peers_->ask(held->node, {PeerRequest::What::kDestroy, token, reason, {}}, std::move(done));
@@ -374,11 +389,13 @@ void SessionDesk::destroy(const std::string& token, const std::string& reason, s
 
 void SessionDesk::list(const sessions::SessionFilter& filter, const PageRequest& page,
                        std::function<void(std::optional<Page>)> done) {
+  thread_check_.check();
   store_.queries().list_sessions(filter, page, std::move(done));
 }
 
 // A poll alone makes no call: callStartTime stays unset.
 void SessionDesk::mark_ringing(const std::string& token) {
+  thread_check_.check();
   Session* session = registry_.find(token);
   if (session == nullptr || session->status != Status::kNew) return;
   if (is_elsewhere(*session) && peers_ != nullptr)
@@ -389,6 +406,7 @@ void SessionDesk::mark_ringing(const std::string& token) {
 
 // Sessions that nobody dialled within their domain's session-ttl.
 void SessionDesk::sweep() {
+  thread_check_.check();
   registry_.forget_old_keys(wall_now());
   for (const std::string& token : registry_.take_expired(steady_wall_now())) {
     if (!is_elsewhere(*registry_.find(token))) end(token, "EXPIRED", "expired");

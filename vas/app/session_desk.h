@@ -16,6 +16,7 @@
 #include "vas/api/session_service.h"
 #include "vas/app/callback_desk.h"
 #include "vas/app/directory_desk.h"
+#include "vas/base/thread_check.h"
 #include "vas/sessions/session_registry.h"
 #include "vas/store/store.h"
 
@@ -137,6 +138,7 @@ class SessionDesk final : public api::SessionService {
   std::uint64_t created_ = 0;
   std::uint64_t refused_ = 0;
   boost::asio::steady_timer sweep_timer_;
+  ThreadCheck thread_check_{"SessionDesk"};
 };
 
 }  // namespace vas::app

@@ -43,6 +43,7 @@ Switchboard::Switchboard(const Parts& parts, SwitchboardConfig config)
 // ---- events and actions ----
 
 void Switchboard::on_sip(signaling::SipEvent event) {
+  thread_check_.check();
   if (const auto* invite = std::get_if<signaling::InviteReceived>(&event)) return admit(*invite);
   const auto call = calls_by_dialog_.find(signaling::dialog_of(event).value);
   if (call == calls_by_dialog_.end()) return answer_orphan(event);
@@ -183,6 +184,7 @@ void Switchboard::finish(Entry& entry) {
 }
 
 void Switchboard::on_media(const bridge::MediaEvent& event) {
+  thread_check_.check();
   match(
       event, ignoring<std::monostate, ice::AgentEvent>,  // what agents say has become a leg's event
       [this](const bridge::MediaSilent& each) { deliver_to(each.bridge, calls::MediaWentSilent{}); },
@@ -227,6 +229,7 @@ void Switchboard::write_record(std::uint64_t call) {
 }
 
 bool Switchboard::delete_call(const std::string& token, const std::string& reason) {
+  thread_check_.check();
   const auto call = calls_by_token_.find(token);
   if (call == calls_by_token_.end()) return false;
   deliver(call->second, calls::Deleted{delete_reason(reason)});
@@ -234,16 +237,19 @@ bool Switchboard::delete_call(const std::string& token, const std::string& reaso
 }
 
 void Switchboard::change_time_limit(const std::string& token, std::optional<std::int64_t> seconds) {
+  thread_check_.check();
   const auto call = calls_by_token_.find(token);
   if (call != calls_by_token_.end()) deliver(call->second, calls::TimeLimitChanged{seconds});
 }
 
 void Switchboard::change_call_timeout(const std::string& token, Duration timeout) {
+  thread_check_.check();
   const auto call = calls_by_token_.find(token);
   if (call != calls_by_token_.end()) deliver(call->second, calls::CallTimeoutChanged{timeout});
 }
 
 void Switchboard::shut_down() {
+  thread_check_.check();
   is_shutting_down_ = true;
   std::vector<std::uint64_t> open;
   for (const auto& [id, entry] : entries_) open.push_back(id);
@@ -272,6 +278,7 @@ void Switchboard::arm_timer() {
 }
 
 void Switchboard::on_timer() {
+  thread_check_.check();
   const Time now = monotonic_now();
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
     const std::uint64_t id = deadlines_.begin()->second;

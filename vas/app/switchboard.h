@@ -15,6 +15,7 @@
 #include "bridge/media_plane.h"
 #include "signaling/ua/sip_stack.h"
 #include "vas/app/session_desk.h"
+#include "vas/base/thread_check.h"
 #include "vas/calls/call.h"
 #include "vas/calls/call_quota.h"
 #include "vas/directory/directory.h"
@@ -171,6 +172,7 @@ class Switchboard final : public CallControl {
   QuotaCounters refused_;
   std::uint64_t next_call_ = 1;
   bool is_shutting_down_ = false;
+  ThreadCheck thread_check_{"Switchboard"};
 };
 
 }  // namespace vas::app

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "vas/base/check.h"
+#include "vas/base/thread_check.h"
 
 namespace vas {
 
@@ -54,6 +55,7 @@ class Inbox {
   // readable.
   template <typename Consumer>
   std::size_t drain(Consumer&& consume, std::size_t limit = SIZE_MAX) {
+    thread_check_.check();
     std::uint64_t count = 0;
     (void)!read(descriptor_, &count, sizeof count);
     awake_.store(false, std::memory_order_seq_cst);
@@ -95,6 +97,7 @@ class Inbox {
   alignas(64) std::atomic<std::size_t> tail_{0};
   alignas(64) std::size_t head_ = 0;
   std::atomic<bool> awake_{false};
+  ThreadCheck thread_check_{"Inbox"};
 };
 
 }  // namespace vas

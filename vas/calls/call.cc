@@ -76,6 +76,7 @@ bool Call::is_waiting_for_pick_up() const {
 }
 
 void Call::start(Time time, WallTime wall, CallActions& actions) {
+  thread_check_.check();
   Now now{time, wall, actions};
   if (phase_ != Phase::kAdmitted) return;  // cancelled while the journal was written
   if (const auto expires = setup_.invite.expires_s; expires && *expires != 0)
@@ -97,6 +98,7 @@ void Call::start(Time time, WallTime wall, CallActions& actions) {
 
 void Call::refuse(int status, LocalCause cause, std::string reason, Time time, WallTime wall,
                   CallActions& actions) {
+  thread_check_.check();
   Now now{time, wall, actions};
   const bool is_denied = status == 403 || status == 603;
   end({.disposition = is_denied ? Disposition::kDenied : Disposition::kFailed,
@@ -107,6 +109,7 @@ void Call::refuse(int status, LocalCause cause, std::string reason, Time time, W
 }
 
 void Call::on(const CallEvent& event, Time time, WallTime wall, CallActions& actions) {
+  thread_check_.check();
   Now now{time, wall, actions};
   match(
       event, [&](const signaling::SipEvent& each) { dispatch(each, now); },
@@ -220,6 +223,7 @@ void Call::on_refreshed(const signaling::SessionRefreshed& event, Now& now) {
 }
 
 void Call::on_time(Time time, WallTime wall, CallActions& actions) {
+  thread_check_.check();
   Now now{time, wall, actions};
   while (const auto timer = timers_.take_due(time)) {
     switch (*timer) {

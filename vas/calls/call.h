@@ -8,6 +8,7 @@
 
 #include "signaling/offer_answer.h"
 #include "signaling/sdp.h"
+#include "vas/base/thread_check.h"
 #include "vas/calls/call_action.h"
 #include "vas/calls/call_timers.h"
 #include "vas/calls/caller_identity.h"
@@ -331,6 +332,7 @@ class Call {
   // Joining and while up.
   std::optional<Renegotiation> renegotiation_;
   std::map<signaling::RequestId, LegSide> infos_;  // whose party waits for the answer
+  ThreadCheck thread_check_{"Call"};
 };
 
 }  // namespace vas::calls

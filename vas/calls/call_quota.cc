@@ -24,6 +24,7 @@ CallQuota::Verdict CallQuota::judge(const Holder& holder, Entry& entry, Time now
 }
 
 CallQuota::Answer CallQuota::take(std::span<const Holder> holders, Time now) {
+  thread_check_.check();
   if (entries_.size() > kMaxIdle) forget_idle(now);
   for (const Holder& holder : holders) {
     const Verdict verdict = judge(holder, entries_[{holder.kind, holder.id}], now);
@@ -38,6 +39,7 @@ CallQuota::Answer CallQuota::take(std::span<const Holder> holders, Time now) {
 }
 
 void CallQuota::give_back(std::span<const Holder> holders) {
+  thread_check_.check();
   for (const Holder& holder : holders) {
     const auto found = entries_.find({holder.kind, holder.id});
     if (found != entries_.end() && found->second.calls > 0) --found->second.calls;

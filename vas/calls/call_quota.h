@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "vas/base/thread_check.h"
 #include "vas/base/time.h"
 
 namespace vas::calls {
@@ -58,6 +59,7 @@ class CallQuota {
   void forget_idle(Time now);
 
   std::map<Key, Entry> entries_;
+  ThreadCheck thread_check_{"CallQuota"};
 };
 
 // What one of several may have of `capacity` calls: three quarters, so that it never has all. A node that

@@ -63,6 +63,7 @@ std::string_view without_plus(std::string_view number) {
 // ---- changes ----
 
 void Directory::apply(const Change& change) {
+  thread_check_.check();
   for (const auto& each : change) {
     match(
         each, [this](const Removal& removal) { remove(removal.kind, removal.id); },
@@ -71,6 +72,7 @@ void Directory::apply(const Change& change) {
 }
 
 void Directory::put(Entry entry) {
+  thread_check_.check();
   match(
       std::move(entry), [this](Tenant&& each) { tenants_.insert_or_assign(each.id, std::move(each)); },
       [this](Domain&& each) { put_domain(std::move(each)); },
@@ -80,6 +82,7 @@ void Directory::put(Entry entry) {
 }
 
 void Directory::remove(Kind kind, std::int64_t id) {
+  thread_check_.check();
   switch (kind) {
     case Kind::kTenant: tenants_.erase(id); return;
     case Kind::kDomain:
@@ -142,6 +145,7 @@ const Trunk* Directory::trunk(std::int64_t id) const { return find_in(trunks_, i
 const ApiKey* Directory::key(std::int64_t id) const { return find_in(keys_, id); }
 
 const Domain* Directory::find_domain(std::string_view name_alias_or_id) const {
+  thread_check_.check();
   const auto by_name = domains_by_name_.find(to_lower(name_alias_or_id));
   if (by_name != domains_by_name_.end()) return domain(by_name->second);
   const auto id = parse_number<std::int64_t>(name_alias_or_id);
@@ -149,11 +153,13 @@ const Domain* Directory::find_domain(std::string_view name_alias_or_id) const {
 }
 
 const Subscriber* Directory::find_subscriber(std::int64_t domain_id, std::string_view number) const {
+  thread_check_.check();
   const auto found = subscribers_by_number_.find({domain_id, std::string(without_plus(number))});
   return found == subscribers_by_number_.end() ? nullptr : subscriber(found->second);
 }
 
 std::vector<const Trunk*> Directory::trusted_trunks(const IpAddress& source) const {
+  thread_check_.check();
   std::vector<const Trunk*> trusted;
   for (const auto& [id, trunk] : trunks_) {
     const bool is_trusted = std::any_of(trunk.sources.begin(), trunk.sources.end(),
@@ -164,6 +170,7 @@ std::vector<const Trunk*> Directory::trusted_trunks(const IpAddress& source) con
 }
 
 std::vector<const Trunk*> Directory::trunks_for(std::int64_t domain_id, std::string_view number) const {
+  thread_check_.check();
   struct Match {
     const Trunk* trunk;
     std::size_t prefix_length;
@@ -244,6 +251,7 @@ std::int64_t Directory::highest_id(Kind kind) const {
 
 // Looking up the hash tells an attacker nothing of the key: whatever it guesses, the hash is as random.
 const ApiKey* Directory::authenticate(std::string_view key) const {
+  thread_check_.check();
   const auto found = keys_by_hash_.find(hash_of_key(key));
   return found == keys_by_hash_.end() ? nullptr : this->key(found->second);
 }

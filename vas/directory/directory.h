@@ -14,6 +14,7 @@
 #include "vas/base/endpoint.h"
 #include "vas/base/media_policy.h"
 #include "vas/base/result.h"
+#include "vas/base/thread_check.h"
 #include "vas/base/time.h"
 #include "vas/directory/caps.h"
 #include "vas/directory/misspelling.h"
@@ -204,6 +205,7 @@ class Directory {
   std::map<std::int64_t, Trunk> trunks_;
   std::map<std::int64_t, ApiKey> keys_;
   std::map<std::string, std::int64_t, std::less<>> keys_by_hash_;
+  ThreadCheck thread_check_{"Directory"};
 };
 
 // Reads a directory file (docs/directory.md); names the entry and field that is wrong.

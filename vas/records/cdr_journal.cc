@@ -198,6 +198,7 @@ std::string CdrJournal::draft_of(const CallRecord& record) const {
 }
 
 void CdrJournal::start(const CallRecord& record, Done done) {
+  thread_check_.check();
   Queued queued{record.id, {EntryKind::kStarted, draft_of(record)}, std::move(done)};
   {
     const std::lock_guard lock(mutex_);
@@ -211,14 +212,17 @@ void CdrJournal::start(const CallRecord& record, Done done) {
 }
 
 void CdrJournal::update(const CallRecord& record) {
+  thread_check_.check();
   enqueue({record.id, {EntryKind::kUpdated, draft_of(record)}, {}});
 }
 
 void CdrJournal::end(const CallRecord& record, Done done) {
+  thread_check_.check();
   enqueue({record.id, {EntryKind::kEnded, to_json(record)}, std::move(done)});
 }
 
 void CdrJournal::forget_past() {
+  thread_check_.check();
   const std::lock_guard lock(mutex_);
   forgets_past_ = true;
   wakeup_.notify_one();

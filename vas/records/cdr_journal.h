@@ -15,6 +15,7 @@
 
 #include "vas/base/pulse.h"
 #include "vas/base/result.h"
+#include "vas/base/thread_check.h"
 #include "vas/records/cdr.h"
 #include "vas/records/journal_format.h"
 #include "vas/records/record_files.h"
@@ -123,6 +124,7 @@ class CdrJournal {
   std::size_t awaited_ = 0;  // of the queue: somebody waits for them
   bool is_stopping_ = false;
   bool forgets_past_ = false;
+  ThreadCheck thread_check_{"CdrJournal"};
   std::thread thread_;
 };
 

@@ -3,17 +3,20 @@
 namespace vas::sessions {
 
 void CreationKeys::add(const Session& session) {
+  thread_check_.check();
   if (session.made_by.key.empty()) return;
   Made& made = made_[session.made_by.key];
   if (made.token.empty()) made = {session.made_by.request, session.token, {}};
 }
 
 void CreationKeys::drop(const Session& session) {
+  thread_check_.check();
   const auto found = made_.find(session.made_by.key);
   if (found != made_.end() && found->second.token == session.token) made_.erase(found);
 }
 
 void CreationKeys::end(const Session& session) {
+  thread_check_.check();
   const auto found = made_.find(session.made_by.key);
   if (found == made_.end() || found->second.token != session.token) return;
   const auto own = ended_.find(session.domain_id);
@@ -32,6 +35,7 @@ void CreationKeys::end(const Session& session) {
 }
 
 const CreationKeys::Made* CreationKeys::find(const std::string& key, WallTime now) const {
+  thread_check_.check();
   const auto found = made_.find(key);
   const bool is_known =
       found != made_.end() && (!found->second.token.empty() || now < found->second.ended_at + kMemory);
@@ -39,6 +43,7 @@ const CreationKeys::Made* CreationKeys::find(const std::string& key, WallTime no
 }
 
 void CreationKeys::sweep(WallTime now) {
+  thread_check_.check();
   for (auto domain = ended_.begin(); domain != ended_.end();) {
     const auto next = std::next(domain);
     for (std::size_t left = domain->second.size(); left > 0 && domain->second.front().at + kMemory <= now;

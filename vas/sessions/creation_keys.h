@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "vas/base/shared_budget.h"
+#include "vas/base/thread_check.h"
 #include "vas/base/time.h"
 #include "vas/sessions/session.h"
 
@@ -54,6 +55,7 @@ class CreationKeys {
   std::unordered_map<std::string, Made> made_;
   OfDomain ended_;
   SharedBudget<std::int64_t> room_{kMaxEnded, kMaxEndedOfDomain};
+  ThreadCheck thread_check_{"CreationKeys"};
 };
 
 }  // namespace vas::sessions

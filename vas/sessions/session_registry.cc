@@ -14,6 +14,7 @@ std::size_t SessionRegistry::bytes_of(const Session& session) {
 }
 
 Session* SessionRegistry::add(Session session) {
+  thread_check_.check();
   const std::size_t bytes = bytes_of(session);
   if (sessions_.size() >= kMaxSessions || bytes > kMaxBytes - bytes_) return nullptr;
   last_id_ = std::max(last_id_, session.id);
@@ -32,11 +33,13 @@ Session* SessionRegistry::add(Session session) {
 }
 
 Session* SessionRegistry::find(std::string_view token) {
+  thread_check_.check();
   const auto found = sessions_.find(std::string(token));
   return found == sessions_.end() ? nullptr : &found->second.session;
 }
 
 void SessionRegistry::replace(Session session) {
+  thread_check_.check();
   const auto found = sessions_.find(session.token);
   if (found == sessions_.end()) {
     add(std::move(session));
@@ -53,6 +56,7 @@ void SessionRegistry::replace(Session session) {
 }
 
 void SessionRegistry::remove(std::string_view token) {
+  thread_check_.check();
   wake(token, PollOutcome::kGone);
   const auto found = sessions_.find(std::string(token));
   if (found == sessions_.end()) return;
@@ -61,6 +65,7 @@ void SessionRegistry::remove(std::string_view token) {
 }
 
 void SessionRegistry::take_back(std::string_view token) {
+  thread_check_.check();
   wake(token, PollOutcome::kGone);
   const auto found = sessions_.find(std::string(token));
   if (found == sessions_.end()) return;
@@ -69,6 +74,7 @@ void SessionRegistry::take_back(std::string_view token) {
 }
 
 void SessionRegistry::count_anew(std::string_view token) {
+  thread_check_.check();
   const auto found = sessions_.find(std::string(token));
   if (found == sessions_.end()) return;
   Use& use = per_domain_.at(found->second.session.domain_id);
@@ -96,6 +102,7 @@ SessionRegistry::Use SessionRegistry::use_of(std::int64_t domain_id) const {
 }
 
 std::vector<std::string> SessionRegistry::take_expired(WallTime now) {
+  thread_check_.check();
   std::vector<std::string> tokens;
   while (!expiries_.empty() && expiries_.begin()->first <= now) {
     const std::string token = expiries_.begin()->second;
@@ -109,6 +116,7 @@ std::vector<std::string> SessionRegistry::take_expired(WallTime now) {
 }
 
 std::int64_t SessionRegistry::next_id(WallTime now) {
+  thread_check_.check();
   const auto microseconds =
       std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count();
   last_id_ = ids_.next(std::max(last_id_, microseconds - 1));
@@ -116,6 +124,7 @@ std::int64_t SessionRegistry::next_id(WallTime now) {
 }
 
 std::optional<std::uint64_t> SessionRegistry::wait(std::string_view token, Waiter waiter) {
+  thread_check_.check();
   const auto found = sessions_.find(std::string(token));
   if (found == sessions_.end() || found->second.waiters.size() >= kMaxWaiters || waiting_ >= kMaxAllWaiters)
     return {};
@@ -127,6 +136,7 @@ std::optional<std::uint64_t> SessionRegistry::wait(std::string_view token, Waite
 }
 
 void SessionRegistry::leave(std::string_view token, std::uint64_t ticket) {
+  thread_check_.check();
   const auto found = sessions_.find(std::string(token));
   if (found != sessions_.end())
     note_left(found->second.session.domain_id, found->second.waiters.erase(ticket));
@@ -138,6 +148,7 @@ void SessionRegistry::note_left(std::int64_t domain_id, std::size_t waiters) {
 }
 
 void SessionRegistry::wake(std::string_view token, PollOutcome outcome) {
+  thread_check_.check();
   const auto found = sessions_.find(std::string(token));
   if (found == sessions_.end()) return;
   // A waiter may come back to the registry: it must find its ticket gone.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "vas/base/id_space.h"
+#include "vas/base/thread_check.h"
 #include "vas/base/time.h"
 #include "vas/sessions/creation_keys.h"
 #include "vas/sessions/session.h"
@@ -92,6 +93,7 @@ class SessionRegistry {
   IdSpace ids_;
   std::int64_t last_id_ = 0;
   std::uint64_t next_ticket_ = 1;
+  ThreadCheck thread_check_{"SessionRegistry"};
 };
 
 }  // namespace vas::sessions

@@ -24,12 +24,14 @@ std::uint64_t TokenIndex::key_of(std::string_view token) const {
 }
 
 void TokenIndex::add(std::string_view token, const std::string& node) {
+  thread_check_.check();
   const std::uint64_t key = key_of(token);
   const std::unique_lock lock(mutex_);
   nodes_.insert_or_assign(key, node);
 }
 
 void TokenIndex::remove(std::string_view token) {
+  thread_check_.check();
   const std::uint64_t key = key_of(token);
   const std::unique_lock lock(mutex_);
   nodes_.erase(key);

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "vas/base/thread_check.h"
+
 namespace vas::sessions {
 
 // Holds no token, only what a secret key makes of it; a look-up takes as long for any text of one length.
@@ -29,6 +31,7 @@ class TokenIndex {
   std::string secret_;
   mutable std::shared_mutex mutex_;
   std::unordered_map<std::uint64_t, std::string> nodes_;
+  ThreadCheck thread_check_{"TokenIndex"};
 };
 
 }  // namespace vas::sessions

@@ -197,6 +197,7 @@ void QueryPool::enqueue(Read read, Finish done) {
 }
 
 void QueryPool::list_sessions(const sessions::SessionFilter& filter, const PageRequest& page, Done done) {
+  thread_check_.check();
   enqueue(
       [this, filter, page](soci::session& database) { return read_sessions(database, rows_, filter, page); },
       std::move(done));
@@ -204,23 +205,27 @@ void QueryPool::list_sessions(const sessions::SessionFilter& filter, const PageR
 
 void QueryPool::find_session(const std::string& token,
                              std::function<void(std::optional<sessions::Session>)> done) {
+  thread_check_.check();
   enqueue([this, token](soci::session& database) { return read_session(database, rows_, token); },
           std::move(done));
 }
 
 void QueryPool::list_directory(directory::Kind kind, std::int64_t parent, const PageRequest& page,
                                Done done) {
+  thread_check_.check();
   enqueue([=, this](soci::session& database) { return read_directory(database, rows_, kind, parent, page); },
           std::move(done));
 }
 
 void QueryPool::list_dead_events(std::int64_t domain_id, const PageRequest& page, Done done) {
+  thread_check_.check();
   enqueue([=, this](soci::session& database) { return read_dead_events(database, rows_, domain_id, page); },
           std::move(done));
 }
 
 void QueryPool::find_dead_event(std::int64_t domain_id, const std::string& id,
                                 std::function<void(std::optional<webhooks::Event>)> done) {
+  thread_check_.check();
   enqueue([=, this](soci::session& database) { return read_dead_event(database, rows_, domain_id, id); },
           std::move(done));
 }

@@ -16,6 +16,7 @@
 #include "vas/base/page.h"
 #include "vas/base/pulse.h"
 #include "vas/base/result.h"
+#include "vas/base/thread_check.h"
 #include "vas/directory/directory.h"
 #include "vas/sessions/session.h"
 #include "vas/store/call_guard.h"
@@ -80,6 +81,7 @@ class QueryPool {
   std::deque<CallGuard::Line> lines_;
   std::deque<Pulse> pulses_;
   std::vector<std::thread> threads_;
+  ThreadCheck thread_check_{"QueryPool"};
 };
 
 }  // namespace vas::store

@@ -34,6 +34,7 @@ SetAside::SetAside(std::string path, std::uint64_t max_bytes)
     : path_(std::move(path)), max_bytes_(max_bytes) {}
 
 void SetAside::keep(std::string_view what, std::string_view row, const std::string& why) {
+  thread_check_.check();
   const bool is_kept = append(fmt::format("{{\"at\":\"{}\",\"what\":{},\"why\":{},\"row\":{}}}\n",
                                           to_rfc3339(wall_now()), quoted(what), quoted(why), quoted(row)));
   count_and_tell(what, why,
@@ -42,6 +43,7 @@ void SetAside::keep(std::string_view what, std::string_view row, const std::stri
 }
 
 void SetAside::count_told(std::string_view what, const std::string& why) {
+  thread_check_.check();
   count_and_tell(what, why, "whoever asked for it was told so");
 }
 

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "vas/base/thread_check.h"
+
 namespace vas::store {
 
 // Threads: keep() by the store's writer alone; count() by any.
@@ -32,6 +34,7 @@ class SetAside {
   const std::uint64_t max_bytes_;
   std::atomic<std::uint64_t> count_{0};
   std::int64_t told_at_ = 0;  // s
+  ThreadCheck thread_check_{"SetAside"};
 };
 
 }  // namespace vas::store

@@ -253,6 +253,7 @@ Store::~Store() {
 }
 
 void Store::commit(Transaction transaction, Urgency urgency, Done done) {
+  thread_check_.check();
   {
     const std::lock_guard lock(mutex_);
     if (urgency == Urgency::kMustLast || queue_.size() < kMaxQueued) {
@@ -479,6 +480,7 @@ void Store::complete(std::vector<Queued> batch, bool committed) {
 }
 
 Result<Store::Contents> Store::load() {
+  thread_check_.check();
   try {
     Contents contents;
     const auto is_ours = [&](const sessions::Session& session) {

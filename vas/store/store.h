@@ -17,6 +17,7 @@
 
 #include "vas/base/pulse.h"
 #include "vas/base/result.h"
+#include "vas/base/thread_check.h"
 #include "vas/directory/directory.h"
 #include "vas/sessions/session.h"
 #include "vas/store/call_guard.h"
@@ -176,6 +177,7 @@ class Store {
   std::size_t awaited_ = 0;  // of the queue: somebody waits for their commit
   bool is_stopping_ = false;
   std::unique_ptr<Statements> statements_;  // the writer's, prepared when first needed
+  ThreadCheck thread_check_{"Store"};
   std::thread thread_;
 };
 

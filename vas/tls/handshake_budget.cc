@@ -35,6 +35,7 @@ HandshakeBudget::Bucket& HandshakeBudget::Table::touch(const IpAddress& key) {
 }
 
 bool HandshakeBudget::take(const IpAddress& peer, Welcome welcome, Time now) {
+  thread_check_.check();
   if (welcome == Welcome::kNone) return false;
   if (limits_.per_second == 0) return true;
   const IpAddress key = source_block(peer);
@@ -50,6 +51,9 @@ bool HandshakeBudget::take(const IpAddress& peer, Welcome welcome, Time now) {
                      : of_others_.take(std::max(1.0, limits_.per_second - strangers_share), now);
 }
 
-void HandshakeBudget::prove(const IpAddress& peer) { proved_.touch(source_block(peer)); }
+void HandshakeBudget::prove(const IpAddress& peer) {
+  thread_check_.check();
+  proved_.touch(source_block(peer));
+}
 
 }  // namespace vas

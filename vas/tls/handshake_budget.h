@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "vas/base/source_block.h"
+#include "vas/base/thread_check.h"
 #include "vas/base/time.h"
 
 namespace vas {
@@ -63,6 +64,7 @@ class HandshakeBudget {
   Table proved_;
   Bucket of_strangers_;
   Bucket of_others_;
+  ThreadCheck thread_check_{"HandshakeBudget"};
 };
 
 }  // namespace vas

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "vas/base/result.h"
+#include "vas/base/thread_check.h"
 
 namespace vas {
 
@@ -48,6 +49,7 @@ class TlsContexts {
   TlsContext server_;
   TlsContext client_;
   FileTime loaded_at_{};
+  ThreadCheck thread_check_{"TlsContexts"};
 };
 
 }  // namespace vas

@@ -5,6 +5,7 @@
 
 #include <functional>
 
+#include "vas/base/thread_check.h"
 #include "vas/base/time.h"
 
 namespace vas {
@@ -29,6 +30,7 @@ class TlsRecordGuard {
   std::function<void()> on_flood_;
   Time window_began_{};
   int records_ = 0;
+  ThreadCheck thread_check_{"TlsRecordGuard"};
 };
 
 }  // namespace vas

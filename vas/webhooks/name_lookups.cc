@@ -49,6 +49,7 @@ void NameLookups::on_socket_state(void* self, int socket, int read, int write) {
 }
 
 void NameLookups::resolve(const std::string& name, Done done) {
+  thread_check_.check();
   const auto known = known_.find(name);
   if (known != known_.end() && known->second.until > monotonic_now()) {
     const Addresses addresses = known->second.addresses;
@@ -91,10 +92,12 @@ void NameLookups::finish(const std::string& name, const Addresses& addresses, Du
 }
 
 void NameLookups::on_socket(int socket, bool readable, bool writable) {
+  thread_check_.check();
   ares_process_fd(channel_, readable ? socket : ARES_SOCKET_BAD, writable ? socket : ARES_SOCKET_BAD);
 }
 
 void NameLookups::on_time() {
+  thread_check_.check();
   if (channel_ != nullptr && waiting_ > 0) ares_process_fd(channel_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "vas/base/endpoint.h"
+#include "vas/base/thread_check.h"
 #include "vas/base/time.h"
 
 struct ares_channeldata;
@@ -72,6 +73,7 @@ class NameLookups {
   std::map<std::string, Known> known_;
   std::map<std::string, std::vector<Done>> asking_;
   std::size_t waiting_ = 0;
+  ThreadCheck thread_check_{"NameLookups"};
 };
 
 }  // namespace vas::webhooks

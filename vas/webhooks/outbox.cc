@@ -33,6 +33,7 @@ std::string endpoint_of(std::string_view url) {
 }
 
 bool Outbox::add(Event event, Time now, Duration wait) {
+  thread_check_.check();
   if (!events_.take(event.domain_id, 1)) return false;
   const std::string token = event.token;
   Queue& queue = queues_[token];
@@ -61,6 +62,7 @@ void Outbox::schedule(const std::string& name, Endpoint& endpoint) {
 }
 
 std::vector<const Event*> Outbox::take_due(Time now) {
+  thread_check_.check();
   std::vector<const Event*> taken;
   while (!due_.empty() && due_.begin()->first <= now) {
     const std::string name = due_.begin()->second;
@@ -81,6 +83,7 @@ std::vector<const Event*> Outbox::take_due(Time now) {
 
 Fate Outbox::answered(const std::string& id, const Answer& answer, Time now, WallTime wall, double chance,
                       Event& event) {
+  thread_check_.check();
   const auto found = under_way_.find(id);
   const std::string token = found->second;
   under_way_.erase(found);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "vas/base/shared_budget.h"
+#include "vas/base/thread_check.h"
 #include "vas/base/time.h"
 #include "vas/webhooks/answer.h"
 #include "vas/webhooks/event.h"
@@ -91,6 +92,7 @@ class Outbox {
   std::unordered_map<std::string, std::string> under_way_;  // event id to session
   std::set<std::pair<Time, std::string>> due_;              // endpoints that have something to send, and when
   SharedBudget<std::int64_t> events_{kMaxEvents, kMaxEventsOfDomain};  // by domain
+  ThreadCheck thread_check_{"Outbox"};
 };
 
 }  // namespace vas::webhooks
