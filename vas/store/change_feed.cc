@@ -21,7 +21,6 @@
 namespace vas::store {
 namespace {
 
-using directory::Kind;
 
 constexpr auto kHeartbeat = std::chrono::seconds(2);
 constexpr auto kReconnectPause = std::chrono::milliseconds(500);
@@ -72,19 +71,10 @@ std::string cell(const Rows& rows, int row, int column) { return PQgetvalue(rows
 
 std::optional<directory::Entry> entry_of(const SealedRows& rows, const std::string& kind_name,
                                          const std::string& body) {
-  for (const Kind kind : {Kind::kTenant, Kind::kDomain, Kind::kSubscriber, Kind::kTrunk, Kind::kApiKey}) {
-    if (kind_name != to_string(kind)) continue;
-    auto entry = rows.entry(kind, body);
-    if (entry) return std::move(*entry);
-  }
-  return {};
-}
-
-std::optional<Kind> kind_by_name(std::string_view name) {
-  for (const Kind kind : {Kind::kTenant, Kind::kDomain, Kind::kSubscriber, Kind::kTrunk, Kind::kApiKey}) {
-    if (name == to_string(kind)) return kind;
-  }
-  return {};
+  const auto kind = directory::kind_named(kind_name);
+  if (!kind) return {};
+  auto entry = rows.entry(*kind, body);
+  return entry ? std::optional(std::move(*entry)) : std::nullopt;
 }
 
 class PostgresFeed final : public ChangeFeed {
@@ -234,7 +224,7 @@ class PostgresFeed final : public ChangeFeed {
   }
 
   bool take_entry(PGconn* connection, std::string_view kind_name, std::string_view id_text) {
-    const auto kind = kind_by_name(kind_name);
+    const auto kind = directory::kind_named(kind_name);
     const auto id = parse_number<std::int64_t>(id_text);
     if (!kind || !id) return true;
     const Rows rows = query(connection, "SELECT body FROM directory WHERE kind = $1 AND id = $2::bigint",
