@@ -21,13 +21,11 @@
 namespace vas::store {
 namespace {
 
-
 constexpr auto kHeartbeat = std::chrono::seconds(2);
 constexpr auto kReconnectPause = std::chrono::milliseconds(500);
 constexpr auto kLongestQuery = std::chrono::seconds(2);
 constexpr int kNodes = 16;
 constexpr const char* kClusterSecret = "cluster-secret";
-constexpr const char* kAliveSeconds = "10";
 
 struct CloseConnection {
   void operator()(PGconn* connection) const { PQfinish(connection); }
@@ -243,14 +241,12 @@ class PostgresFeed final : public ChangeFeed {
   bool heartbeat(PGconn* connection) {
     if (!query(connection, "UPDATE nodes SET seen_at = now(), sip = $2 WHERE name = $1", {node_, sip_}))
       return false;
-    const Rows rows = query(
-        connection, "SELECT name, number, sip, seen_at > now() - $1::interval FROM nodes ORDER BY number",
-        {std::string(kAliveSeconds) + " seconds"});
+    const Rows rows = query(connection, "SELECT name, number, sip FROM nodes ORDER BY number");
     if (!rows) return false;
     NodesSeen seen;
     for (int i = 0; i < PQntuples(rows.get()); ++i) {
-      seen.nodes.push_back({cell(rows, i, 0), parse_number<int>(cell(rows, i, 1)).value_or(0),
-                            cell(rows, i, 2), cell(rows, i, 3) == "t"});
+      seen.nodes.push_back(
+          {cell(rows, i, 0), parse_number<int>(cell(rows, i, 1)).value_or(0), cell(rows, i, 2)});
     }
     sink_(std::move(seen));
     return true;
