@@ -23,7 +23,7 @@ declare -A sources=(
   [stun]="$ice $base"
   [dtls]="$dtls media/srtp_suite.cc $base"
   [media]="bridge/bridge.cc bridge/latch.cc bridge/leg.cc bridge/leg_handover.cc bridge/secure_path.cc $media $srtp $dtls $ice $base"
-  [api]="$(ls vas/api/*.cc | grep -vE '/(http_server|tls_door|byte_stream).cc') vas/directory/directory.cc vas/directory/directory_json.cc vas/directory/misspelling.cc vas/sessions/creation_keys.cc vas/sessions/session.cc vas/webhooks/signature.cc
+  [api]="$(ls vas/api/*.cc | grep -vE '/(http_connection|http_server|tls_door|byte_stream).cc') vas/directory/directory.cc vas/directory/directory_json.cc vas/directory/fields.cc vas/directory/misspelling.cc vas/sessions/creation_keys.cc vas/sessions/session.cc vas/webhooks/signature.cc
     vas/sessions/session_registry.cc vas/sessions/token_index.cc vas/calls/call_instructions.cc vas/calls/routing_plan.cc signaling/gateway/flow.cc vas/records/cdr.cc vas/base/host_port.cc $media $base"
   [dialogs]="signaling/gateway/live_dialogs.cc signaling/gateway/flow.cc $base"
   [journal]="vas/records/cdr.cc vas/records/cdr_json.cc vas/records/journal_format.cc ice/candidate.cc $media $base"

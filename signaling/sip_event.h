@@ -79,7 +79,6 @@ struct InviteAnswered {
 struct InviteFailed {
   DialogId dialog;
   int status = 0;
-  std::string why;                           // nothing came back: for people
   std::string reason;                        // of its Reason header, may be empty
   std::optional<std::uint32_t> retry_after;  // seconds
 };

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "signaling/gateway/source_ledger.h"
+#include "vas/base/source_block.h"
 
 namespace vas::signaling {
 namespace {
@@ -15,7 +15,7 @@ constexpr std::size_t kMaxClosedAtOnce = 500;
 
 bool ConnectionTable::makes_room_for(const IpAddress& peer) {
   thread_check_.check();
-  const auto held = per_source_.find(source_key(peer));
+  const auto held = per_source_.find(source_block(peer));
   if (held != per_source_.end() && held->second >= max_of_address_) return false;
   if (by_id_.size() < max_connections_) return true;
   const auto silent = longest_silent();
@@ -38,7 +38,7 @@ void ConnectionTable::add(const std::shared_ptr<Connection>& connection) {
   thread_check_.check();
   const Flow& flow = connection->flow();
   by_id_.emplace(flow.connection, connection);
-  ++per_source_[source_key(flow.peer.address)];
+  ++per_source_[source_block(flow.peer.address)];
 }
 
 void ConnectionTable::add_dialled(const std::shared_ptr<Connection>& connection,
@@ -59,7 +59,7 @@ void ConnectionTable::remove(const Connection& connection) {
   const Flow flow = connection.flow();  // it may go with the entry
   if (by_id_.erase(flow.connection) == 0) return;
   std::erase_if(dialled_, [&](const auto& each) { return each.second == flow.connection; });
-  const auto held = per_source_.find(source_key(flow.peer.address));
+  const auto held = per_source_.find(source_block(flow.peer.address));
   if (held != per_source_.end() && --held->second == 0) per_source_.erase(held);
 }
 
@@ -105,7 +105,7 @@ void ConnectionTable::close_unproved_of(const IpAddress& peer) {
   thread_check_.check();
   std::vector<std::shared_ptr<Connection>> theirs;
   for (const auto& [id, connection] : by_id_) {
-    if (!connection->is_proved() && source_key(connection->flow().peer.address) == source_key(peer))
+    if (!connection->is_proved() && source_block(connection->flow().peer.address) == source_block(peer))
       theirs.push_back(connection);
   }
   for (const auto& connection : theirs) connection->close();

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <functional>
 
-#include "signaling/gateway/rate_budget.h"
 #include "vas/base/random.h"
 #include "vas/base/text.h"
 
@@ -129,9 +128,9 @@ bool LiveDialogs::takes_request(Key key, Time now) {
   thread_check_.check();
   Slot* const slot = find(key, now);
   if (slot == nullptr) return false;
-  Time whole_at{Duration(slot->requests.load(std::memory_order_relaxed))};
-  if (!take_from_budget(whole_at, kRequestsPerSecond, now)) return false;
-  slot->requests.store(whole_at.time_since_epoch().count(), std::memory_order_relaxed);
+  TokenBucket requests(slot->requests.load(std::memory_order_relaxed));
+  if (!requests.take({kRequestsPerSecond}, now)) return false;
+  slot->requests.store(requests.state(), std::memory_order_relaxed);
   return true;
 }
 

@@ -11,6 +11,7 @@
 #include "signaling/gateway/flow.h"
 #include "vas/base/thread_check.h"
 #include "vas/base/time.h"
+#include "vas/base/token_bucket.h"
 
 namespace vas::signaling {
 
@@ -60,10 +61,10 @@ class LiveDialogs {
   static constexpr Time::rep kLives = 0;
 
   struct Slot {
-    std::atomic<std::uint64_t> key{0};    // 0: never used
-    std::atomic<Time::rep> ends{kLives};  // when it is forgotten
-    std::atomic<std::uint64_t> party{0};  // hash of transport and address, last bit: is proved; 0: unknown
-    std::atomic<Time::rep> requests{0};   // when the budget is whole again
+    std::atomic<std::uint64_t> key{0};      // 0: never used
+    std::atomic<Time::rep> ends{kLives};    // when it is forgotten
+    std::atomic<std::uint64_t> party{0};    // hash of transport and address, last bit: is proved; 0: unknown
+    std::atomic<std::int64_t> requests{0};  // TokenBucket::state()
   };
 
   std::uint64_t hash(char kind, std::string_view first, std::string_view second) const;

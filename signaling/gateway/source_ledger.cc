@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "signaling/gateway/rate_budget.h"
 #include "vas/base/random.h"
 
 namespace vas::signaling {
@@ -24,12 +23,6 @@ std::string_view to_string(Offence offence) {
   return "?";
 }
 
-IpAddress source_key(const IpAddress& address) {
-  IpAddress key = address;
-  if (key.family == AddressFamily::kIpv6) std::fill(key.bytes.begin() + 8, key.bytes.end(), std::uint8_t{0});
-  return key;
-}
-
 std::size_t SourceLedger::Hash::operator()(const IpAddress& address) const {
   // Salted: who forges sources must not choose their buckets.
   static const std::string salt = random_hex(8);
@@ -40,7 +33,7 @@ std::size_t SourceLedger::Hash::operator()(const IpAddress& address) const {
 }
 
 SourceLedger::Entry& SourceLedger::touch(const IpAddress& source) {
-  const IpAddress key = source_key(source);
+  const IpAddress key = source_block(source);
   const auto found = index_.find(key);
   if (found != index_.end()) {
     entries_.splice(entries_.begin(), entries_, found->second);
@@ -63,7 +56,7 @@ bool SourceLedger::has_ban(SourceKind kind, const IpAddress& key, Time now) cons
 
 bool SourceLedger::is_banned(const IpAddress& source, SourceKind kind, Time now) const {
   thread_check_.check();
-  const IpAddress key = source_key(source);
+  const IpAddress key = source_block(source);
   return has_ban(SourceKind::kConnection, key, now) ||
          (kind == SourceKind::kDatagram && has_ban(SourceKind::kDatagram, key, now));
 }
@@ -71,21 +64,20 @@ bool SourceLedger::is_banned(const IpAddress& source, SourceKind kind, Time now)
 void SourceLedger::count_dropped(const IpAddress& source) {
   thread_check_.check();
   for (Bans& bans : bans_) {
-    const auto found = bans.find(source_key(source));
+    const auto found = bans.find(source_block(source));
     if (found != bans.end()) ++found->second.ban.dropped;
   }
 }
 
 bool SourceLedger::takes_request(const IpAddress& source, Purse purse, Time now) {
   thread_check_.check();
-  return limits_.requests_per_second == 0 ||
-         take_from_budget(touch(source).requests[static_cast<std::size_t>(purse)],
-                          limits_.requests_per_second, now);
+  return limits_.requests_per_second == 0 || touch(source).requests[static_cast<std::size_t>(purse)].take(
+                                                 {static_cast<double>(limits_.requests_per_second)}, now);
 }
 
 bool SourceLedger::takes_refusal(const IpAddress& source, Time now) {
   thread_check_.check();
-  return take_from_budget(touch(source).refusals, kRefusalsPerSecond, now);
+  return touch(source).refusals.take({kRefusalsPerSecond}, now);
 }
 
 std::optional<Ban> SourceLedger::note(const IpAddress& source, Offence offence, SourceKind kind, Time now) {
@@ -103,7 +95,7 @@ std::optional<Ban> SourceLedger::note(const IpAddress& source, Offence offence, 
 
 std::optional<Ban> SourceLedger::ban(const IpAddress& key, Offence offence, SourceKind kind, Time now) {
   const bool is_datagram = kind == SourceKind::kDatagram;
-  if (is_datagram && !take_from_budget(datagram_bans_, kDatagramBansPerSecond, now)) return {};
+  if (is_datagram && !datagram_bans_.take({kDatagramBansPerSecond}, now)) return {};
   if (!of(kind).contains(key) && !makes_room(kind, now)) return {};
   Past& past = of(kind)[key];
   if (is_datagram || now - past.ban.until > kRemembersBans) past.times = 0;
@@ -141,7 +133,7 @@ std::vector<Ban> SourceLedger::bans(Time now) const {
 bool SourceLedger::lift(const IpAddress& source) {
   thread_check_.check();
   bool was_banned = false;
-  for (Bans& bans : bans_) was_banned = bans.erase(source_key(source)) != 0 || was_banned;
+  for (Bans& bans : bans_) was_banned = bans.erase(source_block(source)) != 0 || was_banned;
   return was_banned;
 }
 

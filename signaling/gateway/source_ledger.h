@@ -10,8 +10,10 @@
 #include <vector>
 
 #include "vas/base/endpoint.h"
+#include "vas/base/source_block.h"
 #include "vas/base/thread_check.h"
 #include "vas/base/time.h"
+#include "vas/base/token_bucket.h"
 
 namespace vas::signaling {
 
@@ -24,9 +26,6 @@ enum class SourceKind : std::uint8_t { kDatagram, kConnection };
 // What a request is paid from. Who forges an address spends what strangers' datagrams from there have, and
 // nothing of what its connections and its calls have; who forges a proved one, nothing of what tokens have.
 enum class Purse : std::uint8_t { kDatagrams, kConnections, kProved, kTokens };
-
-// The unit that is counted: an IPv4 address, or an IPv6 /64, whose holder has all of it.
-IpAddress source_key(const IpAddress& address);
 
 struct Ban {
   IpAddress source;
@@ -81,8 +80,8 @@ class SourceLedger {
   };
   struct Entry {
     IpAddress source;
-    Time requests[4]{};  // by Purse; rate_budget.h
-    Time refusals{};
+    TokenBucket requests[4];  // by Purse
+    TokenBucket refusals;
     Offences offences[2];  // by SourceKind
   };
   struct Past {
@@ -105,7 +104,7 @@ class SourceLedger {
   Entries entries_;
   std::unordered_map<IpAddress, Entries::iterator, Hash> index_;
   Bans bans_[2];  // by SourceKind; those that have ended too, for as long as they count
-  Time datagram_bans_{};
+  TokenBucket datagram_bans_;
   ThreadCheck thread_check_{"SourceLedger"};
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "signaling/gateway/asio_endpoint.h"
+#include "signaling/reason_phrase.h"
 #include "vas/base/clock.h"
 #include "vas/base/socket_options.h"
 
@@ -75,11 +76,11 @@ void StackLink::probe() {
     Stack& stack = stacks_[s];
     ++stack.probe;
     stack.sent_at(stack.probe) = monotonic_now();
-    put(s,
-        fmt::format("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKprobe\r\n"
-                    "From: <sip:gateway@localhost>;tag=p\r\nTo: <sip:stack@localhost>;tag=p\r\n"
-                    "Call-ID: {}\r\nCSeq: {} OPTIONS\r\nContent-Length: 0\r\n\r\n",
-                    to_string(stack.endpoint), kProbeCallId, stack.probe % kProbeSpan * stacks_.size() + s));
+    put(s, fmt::format("SIP/2.0 200 {}\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKprobe\r\n"
+                       "From: <sip:gateway@localhost>;tag=p\r\nTo: <sip:stack@localhost>;tag=p\r\n"
+                       "Call-ID: {}\r\nCSeq: {} OPTIONS\r\nContent-Length: 0\r\n\r\n",
+                       reason_phrase(200), to_string(stack.endpoint), kProbeCallId,
+                       stack.probe % kProbeSpan * stacks_.size() + s));
   }
   has_sent_ = false;
   is_probing_ = true;

@@ -126,9 +126,7 @@ std::string Dialog::target_of(const Request& request) const {
 // It could not be sent.
 void Dialog::fail(const Request& request, int status) {
   switch (request.kind) {
-    case Sent::kInvite:
-      context_.publish(InviteFailed{id_, 0, "the INVITE could not be made"});
-      return finish();
+    case Sent::kInvite: context_.publish(InviteFailed{id_, 0}); return finish();
     case Sent::kOffer: return context_.publish(OfferAnswered{id_, status, {}});
     case Sent::kRefresh: return lose("the session could not be refreshed");
     case Sent::kInfo: return context_.publish(InfoAnswered{id_, request.id});

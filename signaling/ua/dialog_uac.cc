@@ -41,13 +41,13 @@ void Dialog::send_invite(const SendInvite& command) {
   remote_ = command.to;
   LiveDialogs& dialogs = context_.gateway->dialogs();
   if (!live_.hold(dialogs, dialogs.key_of(call_id_, tag), nullptr)) {
-    context_.publish(InviteFailed{id_, 0, "there are too many dialogs"});
+    context_.publish(InviteFailed{id_, 0});
     return finish();
   }
   context_.callers.insert_or_assign(call_id_, this);
   leg_ = make_leg(local_, remote_, call_id_, 0, 0);
   if (!leg_) {
-    context_.publish(InviteFailed{id_, 0, "bad From or To"});
+    context_.publish(InviteFailed{id_, 0});
     return finish();
   }
   send_invite_request();
@@ -64,7 +64,7 @@ Flow Dialog::way_to(const SipUri& uri) {
 void Dialog::send_invite_request(int repeats) {
   const auto uri = SipUri::parse(invite_.request_uri);
   if (!uri) {
-    context_.publish(InviteFailed{id_, 0, "the route is no SIP URI"});
+    context_.publish(InviteFailed{id_, 0});
     return finish();
   }
   contact_ = contact_text(*context_.gateway, way_to(*uri), false);
@@ -87,8 +87,7 @@ void Dialog::receive_invite_response(const sip_t* sip) {
   if (status >= 300) {
     if (!is_abandoned_) {
       const bool is_local = nta_sip_is_internal(sip) != 0;
-      context_.publish(InviteFailed{id_, is_local ? 0 : status, text(sip->sip_status->st_phrase),
-                                    reasons_of(sip), retry_after_of(sip)});
+      context_.publish(InviteFailed{id_, is_local ? 0 : status, reasons_of(sip), retry_after_of(sip)});
     }
     return finish();
   }

@@ -49,7 +49,6 @@ void RtpEndpoint::send_to(const Endpoint& far, media::Codec codec, int telephone
     rtp_session_set_profile(session_, make_profile(telephone_event_type));
     rtp_session_set_payload_type(session_, codec == media::Codec::kPcma ? 8 : 0);
     rtp_session_set_remote_addr_and_port(session_, to_string(far.address).c_str(), far.port, far.port + 1);
-    is_sending_ = true;
   }
   if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
 }

@@ -52,7 +52,6 @@ class RtpEndpoint {
   std::uint16_t port_ = 0;
   std::atomic<bool> is_stopping_{false};
   std::mutex mutex_;  // send_to against the media thread
-  bool is_sending_ = false;
   media::Codec codec_ = media::Codec::kPcmu;
   std::string digits_to_press_;
   int frames_until_digit_ = 0;

@@ -1,14 +1,6 @@
 #include "vas/api/client_ledger.h"
 
-#include <algorithm>
-
 namespace vas::api {
-
-void ClientLedger::Bucket::fill(double most, double per_second, Time now) {
-  const double seconds = std::chrono::duration<double>(now - filled_at).count();
-  tokens = tokens < 0 ? most : std::min(most, tokens + seconds * per_second);
-  filled_at = now;
-}
 
 ClientLedger::Client& ClientLedger::touch(const IpAddress& address) {
   const IpAddress block = source_block(address);
@@ -26,34 +18,23 @@ ClientLedger::Client& ClientLedger::touch(const IpAddress& address) {
   return clients_.front();
 }
 
-ClientLedger::Bucket& ClientLedger::failures_of(const IpAddress& address, Time now) {
-  Bucket& bucket = touch(address).failures;
-  bucket.fill(kFailuresAtOnce, limits_.failures_per_minute / 60.0, now);
-  return bucket;
-}
-
 // Asking costs nothing and remembers nobody: most are right.
 bool ClientLedger::may_try(const IpAddress& client, Time now) {
   thread_check_.check();
   if (limits_.failures_per_minute == 0 || !by_block_.contains(source_block(client))) return true;
-  return failures_of(client, now).tokens >= 1;
+  return touch(client).failures.has_token(rate_of_failures(), now);
 }
 
 void ClientLedger::note_failure(const IpAddress& client, Time now) {
   thread_check_.check();
   if (limits_.failures_per_minute == 0) return;
-  Bucket& bucket = failures_of(client, now);
-  bucket.tokens = std::max(0.0, bucket.tokens - 1);
+  touch(client).failures.spend(rate_of_failures(), now);
 }
 
 bool ClientLedger::takes_keyless(const IpAddress& client, Time now) {
   thread_check_.check();
   if (limits_.keyless_per_second == 0) return true;
-  Bucket& bucket = touch(client).keyless;
-  bucket.fill(2.0 * limits_.keyless_per_second, limits_.keyless_per_second, now);
-  if (bucket.tokens < 1) return false;
-  bucket.tokens -= 1;
-  return true;
+  return touch(client).keyless.take({static_cast<double>(limits_.keyless_per_second)}, now);
 }
 
 bool ClientLedger::knows(const IpAddress& client, std::int64_t key_id) {

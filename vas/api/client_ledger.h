@@ -9,6 +9,7 @@
 #include "vas/base/source_block.h"
 #include "vas/base/thread_check.h"
 #include "vas/base/time.h"
+#include "vas/base/token_bucket.h"
 
 namespace vas::api {
 
@@ -43,15 +44,10 @@ class ClientLedger {
   std::size_t size() const { return clients_.size(); }
 
  private:
-  struct Bucket {
-    double tokens = -1;  // negative: not used yet
-    Time filled_at{};
-    void fill(double most, double per_second, Time now);
-  };
   struct Client {
     IpAddress block;
-    Bucket failures;
-    Bucket keyless;
+    TokenBucket failures;
+    TokenBucket keyless;
   };
   struct Known {
     IpAddress block;
@@ -64,7 +60,7 @@ class ClientLedger {
     }
   };
   Client& touch(const IpAddress& address);
-  Bucket& failures_of(const IpAddress& address, Time now);
+  TokenRate rate_of_failures() const { return {limits_.failures_per_minute / 60.0, kFailuresAtOnce}; }
 
   const Limits limits_;
   std::list<Client> clients_;  // last used first

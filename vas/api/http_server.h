@@ -1,4 +1,4 @@
-// A small HTTP/1.1 server on control's loop. Beast stays inside its .cc.
+// A small HTTP/1.1 server on control's loop. Beast stays in http_connection.
 #pragma once
 
 #include <cstdint>

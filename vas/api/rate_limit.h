@@ -1,13 +1,13 @@
 // How many requests a domain may make.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <unordered_map>
 
 #include "vas/base/thread_check.h"
 #include "vas/base/time.h"
+#include "vas/base/token_bucket.h"
 
 namespace vas::api {
 
@@ -27,32 +27,17 @@ class RateLimit {
 
   RateTurn take(std::int64_t domain_id, int per_second, Time now) {
     thread_check_.check();
-    const double most = double{kBurst} * per_second;
-    const auto [found, is_new] = buckets_.try_emplace(domain_id, Bucket{most, now});
-    Bucket& bucket = found->second;
-    const double seconds = std::chrono::duration<double>(now - bucket.filled_at).count();
-    bucket.tokens = std::min(most, bucket.tokens + seconds * per_second);
-    bucket.filled_at = now;
-    const auto time_for = [per_second](double tokens) {
-      return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(tokens / per_second));
-    };
+    const TokenRate rate{static_cast<double>(per_second), double{kBurst} * per_second};
+    TokenBucket& bucket = buckets_[domain_id];
     RateTurn turn;
-    if (bucket.tokens < 1) {
-      turn.wait = time_for(1 - bucket.tokens);
-    } else {
-      bucket.tokens -= 1;
-    }
-    turn.left = static_cast<std::int64_t>(bucket.tokens);
-    turn.full_in = time_for(most - bucket.tokens);
+    if (!bucket.take(rate, now)) turn.wait = bucket.wait(rate, now);
+    turn.left = bucket.tokens(rate, now);
+    turn.full_in = bucket.full_in(now);
     return turn;
   }
 
  private:
-  struct Bucket {
-    double tokens;
-    Time filled_at;
-  };
-  std::unordered_map<std::int64_t, Bucket> buckets_;
+  std::unordered_map<std::int64_t, TokenBucket> buckets_;
   ThreadCheck thread_check_{"RateLimit"};
 };
 

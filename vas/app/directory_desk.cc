@@ -13,8 +13,6 @@ using directory::Kind;
 using store::Transaction;
 using store::Urgency;
 
-constexpr std::array kKinds = {Kind::kTenant, Kind::kDomain, Kind::kSubscriber, Kind::kTrunk, Kind::kApiKey};
-
 std::string counter_of(Kind kind) { return "last-" + std::string(to_string(kind)) + "-id"; }
 std::size_t index_of(Kind kind) { return static_cast<std::size_t>(kind); }
 
@@ -36,7 +34,7 @@ void DirectoryDesk::restore(const directory::Change& entries,
                             const std::vector<std::pair<std::string, std::int64_t>>& counters) {
   thread_check_.check();
   directory_.apply(entries);
-  for (const Kind kind : kKinds) {
+  for (const Kind kind : directory::kKinds) {
     std::int64_t& last = last_ids_[index_of(kind)];
     last = directory_.highest_id(kind);
     for (const auto& [name, value] : counters) {
@@ -54,7 +52,7 @@ std::int64_t DirectoryDesk::next_id(Kind kind) {
 void DirectoryDesk::take(const directory::Change& change) {
   thread_check_.check();
   directory_.apply(change);
-  for (const Kind kind : kKinds)
+  for (const Kind kind : directory::kKinds)
     last_ids_[index_of(kind)] = std::max(last_ids_[index_of(kind)], directory_.highest_id(kind));
   if (observer_) observer_(directory_);
 }
@@ -85,7 +83,7 @@ void DirectoryDesk::begin_next() {
     }
     Transaction transaction;
     transaction.apply(*change);
-    for (const Kind kind : kKinds) {
+    for (const Kind kind : directory::kKinds) {
       if (touches(*change, kind)) transaction.set_counter(counter_of(kind), last_ids_[index_of(kind)]);
     }
     store_.commit(std::move(transaction), Urgency::kMayFail, [this, change](bool committed) {

@@ -121,8 +121,7 @@ void Switchboard::configure_media(Entry& entry, const calls::ConfigureLegMedia& 
 // As if it could not be sent: the call goes on with its next route, or says why it ends.
 void Switchboard::skip_trunk(Entry& entry, signaling::DialogId dialog, calls::CallActions& more) {
   calls::Call& call = *entry.call;
-  call.on(signaling::InviteFailed{dialog, 0, "the trunk has as many calls as it may"}, monotonic_now(),
-          wall_now(), more);
+  call.on(signaling::InviteFailed{dialog, 0}, monotonic_now(), wall_now(), more);
   if (call.is_ended() && call.record().local_cause == records::LocalCause::kNone)
     call.record().local_cause = records::LocalCause::kTrunkUsedUp;
 }

@@ -127,8 +127,10 @@ class Switchboard final : public CallControl {
   void give_back_shares(Entry& entry);
   const directory::Trunk* trunk_of(const signaling::InviteReceived& invite) const;
   const directory::Trunk* trunk_of(const signaling::InviteReceived& invite, std::int64_t domain_id) const;
-  records::CallRecord draft(const signaling::InviteReceived& invite, const directory::Domain* domain,
+  records::CallRecord draft(const signaling::InviteReceived& invite, const directory::Domain& domain,
                             const std::string& direction) const;
+  calls::CallSetup draft_setup(const signaling::InviteReceived& invite, const directory::Domain& domain,
+                               const std::string& direction);
   const sessions::Session* valid_session(const signaling::InviteReceived& invite) const;
 
   // Events and actions.

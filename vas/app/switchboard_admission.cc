@@ -98,7 +98,7 @@ void Switchboard::admit_token(const signaling::InviteReceived& invite) {
 }
 
 records::CallRecord Switchboard::draft(const signaling::InviteReceived& invite,
-                                       const directory::Domain* domain, const std::string& direction) const {
+                                       const directory::Domain& domain, const std::string& direction) const {
   records::CallRecord record{.id = random_hex(16),
                              .node = config_.node,
                              .direction = direction,
@@ -106,12 +106,30 @@ records::CallRecord Switchboard::draft(const signaling::InviteReceived& invite,
                              .to = invite.request_user};
   record.start = wall_now();
   record.started_at = monotonic_now();
-  if (domain != nullptr) {
-    record.tenant_id = domain->tenant_id;
-    record.domain_id = domain->id;
-    record.domain = domain->name;
-  }
+  record.tenant_id = domain.tenant_id;
+  record.domain_id = domain.id;
+  record.domain = domain.name;
   return record;
+}
+
+// What is the same for every call of a domain; the caller is taken for one of its subscribers.
+calls::CallSetup Switchboard::draft_setup(const signaling::InviteReceived& invite,
+                                          const directory::Domain& domain, const std::string& direction) {
+  return {.id = next_call_++,
+          .invite = invite,
+          .route_timeouts = domain.profile.route_timeouts,
+          .from_host = domain.name,
+          .call_timeout = domain.profile.call_timeout,
+          .hold_timeout = domain.profile.hold_timeout.value_or(config_.hold_timeout),
+          .far_ends = config_.far_ends,
+          .symmetric_media = domain.profile.symmetric,
+          .symmetric_pick_up = domain.profile.symmetric,
+          .caller_encryption = domain.profile.media_encryption,
+          .pick_up_encryption = domain.profile.media_encryption,
+          .ice = config_.ice,
+          .trusts_plain_signaling = config_.trusts_plain_signaling,
+          .fingerprint = parts_.media.fingerprint(),
+          .record = draft(invite, domain, direction)};
 }
 
 void Switchboard::admit_outgoing(const signaling::InviteReceived& invite, const Session& session) {
@@ -125,22 +143,8 @@ void Switchboard::admit_outgoing(const signaling::InviteReceived& invite, const 
   log::info(session.token, "{} dials {} (its INVITE says {})", session.msisdn, session.remote,
             invite.request_user);
 
-  calls::CallSetup setup{.id = next_call_++,
-                         .invite = invite,
-                         .route_timeouts = domain.profile.route_timeouts,
-                         .from_host = domain.name,
-                         .time_limit_s = session.time_limit_s,
-                         .call_timeout = domain.profile.call_timeout,
-                         .hold_timeout = domain.profile.hold_timeout.value_or(config_.hold_timeout),
-                         .far_ends = config_.far_ends,
-                         .symmetric_media = domain.profile.symmetric,
-                         .symmetric_pick_up = domain.profile.symmetric,
-                         .caller_encryption = domain.profile.media_encryption,
-                         .pick_up_encryption = domain.profile.media_encryption,
-                         .ice = config_.ice,
-                         .trusts_plain_signaling = config_.trusts_plain_signaling,
-                         .fingerprint = parts_.media.fingerprint(),
-                         .record = draft(invite, &domain, "outgoing")};
+  calls::CallSetup setup = draft_setup(invite, domain, "outgoing");
+  setup.time_limit_s = session.time_limit_s;
   setup.caller_id = session.caller_id.empty() ? session.msisdn : session.caller_id;
   setup.record.session = session.token;
   setup.record.subscriber_id = session.subscriber_id;
@@ -201,29 +205,17 @@ void Switchboard::admit_trunk(const signaling::InviteReceived& invite, const dir
   // Only those that the system knows speak for their callers (RFC 3325 §5).
   calls::CallerIdentity identity = trunk.trusted ? calls::identity_of(invite) : calls::CallerIdentity{};
   const std::string caller_id = calls::shown_caller(invite.from_user, identity);
-  calls::CallSetup setup{.id = next_call_++,
-                         .kind = calls::CallKind::kParked,
-                         .invite = invite,
-                         .route_timeouts = domain.profile.route_timeouts,
-                         .caller_id = caller_id,
-                         .caller_identity = std::move(identity),
-                         .from_host = domain.name,
-                         .call_timeout = domain.profile.call_timeout,
-                         .hold_timeout = domain.profile.hold_timeout.value_or(config_.hold_timeout),
-                         .has_backend = has_backend(domain),
-                         .backend_timeout = config_.backend_timeout,
-                         .latches_to_anyone = trunk.latches_to_anyone,
-                         .reaches_private = trunk.reaches_private,
-                         .far_ends = config_.far_ends,
-                         .symmetric_media = trunk.symmetric,
-                         .symmetric_pick_up = domain.profile.symmetric,
-                         .caller_encryption = trunk.media_encryption,
-                         .pick_up_encryption = domain.profile.media_encryption,
-                         .ice = config_.ice,
-                         .caller_ice = trunk.ice,
-                         .trusts_plain_signaling = config_.trusts_plain_signaling,
-                         .fingerprint = parts_.media.fingerprint(),
-                         .record = draft(invite, &domain, "incoming")};
+  calls::CallSetup setup = draft_setup(invite, domain, "incoming");
+  setup.kind = calls::CallKind::kParked;
+  setup.caller_id = caller_id;
+  setup.caller_identity = std::move(identity);
+  setup.has_backend = has_backend(domain);
+  setup.backend_timeout = config_.backend_timeout;
+  setup.latches_to_anyone = trunk.latches_to_anyone;
+  setup.reaches_private = trunk.reaches_private;
+  setup.symmetric_media = trunk.symmetric;
+  setup.caller_encryption = trunk.media_encryption;
+  setup.caller_ice = trunk.ice;
   setup.record.caller_id = caller_id;
   Entry entry{.asks_application = !domain.profile.routing_application.empty(),
               .shares = shares_of(domain, &trunk)};

@@ -115,7 +115,6 @@ class Call {
     media::Ssrc ssrc;                              // of what it is sent
     std::vector<ice::Candidate> local_candidates;  // of full ICE
     signaling::SdpOrigin origin;
-    std::string sdp_sent;
     bool awaits_answer_in_ack = false;  // our 2xx carried the offer
     bool latches_to_anyone = false;
     bool reaches_private = false;  // the system has said that its media may be in a private range

@@ -195,8 +195,7 @@ std::string Call::describe_answer(Party& to, const signaling::SessionDescription
   ours.is_bundled = offer.audio.is_bundled;
   if (to.keys) ours.crypto = {{to.keys->tag, to.keys->ours}};
   describe_path(to, false, ours);
-  to.sdp_sent = signaling::write_answer(to.origin, offer, ours);
-  return to.sdp_sent;
+  return signaling::write_answer(to.origin, offer, ours);
 }
 
 // Where encryption is a wish only, its keys stand in a plain offer: who does not know them passes them over
@@ -222,8 +221,7 @@ std::string Call::describe_offer(Party& to, const signaling::AudioDescription& a
     ours.rtcp_mux = to.audio->rtcp_mux;
   }
   describe_path(to, true, ours);
-  to.sdp_sent = signaling::write_offer(to.origin, ours);
-  return to.sdp_sent;
+  return signaling::write_offer(to.origin, ours);
 }
 
 void Call::configure_media(LegSide side, Now& now) {

@@ -7,20 +7,16 @@ namespace {
 
 // Calls: with so few, three quarters of them for one customer would turn away what there is room for.
 constexpr std::int64_t kSmallNode = 64;
-// A bucket that was used up is full again: it holds two seconds' worth.
-constexpr Duration kFullAgain = std::chrono::seconds(2);
+
+TokenRate rate_of(const CallQuota::Holder& holder) { return {static_cast<double>(holder.per_second)}; }
 
 }  // namespace
 
-CallQuota::Verdict CallQuota::judge(const Holder& holder, Entry& entry, Time now) const {
+CallQuota::Verdict CallQuota::judge(const Holder& holder, const Entry& entry, Time now) {
   if (holder.most_calls > 0 && entry.calls >= static_cast<std::size_t>(holder.most_calls))
     return Verdict::kTooMany;
   if (holder.per_second == 0) return Verdict::kGranted;
-  const auto rate = static_cast<double>(holder.per_second);
-  const double seconds = std::chrono::duration<double>(now - entry.filled_at).count();
-  entry.tokens = entry.tokens < 0 ? 2 * rate : std::min(2 * rate, entry.tokens + seconds * rate);
-  entry.filled_at = now;
-  return entry.tokens < 1 ? Verdict::kTooFast : Verdict::kGranted;
+  return entry.rate.has_token(rate_of(holder), now) ? Verdict::kGranted : Verdict::kTooFast;
 }
 
 CallQuota::Answer CallQuota::take(std::span<const Holder> holders, Time now) {
@@ -33,7 +29,7 @@ CallQuota::Answer CallQuota::take(std::span<const Holder> holders, Time now) {
   for (const Holder& holder : holders) {
     Entry& entry = entries_[{holder.kind, holder.id}];
     ++entry.calls;
-    if (holder.per_second > 0) entry.tokens -= 1;
+    if (holder.per_second > 0) entry.rate.spend(rate_of(holder), now);
   }
   return {};
 }
@@ -47,9 +43,8 @@ void CallQuota::give_back(std::span<const Holder> holders) {
 }
 
 void CallQuota::forget_idle(Time now) {
-  std::erase_if(entries_, [now](const auto& each) {
-    return each.second.calls == 0 && now - each.second.filled_at >= kFullAgain;
-  });
+  std::erase_if(entries_,
+                [now](const auto& each) { return each.second.calls == 0 && each.second.rate.is_full(now); });
 }
 
 std::size_t CallQuota::calls_of(Kind kind, std::int64_t id) const {

@@ -9,6 +9,7 @@
 
 #include "vas/base/thread_check.h"
 #include "vas/base/time.h"
+#include "vas/base/token_bucket.h"
 
 namespace vas::calls {
 
@@ -52,10 +53,9 @@ class CallQuota {
   };
   struct Entry {
     std::size_t calls = 0;
-    double tokens = -1;  // negative: not used yet
-    Time filled_at{};
+    TokenBucket rate;
   };
-  Verdict judge(const Holder& holder, Entry& entry, Time now) const;
+  static Verdict judge(const Holder& holder, const Entry& entry, Time now);
   void forget_idle(Time now);
 
   std::map<Key, Entry> entries_;

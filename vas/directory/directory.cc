@@ -23,17 +23,6 @@ std::int64_t highest_in(const std::map<std::int64_t, T>& entries) {
 
 }  // namespace
 
-std::string_view to_string(Kind kind) {
-  switch (kind) {
-    case Kind::kTenant: return "tenant";
-    case Kind::kDomain: return "domain";
-    case Kind::kSubscriber: return "subscriber";
-    case Kind::kTrunk: return "trunk";
-    case Kind::kApiKey: return "apikey";
-  }
-  return "?";
-}
-
 Kind kind_of(const Entry& entry) { return static_cast<Kind>(entry.index()); }
 static_assert(
     std::is_same_v<std::variant_alternative_t<static_cast<std::size_t>(Kind::kApiKey), Entry>, ApiKey>);

@@ -124,7 +124,13 @@ struct ApiKey {
 };
 
 enum class Kind { kTenant, kDomain, kSubscriber, kTrunk, kApiKey };
-std::string_view to_string(Kind kind);  // "tenant": as the store names it
+inline constexpr std::array kKinds = {Kind::kTenant, Kind::kDomain, Kind::kSubscriber, Kind::kTrunk,
+                                      Kind::kApiKey};
+// As the store names them.
+inline constexpr std::array<std::string_view, kKinds.size()> kKindNames{"tenant", "domain", "subscriber",
+                                                                        "trunk", "apikey"};
+inline std::string_view to_string(Kind kind) { return kKindNames[static_cast<std::size_t>(kind)]; }
+inline std::optional<Kind> kind_named(std::string_view name) { return named<Kind>(kKindNames, name); }
 
 using Entry = std::variant<Tenant, Domain, Subscriber, Trunk, ApiKey>;
 struct Removal {

@@ -4,158 +4,26 @@
 #include <boost/json.hpp>
 #include <cctype>
 #include <set>
-#include <stdexcept>
 
 #include "vas/base/host_port.h"
 #include "vas/base/json.h"
 #include "vas/base/match.h"
 #include "vas/base/text.h"
 #include "vas/directory/directory.h"
+#include "vas/directory/fields.h"
 
 namespace vas::directory {
 namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kMostSecrets = 4;          // of a domain, while receivers change from one to the next
-constexpr std::size_t kMostUnknownFields = 256;  // that are looked at for a slip of the pen
-
-// Thrown inside this file only: it becomes an Error at the edge.
-struct Wrong : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-// Reads the fields of one entry, naming it in every complaint.
-class Fields {
- public:
-  Fields(const json::value& value, std::string where) : where_(std::move(where)) {
-    if (!value.is_object()) throw Wrong(where_ + " is not an object");
-    object_ = &value.as_object();
-  }
-
-  const json::value* field(std::string_view name) {
-    known_.push_back(name);
-    const json::value* value = object_->if_contains(name);
-    return value != nullptr && !value->is_null() ? value : nullptr;
-  }
-  std::string text(std::string_view name, std::string fallback = {}) {
-    const json::value* value = field(name);
-    if (value == nullptr) return fallback;
-    if (!value->is_string()) throw wrong(name, "is not a string");
-    if (has_control_characters(std::string_view(value->as_string())))
-      throw wrong(name, "has control characters");
-    return std::string(value->as_string());
-  }
-  std::string required_text(std::string_view name) {
-    std::string value = text(name);
-    if (value.empty()) throw wrong(name, "is missing");
-    return value;
-  }
-  std::int64_t number(std::string_view name, std::optional<std::int64_t> fallback = {}) {
-    const json::value* value = field(name);
-    if (value == nullptr && fallback) return *fallback;
-    if (value == nullptr) throw wrong(name, "is missing");
-    if (!value->is_int64()) throw wrong(name, "is not a whole number");
-    return value->as_int64();
-  }
-  bool flag(std::string_view name, bool fallback) {
-    const json::value* value = field(name);
-    if (value == nullptr) return fallback;
-    if (!value->is_bool()) throw wrong(name, "is not true or false");
-    return value->as_bool();
-  }
-  std::vector<std::string> texts(std::string_view name) {
-    const json::value* value = field(name);
-    if (value == nullptr) return {};
-    if (!value->is_array()) throw wrong(name, "is not a list of strings");
-    std::vector<std::string> all;
-    for (const json::value& each : value->as_array()) {
-      if (!each.is_string()) throw wrong(name, "is not a list of strings");
-      if (has_control_characters(std::string_view(each.as_string())))
-        throw wrong(name, "has control characters");
-      all.emplace_back(each.as_string());
-    }
-    return all;
-  }
-  void refuse_other_fields() const {
-    for (const auto& member : *object_) {
-      if (std::find(known_.begin(), known_.end(), std::string_view(member.key())) == known_.end()) {
-        throw wrong(member.key(), "is not known");
-      }
-    }
-  }
-  // Of those that nobody asked for, who would have been asked for under another name.
-  std::vector<Misspelling> misspelt() const {
-    std::vector<Misspelling> all;
-    std::size_t unknown = 0;
-    for (const auto& member : *object_) {
-      const std::string_view name = member.key();
-      if (std::find(known_.begin(), known_.end(), name) != known_.end()) continue;
-      if (++unknown > kMostUnknownFields) break;
-      if (const auto meant = name_meant(name, known_))
-        all.push_back({std::string(name), std::string(*meant)});
-    }
-    return all;
-  }
-  Wrong wrong(std::string_view name, std::string_view what) const {
-    return Wrong((where_.empty() ? "" : where_ + ": ") + "`" + std::string(name) + "` " + std::string(what));
-  }
-
- private:
-  const json::object* object_ = nullptr;
-  std::string where_;
-  std::vector<std::string_view> known_;
-};
-
-std::string http_url_of(Fields& entry, std::string_view name) {
-  std::string url = entry.text(name);
-  if (!url.empty() && !url.starts_with("http://") && !url.starts_with("https://"))
-    throw entry.wrong(name, "is no http or https URL");
-  return url;
-}
-
-// One text, or a list of them: of several, the first that is used is the newest.
-std::vector<std::string> secrets_of(Fields& entry, std::string_view name) {
-  const json::value* value = entry.field(name);
-  if (value == nullptr || !value->is_array()) {
-    std::string only = entry.text(name);
-    return only.empty() ? std::vector<std::string>{} : std::vector{std::move(only)};
-  }
-  std::vector<std::string> all = entry.texts(name);
-  const bool has_empty = std::any_of(all.begin(), all.end(), [](const auto& each) { return each.empty(); });
-  if (has_empty || all.size() > kMostSecrets)
-    throw entry.wrong(name, fmt::format("is no text and no list of up to {} of them", kMostSecrets));
-  return all;
-}
-
 // A silence longer than SIP's own timers allow never comes to its end: RFC 3261 §17.1.1.2, §16.6.
 constexpr std::int64_t kLongestNoAnswer = 32;
 constexpr std::int64_t kLongestProgress = 180;
 
-std::optional<Duration> seconds_of(Fields& entry, std::string_view name, std::int64_t most = 86400) {
-  if (entry.field(name) == nullptr) return {};
-  const std::int64_t value = entry.number(name);
-  if (value < 1 || value > most) throw entry.wrong(name, fmt::format("is not within 1 to {} seconds", most));
-  return std::chrono::seconds(value);
-}
-
-// Nothing where it is not said.
-template <typename Enumeration, typename Names>
-std::optional<Enumeration> one_of(Fields& entry, std::string_view name, const Names& names) {
-  const std::string value = entry.text(name);
-  if (value.empty()) return {};
-  const auto found = named<Enumeration>(names, value);
-  if (!found) throw entry.wrong(name, fmt::format("is none of {}", fmt::join(names, ", ")));
-  return found;
-}
-
-std::int64_t within(Fields& entry, std::string_view name, std::int64_t fallback, std::int64_t least,
-                    std::int64_t most) {
-  const std::int64_t value = entry.number(name, fallback);
-  if (value < least || value > most)
-    throw entry.wrong(name, fmt::format("is not within {} to {}", least, most));
-  return value;
-}
+// Of a directory file, by Kind: entries come after those that they are listed under.
+constexpr std::array<std::string_view, kKinds.size()> kLists{"tenants", "domains", "subscribers", "trunks",
+                                                             "apiKeys"};
 
 // More than any node has of anything: it only keeps sums within 64 bits.
 constexpr std::int64_t kHighestCap = 1'000'000'000;
@@ -446,30 +314,25 @@ Result<Change> parse_directory(std::string_view json_text) {
     std::set<std::int64_t> domains;
     const json::object& file = value.as_object();
     for (const auto& member : file) {
-      const std::string_view key = member.key();
-      if (key != "tenants" && key != "domains" && key != "subscribers" && key != "trunks" &&
-          key != "apiKeys") {
-        throw Wrong("`" + std::string(key) + "` is none of tenants, domains, subscribers, trunks, apiKeys");
-      }
+      if (!named<Kind>(kLists, member.key()))
+        throw Wrong(
+            fmt::format("`{}` is none of {}", std::string_view(member.key()), fmt::join(kLists, ", ")));
     }
-    const auto read = [&](std::string_view list, Kind kind) {
-      each_entry(file, list, [&](const json::value& each, const std::string& where) {
-        Entry entry = parse_one(kind, each, where);
-        if (kind == Kind::kDomain) domains.insert(id_of(entry));
-        // The file is the system's word: what it names may be in a private range.
-        if (auto* trunk = std::get_if<Trunk>(&entry); trunk && !each.as_object().contains("reachesPrivate"))
-          trunk->reaches_private = names_private_target(*trunk);
-        const bool is_of_domain = kind == Kind::kSubscriber || kind == Kind::kTrunk;
-        if (is_of_domain && !domains.contains(parent_of(entry)))
-          throw Wrong(where + ": `domainId` names no domain of this file");
-        change.emplace_back(std::move(entry));
-      });
-    };
-    read("tenants", Kind::kTenant);
-    read("domains", Kind::kDomain);
-    read("subscribers", Kind::kSubscriber);
-    read("trunks", Kind::kTrunk);
-    read("apiKeys", Kind::kApiKey);
+    for (const Kind kind : kKinds) {
+      each_entry(file, kLists[static_cast<std::size_t>(kind)],
+                 [&](const json::value& each, const std::string& where) {
+                   Entry entry = parse_one(kind, each, where);
+                   if (kind == Kind::kDomain) domains.insert(id_of(entry));
+                   // The file is the system's word: what it names may be in a private range.
+                   if (auto* trunk = std::get_if<Trunk>(&entry);
+                       trunk && !each.as_object().contains("reachesPrivate"))
+                     trunk->reaches_private = names_private_target(*trunk);
+                   const bool is_of_domain = kind == Kind::kSubscriber || kind == Kind::kTrunk;
+                   if (is_of_domain && !domains.contains(parent_of(entry)))
+                     throw Wrong(where + ": `domainId` names no domain of this file");
+                   change.emplace_back(std::move(entry));
+                 });
+    }
     return change;
   } catch (const Wrong& wrong) {
     return Error{wrong.what()};

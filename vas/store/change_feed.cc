@@ -21,8 +21,6 @@
 namespace vas::store {
 namespace {
 
-using directory::Kind;
-
 // A node is alive while its last is no older than kAliveSeconds: five of them.
 constexpr auto kHeartbeat = std::chrono::seconds(2);
 constexpr auto kReconnectPause = std::chrono::milliseconds(500);
@@ -30,7 +28,6 @@ constexpr auto kLongestQuery = std::chrono::seconds(2);
 // Ids are of their node's remainder (id_space.h); the server's kMaxNodes is the same.
 constexpr int kNodes = 16;
 constexpr const char* kClusterSecret = "cluster-secret";
-constexpr const char* kAliveSeconds = "10";
 
 struct CloseConnection {
   void operator()(PGconn* connection) const { PQfinish(connection); }
@@ -74,19 +71,10 @@ std::string cell(const Rows& rows, int row, int column) { return PQgetvalue(rows
 
 std::optional<directory::Entry> entry_of(const SealedRows& rows, const std::string& kind_name,
                                          const std::string& body) {
-  for (const Kind kind : {Kind::kTenant, Kind::kDomain, Kind::kSubscriber, Kind::kTrunk, Kind::kApiKey}) {
-    if (kind_name != to_string(kind)) continue;
-    auto entry = rows.entry(kind, body);
-    if (entry) return std::move(*entry);
-  }
-  return {};
-}
-
-std::optional<Kind> kind_by_name(std::string_view name) {
-  for (const Kind kind : {Kind::kTenant, Kind::kDomain, Kind::kSubscriber, Kind::kTrunk, Kind::kApiKey}) {
-    if (name == to_string(kind)) return kind;
-  }
-  return {};
+  const auto kind = directory::kind_named(kind_name);
+  if (!kind) return {};
+  auto entry = rows.entry(*kind, body);
+  return entry ? std::optional(std::move(*entry)) : std::nullopt;
 }
 
 // Keeps the connection that listens, and the messages that wait to leave by it. It decides when the
@@ -239,7 +227,7 @@ class PostgresFeed final : public ChangeFeed {
   }
 
   bool take_entry(PGconn* connection, std::string_view kind_name, std::string_view id_text) {
-    const auto kind = kind_by_name(kind_name);
+    const auto kind = directory::kind_named(kind_name);
     const auto id = parse_number<std::int64_t>(id_text);
     if (!kind || !id) return true;
     const Rows rows = query(connection, "SELECT body FROM directory WHERE kind = $1 AND id = $2::bigint",
@@ -258,14 +246,12 @@ class PostgresFeed final : public ChangeFeed {
   bool heartbeat(PGconn* connection) {
     if (!query(connection, "UPDATE nodes SET seen_at = now(), sip = $2 WHERE name = $1", {node_, sip_}))
       return false;
-    const Rows rows = query(
-        connection, "SELECT name, number, sip, seen_at > now() - $1::interval FROM nodes ORDER BY number",
-        {std::string(kAliveSeconds) + " seconds"});
+    const Rows rows = query(connection, "SELECT name, number, sip FROM nodes ORDER BY number");
     if (!rows) return false;
     NodesSeen seen;
     for (int i = 0; i < PQntuples(rows.get()); ++i) {
-      seen.nodes.push_back({cell(rows, i, 0), parse_number<int>(cell(rows, i, 1)).value_or(0),
-                            cell(rows, i, 2), cell(rows, i, 3) == "t"});
+      seen.nodes.push_back(
+          {cell(rows, i, 0), parse_number<int>(cell(rows, i, 1)).value_or(0), cell(rows, i, 2)});
     }
     sink_(std::move(seen));
     return true;

@@ -21,7 +21,6 @@ struct NodeEntry {
   std::string name;
   int number = 0;   // 0 to 15: ids that a node draws have this remainder
   std::string sip;  // where its gateway is reached
-  bool is_alive = false;
 };
 
 // A session of another node, as it is now.

@@ -77,9 +77,8 @@ void seal_directory(soci::session& database, const SealedRows& rows) {
     std::int64_t id;
     std::string body;
   };
-  using directory::Kind;
   std::vector<Row> all;
-  for (const Kind kind : {Kind::kTenant, Kind::kDomain, Kind::kSubscriber, Kind::kTrunk, Kind::kApiKey}) {
+  for (const directory::Kind kind : directory::kKinds) {
     const std::string name(to_string(kind));
     Row row{.kind = kind, .id = 0, .body = {}};
     soci::statement found = (database.prepare << "SELECT id, body FROM directory WHERE kind = :kind",

@@ -7,20 +7,7 @@
 
 namespace vas {
 
-bool HandshakeBudget::Bucket::take(double per_second, Time now) {
-  if (tokens < 0) {
-    tokens = 2 * per_second;
-  } else {
-    const double elapsed = std::chrono::duration<double>(now - filled_at).count();
-    tokens = std::min(2 * per_second, tokens + elapsed * per_second);
-  }
-  filled_at = now;
-  if (tokens < 1) return false;
-  tokens -= 1;
-  return true;
-}
-
-HandshakeBudget::Bucket& HandshakeBudget::Table::touch(const IpAddress& key) {
+TokenBucket& HandshakeBudget::Table::touch(const IpAddress& key) {
   if (const auto found = index_.find(key); found != index_.end()) {
     entries_.splice(entries_.begin(), entries_, found->second);
     return entries_.front().bucket;
@@ -42,13 +29,14 @@ bool HandshakeBudget::take(const IpAddress& peer, Welcome welcome, Time now) {
   const bool is_stranger = welcome != Welcome::kTrusted && !proved_.contains(key);
   // Its own bucket first: what one address asks for too much takes nothing from the others.
   if (welcome != Welcome::kTrusted) {
-    Bucket& own = (is_stranger ? strangers_ : proved_).touch(key);
+    TokenBucket& own = (is_stranger ? strangers_ : proved_).touch(key);
     const bool has_more = !is_stranger && limits_.per_second_of_proved != 0;
-    if (!own.take(has_more ? limits_.per_second_of_proved : limits_.per_second_of_address, now)) return false;
+    const std::uint32_t most = has_more ? limits_.per_second_of_proved : limits_.per_second_of_address;
+    if (!own.take({static_cast<double>(most)}, now)) return false;
   }
   const double strangers_share = std::max(1.0, limits_.per_second / 2.0);
-  return is_stranger ? of_strangers_.take(strangers_share, now)
-                     : of_others_.take(std::max(1.0, limits_.per_second - strangers_share), now);
+  return is_stranger ? of_strangers_.take({strangers_share}, now)
+                     : of_others_.take({std::max(1.0, limits_.per_second - strangers_share)}, now);
 }
 
 void HandshakeBudget::prove(const IpAddress& peer) {

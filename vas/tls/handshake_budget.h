@@ -8,6 +8,7 @@
 #include "vas/base/source_block.h"
 #include "vas/base/thread_check.h"
 #include "vas/base/time.h"
+#include "vas/base/token_bucket.h"
 
 namespace vas {
 
@@ -38,22 +39,16 @@ class HandshakeBudget {
   std::size_t strangers() const { return strangers_.size(); }
 
  private:
-  struct Bucket {
-    double tokens = -1;  // negative: not used yet
-    Time filled_at{};
-    bool take(double per_second, Time now);
-  };
-
   class Table {
    public:
-    Bucket& touch(const IpAddress& key);
+    TokenBucket& touch(const IpAddress& key);
     bool contains(const IpAddress& key) const { return index_.contains(key); }
     std::size_t size() const { return entries_.size(); }
 
    private:
     struct Entry {
       IpAddress key;
-      Bucket bucket;
+      TokenBucket bucket;
     };
     std::list<Entry> entries_;  // last used first
     std::unordered_map<IpAddress, std::list<Entry>::iterator, IpAddressHash> index_;
@@ -62,8 +57,8 @@ class HandshakeBudget {
   const HandshakeLimits limits_;
   Table strangers_;
   Table proved_;
-  Bucket of_strangers_;
-  Bucket of_others_;
+  TokenBucket of_strangers_;
+  TokenBucket of_others_;
   ThreadCheck thread_check_{"HandshakeBudget"};
 };
 

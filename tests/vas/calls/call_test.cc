@@ -68,10 +68,10 @@ TEST_F(CallTest, WhatASilentRouteAnswersLaterIsHungUp) {
 
 TEST_F(CallTest, ServerFaultsFailOverAndRefusalsDoNot) {
   begin_routed(2);
-  on(SipEvent(InviteFailed{callee(), 503, ""}));
+  on(SipEvent(InviteFailed{callee(), 503}));
   ++attempts_;
   EXPECT_NE(sent<SendInvite>(), nullptr);
-  on(SipEvent(InviteFailed{callee(), 486, ""}));
+  on(SipEvent(InviteFailed{callee(), 486}));
   EXPECT_EQ(sent<AnswerInvite>()->status, 486);
   expect_end(Disposition::kBusy, EndedBy::kCallee, "rejected");
 }
@@ -88,7 +88,7 @@ TEST_F(CallTest, AnInviteThatExpiresIsOverAsIfItWereCancelled) {
     begin(std::move(setup));
   };
   begin_expiring(30);
-  on(SipEvent(InviteFailed{callee(), 503, "", "", {}}));
+  on(SipEvent(InviteFailed{callee(), 503, "", {}}));
   ++attempts_;
   on(SipEvent(ProgressReceived{callee(), 180, {}}));
   advance(seconds(30) - milliseconds(1));
@@ -110,7 +110,7 @@ TEST_F(CallTest, AnInviteThatExpiresIsOverAsIfItWereCancelled) {
 
 TEST_F(CallTest, ARedirectIsNeverFollowedNorPassed) {
   begin_routed(1);
-  on(SipEvent(InviteFailed{callee(), 302, ""}));
+  on(SipEvent(InviteFailed{callee(), 302}));
   EXPECT_EQ(sent<SendInvite>(), nullptr);
   EXPECT_EQ(sent<AnswerInvite>()->status, 480);
 }
@@ -118,7 +118,7 @@ TEST_F(CallTest, ARedirectIsNeverFollowedNorPassed) {
 TEST_F(CallTest, ACarriersChallengeNeverReachesTheCaller) {
   for (const int status : {401, 407}) {
     begin_routed(1);
-    on(SipEvent(InviteFailed{callee(), status, ""}));
+    on(SipEvent(InviteFailed{callee(), status}));
     EXPECT_EQ(sent<AnswerInvite>()->status, 500);
     EXPECT_EQ(call_->record().last_sip_code, status);
     EXPECT_EQ(call_->record().local_cause, LocalCause::kTrunkAuthentication);

@@ -49,7 +49,7 @@ TEST_F(PassingOnTest, OurOwnReasonStandsInACancelToo) {
 
 TEST_F(PassingOnTest, TheReasonOfARefusalGoesOnWithItsRetryAfter) {
   begin_routed();
-  on(SipEvent(InviteFailed{callee(), 480, "", kReason, 30}));
+  on(SipEvent(InviteFailed{callee(), 480, kReason, 30}));
   ASSERT_NE(sent<AnswerInvite>(), nullptr);
   EXPECT_EQ(sent<AnswerInvite>()->status, 480);
   EXPECT_EQ(header(sent<AnswerInvite>()->headers, "Reason"), kReason);
@@ -58,9 +58,9 @@ TEST_F(PassingOnTest, TheReasonOfARefusalGoesOnWithItsRetryAfter) {
 
 TEST_F(PassingOnTest, ARouteThatIsPassedOverSaysNothing) {
   begin_routed(2);
-  on(SipEvent(InviteFailed{callee(), 503, "", kReason, 30}));
+  on(SipEvent(InviteFailed{callee(), 503, kReason, 30}));
   ++attempts_;
-  on(SipEvent(InviteFailed{callee(), 486, ""}));
+  on(SipEvent(InviteFailed{callee(), 486}));
   ASSERT_NE(sent<AnswerInvite>(), nullptr);
   EXPECT_EQ(header(sent<AnswerInvite>()->headers, "Reason"), "");
   EXPECT_EQ(header(sent<AnswerInvite>()->headers, "Retry-After"), "");
@@ -68,7 +68,7 @@ TEST_F(PassingOnTest, ARouteThatIsPassedOverSaysNothing) {
 
 TEST_F(PassingOnTest, The503OfOneServerIsNotItsCallersAndNeitherIsItsRetryAfter) {
   begin_routed();
-  on(SipEvent(InviteFailed{callee(), 503, "", kReason, 30}));
+  on(SipEvent(InviteFailed{callee(), 503, kReason, 30}));
   ASSERT_NE(sent<AnswerInvite>(), nullptr);
   EXPECT_EQ(sent<AnswerInvite>()->status, 500);
   EXPECT_EQ(header(sent<AnswerInvite>()->headers, "Reason"), kReason);
@@ -147,7 +147,7 @@ TEST_F(PassingOnTest, AnInfoOfARouteThatIsGivenUpIsRefusedSoftlyAndLeavesItsPlac
   for (std::uint64_t i = 0; i < 16; ++i) on(SipEvent(info(kCaller, {i + 3})));
   on(SipEvent(info(kCaller, {40})));
   EXPECT_EQ(sent<SendInfo>(), nullptr) << "16 wait";
-  on(SipEvent(InviteFailed{callee(), 503, "", "", {}}));
+  on(SipEvent(InviteFailed{callee(), 503, "", {}}));
   EXPECT_EQ(count<AnswerRequest>(), 16u);
   ASSERT_NE(sent<AnswerRequest>(), nullptr);
   EXPECT_EQ(sent<AnswerRequest>()->dialog, kCaller);
