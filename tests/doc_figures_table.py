@@ -118,6 +118,9 @@ FIGURES = {
         ("a source wider than /{} (IPv6: /{})", "vas/api/trunk_resource.cc: kWidestIpv4",
          "vas/api/trunk_resource.cc: kWidestIpv6"),
     ],
+    "docs/glossary.md": [
+        ("the {} in which a latch compares streams", "bridge/latch.h: kWindow"),
+    ],
     "docs/health.md": [
         ("has not moved for {} |", "vas/base/watchdog.h: kGivenUp"),
         ("asks each of them once {}, by the way that its work comes, and looks {} later", "vas/base/watchdog.h: kEach",
@@ -221,6 +224,7 @@ OTHERS = {
         "`proxy_read_timeout` is 60 s",  # nginx'
         "silent for 30 s, each 10 s and three times",  # vas/api/http_server.cc: kKeepAlive, a struct
     ],
+    "docs/glossary.md": ["round trip, 500 ms", "repeats, 4 s"],  # RFC 3261's own
     "docs/health.md": ["2 s to connect"],  # a parameter in PostgreSQL's URL
     "docs/media-ice.md": [
         "asks for each 15 s",  # RFC 5245 §10

@@ -84,7 +84,7 @@ struct Shared {
 // and closes where it cannot. What is asked for, and by whom, it need not know: the handler says so
 // (Responder::vouch).
 //
-// Threads: control only. Lifetime: held by its own pending operations, and by who owes it an answer.
+// Threads: control only. Lifetime: held by its own pending operations, and by who owes it a reply.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(std::shared_ptr<Shared> shared, ConnectionShares::Id id, ByteStream::Socket socket,
