@@ -1,11 +1,13 @@
 """Holds the figures in the prose of docs against the code.
 
 FIGURES names, for each page, phrases of it with `{}` in place of each figure, and for each figure the constant that it
-repeats: `room/file.h: kName`, alone or in a sum (`1 + room/file.cc: kRepeats`). The page must hold the phrase, however
-its lines are broken, and the figure must be the constant's value. A figure with a unit that no phrase holds must stand
-in OTHERS, which repeat no constant of the code: others' clocks, measurements. docs/limits.md has a test of its own.
+repeats: `room/file.h: kName`, alone or in a sum (`1 + room/file.cc: kRepeats`), or a `maxItems` of the OpenAPI document
+(`vas/api/openapi.json: Schema.field`). The page must hold the phrase, however its lines are broken, and the figure must
+be the constant's value. A figure with a unit that no phrase holds must stand in OTHERS, which repeat no constant of the
+code: others' clocks, measurements. The tables of docs/limits.md have a test of their own (limits.py).
 
 DOC_FIGURES [VAS]: with the program, the numbers of the file in docs/configuration.md are held against `vas --help`."""
+import json
 import math
 import re
 import sys
@@ -28,13 +30,20 @@ def number_of(number, unit):
     return value * (UNITS[unit] if unit in UNITS else LONG_UNITS[unit.removesuffix("s")])
 
 
+def most_items(file, name):
+    schema, field = name.split(".")
+    return json.loads((ROOT / file).read_text())["components"]["schemas"][schema]["properties"][field]["maxItems"]
+
+
 def expected(reference):
     """The value of `file: kName`, or of a sum of such."""
     def named(found):
         file, name = found.group(1), found.group(2)
+        if file.endswith(".json"):
+            return str(most_items(file, name))
         scale = next((s for suffix, s in NAMED_UNITS.items() if name.endswith(suffix)), 1)
         return repr(constant(file, name) * scale)
-    expression = re.sub(r"([\w/]+\.(?:h|cc|c)): (\w+)", named, reference)
+    expression = re.sub(r"([\w/]+\.(?:h|cc|c|json)): ([\w.]+)", named, reference)
     if not re.fullmatch(r"[\d\s.+*/()e-]+", expression):
         raise ValueError(f"`{reference}` is no sum of constants")
     return eval(expression)  # digits and operators alone, by the line above
@@ -43,6 +52,8 @@ def expected(reference):
 def prose_of(page):
     """The page in one line: without its code blocks, for a broken line breaks no phrase."""
     text = re.sub(r"^```.*?^```", "", (ROOT / page).read_text(), flags=re.DOTALL | re.MULTILINE)
+    if page == "docs/limits.md":
+        text = re.sub(r"^\|.*$", "", text, flags=re.MULTILINE)
     return re.sub(r"\s+", " ", text)
 
 
@@ -89,7 +100,7 @@ def faults_of_configuration(vas):
 
 
 def main():
-    pages = sorted(p.relative_to(ROOT).as_posix() for p in (ROOT / "docs").glob("*.md") if p.name != "limits.md")
+    pages = sorted(p.relative_to(ROOT).as_posix() for p in (ROOT / "docs").glob("*.md"))
     faults = [f"{page}: {fault}" for page in pages for fault in faults_of_page(page)]
     faults += [f"there is no {page}" for page in (FIGURES.keys() | OTHERS.keys()) - set(pages)]
     if len(sys.argv) > 1:

@@ -82,6 +82,7 @@ FIGURES = {
          "vas/api/client_ledger.h: failures_per_minute", "vas/api/api.cc: kDelayOfGuesses"),
         ("What needs no key is given {} times a second", "vas/api/client_ledger.h: keyless_per_second"),
         ("makes room for others: {} of one address", "vas/api/http_server.h: strangers_of_address"),
+        ("comes in pages of up to `limit` ({}, at most", "vas/base/page.h: limit"),
         ("A body has up to {}, JSON up to {} levels", "vas/api/http_server.h: kMaxBodyBytes",
          "vas/api/json_body.h: kMaxJsonDepth"),
     ],
@@ -104,6 +105,7 @@ FIGURES = {
         ("`callTimeout`): {} with the defaults",
          "vas/directory/directory.h: session_ttl + vas/app/config.h: control_endpoint_timeout_s"
          " + vas/directory/directory.h: call_timeout"),
+        ("silent for {}, each {} and three times", "vas/api/http_server.cc: idle", "vas/api/http_server.cc: between"),
         ("Idle connections to `vas` below {}", "vas/api/http_server.cc: kIdleDeadline"),
     ],
     "docs/directory.md": [
@@ -118,6 +120,9 @@ FIGURES = {
         ("a source wider than /{} (IPv6: /{})", "vas/api/trunk_resource.cc: kWidestIpv4",
          "vas/api/trunk_resource.cc: kWidestIpv6"),
     ],
+    "docs/glossary.md": [
+        ("the {} in which a latch compares streams", "bridge/latch.h: kWindow"),
+    ],
     "docs/health.md": [
         ("has not moved for {} |", "vas/base/watchdog.h: kGivenUp"),
         ("asks each of them once {}, by the way that its work comes, and looks {} later", "vas/base/watchdog.h: kEach",
@@ -128,6 +133,13 @@ FIGURES = {
         ("has an end: {} for a statement", "vas/store/call_guard.h: kLongest"),
         ("{} for a SQLite file", "vas/store/database.cc: kLongestLock"),
         ("or from less than {} of room", "vas/records/cdr_journal.h: kLeastFree"),
+    ],
+    "docs/limits.md": [
+        ("is raised to the hard one and divided: {} (a quarter", "vas/app/descriptor_budget.cc: kReserved"),
+        ("a trunk has {} sources, {} targets and {} prefixes at most, a domain {} aliases, a subscriber {}.",
+         "vas/api/openapi.json: NewTrunk.sources", "vas/api/openapi.json: NewTrunk.targets",
+         "vas/api/openapi.json: NewTrunk.prefixes", "vas/api/openapi.json: NewDomain.aliases",
+         "vas/api/openapi.json: NewSubscriber.aliases"),
     ],
     "docs/media.md": [
         ("a returned pair rests {} at least", "bridge/port_pool.h: kRest"),
@@ -219,8 +231,8 @@ OTHERS = {
     "docs/configuration.md": [
         "takes 16 KiB, 12 more", "take 800 MiB",  # measured
         "`proxy_read_timeout` is 60 s",  # nginx'
-        "silent for 30 s, each 10 s and three times",  # vas/api/http_server.cc: kKeepAlive, a struct
     ],
+    "docs/glossary.md": ["round trip, 500 ms", "repeats, 4 s"],  # RFC 3261's own
     "docs/health.md": ["2 s to connect"],  # a parameter in PostgreSQL's URL
     "docs/media-ice.md": [
         "asks for each 15 s",  # RFC 5245 §10

@@ -49,7 +49,7 @@ def faults_of(cells, flags, metrics):
 
 def main():
     flags = flags_of(sys.argv[1]) if len(sys.argv) > 1 else None
-    metrics = set(re.findall(r'"(vas_\w+)"', "".join(p.read_text() for p in (ROOT / "vas").rglob("*.cc"))))
+    metrics = set(re.findall(r'"(vas_\w+)"', "".join(path.read_text() for path in sources())))
     faults, told, count = [], set(), 0
     for number, cells in rows():
         count += 1

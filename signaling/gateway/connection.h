@@ -45,7 +45,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
       std::chrono::seconds(8);  // and the sweep of thousands: within 10 s
   // Phones keep NATs open each minute or two; an hour of silence is a phone that is gone.
   static constexpr Duration kIdleDeadline = std::chrono::hours(1);
-  // Answers to what it sent last are on their way; T2 of RFC 3261 is as long.
+  // Responses to what it sent last are on their way; T2 of RFC 3261 is as long.
   static constexpr Duration kHalfClosedDeadline = std::chrono::seconds(4);
   static constexpr Duration kUnacknowledged = std::chrono::seconds(16);  // what is sent and not ACKed by TCP
 

@@ -88,7 +88,8 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   bool answer_keep_alive(std::string_view text, const Flow& source);
   bool receive_request(const SipMessage& request, std::string_view text, const Flow& source);
   bool receive_response(const SipMessage& response, std::string_view text, const Flow& source);
-  // Whether a request with a To tag goes on to its dialog; what does not is answered here, or dropped.
+  // Whether a request with a To tag goes on to its dialog; what does not gets its response here, or is
+  // dropped.
   bool may_be_in_dialog(const SipMessage& request, std::string_view text, const Flow& source);
   bool may_be_outside(const SipMessage& request, const std::string& branch, std::string_view text,
                       const Flow& source);
@@ -101,8 +102,8 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   bool passes_by(const SipMessage& request, const Flow& source);
   // To another node, or for another node to its peer; without state but for CANCEL and ACK.
   void forward(const SipMessage& request, const Flow& source, const Flow& next, NodeRelay::Way way);
-  // Answers without state, where the source may have one more answer and it is not too large for who is not
-  // proved.
+  // Responds without state, where the source may have one more response and it is not too large for who is
+  // not proved.
   void refuse(const SipMessage& request, const Flow& source, const StatelessAnswer& answer,
               std::size_t request_bytes);
   // Counts it; where that brings a ban, closes what the ban closes.

@@ -17,11 +17,9 @@ using sessions::TokenState;
 using store::Transaction;
 using store::Urgency;
 
-constexpr std::size_t kTokenBytes = 16;  // 128 bits: 32 hex digits
-// Of who has used up a share: sessions end all the time.
-constexpr int kRetryAfterS = 5;
-// How often sessions that nobody has dialled are looked for.
-constexpr auto kSweep = std::chrono::seconds(1);
+constexpr std::size_t kTokenBytes = 16;           // 128 bits: 32 hex digits
+constexpr int kRetryAfterS = 5;                   // of who has used up a share: sessions end all the time
+constexpr auto kSweep = std::chrono::seconds(1);  // how often sessions that nobody has dialled are looked for
 constexpr std::string_view kUpdated = "updated";
 constexpr std::string_view kDeleted = "deleted";
 

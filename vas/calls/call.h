@@ -298,7 +298,7 @@ class Call {
   // Nothing changes, and who offered is told so.
   void refuse_renegotiation(int status, Now& now);
   void on_info(const signaling::InfoReceived& event, LegSide side, Now& now);
-  // Answers those that wait for a party that is gone.
+  // Responds to those that wait for a party that is gone.
   void give_back_infos(Now& now);
   void on_info_answered(const signaling::InfoAnswered& event, Now& now);
   // The response to an INFO that nobody there can hear now.

@@ -181,7 +181,7 @@ void Call::on_info(const signaling::InfoReceived& event, LegSide side, Now& now)
   // RFC 8840 §5.1: for our ears. We are lite and need no candidate.
   if (event.content_type.starts_with("application/trickle-ice-sdpfrag"))
     return send(signaling::AnswerRequest{event.dialog, event.request, 200, ""}, now);
-  // INFOs of a call that wait for their answer: DTMF is one after the other.
+  // INFOs of a call that wait for their response: DTMF is one after the other.
   constexpr std::size_t kMaxPending = 16;
   const signaling::DialogId other = party(bridge::other(side)).dialog;
   if (infos_.size() >= kMaxPending || other.value == 0)

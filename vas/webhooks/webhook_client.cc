@@ -24,7 +24,7 @@ namespace {
 
 // Half of the whole: a backend that does not answer SYNs is known before its time is over.
 constexpr long kConnectTimeoutMs = 5'000;
-// Name, connection, TLS and answer together.
+// Name, connection, TLS and reply together.
 constexpr long kTotalTimeoutMs = 10'000;
 constexpr long kIdleConnections = 1024;
 constexpr int kEventsAtOnce = 128;

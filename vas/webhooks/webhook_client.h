@@ -36,7 +36,7 @@ struct WebhookRequest {
 
 // Keeps the requests that wait and run, and how many of them are whose. It decides whether one more may
 // begin, and which address of a name is connected to. What a request is for, whether it is tried again and
-// what its answer means it need not know: that is Outbox's and call control's.
+// what its reply means it need not know: that is Outbox's and call control's.
 //
 // An address is resolved once, checked by the guard, and connected to as it was checked; redirects and
 // proxies of the environment are not followed.
