@@ -1,5 +1,5 @@
-"""Holds docs/limits.md against the code: each line's default is what the code says, its flag and its metric exist, and no
-bound of the code is without a line. LIMITS_TEST [VAS]: with the program, flags are held against `vas --help`."""
+"""Holds docs/limits.md against the code: each line's default is what the code says, its flag and its metric exist, and
+no bound of the code is without a line. LIMITS_TEST [VAS]: with the program, flags are held against `vas --help`."""
 import math
 import pathlib
 import re
@@ -45,7 +45,8 @@ def expression_of(text, name):
 
 
 def value_of(expression, text):
-    """A C++ constant as a number, durations in seconds. Other constants are looked up in the same file, then anywhere."""
+    """A C++ constant as a number, durations in seconds. Other
+    constants are looked up in the same file, then anywhere."""
     for name, unit in CHRONO.items():
         expression = re.sub(
             rf"std::chrono::{name}\s*([({{])([^(){{}}]*)[)}}]",

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The gateway and the call path behind it, under load and under attack.
 
-Everything that makes load stands on one core, the server on the other. Beside the whole call path stands Kamailio as a stateful proxy on
-the same SIPp load, on the same core: it has one dialog where we have two with their records, and neither does media here. Beside the other
-rows stand the figures that the design asks for.
+Everything that makes load stands on one core, the server on the other. Beside the whole call path stands Kamailio as a
+stateful proxy on the same SIPp load, on the same core: it has one dialog where we have two with their records, and
+neither does media here. Beside the other rows stand the figures that the design asks for.
 """
 import multiprocessing
 import os
@@ -16,7 +16,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from calls import (
+from calls import (  # noqa: E402
     LOAD_CORE,
     PEER,
     SIP,
@@ -27,7 +27,7 @@ from calls import (
     process_seconds,
     resident_kb,
     thread_seconds,
-)  # noqa: E402
+)
 from report import Report, flags  # noqa: E402
 
 
@@ -148,7 +148,8 @@ def spray_junk(per_second, seconds, started):
 
 
 def junk(report, seconds, before_it):
-    """`before_it` seconds of real calls alone fill what fills by itself: the trace's ring, transactions that linger for 32 s."""
+    """`before_it` seconds of real calls alone fill what fills by
+    itself: the trace's ring, transactions that linger for 32 s."""
     with Carrier(), Vas() as vas:
         tokens = vas.tokens(200 * (before_it + seconds))
         call(SIP, 200, before_it, tokens[: 200 * before_it])

@@ -20,8 +20,8 @@ FLOOD = ROOT / "build/release/bin/udp-flood"
 
 
 class Attack:
-    """`row`: what the report says. `run(seconds)` is called on the attacker's host; `prepare(vas)` before it on the callers'. `is_udp`: all of it is
-    datagrams, so bytes out for bytes in can be told."""
+    """`row`: what the report says. `run(seconds)` is called on the attacker's host; `prepare(vas)` before it on the
+    callers'. `is_udp`: all of it is datagrams, so bytes out for bytes in can be told."""
 
     def __init__(self, row, run, is_udp=False, is_quick=True, prepare=None):
         self.row, self.run, self.is_udp, self.is_quick, self.prepare = row, run, is_udp, is_quick, prepare

@@ -1,4 +1,5 @@
-"""linphone on another host, which a trunk trusts: its keys in SDP with suites of 256 bits offered, and DTLS without rtcp-mux."""
+"""linphone on another host, which a trunk trusts: its keys in SDP
+with suites of 256 bits offered, and DTLS without rtcp-mux."""
 import os
 import subprocess
 import time
@@ -24,8 +25,8 @@ CODECS = (
 
 
 class Linphone:
-    """linphonec without a screen: plays a tone, records what it hears. `authority`: over TLS, whose server's certificate that signed;
-    `stun`: by ICE, with this server, without which it gathers nothing."""
+    """linphonec without a screen: plays a tone, records what it hears. `authority`: over TLS, whose server's
+    certificate that signed; `stun`: by ICE, with this server, without which it gathers nothing."""
 
     def __init__(self, folder, hosts, host, address, encryption, authority=None, stun=None, seconds=60):
         self.folder, self.address = folder, address

@@ -1,4 +1,5 @@
-"""The phones of tests/interop/run, each with the same few words: dial, hold, resume, moved, and whether it hears to the end."""
+"""The phones of tests/interop/run, each with the same few words:
+dial, hold, resume, moved, and whether it hears to the end."""
 import fcntl
 import http.server
 import re
@@ -234,7 +235,8 @@ class OfSipJs(OfBrowser):
 
 
 class OfSipp:
-    """A scenario: it cannot be told anything on the way, nor says what it hears; it fails where a message is not as it should be."""
+    """A scenario: it cannot be told anything on the way, nor says
+    what it hears; it fails where a message is not as it should be."""
 
     LEGS = ("plain", "plain-tcp")
     MOVES_AFTER = None
