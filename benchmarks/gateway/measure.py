@@ -123,7 +123,10 @@ def spray_junk(per_second, seconds, started):
         each = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         each.bind((f"127.0.3.{i + 1}", 0))
         sockets.append(each)
-    head = "Via: SIP/2.0/UDP 127.0.3.1;branch=z9hG4bK{0};rport\r\nFrom: <sip:x@y>;tag={0}\r\nTo: <sip:a@b>\r\nCall-ID: {0}\r\nCSeq: 1 {1}\r\nContact: <sip:x@y>\r\n"
+    head = (
+        "Via: SIP/2.0/UDP 127.0.3.1;branch=z9hG4bK{0};rport\r\nFrom: <sip:x@y>;tag={0}\r\nTo: <sip:a@b>\r\n"
+        "Call-ID: {0}\r\nCSeq: 1 {1}\r\nContact: <sip:x@y>\r\n"
+    )
     started.value = 1
     sent, begun = 0, time.monotonic()
     while time.monotonic() - begun < seconds:
@@ -131,7 +134,10 @@ def spray_junk(per_second, seconds, started):
         for number in range(sent, due):
             kind = number % 4
             if kind == 0:
-                text = f"INVITE sip:a@b SIP/2.0\r\n{head.format(number, 'INVITE')}X-Cloudonix-Session: {number:032x}\r\nX-Cloudonix-Domain: d\r\nContent-Length: 0\r\n\r\n"
+                text = (
+                    f"INVITE sip:a@b SIP/2.0\r\n{head.format(number, 'INVITE')}X-Cloudonix-Session: {number:032x}\r\n"
+                    f"X-Cloudonix-Domain: d\r\nContent-Length: 0\r\n\r\n"
+                )
             elif kind == 1:
                 text = f"OPTIONS sip:a@b SIP/2.0\r\n{head.format(number, 'OPTIONS')}Content-Length: 9999\r\n\r\n"
             elif kind == 2:

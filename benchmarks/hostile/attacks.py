@@ -188,9 +188,11 @@ class TokenHolder:
             f"v=0\r\no=x 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
         )
         return (
-            f"INVITE sip:999@{SERVER_IP}:{SIP} SIP/2.0\r\nVia: SIP/2.0/UDP {ip}:{port};rport;branch=z9hG4bK########\r\nFrom: <sip:h@{ip}>;tag=h\r\n"
-            f"To: <sip:999@{SERVER_IP}>\r\nCall-ID: h{token[:8]}########\r\nCSeq: 1 INVITE\r\nContact: <sip:h@{ip}:{port}>\r\nMax-Forwards: 70\r\n"
-            f"X-Cloudonix-Session: {token}\r\nX-Cloudonix-Domain: {DOMAIN}\r\n{more}Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+            f"INVITE sip:999@{SERVER_IP}:{SIP} SIP/2.0\r\nVia: SIP/2.0/UDP {ip}:{port};rport;branch=z9hG4bK########\r\n"
+            f"From: <sip:h@{ip}>;tag=h\r\nTo: <sip:999@{SERVER_IP}>\r\nCall-ID: h{token[:8]}########\r\nCSeq: 1 INVITE\r\n"
+            f"Contact: <sip:h@{ip}:{port}>\r\nMax-Forwards: 70\r\n"
+            f"X-Cloudonix-Session: {token}\r\nX-Cloudonix-Domain: {DOMAIN}\r\n{more}"
+            f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n{body}"
         )
 
     def repeat_token(self, seconds):

@@ -194,7 +194,9 @@ class OfBrowser:
     def hears(self):
         # Chromium decodes for an element that plays, and for nobody else.
         self.run(
-            "window.speaker = new Audio(); speaker.srcObject = new MediaStream([phone.connection.getReceivers()[0].track]); return speaker.play().then(() => 0)"
+            "window.speaker = new Audio();"
+            "speaker.srcObject = new MediaStream([phone.connection.getReceivers()[0].track]);"
+            "return speaker.play().then(() => 0)"
         )
         before = self.received()
         heard = self.run(LISTEN, 3, CARRIER_SAYS)
