@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # Builds the fuzzers with clang and runs each over its corpus and SECONDS of new inputs.
+# Lists of files and of flags are words, to be split:
+# shellcheck disable=SC2010,SC2086
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-10}

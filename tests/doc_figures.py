@@ -16,8 +16,21 @@ from code_constants import ROOT, UNITS, constant, flags_of
 
 from doc_figures_table import FIGURES, OTHERS
 
-WORDS = {"a": 1, "an": 1, "one": 1, "two": 2, "twice": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7,
-         "eight": 8, "nine": 9, "ten": 10}
+WORDS = {
+    "a": 1,
+    "an": 1,
+    "one": 1,
+    "two": 2,
+    "twice": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "seven": 7,
+    "eight": 8,
+    "nine": 9,
+    "ten": 10,
+}
 LONG_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 NAMED_UNITS = {"Ms": 1e-3, "Us": 1e-6}  # a constant whose name ends in its unit
 UNIT = "|".join([rf"{word}s?" for word in LONG_UNITS] + sorted(filter(None, UNITS), key=len, reverse=True))
@@ -37,12 +50,14 @@ def most_items(file, name):
 
 def expected(reference):
     """The value of `file: kName`, or of a sum of such."""
+
     def named(found):
         file, name = found.group(1), found.group(2)
         if file.endswith(".json"):
             return str(most_items(file, name))
         scale = next((s for suffix, s in NAMED_UNITS.items() if name.endswith(suffix)), 1)
         return repr(constant(file, name) * scale)
+
     expression = re.sub(r"([\w/]+\.(?:h|cc|c|json)): ([\w.]+)", named, reference)
     if not re.fullmatch(r"[\d\s.+*/()e-]+", expression):
         raise ValueError(f"`{reference}` is no sum of constants")
@@ -87,7 +102,7 @@ def faults_of_page(page):
         held += [found.span() for found in re.finditer(re.escape(phrase), text)]
     for found in re.finditer(WITH_UNIT, text):
         if not any(start < found.end() and found.start() < end for start, end in held):
-            around = text[max(0, found.start() - 60):found.end() + 30]
+            around = text[max(0, found.start() - 60) : found.end() + 30]
             yield f"“…{around}…”: no row holds {found.group(0)}; name its constant in FIGURES, or the phrase in OTHERS"
 
 

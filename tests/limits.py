@@ -1,5 +1,5 @@
-"""Holds docs/limits.md against the code: each line's default is what the code says, its flag and its metric exist, and no
-bound of the code is without a line. LIMITS_TEST [VAS]: with the program, flags are held against `vas --help`."""
+"""Holds docs/limits.md against the code: each line's default is what the code says, its flag and its metric exist, and
+no bound of the code is without a line. LIMITS_TEST [VAS]: with the program, flags are held against `vas --help`."""
 import math
 import re
 import sys

@@ -1,6 +1,8 @@
-"""Instructions a relayed packet in user space, from datagram to outbox, counted by callgrind: a bound against slow decay.
+"""Instructions a relayed packet in user space, from datagram
+to outbox, counted by callgrind: a bound against slow decay.
 
-Instructions are the same on every machine with the same compiler; time is not. What the kernel does for a packet is not in them.
+Instructions are the same on every machine with the same compiler;
+time is not. What the kernel does for a packet is not in them.
 """
 import re
 import subprocess

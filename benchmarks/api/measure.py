@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The API: sessions made a second with durability, and long polls that wait.
 
-No other server makes sessions like these. Beside "sessions made" stands what bare SQLite commits of the same rows in the same
-batches, in one thread and without any HTTP, in runs that alternate with ours: the limit that the store sets. Beside the other rows
-stand the targets.
+No other server makes sessions like these. Beside "sessions made" stands what bare SQLite commits of the same rows in
+the same batches, in one thread and without any HTTP, in runs that alternate with ours: the limit that the store sets.
+Beside the other rows stand the targets.
 """
 import asyncio
 import json

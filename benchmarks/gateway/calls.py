@@ -24,7 +24,8 @@ LOAD_CORE, SERVER_CORE = 0, 1
 
 @dataclasses.dataclass
 class Place:
-    """Where the server and its load are: on loopback, or on hosts of their own (`..._within` starts a program there)."""
+    """Where the server and its load are: on loopback, or on
+    hosts of their own (`..._within` starts a program there)."""
 
     address: str = "127.0.0.1"
     carrier: str = CARRIER

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The gateway and the call path behind it, under load and under attack.
 
-Everything that makes load stands on one core, the server on the other. Beside the whole call path stands Kamailio as a stateful proxy on
-the same SIPp load, on the same core: it has one dialog where we have two with their records, and neither does media here. Beside the other
-rows stand the targets.
+Everything that makes load stands on one core, the server on the other. Beside the whole call path stands Kamailio as a
+stateful proxy on the same SIPp load, on the same core: it has one dialog where we have two with their records, and
+neither does media here. Beside the other rows stand the targets.
 """
 import multiprocessing
 import os
@@ -16,7 +16,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from calls import (
+from calls import (  # noqa: E402
     LOAD_CORE,
     PEER,
     SIP,
@@ -27,7 +27,7 @@ from calls import (
     process_seconds,
     resident_kb,
     thread_seconds,
-)  # noqa: E402
+)
 from report import Report, flags  # noqa: E402
 
 
@@ -123,7 +123,10 @@ def spray_junk(per_second, seconds, started):
         each = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         each.bind((f"127.0.3.{i + 1}", 0))
         sockets.append(each)
-    head = "Via: SIP/2.0/UDP 127.0.3.1;branch=z9hG4bK{0};rport\r\nFrom: <sip:x@y>;tag={0}\r\nTo: <sip:a@b>\r\nCall-ID: {0}\r\nCSeq: 1 {1}\r\nContact: <sip:x@y>\r\n"
+    head = (
+        "Via: SIP/2.0/UDP 127.0.3.1;branch=z9hG4bK{0};rport\r\nFrom: <sip:x@y>;tag={0}\r\nTo: <sip:a@b>\r\n"
+        "Call-ID: {0}\r\nCSeq: 1 {1}\r\nContact: <sip:x@y>\r\n"
+    )
     started.value = 1
     sent, begun = 0, time.monotonic()
     while time.monotonic() - begun < seconds:
@@ -131,7 +134,10 @@ def spray_junk(per_second, seconds, started):
         for number in range(sent, due):
             kind = number % 4
             if kind == 0:
-                text = f"INVITE sip:a@b SIP/2.0\r\n{head.format(number, 'INVITE')}X-Cloudonix-Session: {number:032x}\r\nX-Cloudonix-Domain: d\r\nContent-Length: 0\r\n\r\n"
+                text = (
+                    f"INVITE sip:a@b SIP/2.0\r\n{head.format(number, 'INVITE')}X-Cloudonix-Session: {number:032x}\r\n"
+                    f"X-Cloudonix-Domain: d\r\nContent-Length: 0\r\n\r\n"
+                )
             elif kind == 1:
                 text = f"OPTIONS sip:a@b SIP/2.0\r\n{head.format(number, 'OPTIONS')}Content-Length: 9999\r\n\r\n"
             elif kind == 2:
@@ -148,7 +154,8 @@ def spray_junk(per_second, seconds, started):
 
 
 def junk(report, seconds, before_it):
-    """`before_it` seconds of real calls alone fill what fills by itself: the trace's ring, transactions that linger for 32 s."""
+    """`before_it` seconds of real calls alone fill what fills by
+    itself: the trace's ring, transactions that linger for 32 s."""
     with Carrier(), Vas() as vas:
         tokens = vas.tokens(200 * (before_it + seconds))
         call(SIP, 200, before_it, tokens[: 200 * before_it])

@@ -20,8 +20,8 @@ FLOOD = ROOT / "build/release/bin/udp-flood"
 
 
 class Attack:
-    """`row`: what the report says. `run(seconds)` is called on the attacker's host; `prepare(vas)` before it on the callers'. `is_udp`: all of it is
-    datagrams, so bytes out for bytes in can be told."""
+    """`row`: what the report says. `run(seconds)` is called on the attacker's host; `prepare(vas)` before it on the
+    callers'. `is_udp`: all of it is datagrams, so bytes out for bytes in can be told."""
 
     def __init__(self, row, run, is_udp=False, is_quick=True, prepare=None):
         self.row, self.run, self.is_udp, self.is_quick, self.prepare = row, run, is_udp, is_quick, prepare
@@ -188,9 +188,11 @@ class TokenHolder:
             f"v=0\r\no=x 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
         )
         return (
-            f"INVITE sip:999@{SERVER_IP}:{SIP} SIP/2.0\r\nVia: SIP/2.0/UDP {ip}:{port};rport;branch=z9hG4bK########\r\nFrom: <sip:h@{ip}>;tag=h\r\n"
-            f"To: <sip:999@{SERVER_IP}>\r\nCall-ID: h{token[:8]}########\r\nCSeq: 1 INVITE\r\nContact: <sip:h@{ip}:{port}>\r\nMax-Forwards: 70\r\n"
-            f"X-Cloudonix-Session: {token}\r\nX-Cloudonix-Domain: {DOMAIN}\r\n{more}Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+            f"INVITE sip:999@{SERVER_IP}:{SIP} SIP/2.0\r\nVia: SIP/2.0/UDP {ip}:{port};rport;branch=z9hG4bK########\r\n"
+            f"From: <sip:h@{ip}>;tag=h\r\nTo: <sip:999@{SERVER_IP}>\r\nCall-ID: h{token[:8]}########\r\nCSeq: 1 INVITE\r\n"
+            f"Contact: <sip:h@{ip}:{port}>\r\nMax-Forwards: 70\r\n"
+            f"X-Cloudonix-Session: {token}\r\nX-Cloudonix-Domain: {DOMAIN}\r\n{more}"
+            f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n{body}"
         )
 
     def repeat_token(self, seconds):

@@ -1,6 +1,8 @@
-"""Three hosts: the server, its callers with their carrier, and the attacker, whose side has every address that is not a caller's.
+"""Three hosts: the server, its callers with their carrier, and
+the attacker, whose side has every address that is not a caller's.
 
-The server's default route leads to the attacker, so that what is answered to forged addresses arrives there and can be counted.
+The server's default route leads to the attacker, so that what is
+answered to forged addresses arrives there and can be counted.
 """
 import pathlib
 import subprocess

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Real calls beside attacks: how many succeed, how long they take to set up, what the server grows by, and what it answers for each byte that it is sent.
+"""Real calls beside attacks: how many succeed, how long they take to set up,
+what the server grows by, and what it answers for each byte that it is sent.
 
-Calls without an attack and calls beside it take turns, each attack against a server of its own. Beside our figures stand what an operator may
-ask for: 99.9 % of the real calls, twice the quiet p99, 10 % more memory, 1.3 bytes out for each byte in.
+Calls without an attack and calls beside it take turns, each attack against a server
+of its own. Beside our figures stand what an operator may ask for: 99.9 % of the
+real calls, twice the quiet p99, 10 % more memory, 1.3 bytes out for each byte in.
 """
 import multiprocessing
 import os

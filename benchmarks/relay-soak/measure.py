@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Calls held with real RTP for ten minutes: 2,000 in the kernel, 500 in user space. What VAS lost, what memory did, what was returned.
+"""Calls held with real RTP for ten minutes: 2,000 in the kernel, 500
+in user space. What VAS lost, what memory did, what was returned.
 
---quick: half a minute of it with a tenth of the calls. Loss before VAS (a full interface queue in the lab) is shown, and is not VAS's: its
-own is what it received and did not send, and what its sockets had no room for.
+--quick: half a minute of it with a tenth of the calls. Loss before VAS (a full interface queue in the lab) is shown,
+and is not VAS's: its own is what it received and did not send, and what its sockets had no room for.
 """
 import json
 import pathlib

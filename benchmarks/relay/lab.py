@@ -1,8 +1,9 @@
-"""Two hosts for the relay benchmark: namespaces joined by a veth pair, the load on CPU 0, the relay under test on CPU 1.
+"""Two hosts for the relay benchmark: namespaces joined by a
+veth pair, the load on CPU 0, the relay under test on CPU 1.
 
-Each side's receive work runs in a kernel thread of its own (threaded NAPI), pinned beside its side, so that what receiving
-costs a relay is counted as exactly as its own threads: by the scheduler's clocks, in nanoseconds. (With TSO on, veth would go
-past NAPI and have the sender do the receiver's work.)
+Each side's receive work runs in a kernel thread of its own (threaded NAPI), pinned beside its side, so that what
+receiving costs a relay is counted as exactly as its own threads: by the scheduler's clocks, in nanoseconds. (With TSO
+on, veth would go past NAPI and have the sender do the receiver's work.)
 """
 import ctypes
 import os

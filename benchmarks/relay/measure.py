@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Relaying plain RTP beside rtpengine: CPU a packet, delay, highest rate without loss, memory a call.
 
-Two namespaces joined by a veth pair; the load has one core, the relay under test the other. Every relay holds the same calls,
-set up through its own control path, and is loaded in turn.
+Two namespaces joined by a veth pair; the load has one core, the relay under test the other. Every relay holds the same
+calls, set up through its own control path, and is loaded in turn.
 """
 import os
 import statistics

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Encrypted media beside rtpengine and libsrtp2: CPU a packet relayed between SRTP and RTP and between SRTP and SRTP, the cost of
-SRTP alone, DTLS handshakes and ICE checks a core, and what a leg with ICE takes that only keeps its consent, beside libnice's agents.
+"""Encrypted media beside rtpengine and libsrtp2: CPU a packet relayed between SRTP and
+RTP and between SRTP and SRTP, the cost of SRTP alone, DTLS handshakes and ICE checks a
+core, and what a leg with ICE takes that only keeps its consent, beside libnice's agents.
 
-The relays stand in the same two namespaces as in the benchmark `relay`; they are loaded in turn, with packets that were encrypted
-before. Parts by themselves are measured in one thread.
+The relays stand in the same two namespaces as in the benchmark `relay`; they are loaded in turn, with packets that were
+encrypted before. Parts by themselves are measured in one thread.
 """
 import json
 import os

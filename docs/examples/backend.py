@@ -6,7 +6,8 @@
 VAS_SECRET is the domain's `webhook-secret`; without it anybody who reaches /incoming can make phones ring.
 The app logs in its own way, which is left out here, and then asks:
     POST /dial/<its number>/<number to call>   -> {"token": ...}: dial it with the header X-Cloudonix-Session
-    GET  /wait/<its number>                    -> {"token": ..., "caller": ...} when somebody calls it; 204 after a while: ask again
+    GET  /wait/<its number>                    -> {"token": ..., "caller": ...} when somebody calls it;
+                                                  204 after a while: ask again
     POST /reject/<token>                       -> the caller hears that the line is busy
 """
 import base64

@@ -35,7 +35,8 @@ PHONE = HERE.parents[1] / "web/phone"
 
 
 def bundle():
-    """The browser phone and JsSIP alone, bundled anew when a source changed. What is committed of the phone must be this."""
+    """The browser phone and JsSIP alone, bundled anew when a
+    source changed. What is committed of the phone must be this."""
     sources = [PHONE / name for name in ("package.json", "package-lock.json", ".npmrc")] + sorted(
         PHONE.glob("src/*.js")
     )

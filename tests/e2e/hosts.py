@@ -1,7 +1,7 @@
 """Several hosts on one machine: network namespaces around the server's, each joined to it by a veth pair.
 
-The test itself is on the host "a"; sockets on other hosts are made inside `on(name)`. Root is needed; without it the tests that
-use this are skipped by name.
+The test itself is on the host "a"; sockets on other hosts are made inside `on(name)`. Root is needed; without it the
+tests that use this are skipped by name.
 """
 import contextlib
 import ctypes

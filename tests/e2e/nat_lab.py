@@ -8,7 +8,8 @@ from phone_page import PhonePage
 
 
 class NatLab(E2eTest):
-    """Host "nat" translates for host "c"; the carrier is on host `CARRIER`, the browser (this process) on host `BROWSER`."""
+    """Host "nat" translates for host "c"; the carrier is on host
+    `CARRIER`, the browser (this process) on host `BROWSER`."""
 
     HOSTS = ("nat", "b")
     BROWSER, CARRIER = "c", "b"

@@ -1,4 +1,5 @@
-"""A PostgreSQL of the tests' own, in a throw-away folder on loopback. It refuses to run as root: root lends it a user."""
+"""A PostgreSQL of the tests' own, in a throw-away folder on
+loopback. It refuses to run as root: root lends it a user."""
 import ctypes
 import glob
 import os

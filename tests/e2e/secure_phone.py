@@ -19,7 +19,8 @@ VOICE = b"\xd5" * 160
 
 
 class SrtpStream:
-    """One direction under one master key (RFC 3711), in the first round of its sequence numbers; `mki` in each packet."""
+    """One direction under one master key (RFC 3711), in the
+    first round of its sequence numbers; `mki` in each packet."""
 
     def __init__(self, master, mki=b""):
         self.mki = mki
@@ -147,7 +148,8 @@ class SecurePhone(Phone):
         self.handshake.step()
 
     def listen(self, until, seconds=5):
-        """Reads what comes until that is true, and says again what DTLS thinks is lost where it may. Whether it became true."""
+        """Reads what comes until that is true, and says again what
+        DTLS thinks is lost where it may. Whether it became true."""
         end = time.monotonic() + seconds * SLOW
         while not (done := until()) and time.monotonic() < end:
             self.rtp.settimeout(0.02)

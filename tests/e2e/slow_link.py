@@ -1,5 +1,5 @@
-"""Delays what passes through a TUN device: run on a host (network namespace), it sends each packet on again after MILLISECONDS, give or take
-SPREAD, evenly spread; later packets do not overtake.
+"""Delays what passes through a TUN device: run on a host (network namespace), it sends each packet on again after
+MILLISECONDS, give or take SPREAD, evenly spread; later packets do not overtake.
 
     slow_link.py MILLISECONDS SPREAD NETWORK...
 

@@ -1,5 +1,5 @@
-"""Where peers may have the server send: SDP, Contacts, Record-Routes, routes and trunks that point at the server's own host, at
-loopback, metadata, groups, private ranges; and media that is to run in circles."""
+"""Where peers may have the server send: SDP, Contacts, Record-Routes, routes and trunks that point at the server's own
+host, at loopback, metadata, groups, private ranges; and media that is to run in circles."""
 import contextlib
 import socket
 import unittest
@@ -13,7 +13,8 @@ DOMAIN_KEY = "XIe2eDomainKey"
 
 
 class Lab(E2eTest):
-    """The server has two addresses, its media sockets all; the platform opens its carrier's network to it, and nothing else."""
+    """The server has two addresses, its media sockets all; the
+    platform opens its carrier's network to it, and nothing else."""
 
     @classmethod
     def setUpClass(cls):

@@ -25,7 +25,8 @@ def schema_of(definition):
 
 
 class Operations(ApiTest):
-    """Drives every operation into every status that the document promises, and checks each answer against its schema."""
+    """Drives every operation into every status that the document
+    promises, and checks each answer against its schema."""
 
     flags = ("--http-keyless-per-second", "10")
 
@@ -338,7 +339,8 @@ class Operations(ApiTest):
         self.wait_for_polls(0)
 
     def guess_too_much(self, name):
-        """By a client of a proxy: wrong keys, or too many requests where none is needed. Each operation has an address of its own."""
+        """By a client of a proxy: wrong keys, or too many requests where
+        none is needed. Each operation has an address of its own."""
         method, path, definition = OPERATIONS[name]
         path = (
             path.replace("{tenant}", "1")
@@ -358,7 +360,8 @@ class Operations(ApiTest):
         self.seen.add((name, "429"))
 
     def failures_of_the_store(self):
-        """Tables are taken away under the server: nothing is acknowledged, calls go on, and all is well when they are back."""
+        """Tables are taken away under the server: nothing is
+        acknowledged, calls go on, and all is well when they are back."""
         token = self.outgoing(routing={"routes": []})["token"]
         database = sqlite3.connect(self.vas.folder / "data/vas.sqlite")
         for table in ("sessions", "events", "directory"):

@@ -1,6 +1,8 @@
-"""Bytes that are no text, by callers, carriers and API clients, through the whole server and a kill -9, on both databases.
+"""Bytes that are no text, by callers, carriers and API clients,
+through the whole server and a kill -9, on both databases.
 
-Whatever is written, records, log, traces, callbacks, answers, is read here by readers that forgive nothing. (docs/signaling.md, "Bytes")
+Whatever is written, records, log, traces, callbacks, answers, is read
+here by readers that forgive nothing. (docs/signaling.md, "Bytes")
 """
 import http.client
 import json

@@ -1,4 +1,5 @@
-"""Two nodes on one PostgreSQL: a call parked on one is picked up, polled for and deleted through the other; and the database goes away."""
+"""Two nodes on one PostgreSQL: a call parked on one is picked up,
+polled for and deleted through the other; and the database goes away."""
 import os
 import re
 import shutil

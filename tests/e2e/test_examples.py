@@ -191,7 +191,11 @@ class LostAnswers(unittest.TestCase):
 
         vas = self.serving(InTheWay)
         environment = {"VAS": f"http://127.0.0.1:{vas.server_port}", "VAS_KEY": "k", "VAS_DOMAIN": DOMAIN}
-        code = f"import importlib.util as u; s = u.spec_from_file_location('b', {str(HERE.parents[1] / 'docs/examples/backend.py')!r}); b = u.module_from_spec(s); s.loader.exec_module(b)\n"
+        example = str(HERE.parents[1] / "docs/examples/backend.py")
+        code = (
+            f"import importlib.util as u; s = u.spec_from_file_location('b', {example!r}); "
+            "b = u.module_from_spec(s); s.loader.exec_module(b)\n"
+        )
         self.asks = lambda call: json.loads(
             subprocess.run(
                 ["/usr/bin/python3", "-B", "-c", code + f"import json; print(json.dumps({call}))"],

@@ -1,5 +1,5 @@
-"""Faults of what a node stands on: a database that is frozen, a disk that is full, a journal with another byte. What was
-acknowledged stays, nobody waits for ever, the node says what is wrong, and it mends by itself."""
+"""Faults of what a node stands on: a database that is frozen, a disk that is full, a journal with another byte. What
+was acknowledged stays, nobody waits for ever, the node says what is wrong, and it mends by itself."""
 import os
 import signal
 import subprocess

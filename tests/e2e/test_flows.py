@@ -1,4 +1,5 @@
-"""Flows that move, break and idle: transactions from another port, connections that are gone, keep-alives, hops that are not there."""
+"""Flows that move, break and idle: transactions from another port,
+connections that are gone, keep-alives, hops that are not there."""
 import re
 import socket
 import struct

@@ -1,4 +1,5 @@
-"""VAS behind a NAT, by full ICE: a browser outside is reached directly where that is possible, else through a TURN server."""
+"""VAS behind a NAT, by full ICE: a browser outside is reached
+directly where that is possible, else through a TURN server."""
 import re
 import socket
 import subprocess
@@ -14,7 +15,8 @@ TURN = "10.78.3.1:3478"
 
 
 class VasBehindNat(NatLab):
-    """The server and the carrier are behind "nat"; the namespace in the middle is the Internet, with a TURN server on "b".
+    """The server and the carrier are behind "nat"; the namespace
+    in the middle is the Internet, with a TURN server on "b".
 
     Signaling reaches the server by a route, as if a port were forwarded; UDP does only where it has been asked for.
     """

@@ -1,5 +1,5 @@
-"""The API over TLS, towards clients that are slow, silent, many or in the clear; what pages of other origins may read; backends
-whose certificates are of an authority of one's own."""
+"""The API over TLS, towards clients that are slow, silent, many or in the clear; what pages of other origins may read;
+backends whose certificates are of an authority of one's own."""
 import contextlib
 import json
 import re

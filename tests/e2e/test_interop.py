@@ -1,4 +1,5 @@
-"""Two rows of tests/interop/run, whose phones nominate once and then send nothing but media: longer than consent lasts (RFC 7675)."""
+"""Two rows of tests/interop/run, whose phones nominate once and then
+send nothing but media: longer than consent lasts (RFC 7675)."""
 import subprocess
 import unittest
 

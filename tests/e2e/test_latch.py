@@ -1,4 +1,5 @@
-"""Whose plain RTP is taken: a neighbour behind the party's address, a re-INVITE to another port, a party that sends from elsewhere."""
+"""Whose plain RTP is taken: a neighbour behind the party's address,
+a re-INVITE to another port, a party that sends from elsewhere."""
 import socket
 import time
 import unittest
@@ -10,7 +11,8 @@ PTIME = 0.02
 
 class LatchTest(E2eTest):
     def connected(self, at=None):
-        """Two phones in a call: (caller, where it sends to, callee, where that sends to, token). SDP has the caller `at` an address."""
+        """Two phones in a call: (caller, where it sends to, callee, where
+        that sends to, token). SDP has the caller `at` an address."""
         (far, token), near = self.far_phone(), self.scripted()
         near.invite(token, body=self.sdp_at(near, at))
         invite = far.receive()
@@ -45,7 +47,8 @@ class LatchTest(E2eTest):
             return payloads
 
     def assert_only_the_party(self, payloads, sent):
-        """A loaded machine may lose one now and then, as the record says (`overrun`); what is not the party's is never heard."""
+        """A loaded machine may lose one now and then, as the record
+        says (`overrun`); what is not the party's is never heard."""
         self.assertEqual(set(payloads), {b"\x55"})
         self.assertTrue(0.9 * sent <= len(payloads) <= sent, payloads)
 

@@ -1,4 +1,5 @@
-"""What one address, one customer, one trunk may take, and that the others go on: connections, guesses, calls, sessions, look-ups."""
+"""What one address, one customer, one trunk may take, and that the
+others go on: connections, guesses, calls, sessions, look-ups."""
 import concurrent.futures
 import http.client
 import json

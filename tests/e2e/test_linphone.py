@@ -1,4 +1,5 @@
-"""linphone on another host, which a trunk trusts: its keys in SDP with suites of 256 bits offered, and DTLS without rtcp-mux."""
+"""linphone on another host, which a trunk trusts: its keys in SDP
+with suites of 256 bits offered, and DTLS without rtcp-mux."""
 import os
 import subprocess
 import time
@@ -24,8 +25,8 @@ CODECS = (
 
 
 class Linphone:
-    """linphonec without a screen: plays a tone, records what it hears. `authority`: over TLS, whose server's certificate that signed;
-    `stun`: by ICE, with this server, without which it gathers nothing."""
+    """linphonec without a screen: plays a tone, records what it hears. `authority`: over TLS, whose server's
+    certificate that signed; `stun`: by ICE, with this server, without which it gathers nothing."""
 
     def __init__(self, folder, hosts, host, address, encryption, authority=None, stun=None, seconds=60):
         self.folder, self.address = folder, address
@@ -38,9 +39,12 @@ class Linphone:
             for at, (mime, rate, channels) in enumerate(each.split("/") for each in CODECS)
         )
         (folder / "rc").write_text(
-            f"[sip]\nsip_port={0 if authority else port}\nsip_tcp_port=0\nsip_tls_port={port if authority else 0}\nroot_ca={authority or ''}\nverify_server_cn=0\ncontact=\"linphone\" <sip:linphone@{address}:{port}>\ndefault_proxy=-1\n"
-            f"media_encryption={encryption}\nmedia_encryption_mandatory={int(encryption != 'none')}\nuse_ipv6=0\nipv6_migration_done=1\nping_with_options=0\nguess_hostname=0\n"
-            f"[rtp]\naudio_rtp_port={media}\nrtcp_mux={int(bool(stun))}\n[net]\nmtu=1300\nfirewall_policy={3 if stun else 0}\nstun_server={stun or ''}\n[sound]\nechocancellation=0\n"
+            f"[sip]\nsip_port={0 if authority else port}\nsip_tcp_port=0\nsip_tls_port={port if authority else 0}\n"
+            f"root_ca={authority or ''}\nverify_server_cn=0\ncontact=\"linphone\" <sip:linphone@{address}:{port}>\ndefault_proxy=-1\n"
+            f"media_encryption={encryption}\nmedia_encryption_mandatory={int(encryption != 'none')}\n"
+            "use_ipv6=0\nipv6_migration_done=1\nping_with_options=0\nguess_hostname=0\n"
+            f"[rtp]\naudio_rtp_port={media}\nrtcp_mux={int(bool(stun))}\n"
+            f"[net]\nmtu=1300\nfirewall_policy={3 if stun else 0}\nstun_server={stun or ''}\n[sound]\nechocancellation=0\n"
             f"[video]\nenabled=0\ncapture=0\ndisplay=0\nautomatically_initiate=0\nautomatically_accept=0\n{codecs}"
         )
         self.log = open(folder / "log", "wb")

@@ -1,4 +1,5 @@
-"""Calls by ICE of phones that choose their path once and check it no more (RFC 5245), longer than consent lives without a sign of them."""
+"""Calls by ICE of phones that choose their path once and check it no
+more (RFC 5245), longer than consent lives without a sign of them."""
 import socket
 import struct
 import threading

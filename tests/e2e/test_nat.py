@@ -1,5 +1,5 @@
-"""A browser behind a NAT, its server and a carrier on other hosts: its call is heard, survives a change of address, and loss is
-measured as the browser measures it."""
+"""A browser behind a NAT, its server and a carrier on other hosts: its call is heard, survives a change of address, and
+loss is measured as the browser measures it."""
 import subprocess
 import sys
 import time
@@ -87,8 +87,9 @@ class BehindNat(NatLab):
         self.nft("add chain ip loss passing { type filter hook forward priority 0 ; }")
         self.nft("add rule ip loss passing meta l4proto udp meta length > 150 numgen random mod 100 < 3 drop")
         time.sleep(20)
-        # What VAS knows of the page's figures is as old as the page's last report (at most 7.5 s, RFC 3550 6.2). Once nothing is lost
-        # any more, the next report's loss is the page's; its jitter is what the page's was at some time since.
+        # What VAS knows of the page's figures is as old as the page's last report (at most 7.5 s, RFC 3550 6.2). Once
+        # nothing is lost any more, the next report's loss is the page's; its jitter is what the page's was at some time
+        # since.
         self.nft("flush chain ip loss passing")
         jitters = [page.run(INBOUND)["jitter"] * 1000]
         for _ in range(16):

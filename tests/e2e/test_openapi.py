@@ -1,4 +1,5 @@
-"""vas/api/openapi.json before others' judges, redocly and spectral, and before a reader: every field says what it is."""
+"""vas/api/openapi.json before others' judges, redocly and
+spectral, and before a reader: every field says what it is."""
 import fcntl
 import json
 import os

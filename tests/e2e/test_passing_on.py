@@ -1,5 +1,5 @@
-"""What goes from one party to the other beside media, and what phones and carriers of the field say in their own way: why a call
-ended, INFO, numbers, who calls, names."""
+"""What goes from one party to the other beside media, and what phones and carriers of the field say in their own way:
+why a call ended, INFO, numbers, who calls, names."""
 import json
 import re
 import time

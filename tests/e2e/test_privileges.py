@@ -1,5 +1,6 @@
-"""What vas may do: as root it becomes another and gives up what it can; without root it needs nothing; with the documented capabilities the
-kernel relays for an ordinary user. Its threads are filtered, its files closed, its program hardened."""
+"""What vas may do: as root it becomes another and gives up what it can; without
+root it needs nothing; with the documented capabilities the kernel relays for an
+ordinary user. Its threads are filtered, its files closed, its program hardened."""
 import json
 import os
 import pathlib
@@ -17,8 +18,8 @@ OWN_UID = 61060
 
 
 def threads_of(process):
-    """What the kernel says of each. ThreadSanitizer has one of its own, which no thread of the program can take capabilities from: its
-    name is the program's, which otherwise the first thread alone has."""
+    """What the kernel says of each. ThreadSanitizer has one of its own, which no thread of the program can take
+    capabilities from: its name is the program's, which otherwise the first thread alone has."""
     all_threads = []
     for task in pathlib.Path(f"/proc/{process}/task").iterdir():
         lines = (task / "status").read_text().splitlines()

@@ -1,4 +1,5 @@
-"""The relay on real hosts: the kernel's fast path beside user space, several interfaces, strangers, loops of routes and MACs."""
+"""The relay on real hosts: the kernel's fast path beside user
+space, several interfaces, strangers, loops of routes and MACs."""
 import http.client
 import json
 import os
@@ -86,7 +87,8 @@ class RelayTest(E2eTest):
 
 
 class Talk(threading.Thread):
-    """A phone's stream, steadily, and whatever its partner gets of it: (number, timestamp, ssrc, payload type, payload, TOS)."""
+    """A phone's stream, steadily, and whatever its partner gets of
+    it: (number, timestamp, ssrc, payload type, payload, TOS)."""
 
     def __init__(self, phone, target, partner, count, payload_type=0, first=60000, frame=FRAME):
         super().__init__(daemon=True)
@@ -257,7 +259,8 @@ class Paths(RelayTest):
 
 
 class InTheDriver(RelayTest):
-    """By XDP. It sees packets before checksums are completed and many are merged, so these offloads are off, as on a real host."""
+    """By XDP. It sees packets before checksums are completed and
+    many are merged, so these offloads are off, as on a real host."""
 
     @classmethod
     def place_server(cls, vas):

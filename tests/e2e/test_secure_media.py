@@ -11,18 +11,7 @@ import time
 import unittest
 import zlib
 
-from harness import (
-    DOMAIN,
-    SLOW,
-    TRUNK,
-    Baresip,
-    E2eTest,
-    Phone,
-    TlsPhone,
-    dialling,
-    free_ports,
-    wait_until,
-)  # noqa: F401
+from harness import DOMAIN, SLOW, TRUNK, Baresip, TlsPhone, free_ports, wait_until
 from secure_phone import VOICE, SecurePhone, SrtpStream, random_master
 from test_gateway import GatewayTest
 
@@ -81,7 +70,8 @@ class SecureMedia(GatewayTest):
 
 
 class Sdes(SecureMedia):
-    """Keys travel over TLS; towards the carrier, which stands in the same rack, over UDP too where the node is told so."""
+    """Keys travel over TLS; towards the carrier, which stands
+    in the same rack, over UDP too where the node is told so."""
 
     def test_an_encrypted_phone_talks_to_a_plain_carrier(self):
         for encryption in ("srtp-mand", "srtp-mandf", "srtp"):
@@ -191,7 +181,8 @@ class Dtls(SecureMedia):
         self.assertEqual(record["legs"][0]["ice_path"], "host-prflx")
 
     def test_whoever_knows_no_password_gets_no_answer_and_changes_nothing(self):
-        """Checks without MESSAGE-INTEGRITY and with a wrong one, alerts, short records, hellos and forged SRTP beside a live call."""
+        """Checks without MESSAGE-INTEGRITY and with a wrong one, alerts,
+        short records, hellos and forged SRTP beside a live call."""
         carrier = self.carrier()
         token = self.vas.make_outgoing(routing=self.to(carrier))["token"]
         alice = self.dial(token, "dtls_srtp", "tls", "ice")
@@ -293,7 +284,8 @@ class Required(SecureMedia):
 
 
 class TrunksByDtls(SecureMedia):
-    """Carriers that are offered DTLS by us, with ICE in each role and without: (a prefix, the trunk's `ice`, the carrier's)."""
+    """Carriers that are offered DTLS by us, with ICE in each role
+    and without: (a prefix, the trunk's `ice`, the carrier's)."""
 
     KINDS = (("71", "", None), ("72", "lite", "ice"), ("73", "full", "ice"), ("74", "full", None))
 
@@ -506,7 +498,8 @@ class Scripted(SecureMedia):
         self.assert_talk(near, far)
         for ssrc in [*range(1, 151), near.ssrc]:
             voice = struct.pack("!I", ssrc) * 40
-            # Each begins anew; enough of them that whoever waits for a second packet before it believes a stream has it.
+            # Each begins anew; enough of them that whoever waits for a second packet before it believes a stream has
+            # it.
             for number in range(1000, 1004) if ssrc != near.ssrc else range(near.number + 1, near.number + 5):
                 near.speak(near.to, ssrc, number, voice)
             self.assertTrue(far.listen(lambda voice=voice: far.heard[-1][12:] == voice, 2), f"SSRC {ssrc}")

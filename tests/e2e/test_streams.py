@@ -1,4 +1,5 @@
-"""What parties send beside a plain stream: restarts, jumps, strays, comfort noise, keep-alives, DTMF in all its forms, RTCP; by user space and by the kernel."""
+"""What parties send beside a plain stream: restarts, jumps, strays, comfort noise, keep-alives, DTMF in all its forms,
+RTCP; by user space and by the kernel."""
 import collections
 import re
 import socket
@@ -78,7 +79,8 @@ class Streams(E2eTest):
     in_kernel = False
 
     def connected(self, near_sdp=None, far_sdp=None):
-        """Two phones in a call: (caller, its stream, callee, its stream, token); the callee's INVITE is its `invite_got`."""
+        """Two phones in a call: (caller, its stream, callee, its
+        stream, token); the callee's INVITE is its `invite_got`."""
         (far, token), near = self.far_phone(), self.scripted()
         near.invite(token, body=near_sdp and near_sdp(near))
         invite = far.invite_got = far.receive()

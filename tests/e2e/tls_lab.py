@@ -34,7 +34,8 @@ class Authority:
         )
 
     def issue(self, name, *subjects):
-        """(certificate, key) for subjects such as DNS:sip.example or IP:127.0.0.1; written in one go, as a renewal is."""
+        """(certificate, key) for subjects such as DNS:sip.example
+        or IP:127.0.0.1; written in one go, as a renewal is."""
         certificate, key, request = (self.folder / f"{name}.{kind}" for kind in ("pem", "key", "csr"))
         extensions = self.folder / f"{name}.ext"
         extensions.write_text("subjectAltName=" + ",".join(subjects) + "\n")

@@ -1,10 +1,12 @@
-"""The torture messages of RFC 4475, as that document has them, and those of RFC 5118, written anew from what they are to show.
+"""The torture messages of RFC 4475, as that document has them,
+and those of RFC 5118, written anew from what they are to show.
 
-A case: name, what it shows, what the RFC asks of a server, the message, and what this one does: a status, None for silence, a list
-where a stream holds two messages, DROP where a stream is closed because nobody can tell where the next message would begin; or a
-tuple of these for (UDP, TCP, TLS, WebSocket). They come from a trunk that is trusted, so a proper INVITE gets as far as call control
-and ends there with 404: nobody has that number. `\\n` stands for CRLF. The messages are the genuine ones byte for byte, but that
-each transport's Call-ID begins with its name: they are no retransmissions of each other.
+A case: name, what it shows, what the RFC asks of a server, the message, and what this one does: a
+status, None for silence, a list where a stream holds two messages, DROP where a stream is closed because
+nobody can tell where the next message would begin; or a tuple of these for (UDP, TCP, TLS, WebSocket).
+They come from a trunk that is trusted, so a proper INVITE gets as far as call control and ends there
+with 404: nobody has that number. `\\n` stands for CRLF. The messages are the genuine ones byte for byte,
+but that each transport's Call-ID begins with its name: they are no retransmissions of each other.
 """
 import base64
 import re

@@ -1,4 +1,5 @@
-"""The network of tests/interop/run: the server, the carriers and each phone on a host of its own, a router between them."""
+"""The network of tests/interop/run: the server, the carriers
+and each phone on a host of its own, a router between them."""
 import contextlib
 import pathlib
 import shutil
@@ -131,7 +132,8 @@ class Lab:
 
 
 class Carrier(threading.Thread):
-    """The far party: takes the call and every change of it, says its tone whenever it may, and keeps what it hears by the second."""
+    """The far party: takes the call and every change of it, says its
+    tone whenever it may, and keeps what it hears by the second."""
 
     def __init__(self, lab, vas):
         super().__init__(daemon=True)

@@ -1,4 +1,5 @@
-"""The phones of tests/interop/run, each with the same few words: dial, hold, resume, moved, and whether it hears to the end."""
+"""The phones of tests/interop/run, each with the same few words:
+dial, hold, resume, moved, and whether it hears to the end."""
 import fcntl
 import http.server
 import re
@@ -193,7 +194,9 @@ class OfBrowser:
     def hears(self):
         # Chromium decodes for an element that plays, and for nobody else.
         self.run(
-            "window.speaker = new Audio(); speaker.srcObject = new MediaStream([phone.connection.getReceivers()[0].track]); return speaker.play().then(() => 0)"
+            "window.speaker = new Audio();"
+            "speaker.srcObject = new MediaStream([phone.connection.getReceivers()[0].track]);"
+            "return speaker.play().then(() => 0)"
         )
         before = self.received()
         heard = self.run(LISTEN, 3, CARRIER_SAYS)
@@ -234,7 +237,8 @@ class OfSipJs(OfBrowser):
 
 
 class OfSipp:
-    """A scenario: it cannot be told anything on the way, nor says what it hears; it fails where a message is not as it should be."""
+    """A scenario: it cannot be told anything on the way, nor says
+    what it hears; it fails where a message is not as it should be."""
 
     LEGS = ("plain", "plain-tcp")
     MOVES_AFTER = None

@@ -5,9 +5,9 @@ import threading
 
 
 class Backend:
-    """The customer's control endpoint (/incoming), its routing application (/application), and a receiver of callbacks (all
-    other paths). `answer` is what the first is answered, `instructions` the body of the second's answer; `callback_answer`
-    gets the path and the callback, and returns a status."""
+    """The customer's control endpoint (/incoming), its routing application (/application), and a receiver of callbacks
+    (all other paths). `answer` is what the first is answered, `instructions` the body of the second's answer;
+    `callback_answer` gets the path and the callback, and returns a status."""
 
     def __init__(self, address="127.0.0.1"):
         backend = self

@@ -94,7 +94,8 @@ class Baresip:
         )
         mode = "auto" if answers else "manual"
         (self.folder / "accounts").write_text(
-            f"<sip:{name}@{in_uri(address)}:{self.port}{f';transport={transport}' if transport else ''}>;regint=0;answermode={mode};audio_codecs={codec}"
+            f"<sip:{name}@{in_uri(address)}:{self.port}{f';transport={transport}' if transport else ''}>"
+            f";regint=0;answermode={mode};audio_codecs={codec}"
             f"{f';mediaenc={encryption}' if encryption else ''}{f';medianat={nat}' if nat else ''}\n"
         )
         (self.folder / "contacts").write_text("")

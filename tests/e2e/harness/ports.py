@@ -52,8 +52,8 @@ def take(first):
 
 
 def draw():
-    """A block of our own, below the ephemeral ports: any program may be given one of those at any time. Which, is left to
-    chance: the next test should not hear what is still sent to an earlier one."""
+    """A block of our own, below the ephemeral ports: any program may be given one of those at any time. Which, is left
+    to chance: the next test should not hear what is still sent to an earlier one."""
     ephemeral = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     blocks = range(FIRST, min(ephemeral, SERVERS_MEDIA) - SIZE + 1, SIZE)
     for first in random.sample(blocks, len(blocks)):
