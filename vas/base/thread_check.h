@@ -4,7 +4,6 @@
 #include <sys/types.h>
 
 #include <atomic>
-#include <source_location>
 
 namespace vas {
 
@@ -20,14 +19,15 @@ class ThreadCheck {
   ThreadCheck& operator=(const ThreadCheck&) { return *this; }
 
   // Ends the program when it is another thread than the object's: that is our own bug (check.h).
-  void check(const std::source_location& where = std::source_location::current()) const {
-    if (thread_.load(std::memory_order_relaxed) != this_thread_) check_slowly(where);
+  // `caller`: the function that checks; clang has no std::source_location with the library of gcc.
+  void check(const char* caller = __builtin_FUNCTION()) const {
+    if (thread_.load(std::memory_order_relaxed) != this_thread_) check_slowly(caller);
   }
 
  private:
   static constexpr pid_t kNobody = -1;
 
-  void check_slowly(const std::source_location& where) const;
+  void check_slowly(const char* caller) const;
 
   static constinit thread_local inline pid_t this_thread_ = 0;  // as the kernel numbers it; 0: not asked yet
 

@@ -63,7 +63,7 @@ TEST(ThreadCheckDeathTest, SaysWhichObjectAndWhichThreads) {
           counter.count();
         });
       },
-      "Counter is thread [0-9]+ \\(.+\\)'s; .*count.* is called by thread [0-9]+ \\(stranger\\)");
+      "Counter is thread [0-9]+ \\(.+\\)'s; count\\(\\) is called by thread [0-9]+ \\(stranger\\)");
 }
 
 }  // namespace
