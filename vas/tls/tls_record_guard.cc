@@ -30,7 +30,6 @@ void TlsRecordGuard::watch(SSL* ssl, std::function<void()> on_flood) {
 }
 
 void TlsRecordGuard::count(Time now) {
-  thread_check_.check();
   if (now - window_began_ > kWindow) {
     window_began_ = now;
     records_ = 0;

@@ -5,7 +5,6 @@
 
 #include <functional>
 
-#include "vas/base/thread_check.h"
 #include "vas/base/time.h"
 
 namespace vas {
@@ -13,7 +12,7 @@ namespace vas {
 // Counts a peer's records that carry no SIP: fragments of a handshake, KeyUpdates, attempts to renegotiate,
 // alerts. Each costs us more than the peer, and OpenSSL takes any number of them.
 //
-// Threads:  the streams'. Lifetime: outlives what it watches.
+// Threads:  one at a time: HTTPS hands it on with its connection. Lifetime: outlives what it watches.
 // Bounds:   kMaxRecords in each kWindow. A handshake has less than a dozen, a connection that is up renews
 // its
 //           keys each few gigabytes.
@@ -30,7 +29,6 @@ class TlsRecordGuard {
   std::function<void()> on_flood_;
   Time window_began_{};
   int records_ = 0;
-  ThreadCheck thread_check_{"TlsRecordGuard"};
 };
 
 }  // namespace vas
