@@ -23,10 +23,9 @@ def setns(descriptor):
 
 
 def is_possible():
-    return (
-        os.geteuid() == 0
-        and subprocess.run(["ip", "netns", "add", "vt-probe"], capture_output=True).returncode == 0
-        and subprocess.run(["ip", "netns", "delete", "vt-probe"], capture_output=True).returncode == 0
+    probe = f"vt{os.getpid()}-probe"
+    return os.geteuid() == 0 and all(
+        subprocess.run(["ip", "netns", what, probe], capture_output=True).returncode == 0 for what in ("add", "delete")
     )
 
 
