@@ -182,8 +182,8 @@ void Sender::on_unsent(std::string_view text, const Flow& flow) {
 void Sender::tell_unsent(const SipMessage& request, const Flow& flow, const StatelessAnswer& answer) {
   if (request.method() == "ACK") return;
   const std::string text = stateless_response(request, flow, answer, parts_.signer);
-  const auto response = SipMessage::parse(text);
-  const auto edited = response ? parts_.editor.response_to_stack(*response, flow) : std::nullopt;
+  const auto parsed = SipMessage::parse(text);
+  const auto edited = parsed ? parts_.editor.response_to_stack(*parsed, flow) : std::nullopt;
   if (edited) parts_.link.send(edited->stack, edited->text);
 }
 
