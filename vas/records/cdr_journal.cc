@@ -9,7 +9,6 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <optional>
 #include <set>
@@ -26,16 +25,6 @@ constexpr int kJournalFlags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC;
 constexpr std::string_view kDraft = "draft";  // where a sealed token belongs
 // Before a disk that has refused an entry is tried again.
 constexpr auto kRetryPause = std::chrono::milliseconds(200);
-
-std::string read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary | std::ios::ate);
-  if (!in) return {};
-  std::string text(static_cast<std::size_t>(std::max<std::streamoff>(0, in.tellg())), '\0');
-  in.seekg(0);
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(std::max<std::streamsize>(0, in.gcount())));
-  return text;
-}
 
 CallRecord unreadable(const Salvaged& salvaged) {
   CallRecord record{.id = salvaged.id, .session = salvaged.session};

@@ -40,6 +40,16 @@ off_t end_of_lines(int file, off_t size) {
 
 }  // namespace
 
+std::string read_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary | std::ios::ate);
+  if (!in) return {};
+  std::string text(static_cast<std::size_t>(std::max<std::streamoff>(0, in.tellg())), '\0');
+  in.seekg(0);
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(std::max<std::streamsize>(0, in.gcount())));
+  return text;
+}
+
 std::vector<std::string> record_files_in(const std::string& folder) { return rotated_files(folder, kName); }
 
 Result<RecordFiles> RecordFiles::open(const std::string& folder, std::uint64_t rotate_at) {

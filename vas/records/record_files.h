@@ -42,6 +42,9 @@ class RecordFiles {
   std::uint64_t size_;  // of whole lines
 };
 
+// The whole of a file; empty where it cannot be read.
+std::string read_file(const std::string& path);
+
 // Oldest first, the one that grows last.
 std::vector<std::string> record_files_in(const std::string& folder);
 

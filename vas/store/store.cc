@@ -25,30 +25,22 @@ constexpr const char* kProbe = "probe";  // the counter that says when a failing
 
 // The table and the key of a row, as they may stand in a log.
 std::string name_of(const Transaction::Row& row) {
-  struct Namer {
-    std::string operator()(const sessions::Session& session) {
-      return "sessions " + std::to_string(session.id);
-    }
-    std::string operator()(const Transaction::RemoveSession& each) {
-      return "sessions " + std::to_string(each.id);
-    }
-    std::string operator()(const webhooks::Event& event) {
-      return "events " + log::token_hint(event.token) + "-" + std::to_string(event.number);
-    }
-    std::string operator()(const Transaction::RemoveEvent& each) {
-      return "events " + log::token_hint(each.id);
-    }
-    std::string operator()(const Transaction::BuryEvent& burial) { return (*this)(burial.event); }
-    std::string operator()(const Transaction::ForgetDeadEvents&) { return "events that are dead"; }
-    std::string operator()(const directory::Entry& entry) {
-      return "directory " + std::string(to_string(kind_of(entry))) + " " + std::to_string(id_of(entry));
-    }
-    std::string operator()(const directory::Removal& each) {
-      return "directory " + std::string(to_string(each.kind)) + " " + std::to_string(each.id);
-    }
-    std::string operator()(const Transaction::SetCounter& counter) { return "counters " + counter.name; }
+  const auto of_event = [](const webhooks::Event& each) {
+    return "events " + log::token_hint(each.token) + "-" + std::to_string(each.number);
   };
-  return std::visit(Namer{}, row);
+  return match(
+      row, [](const sessions::Session& each) { return "sessions " + std::to_string(each.id); },
+      [](const Transaction::RemoveSession& each) { return "sessions " + std::to_string(each.id); }, of_event,
+      [](const Transaction::RemoveEvent& each) { return "events " + log::token_hint(each.id); },
+      [&](const Transaction::BuryEvent& each) { return of_event(each.event); },
+      [](const Transaction::ForgetDeadEvents&) { return std::string("events that are dead"); },
+      [](const directory::Entry& each) {
+        return "directory " + std::string(to_string(kind_of(each))) + " " + std::to_string(id_of(each));
+      },
+      [](const directory::Removal& each) {
+        return "directory " + std::string(to_string(each.kind)) + " " + std::to_string(each.id);
+      },
+      [](const Transaction::SetCounter& each) { return "counters " + each.name; });
 }
 
 // As it would have stood in the table: tokens are sealed wherever they rest.
