@@ -1,13 +1,16 @@
 // Certificates: ours towards peers, and whom we believe. Read again when the files change.
 #pragma once
 
-#include <boost/asio/ssl/context.hpp>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "vas/base/result.h"
+
+namespace boost::asio::ssl {
+class context;
+}
 
 namespace vas {
 
