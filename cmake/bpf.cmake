@@ -2,6 +2,8 @@
 find_program(CLANG clang REQUIRED)
 find_program(BPFTOOL bpftool PATHS /usr/sbin /sbin REQUIRED)
 
+add_custom_target(bpf_skeletons) # all of them, for scripts/lint, which builds nothing else
+
 # NAME.bpf.c in the current folder becomes NAME.skel.h in the current binary folder.
 function(bpf_skeleton name)
   set(object ${CMAKE_CURRENT_BINARY_DIR}/${name}.bpf.o)
@@ -14,4 +16,6 @@ function(bpf_skeleton name)
   add_custom_command(OUTPUT ${skeleton}
     COMMAND ${BPFTOOL} gen skeleton ${object} name ${name}_bpf > ${skeleton}
     MAIN_DEPENDENCY ${object} VERBATIM)
+  add_custom_target(${name}_skeleton DEPENDS ${skeleton})
+  add_dependencies(bpf_skeletons ${name}_skeleton)
 endfunction()

@@ -5,9 +5,9 @@
 build_packages=(g++ cmake ninja-build ccache lld pkg-config python3 libsofia-sip-ua-dev libboost1.81-dev libboost-json1.81-dev
   libssl-dev libsoci-dev libsqlite3-dev libpq-dev libcurl4-openssl-dev libspdlog-dev libfmt-dev libcli11-dev prometheus-cpp-dev libortp-dev libbctoolbox-dev
   libc-ares-dev clang bpftool libbpf-dev liburing-dev libmnl-dev libsrtp2-dev libnice-dev libseccomp-dev)
-test_packages=(libgtest-dev libgmock-dev baresip-core sip-tester sox tshark tcpdump libre-dev gcc clang-format libclang-rt-14-dev python3-jsonschema python3-openssl curl
+test_packages=(libgtest-dev libgmock-dev baresip-core sip-tester sox tshark tcpdump libre-dev gcc clang-format clang-tidy libclang-rt-14-dev python3-jsonschema python3-openssl curl
   linphone-cli iproute2 nftables iputils-ping ethtool util-linux valgrind libbenchmark-dev openssl chromium chromium-driver postgresql coturn
-  black flake8 shellcheck)
+  black flake8 shellcheck universal-ctags)
 command -v npm >/dev/null || test_packages+=(nodejs npm)
 
 # Installs what is missing of its arguments; says nothing and is quick when nothing is.

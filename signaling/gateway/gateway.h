@@ -12,10 +12,11 @@
 
 #include "signaling/gateway/flow.h"
 #include "signaling/gateway/gateway_config.h"
+#include "signaling/gateway/listener_table.h"
 #include "signaling/gateway/live_dialogs.h"
 #include "signaling/gateway/message_trace.h"
 #include "signaling/gateway/source_ledger.h"
-#include "signaling/gateway/transports.h"
+#include "signaling/gateway/transports_config.h"
 #include "vas/base/address_policy.h"
 #include "vas/base/endpoint.h"
 #include "vas/base/pulse.h"

@@ -1,29 +1,16 @@
 // The bytes of one connection, in the clear or through TLS: what Beast reads from and writes to.
 #pragma once
 
-#include <openssl/ssl.h>
-
 #include <boost/asio/compose.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <memory>
 #include <type_traits>
 #include <utility>
 
-#include "vas/tls/tls_record_guard.h"
+#include "vas/api/tls_session.h"
 
 namespace vas::api {
-
-// TLS over a socket that OpenSSL reads and writes itself, so that a connection goes from the thread that
-// shook its hands to the one that serves it with all that was read, and costs 12 KiB while it is idle.
-struct TlsSession {
-  struct Free {
-    void operator()(SSL* ssl) const { SSL_free(ssl); }
-  };
-  std::unique_ptr<TlsRecordGuard> records;  // outlives `ssl`, which tells it
-  std::unique_ptr<SSL, Free> ssl;
-};
 
 // An AsyncStream as Beast wants it. One read and one write at a time.
 //

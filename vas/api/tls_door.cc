@@ -6,11 +6,13 @@
 #include <unistd.h>
 
 #include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstring>
 #include <thread>
 #include <unordered_map>
 
+#include "vas/api/byte_stream.h"
 #include "vas/api/client_address.h"
 #include "vas/api/connection_shares.h"
 #include "vas/base/clock.h"

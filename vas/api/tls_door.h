@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "vas/api/byte_stream.h"
+#include "vas/api/tls_session.h"
 #include "vas/base/endpoint.h"
 #include "vas/base/pulse.h"
 #include "vas/base/result.h"

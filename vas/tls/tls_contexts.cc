@@ -4,6 +4,7 @@
 #include <openssl/x509v3.h>
 
 #include <algorithm>
+#include <boost/asio/ssl/context.hpp>
 
 #include "vas/base/endpoint.h"
 #include "vas/base/log.h"

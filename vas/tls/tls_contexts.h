@@ -1,7 +1,6 @@
 // Certificates: ours towards peers, and whom we believe. Read again when the files change.
 #pragma once
 
-#include <boost/asio/ssl/context.hpp>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -9,6 +8,10 @@
 
 #include "vas/base/result.h"
 #include "vas/base/thread_check.h"
+
+namespace boost::asio::ssl {
+class context;
+}
 
 namespace vas {
 

@@ -6,6 +6,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include <boost/asio/ssl/context.hpp>
 #include <cstdio>
 #include <filesystem>
 
