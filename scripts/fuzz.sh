@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 . scripts/packages.sh
 seconds=${1:-10}
 out=build/fuzz
-fuzzers=(${FUZZERS:-$(basename -a -s _fuzz.cc tests/fuzz/*_fuzz.cc)})
+read -ra fuzzers <<<"${FUZZERS:-$(basename -a -s _fuzz.cc tests/fuzz/*_fuzz.cc | xargs)}"
 build_preset fuzz "${fuzzers[@]/%/_fuzz}"
 
 for name in "${fuzzers[@]}"; do

@@ -1,4 +1,5 @@
 # What a long step shows while it runs, and what each stage of a script has cost. Sourced.
+# shellcheck shell=bash
 
 # Copies its input to its output, all but the lines that begin with "[": of those it shows the latest. On a terminal
 # that is one line which is written anew; elsewhere, a log, it is a line every 15 s, for nobody reads a thousand of them.
