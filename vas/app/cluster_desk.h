@@ -28,7 +28,7 @@ class ClusterDesk final : public Peers {
   // A node that is there answers in milliseconds; whoever asked the API is not kept longer.
   static constexpr Duration kPatience = std::chrono::seconds(5);
 
-  struct Parts {  // borrowed; all outlive the desk
+  struct Parts {  // borrowed; all outlive the link
     boost::asio::io_context& context;
     SessionDesk& sessions;
     DirectoryDesk& directory;
