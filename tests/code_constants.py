@@ -1,4 +1,4 @@
-"""The constants of the C++ code as numbers, and the defaults of the program's flags. limits.py, doc_figures.py use it."""
+"""The constants of the C++ code as numbers, and the defaults of the flags: for limits.py and doc_figures.py."""
 import pathlib
 import re
 import subprocess
