@@ -18,17 +18,18 @@ from harness import (
     BIN,
     BOB,
     DOMAIN,
+    E2eTest,
     HERE,
     KEY,
+    Poll,
     SLOW,
     TRUNK,
-    E2eTest,
-    Poll,
     Vas,
     dialling,
     die_with_parent,
     free_ports,
     server_folder,
+    serving,
     wait_until,
 )
 
@@ -189,7 +190,7 @@ class LostAnswers(unittest.TestCase):
             def log_message(self, *_):
                 pass
 
-        vas = self.serving(InTheWay)
+        vas = serving(self, InTheWay)
         environment = {"VAS": f"http://127.0.0.1:{vas.server_port}", "VAS_KEY": "k", "VAS_DOMAIN": DOMAIN}
         example = str(HERE.parents[1] / "docs/examples/backend.py")
         code = (

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "vas/base/result.h"
-#include "vas/base/thread_check.h"
 
 namespace boost::asio::ssl {
 class context;
@@ -26,7 +25,7 @@ struct TlsConfig {
 // TLS 1.2 and 1.3 with forward secrecy, authenticated ciphers and cheap groups (tls_groups.h) alone; no
 // renegotiation, compression, resumption or early data.
 //
-// Threads: the streams', after open().
+// Threads: one at a time: whoever opens it hands it on to the listener's.
 class TlsContexts {
  public:
   // The error names the file and what OpenSSL minds about it.
@@ -52,7 +51,6 @@ class TlsContexts {
   TlsContext server_;
   TlsContext client_;
   FileTime loaded_at_{};
-  ThreadCheck thread_check_{"TlsContexts"};
 };
 
 }  // namespace vas

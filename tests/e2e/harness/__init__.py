@@ -9,7 +9,7 @@ from .audio import audible_seconds, tone_share, write_tone
 from .backend import Backend
 from .baresip import Baresip
 from .caller import Caller, dialling
-from .e2e_test import E2eTest
+from .e2e_test import E2eTest, serving
 from .message import Message
 from .phone import Phone
 from .ports import free_ports

@@ -17,6 +17,15 @@ from .settings import SLOW, TRUNK
 from .waiting import wait_until
 
 
+def serving(test, handler):
+    """An HTTP server that answers by `handler`, until `test` is over."""
+    server = http.server.HTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    test.addCleanup(server.server_close)
+    test.addCleanup(server.shutdown)
+    return server
+
+
 class E2eTest(unittest.TestCase):
     """One server and one backend for a class of tests."""
 
@@ -88,12 +97,7 @@ class E2eTest(unittest.TestCase):
         return self.last_carrier
 
     def serving(self, handler):
-        """An HTTP server that answers by `handler`, until the test is over."""
-        server = http.server.HTTPServer(("127.0.0.1", 0), handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
-        return server
+        return serving(self, handler)
 
     def assert_key_updates_are_cut(self, port):
         """A TLS connection that only renews its keys is closed at once, and not when it has been idle for long."""
