@@ -351,8 +351,8 @@ class AresResolver final : public Resolver {
   std::map<ServerName, Known> cache_;
   std::map<ServerName, SearchPtr> asking_;
   std::size_t waiting_ = 0;
-  AresChannel channel_;  // last: its end calls back
   ThreadCheck thread_check_{"Resolver"};
+  AresChannel channel_;  // last: its end calls back
 };
 
 }  // namespace

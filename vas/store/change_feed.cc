@@ -21,7 +21,6 @@
 namespace vas::store {
 namespace {
 
-// A node is alive while its last is no older than kAliveSeconds: five of them.
 constexpr auto kHeartbeat = std::chrono::seconds(2);
 constexpr auto kReconnectPause = std::chrono::milliseconds(500);
 constexpr auto kLongestQuery = std::chrono::seconds(2);

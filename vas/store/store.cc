@@ -181,7 +181,7 @@ void Store::pause() {
   std::unique_lock lock(mutex_);
   if (is_stopping_ && !queue_.empty()) {
     log::error("", "{} writes could not be stored before the end", queue_.size());
-    queue_.clear();
+    abandoned_ = std::exchange(queue_, {});
   }
   wakeup_.wait_for(lock, kRetryPause, [this] { return is_stopping_; });
 }
