@@ -175,7 +175,7 @@ class Store {
   std::condition_variable wakeup_;
   std::vector<Queued> queue_;
   std::vector<Queued> abandoned_;  // at the end: who waits for them is let go by the thread that owns them
-  std::size_t awaited_ = 0;  // of the queue: somebody waits for their commit
+  std::size_t awaited_ = 0;        // of the queue: somebody waits for their commit
   bool is_stopping_ = false;
   std::unique_ptr<Statements> statements_;  // the writer's, prepared when first needed
   ThreadCheck thread_check_{"Store"};
