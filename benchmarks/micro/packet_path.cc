@@ -2,12 +2,12 @@
 #include <benchmark/benchmark.h>
 #include <netinet/in.h>
 
-#include "bridge/latch.h"
-#include "media/packet_kind.h"
-#include "media/receive_stats.h"
-#include "media/stream_splicer.h"
+#include "base/inbox.h"
+#include "bridge/leg/latch.h"
+#include "media/rtp/packet_kind.h"
+#include "media/rtp/receive_stats.h"
+#include "media/rtp/stream_splicer.h"
 #include "tests/support/relayed_call.h"
-#include "vas/base/inbox.h"
 
 namespace vas {
 namespace {

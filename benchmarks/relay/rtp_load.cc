@@ -33,8 +33,8 @@
 #include <vector>
 
 #include "benchmarks/relay/stamp.h"
-#include "bridge/tcx.h"
-#include "media/srtp_session.h"
+#include "bridge/kernel/tcx.h"
+#include "media/srtp/srtp_session.h"
 #include "sink.skel.h"
 
 namespace {

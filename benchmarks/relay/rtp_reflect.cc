@@ -9,7 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "bridge/tcx.h"
+#include "bridge/kernel/tcx.h"
 #include "reflect.skel.h"
 
 int main(int argc, char** argv) {

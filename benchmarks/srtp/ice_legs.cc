@@ -20,7 +20,7 @@
 #include <thread>
 #include <vector>
 
-#include "bridge/media_plane.h"
+#include "bridge/plane/media_plane.h"
 #include "tests/support/ice_check.h"
 #include "tests/support/udp_socket.h"
 

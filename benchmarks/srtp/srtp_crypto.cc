@@ -1,9 +1,9 @@
 // What encryption costs by itself, in one thread: SRTP by each backend, DTLS handshakes, ICE checks.
 #include <benchmark/benchmark.h>
 
-#include "ice/ice_lite.h"
-#include "media/dtls_session.h"
-#include "media/srtp_session.h"
+#include "ice/agent/ice_lite.h"
+#include "media/srtp/dtls_session.h"
+#include "media/srtp/srtp_session.h"
 #include "tests/support/rtp_builder.h"
 
 namespace vas {

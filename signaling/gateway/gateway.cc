@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 
+#include "base/clock.h"
 #include "signaling/gateway/gateway_impl.h"
-#include "vas/base/clock.h"
 
 namespace vas::signaling {
 

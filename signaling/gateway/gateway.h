@@ -10,17 +10,17 @@
 #include <string>
 #include <vector>
 
-#include "signaling/gateway/flow.h"
-#include "signaling/gateway/gateway_config.h"
-#include "signaling/gateway/listener_table.h"
-#include "signaling/gateway/live_dialogs.h"
-#include "signaling/gateway/message_trace.h"
-#include "signaling/gateway/source_ledger.h"
-#include "signaling/gateway/transports_config.h"
-#include "vas/base/address_policy.h"
-#include "vas/base/endpoint.h"
-#include "vas/base/pulse.h"
-#include "vas/base/result.h"
+#include "base/address_policy.h"
+#include "base/endpoint.h"
+#include "base/pulse.h"
+#include "base/result.h"
+#include "signaling/gateway/policy/gateway_config.h"
+#include "signaling/gateway/policy/listener_table.h"
+#include "signaling/gateway/policy/live_dialogs.h"
+#include "signaling/gateway/policy/source_ledger.h"
+#include "signaling/gateway/policy/transports_config.h"
+#include "signaling/gateway/trace/message_trace.h"
+#include "signaling/sip/flow.h"
 
 namespace vas::signaling {
 

@@ -11,22 +11,22 @@
 #include <thread>
 #include <utility>
 
-#include "signaling/gateway/dialog_gate.h"
+#include "base/thread_check.h"
 #include "signaling/gateway/gateway.h"
-#include "signaling/gateway/hop_check.h"
-#include "signaling/gateway/load_shedder.h"
-#include "signaling/gateway/node_relay.h"
-#include "signaling/gateway/recent_set.h"
-#include "signaling/gateway/resolver.h"
+#include "signaling/gateway/net/resolver.h"
+#include "signaling/gateway/net/stack_link.h"
+#include "signaling/gateway/policy/dialog_gate.h"
+#include "signaling/gateway/policy/hop_check.h"
+#include "signaling/gateway/policy/load_shedder.h"
+#include "signaling/gateway/policy/node_relay.h"
+#include "signaling/gateway/policy/recent_set.h"
+#include "signaling/gateway/policy/server_transactions.h"
+#include "signaling/gateway/policy/source_judge.h"
+#include "signaling/gateway/policy/stateless_answer.h"
 #include "signaling/gateway/sender.h"
-#include "signaling/gateway/server_transactions.h"
-#include "signaling/gateway/sip_message.h"
-#include "signaling/gateway/source_judge.h"
-#include "signaling/gateway/stack_link.h"
-#include "signaling/gateway/stateless_answer.h"
-#include "signaling/gateway/trace_tap.h"
-#include "signaling/gateway/via_editor.h"
-#include "vas/base/thread_check.h"
+#include "signaling/gateway/trace/trace_tap.h"
+#include "signaling/sip/sip_message.h"
+#include "signaling/sip/via_editor.h"
 
 namespace vas::signaling {
 

@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 
+#include "base/clock.h"
 #include "signaling/gateway/gateway_impl.h"
-#include "signaling/gateway/guard.h"
-#include "signaling/gateway/keep_alive.h"
-#include "signaling/gateway/options_answer.h"
-#include "signaling/gateway/proof_question.h"
-#include "vas/base/clock.h"
+#include "signaling/gateway/policy/guard.h"
+#include "signaling/gateway/policy/keep_alive.h"
+#include "signaling/gateway/policy/options_answer.h"
+#include "signaling/gateway/policy/proof_question.h"
 
 namespace vas::signaling {
 

@@ -1,9 +1,9 @@
 #include "signaling/gateway/sender.h"
 
-#include "signaling/gateway/hop_check.h"
-#include "vas/base/clock.h"
-#include "vas/base/log.h"
-#include "vas/base/match.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/match.h"
+#include "signaling/gateway/policy/hop_check.h"
 
 namespace vas::signaling {
 namespace {

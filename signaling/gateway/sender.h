@@ -7,19 +7,19 @@
 #include <string_view>
 #include <vector>
 
-#include "signaling/gateway/dialog_gate.h"
+#include "base/thread_check.h"
 #include "signaling/gateway/gateway.h"
-#include "signaling/gateway/recent_set.h"
-#include "signaling/gateway/resolver.h"
-#include "signaling/gateway/server_transactions.h"
-#include "signaling/gateway/source_judge.h"
-#include "signaling/gateway/stack_link.h"
-#include "signaling/gateway/stateless_answer.h"
-#include "signaling/gateway/trace_tap.h"
-#include "signaling/gateway/transports.h"
-#include "signaling/gateway/unanswered_invites.h"
-#include "signaling/gateway/via_editor.h"
-#include "vas/base/thread_check.h"
+#include "signaling/gateway/net/resolver.h"
+#include "signaling/gateway/net/stack_link.h"
+#include "signaling/gateway/net/transports.h"
+#include "signaling/gateway/policy/dialog_gate.h"
+#include "signaling/gateway/policy/recent_set.h"
+#include "signaling/gateway/policy/server_transactions.h"
+#include "signaling/gateway/policy/source_judge.h"
+#include "signaling/gateway/policy/stateless_answer.h"
+#include "signaling/gateway/policy/unanswered_invites.h"
+#include "signaling/gateway/trace/trace_tap.h"
+#include "signaling/sip/via_editor.h"
 
 namespace vas::signaling {
 

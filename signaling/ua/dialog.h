@@ -8,17 +8,17 @@
 #include <unordered_map>
 #include <vector>
 
-#include "signaling/authentication.h"
+#include "base/thread_check.h"
+#include "base/time.h"
 #include "signaling/gateway/gateway.h"
-#include "signaling/gateway/sip_message.h"
-#include "signaling/gateway/stateless_answer.h"
-#include "signaling/sip_event.h"
+#include "signaling/gateway/policy/stateless_answer.h"
+#include "signaling/sip/authentication.h"
+#include "signaling/sip/sip_event.h"
+#include "signaling/sip/sip_message.h"
 #include "signaling/ua/live_entry.h"
 #include "signaling/ua/session_timer.h"
 #include "signaling/ua/sip_stack.h"
 #include "signaling/ua/sofia_handles.h"
-#include "vas/base/thread_check.h"
-#include "vas/base/time.h"
 
 namespace vas::signaling {
 

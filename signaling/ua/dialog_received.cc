@@ -6,11 +6,11 @@
 
 #include <algorithm>
 
-#include "signaling/reason_phrase.h"
+#include "base/random.h"
+#include "signaling/sip/reason_phrase.h"
 #include "signaling/ua/dialog.h"
 #include "signaling/ua/reply.h"
 #include "signaling/ua/sofia_text.h"
-#include "vas/base/random.h"
 
 namespace vas::signaling {
 namespace {

@@ -11,12 +11,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "signaling/gateway/sip_message.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "signaling/sip/sip_message.h"
 #include "signaling/ua/dialog.h"
 #include "signaling/ua/sofia_text.h"
-#include "vas/base/clock.h"
-#include "vas/base/random.h"
-#include "vas/base/text.h"
 
 namespace vas::signaling {
 

@@ -10,15 +10,15 @@
 
 #include <algorithm>
 
-#include "signaling/gateway/sip_message.h"
-#include "signaling/reason_phrase.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "signaling/sip/reason_phrase.h"
+#include "signaling/sip/sip_message.h"
+#include "signaling/sip/user_of.h"
 #include "signaling/ua/dialog.h"
 #include "signaling/ua/reply.h"
 #include "signaling/ua/sofia_text.h"
-#include "signaling/user_of.h"
-#include "vas/base/clock.h"
-#include "vas/base/random.h"
-#include "vas/base/text.h"
 
 namespace vas::signaling {
 

@@ -1,8 +1,8 @@
 // A dialog's place among those that the gateway believes in, for as long as this is held.
 #pragma once
 
-#include "signaling/gateway/live_dialogs.h"
-#include "vas/base/clock.h"
+#include "base/clock.h"
+#include "signaling/gateway/policy/live_dialogs.h"
 
 namespace vas::signaling {
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "signaling/reason_phrase.h"
-#include "signaling/sip_event.h"
+#include "signaling/sip/reason_phrase.h"
+#include "signaling/sip/sip_event.h"
 #include "signaling/ua/sofia_text.h"
 
 namespace vas::signaling {

@@ -6,8 +6,8 @@
 #include <optional>
 #include <string_view>
 
-#include "vas/base/thread_check.h"
-#include "vas/base/time.h"
+#include "base/thread_check.h"
+#include "base/time.h"
 
 namespace vas::signaling {
 

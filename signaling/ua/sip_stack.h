@@ -5,11 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "base/inbox.h"
+#include "base/pulse.h"
+#include "base/result.h"
 #include "signaling/gateway/gateway.h"
-#include "signaling/sip_event.h"
-#include "vas/base/inbox.h"
-#include "vas/base/pulse.h"
-#include "vas/base/result.h"
+#include "signaling/sip/sip_event.h"
 
 namespace vas::signaling {
 

@@ -14,17 +14,17 @@
 #include <thread>
 #include <unordered_map>
 
-#include "signaling/gateway/stack_link.h"
-#include "signaling/reason_phrase.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/match.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "base/thread_check.h"
+#include "signaling/gateway/net/stack_link.h"
+#include "signaling/sip/reason_phrase.h"
 #include "signaling/ua/dialog.h"
 #include "signaling/ua/sip_stack.h"
 #include "signaling/ua/sofia_text.h"
-#include "vas/base/clock.h"
-#include "vas/base/log.h"
-#include "vas/base/match.h"
-#include "vas/base/random.h"
-#include "vas/base/text.h"
-#include "vas/base/thread_check.h"
 
 // sofia-sip's hooks for another time source: exported, though its headers do not name them.
 extern "C" {

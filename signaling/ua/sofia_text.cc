@@ -6,8 +6,8 @@
 
 #include <algorithm>
 
-#include "signaling/reason_header.h"
-#include "vas/base/text.h"
+#include "base/text.h"
+#include "signaling/sip/reason_header.h"
 
 namespace vas::signaling {
 namespace {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "signaling/gateway/gateway.h"
-#include "signaling/sip_event.h"
+#include "signaling/sip/sip_event.h"
 #include "signaling/ua/sofia_handles.h"
 
 namespace vas::signaling {

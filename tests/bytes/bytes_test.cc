@@ -4,14 +4,14 @@
 
 #include <algorithm>
 
-#include "signaling/gateway/guard.h"
-#include "signaling/gateway/message_secrets.h"
-#include "signaling/gateway/node_relay.h"
-#include "signaling/gateway/via_editor.h"
-#include "signaling/sdp.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "signaling/gateway/policy/guard.h"
+#include "signaling/gateway/policy/node_relay.h"
+#include "signaling/gateway/trace/message_secrets.h"
+#include "signaling/sdp/sdp.h"
+#include "signaling/sip/via_editor.h"
 #include "tests/support/strict_readers.h"
-#include "vas/base/json.h"
-#include "vas/base/log.h"
 #include "vas/records/cdr.h"
 
 namespace vas {

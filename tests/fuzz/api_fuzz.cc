@@ -3,9 +3,9 @@
 // Input: "METHOD TARGET\n", "AUTHORIZATION\n" or "AUTHORIZATION\tIDEMPOTENCY-KEY\n", the body.
 #include <cstdlib>
 
+#include "base/clock.h"
 #include "vas/api/api.h"
 #include "vas/api/directory_entry.h"
-#include "vas/base/clock.h"
 #include "vas/calls/call_instructions.h"
 
 namespace {

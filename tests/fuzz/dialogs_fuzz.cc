@@ -3,7 +3,7 @@
 #include <map>
 #include <string>
 
-#include "signaling/gateway/live_dialogs.h"
+#include "signaling/gateway/policy/live_dialogs.h"
 
 namespace {
 

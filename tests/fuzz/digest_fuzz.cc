@@ -1,9 +1,9 @@
 // A carrier's challenges, and servers' names: nothing of them comes back out that ends a line.
 #include <cstdlib>
 
-#include "signaling/digest.h"
-#include "vas/base/host_port.h"
-#include "vas/base/text.h"
+#include "base/host_port.h"
+#include "base/text.h"
+#include "signaling/sip/digest.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace vas;

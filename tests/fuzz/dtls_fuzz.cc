@@ -3,8 +3,8 @@
 // then one of a real peer's comes between.
 #include <vector>
 
-#include "media/dtls_association.h"
-#include "vas/base/check.h"
+#include "base/check.h"
+#include "media/srtp/dtls_association.h"
 
 namespace {
 

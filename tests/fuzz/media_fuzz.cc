@@ -2,7 +2,7 @@
 // its length. Now and then a direction is handed over to the kernel's fast path and taken back.
 #include <vector>
 
-#include "bridge/bridge.h"
+#include "bridge/relay/bridge.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace vas;

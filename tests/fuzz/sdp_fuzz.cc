@@ -1,8 +1,8 @@
 // A peer's session description: parsed, answered, and the answer parsed again.
 #include <cstdlib>
 
-#include "signaling/offer_answer.h"
-#include "signaling/sdp.h"
+#include "signaling/sdp/offer_answer.h"
+#include "signaling/sdp/sdp.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace vas::signaling;

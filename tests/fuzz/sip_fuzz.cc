@@ -2,16 +2,16 @@
 // edits.
 #include <cstdlib>
 
-#include "signaling/gateway/display_name.h"
-#include "signaling/gateway/framer.h"
-#include "signaling/gateway/guard.h"
-#include "signaling/gateway/keep_alive.h"
-#include "signaling/gateway/message_secrets.h"
-#include "signaling/gateway/node_relay.h"
-#include "signaling/gateway/via_editor.h"
-#include "signaling/reason_header.h"
-#include "signaling/user_of.h"
-#include "vas/base/text.h"
+#include "base/text.h"
+#include "signaling/gateway/policy/guard.h"
+#include "signaling/gateway/policy/keep_alive.h"
+#include "signaling/gateway/policy/node_relay.h"
+#include "signaling/gateway/trace/message_secrets.h"
+#include "signaling/sip/display_name.h"
+#include "signaling/sip/framer.h"
+#include "signaling/sip/reason_header.h"
+#include "signaling/sip/user_of.h"
+#include "signaling/sip/via_editor.h"
 #include "vas/calls/caller_identity.h"
 
 namespace {

@@ -2,8 +2,8 @@
 // first, so that what stands behind a good signature is reached too.
 #include <vector>
 
-#include "ice/candidate.h"
-#include "ice/ice_lite.h"
+#include "ice/agent/candidate.h"
+#include "ice/agent/ice_lite.h"
 
 namespace {
 

@@ -2,12 +2,12 @@
 // readers that forgive nothing. (docs/signaling.md, "Bytes")
 #include <cstdlib>
 
-#include "signaling/gateway/message_lines.h"
-#include "signaling/gateway/message_secrets.h"
-#include "signaling/sdp.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "signaling/gateway/trace/message_secrets.h"
+#include "signaling/sdp/sdp.h"
+#include "signaling/sip/message_lines.h"
 #include "tests/support/strict_readers.h"
-#include "vas/base/json.h"
-#include "vas/base/log.h"
 #include "vas/records/cdr.h"
 
 namespace {

@@ -6,9 +6,9 @@
 #include <boost/asio/post.hpp>
 #include <cstdlib>
 
-#include "signaling/gateway/connection.h"
-#include "signaling/gateway/sip_message.h"
-#include "signaling/gateway/websocket_door.h"
+#include "signaling/gateway/net/connection.h"
+#include "signaling/gateway/policy/websocket_door.h"
+#include "signaling/sip/sip_message.h"
 
 namespace {
 

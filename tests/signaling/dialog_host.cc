@@ -9,9 +9,9 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/clock.h"
 #include "signaling/gateway/gateway.h"
 #include "signaling/ua/sip_stack.h"
-#include "vas/base/clock.h"
 
 namespace {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "ice/ice_lite.h"
-#include "ice/stun_message.h"
+#include "ice/agent/ice_lite.h"
+#include "ice/stun/stun_message.h"
 
 namespace vas::ice {
 

@@ -1,9 +1,9 @@
 // A bridge with a call on it, and a stream that runs through it: for tests and benchmarks of the packet path.
 #pragma once
 
-#include "bridge/bridge.h"
+#include "base/check.h"
+#include "bridge/relay/bridge.h"
 #include "tests/support/rtp_builder.h"
-#include "vas/base/check.h"
 
 namespace vas::bridge {
 

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "media/rtp_packet.h"
+#include "media/rtp/rtp_packet.h"
 
 namespace vas::media {
 

@@ -12,10 +12,10 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "signaling/gateway/gateway.h"
 #include "signaling/ua/sip_stack.h"
 #include "tests/support/udp_socket.h"
-#include "vas/base/clock.h"
 
 namespace vas::signaling {
 

@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "vas/base/bytes.h"
-#include "vas/base/endpoint.h"
+#include "base/bytes.h"
+#include "base/endpoint.h"
 
 namespace vas {
 

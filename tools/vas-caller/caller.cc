@@ -7,14 +7,14 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/clock.h"
+#include "base/match.h"
 #include "signaling/gateway/gateway.h"
-#include "signaling/gateway/sip_message.h"
-#include "signaling/sdp.h"
+#include "signaling/sdp/sdp.h"
+#include "signaling/sip/sip_message.h"
 #include "signaling/ua/sip_stack.h"
 #include "tools/vas-caller/rtp_endpoint.h"
 #include "tools/vas-caller/tone.h"
-#include "vas/base/clock.h"
-#include "vas/base/match.h"
 
 namespace vas::caller {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "vas/base/endpoint.h"
+#include "base/endpoint.h"
 
 namespace vas::caller {
 

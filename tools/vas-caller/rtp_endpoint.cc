@@ -6,7 +6,7 @@
 
 #include <chrono>
 
-#include "media/g711.h"
+#include "media/codec/g711.h"
 #include "tools/vas-caller/wav.h"
 
 namespace vas::caller {

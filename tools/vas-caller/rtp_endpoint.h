@@ -9,9 +9,9 @@
 #include <thread>
 #include <vector>
 
-#include "media/codec.h"
-#include "vas/base/endpoint.h"
-#include "vas/base/thread_check.h"
+#include "base/endpoint.h"
+#include "base/thread_check.h"
+#include "media/codec/codec.h"
 
 struct _RtpSession;
 

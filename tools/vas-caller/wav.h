@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "vas/base/result.h"
+#include "base/result.h"
 
 namespace vas::caller {
 

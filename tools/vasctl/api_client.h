@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "vas/base/result.h"
+#include "base/result.h"
 
 namespace vas::vasctl {
 

@@ -4,8 +4,8 @@
 #include <boost/json.hpp>
 #include <ctime>
 
-#include "vas/base/bytes.h"
-#include "vas/base/text.h"
+#include "base/bytes.h"
+#include "base/text.h"
 
 namespace vas::vasctl {
 namespace {

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "vas/base/endpoint.h"
-#include "vas/base/result.h"
+#include "base/endpoint.h"
+#include "base/result.h"
 
 namespace vas::vasctl {
 

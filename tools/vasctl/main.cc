@@ -6,10 +6,10 @@
 #include <fstream>
 #include <string>
 
+#include "base/rotated_files.h"
+#include "base/text.h"
 #include "tools/vasctl/api_client.h"
 #include "tools/vasctl/ladder.h"
-#include "vas/base/rotated_files.h"
-#include "vas/base/text.h"
 
 namespace {
 

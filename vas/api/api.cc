@@ -2,6 +2,11 @@
 
 #include <fmt/format.h>
 
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/match.h"
+#include "base/text.h"
+#include "base/thread_check.h"
 #include "vas/api/api_call.h"
 #include "vas/api/body_text.h"
 #include "vas/api/connection_shares.h"
@@ -14,11 +19,6 @@
 #include "vas/api/request_target.h"
 #include "vas/api/resources.h"
 #include "vas/api/with_fields.h"
-#include "vas/base/check.h"
-#include "vas/base/clock.h"
-#include "vas/base/match.h"
-#include "vas/base/text.h"
-#include "vas/base/thread_check.h"
 
 namespace vas::api {
 namespace {

@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/page.h"
 #include "vas/api/http_server.h"
 #include "vas/api/problem.h"
-#include "vas/base/page.h"
 #include "vas/directory/directory.h"
 
 namespace vas::api {

@@ -1,6 +1,6 @@
 #include "vas/api/body_text.h"
 
-#include "vas/base/text.h"
+#include "base/text.h"
 
 namespace vas::api {
 namespace {

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "vas/base/endpoint.h"
+#include "base/endpoint.h"
 
 namespace vas::api {
 

@@ -6,10 +6,10 @@
 #include <optional>
 #include <unordered_map>
 
-#include "vas/base/source_block.h"
-#include "vas/base/thread_check.h"
-#include "vas/base/time.h"
-#include "vas/base/token_bucket.h"
+#include "base/source_block.h"
+#include "base/thread_check.h"
+#include "base/time.h"
+#include "base/token_bucket.h"
 
 namespace vas::api {
 

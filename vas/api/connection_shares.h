@@ -6,8 +6,8 @@
 #include <optional>
 #include <unordered_map>
 
-#include "vas/base/source_block.h"
-#include "vas/base/thread_check.h"
+#include "base/source_block.h"
+#include "base/thread_check.h"
 
 namespace vas::api {
 

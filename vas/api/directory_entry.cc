@@ -1,7 +1,7 @@
 #include "vas/api/directory_entry.h"
 
-#include "vas/base/json.h"
-#include "vas/base/text.h"
+#include "base/json.h"
+#include "base/text.h"
 
 namespace vas::api {
 

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "vas/base/page.h"
+#include "base/page.h"
 #include "vas/directory/directory.h"
 
 namespace vas::api {

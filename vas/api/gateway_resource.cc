@@ -1,6 +1,6 @@
+#include "base/clock.h"
+#include "base/json.h"
 #include "vas/api/resources.h"
-#include "vas/base/clock.h"
-#include "vas/base/json.h"
 
 namespace vas::api {
 namespace {

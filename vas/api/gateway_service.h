@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "vas/base/endpoint.h"
-#include "vas/base/time.h"
+#include "base/endpoint.h"
+#include "base/time.h"
 
 namespace vas::api {
 

@@ -4,9 +4,9 @@
 #include <iterator>
 #include <utility>
 
+#include "base/clock.h"
 #include "vas/api/client_address.h"
 #include "vas/api/problem.h"
-#include "vas/base/clock.h"
 
 namespace vas::api {
 namespace {

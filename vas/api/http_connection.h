@@ -12,12 +12,12 @@
 #include <string>
 #include <unordered_map>
 
+#include "base/shared_budget.h"
+#include "base/source_block.h"
 #include "vas/api/byte_stream.h"
 #include "vas/api/connection_shares.h"
 #include "vas/api/http_head.h"
 #include "vas/api/http_server.h"
-#include "vas/base/shared_budget.h"
-#include "vas/base/source_block.h"
 
 namespace vas::api {
 

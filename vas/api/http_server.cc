@@ -5,9 +5,9 @@
 #include <boost/asio/steady_timer.hpp>
 #include <cstring>
 
+#include "base/socket_options.h"
 #include "vas/api/client_address.h"
 #include "vas/api/http_connection.h"
-#include "vas/base/socket_options.h"
 
 namespace vas::api {
 namespace {

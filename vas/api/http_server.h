@@ -9,10 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/endpoint.h"
+#include "base/result.h"
+#include "base/time.h"
 #include "vas/api/tls_door.h"
-#include "vas/base/endpoint.h"
-#include "vas/base/result.h"
-#include "vas/base/time.h"
 
 namespace boost::asio {
 class io_context;

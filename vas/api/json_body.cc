@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "vas/base/text.h"
+#include "base/text.h"
 
 namespace vas::api {
 namespace {

@@ -4,7 +4,7 @@
 #include <boost/json.hpp>
 #include <string_view>
 
-#include "vas/base/result.h"
+#include "base/result.h"
 
 namespace vas::api {
 

@@ -1,8 +1,8 @@
+#include "base/json.h"
+#include "base/random.h"
+#include "base/text.h"
 #include "vas/api/directory_entry.h"
 #include "vas/api/resources.h"
-#include "vas/base/json.h"
-#include "vas/base/random.h"
-#include "vas/base/text.h"
 
 namespace vas::api {
 namespace {

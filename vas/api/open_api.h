@@ -9,8 +9,8 @@
 #include <variant>
 #include <vector>
 
+#include "base/thread_check.h"
 #include "vas/api/schema.h"
-#include "vas/base/thread_check.h"
 #include "vas/directory/directory.h"
 
 namespace vas::api {

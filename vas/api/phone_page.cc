@@ -2,8 +2,8 @@
 
 #include <boost/json.hpp>
 
+#include "base/json.h"
 #include "vas/api/problem.h"
-#include "vas/base/json.h"
 
 namespace vas::api {
 namespace {

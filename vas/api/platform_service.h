@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "vas/base/page.h"
-#include "vas/base/time.h"
+#include "base/page.h"
+#include "base/time.h"
 #include "vas/webhooks/event.h"
 
 namespace vas::api {

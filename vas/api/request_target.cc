@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "vas/api/body_text.h"
-#include "vas/base/text.h"
 
 namespace vas::api {
 namespace {

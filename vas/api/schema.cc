@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "vas/base/check.h"
-#include "vas/base/text.h"
+#include "base/check.h"
+#include "base/text.h"
 
 namespace vas::api {
 namespace {

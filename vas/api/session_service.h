@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "base/page.h"
 #include "vas/api/directory_service.h"
-#include "vas/base/page.h"
 #include "vas/directory/directory.h"
 #include "vas/sessions/session.h"
 #include "vas/sessions/session_registry.h"

@@ -12,11 +12,11 @@
 #include <thread>
 #include <unordered_map>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "vas/api/byte_stream.h"
 #include "vas/api/client_address.h"
 #include "vas/api/connection_shares.h"
-#include "vas/base/clock.h"
-#include "vas/base/log.h"
 
 namespace vas::api {
 namespace {

@@ -8,12 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "base/endpoint.h"
+#include "base/pulse.h"
+#include "base/result.h"
+#include "tls/handshake_budget.h"
+#include "tls/tls_contexts.h"
 #include "vas/api/tls_session.h"
-#include "vas/base/endpoint.h"
-#include "vas/base/pulse.h"
-#include "vas/base/result.h"
-#include "vas/tls/handshake_budget.h"
-#include "vas/tls/tls_contexts.h"
 
 namespace vas::api {
 
@@ -58,7 +58,7 @@ class TlsDoor {
  public:
   // A backend opens a pool of connections at once; more wait for those to be done.
   static constexpr std::size_t kMaxNewcomersOfAddress = 64;
-  // As SIP's connections have (signaling/gateway/connection.h).
+  // As SIP's connections have (signaling/gateway/net/connection.h).
   static constexpr Duration kHandshakeDeadline = std::chrono::seconds(8);
   using Deliver = std::function<void(std::shared_ptr<TlsGuest>)>;
 

@@ -5,7 +5,7 @@
 
 #include <memory>
 
-#include "vas/tls/tls_record_guard.h"
+#include "tls/tls_record_guard.h"
 
 namespace vas::api {
 

@@ -1,8 +1,8 @@
 #include <algorithm>
 
+#include "base/json.h"
 #include "vas/api/directory_entry.h"
 #include "vas/api/resources.h"
-#include "vas/base/json.h"
 
 namespace vas::api {
 namespace {

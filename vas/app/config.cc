@@ -8,8 +8,8 @@
 #include <optional>
 #include <sstream>
 
+#include "base/text.h"
 #include "vas/app/config_options.h"
-#include "vas/base/text.h"
 
 namespace vas::app {
 namespace {

@@ -4,12 +4,12 @@
 #include <string>
 #include <vector>
 
-#include "bridge/media_plane.h"
+#include "base/result.h"
+#include "bridge/plane/media_plane.h"
 #include "signaling/gateway/gateway.h"
 #include "vas/api/api.h"
 #include "vas/api/http_server.h"
 #include "vas/app/seccomp_filter.h"
-#include "vas/base/result.h"
 #include "vas/calls/call.h"
 
 namespace vas::app {

@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "vas/base/log.h"
+#include "base/log.h"
 
 namespace vas::app {
 namespace {

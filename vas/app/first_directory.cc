@@ -8,8 +8,8 @@
 #include <fstream>
 #include <sstream>
 
-#include "vas/base/log.h"
-#include "vas/base/random.h"
+#include "base/log.h"
+#include "base/random.h"
 
 namespace vas::app {
 namespace {

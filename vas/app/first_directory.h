@@ -3,8 +3,8 @@
 
 #include <string>
 
+#include "base/result.h"
 #include "vas/app/config.h"
-#include "vas/base/result.h"
 #include "vas/directory/directory.h"
 
 namespace vas::app {

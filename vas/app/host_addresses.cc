@@ -7,8 +7,8 @@
 #include <cerrno>
 #include <cstring>
 
-#include "bridge/netlink_socket.h"
-#include "vas/base/log.h"
+#include "base/log.h"
+#include "bridge/kernel/netlink_socket.h"
 
 namespace vas::app {
 namespace {

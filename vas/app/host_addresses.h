@@ -6,9 +6,9 @@
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
 
-#include "vas/base/own_addresses.h"
-#include "vas/base/result.h"
-#include "vas/base/thread_check.h"
+#include "base/own_addresses.h"
+#include "base/result.h"
+#include "base/thread_check.h"
 
 struct mnl_socket;
 

@@ -10,8 +10,8 @@
 #include <cstring>
 #include <vector>
 
+#include "base/log.h"
 #include "vas/app/service_user.h"
-#include "vas/base/log.h"
 
 namespace vas::app {
 namespace {

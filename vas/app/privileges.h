@@ -1,8 +1,8 @@
 // What vas gives up before it opens anything: root's uid, and the capabilities that it has no use for.
 #pragma once
 
+#include "base/capabilities.h"
 #include "vas/app/config.h"
-#include "vas/base/capabilities.h"
 
 namespace vas::app {
 

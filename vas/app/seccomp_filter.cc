@@ -29,7 +29,7 @@ constexpr const char* kAllowed[] = {
     "sched_getscheduler", "sched_getattr", "sched_setattr", "sched_get_priority_max",
     "sched_get_priority_min", "gettid", "getpid", "exit", "exit_group", "set_tid_address", "getcpu", "mlock",
     "munlock",
-    // Signals, to ourselves; the end of the one child that there may be (bridge/clsact_filter.h).
+    // Signals, to ourselves; the end of the one child that there may be (bridge/kernel/clsact_filter.h).
     "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigtimedwait", "sigaltstack", "tgkill",
     "restart_syscall", "pause", "wait4",
     // Time.

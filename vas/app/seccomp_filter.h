@@ -1,7 +1,7 @@
 // The system calls that vas makes when it has started; no thread of it may make another. (seccomp(2))
 #pragma once
 
-#include "vas/base/result.h"
+#include "base/result.h"
 
 namespace vas::app {
 

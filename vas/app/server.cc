@@ -6,13 +6,13 @@
 #include <filesystem>
 #include <utility>
 
-#include "media/libssl_version.h"
+#include "base/log.h"
+#include "media/srtp/libssl_version.h"
 #include "vas/api/api.h"
 #include "vas/app/descriptor_budget.h"
 #include "vas/app/first_directory.h"
 #include "vas/app/privileges.h"
 #include "vas/app/server_impl.h"
-#include "vas/base/log.h"
 #include "vas/store/database.h"
 
 namespace vas::app {

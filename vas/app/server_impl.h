@@ -11,17 +11,17 @@
 #include <string>
 #include <vector>
 
-#include "vas/app/callback_desk.h"
-#include "vas/app/cluster_desk.h"
-#include "vas/app/directory_desk.h"
-#include "vas/app/front_door.h"
-#include "vas/app/gateway_desk.h"
+#include "base/watchdog.h"
 #include "vas/app/host_addresses.h"
-#include "vas/app/platform_desk.h"
 #include "vas/app/server.h"
-#include "vas/app/session_desk.h"
-#include "vas/app/switchboard.h"
-#include "vas/base/watchdog.h"
+#include "vas/control/callback_desk.h"
+#include "vas/control/cluster_desk.h"
+#include "vas/control/directory_desk.h"
+#include "vas/control/front_door.h"
+#include "vas/control/gateway_desk.h"
+#include "vas/control/platform_desk.h"
+#include "vas/control/session_desk.h"
+#include "vas/control/switchboard.h"
 
 namespace vas::app {
 

@@ -3,9 +3,9 @@
 #include <set>
 #include <utility>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "vas/app/server_impl.h"
-#include "vas/base/clock.h"
-#include "vas/base/log.h"
 
 namespace vas::app {
 

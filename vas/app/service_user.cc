@@ -16,7 +16,7 @@
 #include <memory>
 #include <string_view>
 
-#include "vas/base/text.h"
+#include "base/text.h"
 
 namespace vas::app {
 namespace {

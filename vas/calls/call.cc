@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "vas/base/match.h"
+#include "base/match.h"
 
 namespace vas::calls {
 namespace {

@@ -6,15 +6,15 @@
 #include <optional>
 #include <string>
 
-#include "signaling/offer_answer.h"
-#include "signaling/sdp.h"
-#include "vas/base/thread_check.h"
+#include "base/thread_check.h"
+#include "signaling/sdp/offer_answer.h"
+#include "signaling/sdp/sdp.h"
 #include "vas/calls/call_action.h"
 #include "vas/calls/call_timers.h"
 #include "vas/calls/caller_identity.h"
 #include "vas/calls/far_end.h"
-#include "vas/calls/routing_plan.h"
 #include "vas/records/cdr.h"
+#include "vas/routing/routing_plan.h"
 
 namespace vas::calls {
 

@@ -6,10 +6,10 @@
 #include <variant>
 #include <vector>
 
-#include "bridge/leg_config.h"
-#include "signaling/sip_event.h"
-#include "vas/calls/routing_plan.h"
+#include "bridge/leg/leg_config.h"
+#include "signaling/sip/sip_event.h"
 #include "vas/records/cdr.h"
+#include "vas/routing/routing_plan.h"
 #include "vas/sessions/session.h"
 
 namespace vas::calls {

@@ -1,6 +1,6 @@
 #include "vas/calls/call_instructions.h"
 
-#include "vas/base/json.h"
+#include "base/json.h"
 
 namespace vas::calls {
 namespace {

@@ -1,7 +1,7 @@
 // What each party says of its media and is told of ours, and what the media plane is to do about it.
 #include <algorithm>
 
-#include "vas/base/random.h"
+#include "base/random.h"
 #include "vas/calls/call.h"
 
 namespace vas::calls {

@@ -7,9 +7,9 @@
 #include <span>
 #include <vector>
 
-#include "vas/base/thread_check.h"
-#include "vas/base/time.h"
-#include "vas/base/token_bucket.h"
+#include "base/thread_check.h"
+#include "base/time.h"
+#include "base/token_bucket.h"
 
 namespace vas::calls {
 

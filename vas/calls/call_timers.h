@@ -4,7 +4,7 @@
 #include <array>
 #include <optional>
 
-#include "vas/base/time.h"
+#include "base/time.h"
 
 namespace vas::calls {
 

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "signaling/gateway/display_name.h"
-#include "signaling/gateway/sip_message.h"
-#include "signaling/user_of.h"
-#include "vas/base/text.h"
+#include "base/text.h"
+#include "signaling/sip/display_name.h"
+#include "signaling/sip/sip_message.h"
+#include "signaling/sip/user_of.h"
 
 namespace vas::calls {
 namespace {

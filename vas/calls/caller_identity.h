@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "signaling/sip_event.h"
+#include "signaling/sip/sip_event.h"
 #include "vas/directory/directory.h"
 
 namespace vas::calls {

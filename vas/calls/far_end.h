@@ -6,9 +6,9 @@
 #include <optional>
 #include <string>
 
-#include "signaling/gateway/flow.h"
-#include "signaling/sdp.h"
-#include "vas/base/address_policy.h"
+#include "base/address_policy.h"
+#include "signaling/sdp/sdp.h"
+#include "signaling/sip/flow.h"
 
 namespace vas::calls {
 

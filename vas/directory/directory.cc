@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "vas/base/match.h"
-#include "vas/base/text.h"
+#include "base/match.h"
+#include "base/text.h"
 
 namespace vas::directory {
 namespace {

@@ -11,11 +11,11 @@
 #include <variant>
 #include <vector>
 
-#include "vas/base/endpoint.h"
-#include "vas/base/media_policy.h"
-#include "vas/base/result.h"
-#include "vas/base/thread_check.h"
-#include "vas/base/time.h"
+#include "base/endpoint.h"
+#include "base/result.h"
+#include "base/thread_check.h"
+#include "base/time.h"
+#include "signaling/sdp/media_policy.h"
 #include "vas/directory/caps.h"
 #include "vas/directory/misspelling.h"
 

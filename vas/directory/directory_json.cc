@@ -5,10 +5,10 @@
 #include <cctype>
 #include <set>
 
-#include "vas/base/host_port.h"
-#include "vas/base/json.h"
-#include "vas/base/match.h"
-#include "vas/base/text.h"
+#include "base/host_port.h"
+#include "base/json.h"
+#include "base/match.h"
+#include "base/text.h"
 #include "vas/directory/directory.h"
 #include "vas/directory/fields.h"
 

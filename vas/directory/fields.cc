@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "vas/base/text.h"
+#include "base/text.h"
 
 namespace vas::directory {
 namespace {

@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include "vas/base/media_policy.h"
-#include "vas/base/time.h"
+#include "base/time.h"
+#include "signaling/sdp/media_policy.h"
 #include "vas/directory/misspelling.h"
 
 namespace vas::directory {

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "bridge/leg_config.h"
-#include "ice/candidate.h"
-#include "vas/base/time.h"
+#include "base/time.h"
+#include "bridge/leg/leg_config.h"
+#include "ice/agent/candidate.h"
 
 namespace vas::records {
 

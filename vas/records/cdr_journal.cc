@@ -14,9 +14,9 @@
 #include <set>
 #include <utility>
 
-#include "vas/base/clock.h"
-#include "vas/base/log.h"
-#include "vas/base/write_all.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/write_all.h"
 
 namespace vas::records {
 namespace {

@@ -13,9 +13,9 @@
 #include <thread>
 #include <vector>
 
-#include "vas/base/pulse.h"
-#include "vas/base/result.h"
-#include "vas/base/thread_check.h"
+#include "base/pulse.h"
+#include "base/result.h"
+#include "base/thread_check.h"
 #include "vas/records/cdr.h"
 #include "vas/records/journal_format.h"
 #include "vas/records/record_files.h"

@@ -4,9 +4,9 @@
 #include <boost/json.hpp>
 #include <cmath>
 
-#include "media/voice_quality.h"
-#include "vas/base/clock.h"
-#include "vas/base/json.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "media/rtp/voice_quality.h"
 #include "vas/records/cdr.h"
 
 namespace vas::records {

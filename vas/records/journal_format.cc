@@ -6,7 +6,7 @@
 #include <boost/crc.hpp>
 #include <optional>
 
-#include "vas/base/bytes.h"
+#include "base/bytes.h"
 
 namespace vas::records {
 namespace {

@@ -10,9 +10,9 @@
 #include <fstream>
 #include <utility>
 
-#include "vas/base/log.h"
-#include "vas/base/rotated_files.h"
-#include "vas/base/write_all.h"
+#include "base/log.h"
+#include "base/rotated_files.h"
+#include "base/write_all.h"
 #include "vas/records/journal_format.h"
 
 namespace vas::records {

@@ -8,8 +8,8 @@
 #include <cstring>
 #include <filesystem>
 
-#include "vas/base/random.h"
-#include "vas/base/text.h"
+#include "base/random.h"
+#include "base/text.h"
 
 namespace vas::secrets {
 namespace {

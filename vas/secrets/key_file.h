@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "vas/base/result.h"
+#include "base/result.h"
 #include "vas/secrets/sealer.h"
 
 namespace vas::secrets {

@@ -8,9 +8,9 @@
 #include <span>
 #include <vector>
 
-#include "vas/base/base64.h"
-#include "vas/base/check.h"
-#include "vas/base/random.h"
+#include "base/base64.h"
+#include "base/check.h"
+#include "base/random.h"
 
 namespace vas::secrets {
 namespace {

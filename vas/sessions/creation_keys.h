@@ -7,9 +7,9 @@
 #include <string>
 #include <unordered_map>
 
-#include "vas/base/shared_budget.h"
-#include "vas/base/thread_check.h"
-#include "vas/base/time.h"
+#include "base/shared_budget.h"
+#include "base/thread_check.h"
+#include "base/time.h"
 #include "vas/sessions/session.h"
 
 namespace vas::sessions {

@@ -2,8 +2,8 @@
 
 #include <boost/json.hpp>
 
-#include "vas/base/clock.h"
-#include "vas/base/json.h"
+#include "base/clock.h"
+#include "base/json.h"
 
 namespace vas::sessions {
 namespace {

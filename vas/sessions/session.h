@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "vas/base/time.h"
+#include "base/time.h"
 
 namespace vas::sessions {
 

@@ -10,9 +10,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "vas/base/id_space.h"
-#include "vas/base/thread_check.h"
-#include "vas/base/time.h"
+#include "base/id_space.h"
+#include "base/thread_check.h"
+#include "base/time.h"
 #include "vas/sessions/creation_keys.h"
 #include "vas/sessions/session.h"
 #include "vas/sessions/token_index.h"

@@ -6,8 +6,8 @@
 #include <cstring>
 #include <mutex>
 
-#include "vas/base/bytes.h"
-#include "vas/base/random.h"
+#include "base/bytes.h"
+#include "base/random.h"
 
 namespace vas::sessions {
 

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "vas/base/thread_check.h"
+#include "base/thread_check.h"
 
 namespace vas::sessions {
 

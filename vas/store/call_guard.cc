@@ -9,8 +9,8 @@
 
 #include <algorithm>
 
-#include "vas/base/clock.h"
-#include "vas/base/log.h"
+#include "base/clock.h"
+#include "base/log.h"
 
 namespace vas::store {
 

@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "vas/base/time.h"
+#include "base/time.h"
 
 namespace soci {
 class session;

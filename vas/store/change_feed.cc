@@ -11,10 +11,10 @@
 #include <mutex>
 #include <thread>
 
-#include "vas/base/clock.h"
-#include "vas/base/log.h"
-#include "vas/base/random.h"
-#include "vas/base/text.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/text.h"
 #include "vas/store/database.h"
 #include "vas/store/sealed_rows.h"
 

@@ -9,8 +9,8 @@
 #include <variant>
 #include <vector>
 
-#include "vas/base/pulse.h"
-#include "vas/base/result.h"
+#include "base/pulse.h"
+#include "base/result.h"
 #include "vas/directory/directory.h"
 #include "vas/secrets/sealer.h"
 #include "vas/sessions/session.h"

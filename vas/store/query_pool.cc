@@ -5,10 +5,10 @@
 
 #include <boost/json.hpp>
 
-#include "vas/base/clock.h"
-#include "vas/base/json.h"
-#include "vas/base/log.h"
-#include "vas/base/text.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/text.h"
 #include "vas/sessions/session.h"
 #include "vas/store/database.h"
 #include "vas/store/event_row.h"

@@ -13,10 +13,10 @@
 #include <thread>
 #include <vector>
 
-#include "vas/base/page.h"
-#include "vas/base/pulse.h"
-#include "vas/base/result.h"
-#include "vas/base/thread_check.h"
+#include "base/page.h"
+#include "base/pulse.h"
+#include "base/result.h"
+#include "base/thread_check.h"
 #include "vas/directory/directory.h"
 #include "vas/sessions/session.h"
 #include "vas/store/call_guard.h"

@@ -2,7 +2,7 @@
 
 #include <boost/json.hpp>
 
-#include "vas/base/json.h"
+#include "base/json.h"
 
 namespace vas::store {
 namespace {

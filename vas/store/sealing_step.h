@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "vas/base/result.h"
+#include "base/result.h"
 #include "vas/secrets/sealer.h"
 #include "vas/store/database.h"
 

@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "vas/base/clock.h"
-#include "vas/base/log.h"
+#include "base/clock.h"
+#include "base/log.h"
 
 namespace vas::store {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "vas/base/thread_check.h"
+#include "base/thread_check.h"
 
 namespace vas::store {
 

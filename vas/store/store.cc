@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "vas/base/clock.h"
-#include "vas/base/log.h"
-#include "vas/base/match.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/match.h"
 #include "vas/store/database.h"
 #include "vas/store/event_row.h"
 #include "vas/store/refusal.h"

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "vas/base/address_policy.h"
+#include "base/address_policy.h"
 
 namespace vas::webhooks {
 

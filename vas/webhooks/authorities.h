@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "vas/base/result.h"
+#include "base/result.h"
 
 namespace vas::webhooks {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "vas/base/time.h"
+#include "base/time.h"
 
 namespace vas::webhooks {
 

@@ -8,7 +8,7 @@
 #include <memory>
 #include <utility>
 
-#include "vas/base/clock.h"
+#include "base/clock.h"
 
 namespace vas::webhooks {
 namespace {

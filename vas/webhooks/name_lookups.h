@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "vas/base/endpoint.h"
-#include "vas/base/thread_check.h"
-#include "vas/base/time.h"
+#include "base/endpoint.h"
+#include "base/thread_check.h"
+#include "base/time.h"
 
 struct ares_channeldata;
 struct ares_addrinfo;

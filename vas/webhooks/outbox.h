@@ -13,9 +13,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "vas/base/shared_budget.h"
-#include "vas/base/thread_check.h"
-#include "vas/base/time.h"
+#include "base/shared_budget.h"
+#include "base/thread_check.h"
+#include "base/time.h"
 #include "vas/webhooks/answer.h"
 #include "vas/webhooks/event.h"
 

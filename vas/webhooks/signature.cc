@@ -5,7 +5,7 @@
 
 #include <array>
 
-#include "vas/base/base64.h"
+#include "base/base64.h"
 
 namespace vas::webhooks {
 namespace {

@@ -11,9 +11,9 @@
 #include <cstring>
 #include <optional>
 
-#include "vas/base/check.h"
-#include "vas/base/clock.h"
-#include "vas/base/tls_groups.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/tls_groups.h"
 #include "vas/webhooks/name_lookups.h"
 #include "vas/webhooks/outbox.h"
 #include "vas/webhooks/signature.h"

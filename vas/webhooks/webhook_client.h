@@ -11,10 +11,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "vas/base/endpoint.h"
-#include "vas/base/pulse.h"
-#include "vas/base/shared_budget.h"
-#include "vas/base/time.h"
+#include "base/endpoint.h"
+#include "base/pulse.h"
+#include "base/shared_budget.h"
+#include "base/time.h"
 #include "vas/webhooks/address_guard.h"
 #include "vas/webhooks/answer.h"
 #include "vas/webhooks/authorities.h"

@@ -14,7 +14,7 @@
 #include <mutex>
 #include <thread>
 
-#include "vas/base/clock.h"
+#include "base/clock.h"
 #include "vas/secrets/key_file.h"
 #include "vas/store/change_feed.h"
 #include "vas/store/schema.h"

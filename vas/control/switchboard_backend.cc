@@ -1,0 +1,120 @@
+// Asks the control endpoint, or the call routing application, what shall become of a call.
+#include <boost/json.hpp>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "vas/calls/call_instructions.h"
+#include "vas/control/switchboard.h"
+
+namespace vas::app {
+namespace {
+
+using sessions::Session;
+using sessions::TokenState;
+
+constexpr int kBackendTries = 4;  // the first and three more
+// Doubled each time, and all tries within `control-endpoint-timeout`.
+constexpr auto kBackendBackoff = std::chrono::milliseconds(500);
+
+calls::BackendOutcome outcome_of(int status) {
+  if (status / 100 == 2) return calls::BackendOutcome::kPark;
+  if (status == 404) return calls::BackendOutcome::kNotFound;
+  if (status == 0 || status / 100 == 5) return calls::BackendOutcome::kUnreachable;
+  return calls::BackendOutcome::kForbidden;
+}
+
+}  // namespace
+
+void Switchboard::notify_backend(Entry& entry) {
+  const Session* session = parts_.sessions.find(entry.token);
+  const auto* subscriber = parts_.directory.subscriber(entry.subscriber_id);
+  const auto* domain = session != nullptr ? parts_.directory.domain(session->domain_id) : nullptr;
+  if (session == nullptr || subscriber == nullptr || domain == nullptr) return;
+  boost::json::object body{{"dnid", entry.dnid},
+                           {"caller-id", session->caller_id},
+                           {"session", session->token},
+                           {"subscriber", boost::json::parse(to_json(directory::Entry(*subscriber)))},
+                           {"domain-id", domain->id},
+                           {"domain", domain->name},
+                           {"endpoint", config_.public_url}};
+  ++entry.backend_tries;
+  const directory::DomainProfile& profile = domain->profile;
+  const directory::Caps* caps = parts_.directory.caps_of_tenant(domain->tenant_id);
+  parts_.webhooks.post(
+      {.url = entry.asks_application ? profile.routing_application : profile.control_endpoint,
+       .body = to_text(body),
+       .id = std::to_string(session->id) + "-notification",
+       .secrets = profile.webhook_secrets,
+       .timestamp = wall_now(),
+       .wants_body = entry.asks_application,
+       .domain_id = domain->id,
+       .most_of_domain = static_cast<std::size_t>(profile.caps.webhooks),
+       .tenant_id = domain->tenant_id,
+       .most_of_tenant = caps != nullptr ? static_cast<std::size_t>(caps->webhooks) : 0},
+      [this, id = entry.call->id()](const webhooks::Answer& answer) { on_backend_answered(id, answer); });
+}
+
+// What an application asks for; of a control endpoint its code alone counts.
+calls::BackendAnswered Switchboard::instructions_of(Entry& entry, const webhooks::Answer& answer) {
+  const calls::BackendOutcome outcome = outcome_of(answer.status);
+  if (!entry.asks_application || outcome != calls::BackendOutcome::kPark) return {.outcome = outcome};
+  auto instructions = calls::parse_call_instructions(answer.body);
+  std::string fault = instructions ? "" : instructions.error();
+  if (instructions && !instructions->session.empty() && !park_under(entry, instructions->session))
+    fault = "`session` is no fresh token of an incoming session of the called subscriber";
+  if (fault.empty()) {
+    calls::adopt_rules_of_trunks(parts_.directory, entry.call->record().domain_id.value_or(0),
+                                 instructions->what.plan);
+    return std::move(instructions->what);
+  }
+  log::warn(entry.token, "the call routing application's answer cannot be followed: {}", fault);
+  parts_.sessions.set_last_error(entry.token, "call-routing-application: " + fault);
+  return {.outcome = calls::BackendOutcome::kForbidden};
+}
+
+// The application made a session of its own for the call: that takes the place of ours.
+bool Switchboard::park_under(Entry& entry, const std::string& token) {
+  if (token == entry.token) return true;
+  const Session* session = parts_.sessions.find(token);
+  const bool is_fresh = session != nullptr && session->direction == sessions::Direction::kIncoming &&
+                        session->subscriber_id == entry.subscriber_id &&
+                        session->token_state == TokenState::kFree && session->call_ids.empty();
+  if (!is_fresh) return false;
+  const std::uint64_t id = entry.call->id();
+  calls_by_token_.erase(entry.token);
+  parts_.sessions.end(entry.token, "CANCELLED", "replaced-by-application");
+  entry.token = token;
+  calls_by_token_[token] = id;
+  records::CallRecord& record = entry.call->record();
+  record.session = token;
+  parts_.sessions.admit_call(token, record.call_ids.front(), TokenState::kFree, [] {});
+  parts_.journal.update(record);
+  deliver(id, calls::TimeLimitChanged{session->time_limit_s});
+  if (const auto* domain = parts_.directory.domain(session->domain_id))
+    deliver(id, calls::CallTimeoutChanged{call_timeout_of(*session, *domain)});
+  return true;
+}
+
+void Switchboard::on_backend_answered(std::uint64_t call, const webhooks::Answer& answer) {
+  const auto found = entries_.find(call);
+  if (found == entries_.end() || found->second.call->is_ended()) return;
+  Entry& entry = found->second;
+  const char* who = entry.asks_application ? "call routing application" : "control endpoint";
+  log::info(entry.token, "the {} answered {} {}", who, answer.status, answer.error);
+  if (answer.status / 100 != 2)
+    parts_.sessions.set_last_error(entry.token, std::string(who) + ": " + answer.error);
+  const bool is_final = outcome_of(answer.status) != calls::BackendOutcome::kUnreachable ||
+                        answer.is_refused || entry.backend_tries >= kBackendTries;
+  if (is_final) return deliver(call, instructions_of(entry, answer));
+  entry.backend_timer = std::make_unique<boost::asio::steady_timer>(
+      parts_.context, kBackendBackoff * (1 << (entry.backend_tries - 1)));
+  entry.backend_timer->async_wait([this, call](boost::system::error_code failure) {
+    const auto waiting = entries_.find(call);
+    if (!failure && waiting != entries_.end() && !waiting->second.call->is_ended())
+      notify_backend(waiting->second);
+  });
+}
+
+}  // namespace vas::app
