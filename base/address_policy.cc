@@ -129,10 +129,10 @@ bool AddressPolicy::is_own(const IpAddress& address) const {
 bool AddressPolicy::opens(const IpAddress& address, AddressKind kind) const {
   const bool is_peer = door_ == Door::kPeer;
   if (is_peer && (kind == AddressKind::kGroup || kind == AddressKind::kUnspecified)) return false;
-  const bool takes_name = is_peer && (kind == AddressKind::kOwn || kind == AddressKind::kMetadata);
+  const bool accepts_name = is_peer && (kind == AddressKind::kOwn || kind == AddressKind::kMetadata);
   const auto bare = wrapped_ipv4(address);
   return std::any_of(allowed_.begin(), allowed_.end(), [&](const Network& each) {
-    if (takes_name && !is_alone(each)) return false;
+    if (accepts_name && !is_alone(each)) return false;
     return each.contains(address) || (bare && each.contains(*bare));
   });
 }

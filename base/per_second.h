@@ -18,7 +18,7 @@ class PerSecond {
     return taken_ < most_;
   }
   // False when there is no room: then nothing is taken.
-  bool take(Time now) {
+  bool draw(Time now) {
     if (!has_room(now)) return false;
     ++taken_;
     return true;

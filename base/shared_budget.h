@@ -14,8 +14,8 @@ class SharedBudget {
   SharedBudget(std::size_t all, std::size_t each) : all_(all), each_(each) {}
 
   // False where the pool or the key's share would not hold it: then nothing is taken.
-  bool take(const Key& key, std::size_t amount) { return take(key, amount, each_); }
-  bool take(const Key& key, std::size_t amount, std::size_t each) {
+  bool draw(const Key& key, std::size_t amount) { return draw(key, amount, each_); }
+  bool draw(const Key& key, std::size_t amount, std::size_t each) {
     const std::size_t held = of(key);
     if (amount > all_ - taken_ || held + amount > each) return false;
     taken_ += amount;

@@ -26,7 +26,7 @@ class TokenBucket {
     return missing(now) + interval(rate) <= depth(rate);
   }
   // False when there is none: then nothing is taken.
-  bool take(const TokenRate& rate, Time now) {
+  bool draw(const TokenRate& rate, Time now) {
     if (!has_token(rate, now)) return false;
     spend(rate, now);
     return true;

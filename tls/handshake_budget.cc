@@ -21,7 +21,7 @@ TokenBucket& HandshakeBudget::Table::touch(const IpAddress& key) {
   return entries_.front().bucket;
 }
 
-bool HandshakeBudget::take(const IpAddress& peer, Welcome welcome, Time now) {
+bool HandshakeBudget::draw(const IpAddress& peer, Welcome welcome, Time now) {
   thread_check_.check();
   if (welcome == Welcome::kNone) return false;
   if (limits_.per_second == 0) return true;
@@ -32,11 +32,11 @@ bool HandshakeBudget::take(const IpAddress& peer, Welcome welcome, Time now) {
     TokenBucket& own = (is_stranger ? strangers_ : proved_).touch(key);
     const bool has_more = !is_stranger && limits_.per_second_of_proved != 0;
     const std::uint32_t most = has_more ? limits_.per_second_of_proved : limits_.per_second_of_address;
-    if (!own.take({static_cast<double>(most)}, now)) return false;
+    if (!own.draw({static_cast<double>(most)}, now)) return false;
   }
   const double strangers_share = std::max(1.0, limits_.per_second / 2.0);
-  return is_stranger ? of_strangers_.take({strangers_share}, now)
-                     : of_others_.take({std::max(1.0, limits_.per_second - strangers_share)}, now);
+  return is_stranger ? of_strangers_.draw({strangers_share}, now)
+                     : of_others_.draw({std::max(1.0, limits_.per_second - strangers_share)}, now);
 }
 
 void HandshakeBudget::prove(const IpAddress& peer) {

@@ -34,7 +34,7 @@ class HandshakeBudget {
   explicit HandshakeBudget(const HandshakeLimits& limits) : limits_(limits) {}
 
   // Asked before OpenSSL sees a byte. Trusted ones are not counted by address: a carrier has many calls.
-  bool take(const IpAddress& peer, Welcome welcome, Time now);
+  bool draw(const IpAddress& peer, Welcome welcome, Time now);
   void prove(const IpAddress& peer);
   std::size_t strangers() const { return strangers_.size(); }
 

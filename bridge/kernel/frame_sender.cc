@@ -44,7 +44,7 @@ std::uint8_t* put(std::uint8_t* at, const Header& header) {
   return at + sizeof header;
 }
 
-std::uint8_t* put_ethernet(std::uint8_t* at, const Route& route, std::uint16_t type) {
+std::uint8_t* put_ethernet(std::uint8_t* at, const NextHop& route, std::uint16_t type) {
   std::memcpy(at, &route.destination_mac, ETH_ALEN);
   std::memcpy(at + ETH_ALEN, &route.source_mac, ETH_ALEN);
   return put(at + 2 * ETH_ALEN, htons(type));
@@ -107,7 +107,8 @@ FrameSender::FrameSender(int socket) : socket_(socket), batch_(std::make_unique<
 
 FrameSender::~FrameSender() { ::close(socket_); }
 
-void FrameSender::add(const Route& route, const Endpoint& from, const Endpoint& to, Ttl ttl, Bytes payload) {
+void FrameSender::add(const NextHop& route, const Endpoint& from, const Endpoint& to, Ttl ttl,
+                      Bytes payload) {
   if (ttl == 0) ttl = kMediaTtl;
   if (batch_->count == kBatch) flush();
   const std::size_t index = batch_->count++;

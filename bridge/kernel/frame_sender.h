@@ -11,7 +11,7 @@
 #include "base/result.h"
 #include "base/thread_check.h"
 #include "bridge/io/packet_ttl.h"
-#include "bridge/kernel/route_keeper.h"
+#include "bridge/kernel/next_hop_keeper.h"
 
 namespace vas::bridge {
 
@@ -34,12 +34,12 @@ class FrameSender {
   FrameSender(const FrameSender&) = delete;
   FrameSender& operator=(const FrameSender&) = delete;
 
-  static bool takes(const Route& route, Bytes payload) {
-    return route.kind == Route::Kind::kEthernet && route.destination_mac != 0 &&
+  static bool accepts(const NextHop& route, Bytes payload) {
+    return route.kind == NextHop::Kind::kEthernet && route.destination_mac != 0 &&
            payload.size() <= kLargestPayload;
   }
-  // A UDP datagram with DSCP EF. `route` and `payload` are such as takes() accepts.
-  void add(const Route& route, const Endpoint& from, const Endpoint& to, Ttl ttl, Bytes payload);
+  // A UDP datagram with DSCP EF. `route` and `payload` are such as accepts() accepts.
+  void add(const NextHop& route, const Endpoint& from, const Endpoint& to, Ttl ttl, Bytes payload);
   void flush();
 
  private:

@@ -41,7 +41,7 @@ void Leg::configure(const LegConfig& config) {
   }
 }
 
-bool Leg::note_unprotected(media::SrtpResult result) {
+bool Leg::accepts_unprotected(media::SrtpResult result) {
   switch (result) {
     case media::SrtpResult::kOk: return true;
     case media::SrtpResult::kReplayed: ++stats_.replayed; return false;
@@ -51,7 +51,7 @@ bool Leg::note_unprotected(media::SrtpResult result) {
 }
 
 bool Leg::unprotect_rtcp(media::PacketBuffer& compound) {
-  return note_unprotected(path_.unprotect_rtcp(compound));
+  return accepts_unprotected(path_.unprotect_rtcp(compound));
 }
 
 const Endpoint& Leg::rtp_destination(Time now) const {
@@ -90,7 +90,7 @@ bool Leg::may_be_party(Time now, const Endpoint& source) {
   return is_taken;
 }
 
-bool Leg::takes_rtcp_from(Time now, const Endpoint& source) const {
+bool Leg::accepts_rtcp_from(Time now, const Endpoint& source) const {
   if (!is_configured_) return false;
   return path_.has_ice() ? path_.is_proved(now, source) : latch_.rtcp_may_come_from(source);
 }
@@ -104,7 +104,7 @@ std::optional<Leg::Admitted> Leg::admit(Time now, const media::RtpPacket& packet
     ++stats_.refused_source;
     return {};
   }
-  if (!rtp_budget_.take(now)) {
+  if (!rtp_budget_.draw(now)) {
     ++stats_.over_limit;
     return {};
   }
@@ -141,7 +141,7 @@ void Leg::measure_ptime(const media::RtpPacket& packet, const LegFormat& format)
   const auto number_step =
       static_cast<std::uint16_t>(packet.sequence_number().value - last_audio_number_.value);
   if (last_audio_timestamp_ && number_step == 1) {
-    note_frame(packet.timestamp().value - last_audio_timestamp_->value, format.clock_rate);
+    record_frame(packet.timestamp().value - last_audio_timestamp_->value, format.clock_rate);
   }
   last_audio_timestamp_ = packet.timestamp();
   last_audio_number_ = packet.sequence_number();
@@ -209,11 +209,11 @@ std::uint32_t Leg::scale_event(const media::RtpPacket& packet, const LegFormat& 
 void Leg::on_party_report(Time now, const media::RtcpView& packet) {
   const MutableBytes blocks = media::report_blocks(packet);
   for (std::size_t at = 0; at + media::kReportBlockBytes <= blocks.size(); at += media::kReportBlockBytes) {
-    note_report_block(now, blocks.subspan(at, media::kReportBlockBytes));
+    record_report_block(now, blocks.subspan(at, media::kReportBlockBytes));
   }
 }
 
-void Leg::note_report_block(Time now, Bytes block) {
+void Leg::record_report_block(Time now, Bytes block) {
   if (media::Ssrc{load_u32(block, 0)} != outgoing_ssrc_) return;
   const std::uint32_t lost = load_u32(block, 4) & 0xffffff;
   stats_.reported_lost =

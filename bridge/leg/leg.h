@@ -48,15 +48,15 @@ class Leg {
   // SRTP. True when the packet is in the clear now, or was all along; what is forged or was there before is
   // counted and no more.
   bool unprotect(media::PacketBuffer& packet) {
-    return !path_.is_encrypted() || note_unprotected(path_.unprotect(packet));
+    return !path_.is_encrypted() || accepts_unprotected(path_.unprotect(packet));
   }
   bool unprotect_rtcp(media::PacketBuffer& compound);
   // What costs least comes first: before a key is tried, whether RTP or RTCP from there can be the party's at
   // all.
-  bool takes_rtp_from(Time now, const Endpoint& source) {
+  bool accepts_rtp_from(Time now, const Endpoint& source) {
     return !path_.is_encrypted() || may_be_party(now, source);
   }
-  bool takes_rtcp_from(Time now, const Endpoint& source) const;
+  bool accepts_rtcp_from(Time now, const Endpoint& source) const;
   // False when it cannot be sent: its index was used already, or there is no room behind it.
   bool protect(media::PacketBuffer& packet) { return path_.protect(packet) == media::SrtpResult::kOk; }
   bool protect_rtcp(media::PacketBuffer& compound) {
@@ -139,9 +139,9 @@ class Leg {
   std::optional<Admitted> count_unknown(Time now, const media::RtpPacket& packet, std::size_t bytes,
                                         const Endpoint& source);
   bool needs_user_space() const { return path_.is_encrypted() || path_.has_ice(); }
-  bool note_unprotected(media::SrtpResult result);
+  bool accepts_unprotected(media::SrtpResult result);
   void measure_ptime(const media::RtpPacket& packet, const LegFormat& format);
-  void note_frame(std::uint32_t ticks, std::uint32_t clock_rate) {
+  void record_frame(std::uint32_t ticks, std::uint32_t clock_rate) {
     constexpr std::uint64_t kLongestFrame = 120;  // ms: opus's longest packet; more is a pause, not a frame
     if (ticks != 0 && ticks * std::uint64_t{1000} <= clock_rate * kLongestFrame)
       last_frame_ = {ticks, clock_rate};
@@ -151,7 +151,7 @@ class Leg {
                             media::StreamSplicer::Incoming& incoming);
   // The payload type under which this party is sent what the other sends as `wanted`.
   const LegFormat* counterpart(const LegFormat& wanted) const;
-  void note_report_block(Time now, Bytes block);
+  void record_report_block(Time now, Bytes block);
 
   SecurePath path_;
   LegConfig config_;

@@ -63,7 +63,7 @@ void Leg::look_near(const relay_entry& entry) {
   last_audio_timestamp_ = media::RtpTimestamp{entry.frame_timestamp};
   last_audio_number_ = {entry.frame_number};
   stats_.codec = format.codec;
-  note_frame(entry.frame_ticks, format.clock_rate);
+  record_frame(entry.frame_ticks, format.clock_rate);
 }
 
 void Leg::look_far(const relay_entry& entry) {

@@ -78,7 +78,7 @@ void SecurePath::configure(const LegConfig& config) {
   wants_keys_ = config.srtp || config.dtls;
   awaits_dtls_ = false;
   rtcp_keying_ = config.dtls && !config.rtcp_mux ? Component::kRtcp : Component::kRtp;
-  const PathChange change = note_path(config);
+  const PathChange change = update_path(config);
   of(Component::kRtp).configure(setup_, config.srtp, config.dtls, change);
   if (rtcp_keying_ == Component::kRtcp) {
     of(Component::kRtcp).configure(setup_, {}, config.dtls, change);
@@ -89,7 +89,7 @@ void SecurePath::configure(const LegConfig& config) {
 }
 
 // An address that is none says that nothing is to be sent for a while, and no more.
-PathChange SecurePath::note_path(const LegConfig& config) {
+PathChange SecurePath::update_path(const LegConfig& config) {
   if (config.ice) {
     named_ = {};
     const bool is_same = ice_config_ && ice_config_->remote == config.ice->remote;
@@ -104,8 +104,8 @@ PathChange SecurePath::note_path(const LegConfig& config) {
 // them uses up what is there for checks, which have shown that they know a leg.
 const media::DtlsSession::Flight& SecurePath::on_early_hello(Time now, Component component,
                                                              const Endpoint& source, Bytes datagram) {
-  if (!early_hellos_.take(now)) return kNothing;
-  if (setup_.early_hellos != nullptr && !setup_.early_hellos->take(now)) return kNothing;
+  if (!early_hellos_.draw(now)) return kNothing;
+  if (setup_.early_hellos != nullptr && !setup_.early_hellos->draw(now)) return kNothing;
   return of(component).on_early_hello(source, datagram);
 }
 
@@ -129,7 +129,7 @@ const Endpoint& SecurePath::destination(Time now) const {
   return ice_->has_consent(now) ? ice_->destination() : kNowhere;
 }
 
-void SecurePath::take_over(Time now, const Endpoint& to, const Endpoint& peer, bool is_pipe) {
+void SecurePath::adopt_path(Time now, const Endpoint& to, const Endpoint& peer, bool is_pipe) {
   thread_check_.check();
   if (!ice_) return;
   checks_.reset();

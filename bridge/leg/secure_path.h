@@ -56,9 +56,7 @@ class Keying {
 
   // A hello that may be kept for the association that is to come, and one that was.
   const media::DtlsSession::Flight& on_early_hello(const Endpoint& source, Bytes datagram);
-  std::optional<media::EarlyHellos::Hello> take_early_hello() {
-    return early_ ? early_->take() : std::nullopt;
-  }
+  std::optional<media::EarlyHellos::Hello> pop_early_hello() { return early_ ? early_->pop() : std::nullopt; }
   const media::DtlsSession::Flight& shake_hands(Time now, const Endpoint& source, media::DtlsSource from,
                                                 Bytes datagram);
 
@@ -127,7 +125,7 @@ class SecurePath {
   const Endpoint& peer() const { return pipe_.is_set() ? pipe_peer_ : ice_->destination(); }
   // The pair (ice::PathFound) of the agent that has the credentials of the last configure(); until there is
   // one the path before stays. Through a pipe the agent goes on checking.
-  void take_over(Time now, const Endpoint& to, const Endpoint& peer, bool is_pipe);
+  void adopt_path(Time now, const Endpoint& to, const Endpoint& peer, bool is_pipe);
   void lose();  // the pipe leads nowhere any more
   // The answer, borrowed until the next call, or empty where none is due. Nothing: it is not the party's.
   std::optional<Bytes> on_stun(Time now, const Endpoint& source, Bytes datagram);
@@ -141,8 +139,8 @@ class SecurePath {
   const media::DtlsSession::Flight& on_early_hello(Time now, Component component, const Endpoint& source,
                                                    Bytes datagram);
   // After configure(), until there is none: what came before it.
-  std::optional<media::EarlyHellos::Hello> take_early_hello(Component component) {
-    return of(component).take_early_hello();
+  std::optional<media::EarlyHellos::Hello> pop_early_hello(Component component) {
+    return of(component).pop_early_hello();
   }
   const media::DtlsSession::Flight& answer_early_hello(Time now, Component component, media::DtlsSource from,
                                                        const media::EarlyHellos::Hello& hello) {
@@ -158,7 +156,7 @@ class SecurePath {
   }
 
  private:
-  PathChange note_path(const LegConfig& config);
+  PathChange update_path(const LegConfig& config);
   void configure_ice(const std::optional<LegIce>& wanted);
   Keying& of(Component component) { return keyings_[static_cast<std::size_t>(component)]; }
   const Keying& of(Component component) const { return keyings_[static_cast<std::size_t>(component)]; }

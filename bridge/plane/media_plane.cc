@@ -74,7 +74,7 @@ void MediaPlane::open_kernel_relay() {
   }
   description_ += "; " + open_fast_path();
   if (!kernel_ && !sends_frames_) return;
-  auto routes = RouteKeeper::open(kernel_.get());
+  auto routes = NextHopKeeper::open(kernel_.get());
   if (routes) {
     routes_ = std::move(*routes);
   } else {
@@ -174,7 +174,7 @@ Result<MediaPlane::BoundPorts> MediaPlane::bind_ports(const IpAddress& address, 
     if (bound.rtcp_socket >= 0) return bound;
     const int reason = errno;
     if (bound.rtp_socket >= 0) ::close(bound.rtp_socket);
-    ports_.take_back(*port, now);
+    ports_.give_back(*port, now);
     if (reason != EADDRINUSE)
       return Error{std::string("cannot open a media socket: ") + std::strerror(reason)};
   }
@@ -293,7 +293,7 @@ void MediaPlane::close(BridgeId bridge) {
 void MediaPlane::give_back_port(LegPlace& leg) {
   if (leg.port == 0) return;
   owners_.erase(leg.port);
-  ports_.take_back(std::exchange(leg.port, std::uint16_t{0}), monotonic_now());
+  ports_.give_back(std::exchange(leg.port, std::uint16_t{0}), monotonic_now());
 }
 
 void MediaPlane::forget(const BridgeClosed& closed) {

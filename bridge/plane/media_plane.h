@@ -116,7 +116,7 @@ class MediaPlane {
   template <typename Consumer>
   void drain(Consumer&& consume) {
     events_.drain([&](MediaEvent&& event) {
-      note(event);
+      record(event);
       consume(std::move(event));
     });
   }
@@ -166,10 +166,10 @@ class MediaPlane {
   std::optional<Owner> owner_of(const Endpoint& endpoint) const;
   // What the plane itself has to do about an event; one of an agent becomes what it means to its leg's owner,
   // which is nothing where the leg has another agent by now.
-  void note(MediaEvent& event);
-  MediaEvent take(ice::AgentEvent&& event);
-  MediaEvent take_candidates(const Owner& owner, ice::Gathered&& gathered);
-  MediaEvent take_path(const Owner& owner, ice::PathFound&& path);
+  void record(MediaEvent& event);
+  MediaEvent translate(ice::AgentEvent&& event);
+  MediaEvent accept_candidates(const Owner& owner, ice::Gathered&& gathered);
+  MediaEvent accept_path(const Owner& owner, ice::PathFound&& path);
   MediaEvent adopt_path(const Owner& owner, ice::PathFound&& path);
   MediaEvent lose_path(const Owner& owner, ice::AgentId agent);
   bool may_be_checked(const Endpoint& peer) const;
@@ -187,7 +187,7 @@ class MediaPlane {
   // Two events a bridge at most are under way, and the port range bounds the bridges: this is never full.
   Inbox<MediaEvent> events_{65536};
   std::unique_ptr<KernelRelay> kernel_;
-  std::unique_ptr<RouteKeeper> routes_;
+  std::unique_ptr<NextHopKeeper> routes_;
   std::unique_ptr<ice::NiceAgents> agents_;  // none until the first leg with full ICE
   std::map<ice::AgentId, Owner> agent_owners_;
   std::uint64_t next_agent_ = 1;

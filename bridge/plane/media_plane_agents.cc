@@ -23,7 +23,7 @@ bool MediaPlane::may_be_checked(const Endpoint& peer) const {
 // The agent's path comes back through control: the worker knows the leg's credentials by then.
 void MediaPlane::direct_agent(LegPlace& leg, const LegConfig& config) {
   if (config.ice) return agents_->check(*leg.agent, config.ice->remote, config.ice->peers);
-  agents_->take_plain(*leg.agent, config.far_rtp.address.family);
+  agents_->adopt_plain(*leg.agent, config.far_rtp.address.family);
 }
 
 void MediaPlane::open_agents() {
@@ -67,15 +67,15 @@ void MediaPlane::close_agent(std::optional<ice::AgentId>& agent) {
   agent.reset();
 }
 
-void MediaPlane::note(MediaEvent& event) {
+void MediaPlane::record(MediaEvent& event) {
   thread_check_.check();
   match(
       event, [this](const BridgeClosed& closed) { forget(closed); },
-      [&](ice::AgentEvent& said) { event = take(std::move(said)); },
+      [&](ice::AgentEvent& said) { event = translate(std::move(said)); },
       ignoring<std::monostate, MediaSilent, BridgeHeard, LegGathered, LegPathFound>);
 }
 
-MediaEvent MediaPlane::take(ice::AgentEvent&& event) {
+MediaEvent MediaPlane::translate(ice::AgentEvent&& event) {
   const ice::AgentId agent = std::visit([](const auto& each) { return each.agent; }, event);
   const auto owner = agent_owners_.find(agent);
   if (owner == agent_owners_.end()) {
@@ -84,19 +84,19 @@ MediaEvent MediaPlane::take(ice::AgentEvent&& event) {
   }
   const Owner leg = owner->second;
   return match(
-      std::move(event), [&](ice::Gathered&& gathered) { return take_candidates(leg, std::move(gathered)); },
-      [&](ice::PathFound&& path) { return take_path(leg, std::move(path)); },
+      std::move(event), [&](ice::Gathered&& gathered) { return accept_candidates(leg, std::move(gathered)); },
+      [&](ice::PathFound&& path) { return accept_path(leg, std::move(path)); },
       [&](const ice::PathLost& lost) { return lose_path(leg, lost.agent); });
 }
 
-MediaEvent MediaPlane::take_candidates(const Owner& owner, ice::Gathered&& gathered) {
+MediaEvent MediaPlane::accept_candidates(const Owner& owner, ice::Gathered&& gathered) {
   LegPlace& leg = bridges_.at(owner.bridge).legs[index_of(owner.side)];
   const auto local = ice::default_address(gathered.candidates, leg.family);
   leg.local = local.value_or(Endpoint());
   return LegGathered{owner.bridge, owner.side, local, std::move(gathered.candidates)};
 }
 
-MediaEvent MediaPlane::take_path(const Owner& owner, ice::PathFound&& path) {
+MediaEvent MediaPlane::accept_path(const Owner& owner, ice::PathFound&& path) {
   const LegPlace& leg = bridges_.at(owner.bridge).legs[index_of(owner.side)];
   // A pair that the peer's own check made, from an address that nobody named (RFC 8445 §7.3.1.3).
   const bool is_plain = !path.peer.is_set();

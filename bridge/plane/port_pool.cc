@@ -21,7 +21,7 @@ std::optional<std::uint16_t> PortPool::lend(Time now) {
   return port;
 }
 
-void PortPool::take_back(std::uint16_t port, Time now) {
+void PortPool::give_back(std::uint16_t port, Time now) {
   thread_check_.check();
   free_.push_back({port, now + kRest});
 }

@@ -25,7 +25,7 @@ class PortPool {
   PortPool(std::uint16_t first, std::uint16_t last, std::uint32_t begin = 0);
 
   std::optional<std::uint16_t> lend(Time now);
-  void take_back(std::uint16_t port, Time now);
+  void give_back(std::uint16_t port, Time now);
   std::size_t free_count() const { return free_.size(); }
 
  private:

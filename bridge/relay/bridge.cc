@@ -19,9 +19,9 @@ void Bridge::configure(LegSide side, const LegConfig& config, Time now) {
   if (was_on_hold && !is_on_hold()) silence_since_ = now;
 }
 
-void Bridge::take_over(LegSide side, const Endpoint& to, const Endpoint& peer, bool is_pipe, Time now) {
+void Bridge::adopt_path(LegSide side, const Endpoint& to, const Endpoint& peer, bool is_pipe, Time now) {
   thread_check_.check();
-  leg(side).path().take_over(now, to, peer, is_pipe);
+  leg(side).path().adopt_path(now, to, peer, is_pipe);
 }
 
 void Bridge::lose_path(LegSide side) {
@@ -87,7 +87,7 @@ void Bridge::shake_hands(LegSide side, Component component, const Endpoint& sour
 bool Bridge::answer_early_hello(LegSide side, Time now, Outbox& outbox) {
   thread_check_.check();
   for (const Component component : {Component::kRtp, Component::kRtcp}) {
-    const auto hello = leg(side).path().take_early_hello(component);
+    const auto hello = leg(side).path().pop_early_hello(component);
     if (!hello) continue;
     const auto from = leg(side).dtls_source(now, component, hello->source);
     if (!from) return true;  // it is not the party's
@@ -114,7 +114,7 @@ void Bridge::relay_rtp(LegSide near_side, const Endpoint& source, media::PacketB
                        Outbox& outbox) {
   Leg& near = leg(near_side);
   Leg& far = leg(other(near_side));
-  if (!near.takes_rtp_from(now, source) || !near.unprotect(datagram)) return;
+  if (!near.accepts_rtp_from(now, source) || !near.unprotect(datagram)) return;
   const auto packet = media::RtpPacket::parse(datagram.bytes());
   if (!packet) return near.count_malformed();
   const auto admitted = near.admit(now, *packet, datagram.size(), source);
@@ -131,8 +131,8 @@ void Bridge::relay_rtcp(LegSide near_side, const Endpoint& source, media::Packet
                         Outbox& outbox) {
   Leg& near = leg(near_side);
   Leg& far = leg(other(near_side));
-  if (!near.takes_rtcp_from(now, source) || !near.unprotect_rtcp(datagram) ||
-      !near.admit_rtcp(now, datagram.bytes(), source) || !rtcp_budgets_[index_of(near_side)].take(now))
+  if (!near.accepts_rtcp_from(now, source) || !near.unprotect_rtcp(datagram) ||
+      !near.admit_rtcp(now, datagram.bytes(), source) || !rtcp_budgets_[index_of(near_side)].draw(now))
     return;
 
   // What passes is packed to the front of the datagram: reports and names, a report first (RFC 3550 §6.1).
@@ -209,7 +209,7 @@ void Bridge::look_at(LegSide near, const relay_entry& entry) {
   leg(other(near)).look_far(entry);
 }
 
-void Bridge::take_back(LegSide near, const relay_entry& entry) {
+void Bridge::resume(LegSide near, const relay_entry& entry) {
   thread_check_.check();
   look_at(near, entry);
   leg(near).end_near();
@@ -236,7 +236,7 @@ void Bridge::send_own_rtcp(LegSide side, Time now, WallTime wall_now, Outbox& ou
   if (!party.is_configured() || !to.is_set()) return;
 
   const auto sender = party.sender_info(now, wall_now);
-  const auto block = party.receive_stats().take_report();
+  const auto block = party.receive_stats().pop_report();
   auto& buffer = own_rtcp_[index_of(side)];
   const MutableBytes report = MutableBytes(buffer).first(buffer.size() - media::kSrtpMaxRoom);
   const std::size_t bytes = media::write_report(report, party.outgoing_ssrc(), sender ? &*sender : nullptr,

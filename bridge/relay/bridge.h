@@ -31,7 +31,7 @@ class Bridge {
   void expect_ghost(LegSide side, const std::optional<HeardStream>& ghost) { leg(side).expect_ghost(ghost); }
 
   // The leg's agent has found its party (ice::PathFound).
-  void take_over(LegSide side, const Endpoint& to, const Endpoint& peer, bool is_pipe, Time now);
+  void adopt_path(LegSide side, const Endpoint& to, const Endpoint& peer, bool is_pipe, Time now);
   void lose_path(LegSide side);
 
   // The leg's party is being offered DTLS (SecurePath::await_dtls).
@@ -66,8 +66,8 @@ class Bridge {
   // The kernel's fast path, one direction: from `near` to the other leg. Fills all but the local addresses
   // and the hop; false while user space must relay: not started, on hold, not latched, nothing received yet.
   bool describe_relay(LegSide near, Time now, relay_entry& entry) const;
-  void look_at(LegSide near, const relay_entry& entry);    // while the kernel goes on
-  void take_back(LegSide near, const relay_entry& entry);  // when it does no more
+  void look_at(LegSide near, const relay_entry& entry);  // while the kernel goes on
+  void resume(LegSide near, const relay_entry& entry);   // when it does no more
 
   // Of a leg with ICE: whether the party has proved that it is there, and whether it still does.
   bool is_proved(LegSide side, const Endpoint& source, Time now) const {

@@ -17,22 +17,22 @@ bool has_unread(int socket) {
 
 }  // namespace
 
-const Route* FastPath::route_to(const IpAddress& to, Time now) {
+const NextHop* FastPath::next_hop_to(const IpAddress& to, Time now) {
   auto known = routes_.find(to);
   if (known == routes_.end()) {
-    if (routes_.size() >= kMaxRoutes)
+    if (routes_.size() >= kMaxNextHops)
       std::erase_if(routes_, [&](const auto& each) { return now - each.second.asked_at > 2 * kAskAgain; });
-    if (routes_.size() >= kMaxRoutes) return nullptr;
-    known = routes_.emplace(to, KnownRoute{}).first;
+    if (routes_.size() >= kMaxNextHops) return nullptr;
+    known = routes_.emplace(to, KnownNextHop{}).first;
   }
-  KnownRoute& route = known->second;
+  KnownNextHop& route = known->second;
   const bool is_first = route.asked_at == Time{};
   if ((is_first || now - route.asked_at > kAskAgain) && kernel_.routes->ask(to, listener_))
     route.asked_at = now;
   return route.is_answered ? &route.route : nullptr;
 }
 
-void FastPath::on_route(const IpAddress& to, const Route& route) {
+void FastPath::on_next_hop(const IpAddress& to, const NextHop& route) {
   thread_check_.check();
   const auto known = routes_.find(to);
   if (known == routes_.end()) return;
@@ -43,10 +43,11 @@ void FastPath::on_route(const IpAddress& to, const Route& route) {
 // By loopback the kernel takes only what came by it, for the rest has a source address of ours there.
 bool FastPath::choose_way(const Bridge& bridge, LegSide near, const std::array<FastDirection, 2>& directions,
                           Time now, relay_entry& entry) {
-  const Route* back = route_to(bridge.heard(near).address, now);
-  const Route& onward = directions[index_of(near)].onward;
-  if (back == nullptr || back->kind == Route::Kind::kNone || onward.kind == Route::Kind::kNone) return false;
-  if (onward.kind == Route::Kind::kLocal && back->kind != Route::Kind::kLocal) return false;
+  const NextHop* back = next_hop_to(bridge.heard(near).address, now);
+  const NextHop& onward = directions[index_of(near)].onward;
+  if (back == nullptr || back->kind == NextHop::Kind::kNone || onward.kind == NextHop::Kind::kNone)
+    return false;
+  if (onward.kind == NextHop::Kind::kLocal && back->kind != NextHop::Kind::kLocal) return false;
 
   // A socket that is bound to every address uses the one that the route names.
   const Endpoint& near_local = directions[index_of(near)].local;
@@ -81,12 +82,12 @@ void FastPath::tick(Bridge& bridge, LegSide near, std::array<FastDirection, 2>& 
   if (kernel_.routes == nullptr) return;
   FastDirection& direction = directions[index_of(near)];
   if (!direction.is_in_kernel) {
-    learn_route(bridge, near, direction, now);
+    learn_next_hop(bridge, near, direction, now);
     if (kernel_.relay != nullptr && now >= direction.not_before) install(bridge, near, directions, now);
     return;
   }
-  if (!follow_route(direction, now)) {
-    take_back(bridge, near, direction);  // it goes in again by its new way
+  if (!follow_next_hop(direction, now)) {
+    withdraw(bridge, near, direction);  // it goes in again by its new way
     return;
   }
   relay_entry entry;
@@ -97,15 +98,15 @@ void FastPath::tick(Bridge& bridge, LegSide near, std::array<FastDirection, 2>& 
 }
 
 // For frames of user space, and for the direction to go into the kernel by.
-void FastPath::learn_route(const Bridge& bridge, LegSide near, FastDirection& direction, Time now) {
+void FastPath::learn_next_hop(const Bridge& bridge, LegSide near, FastDirection& direction, Time now) {
   direction.far = bridge.party(other(near));
-  const Route* onward = direction.far.is_set() ? route_to(direction.far.address, now) : nullptr;
-  direction.onward = onward != nullptr ? *onward : Route{};
+  const NextHop* onward = direction.far.is_set() ? next_hop_to(direction.far.address, now) : nullptr;
+  direction.onward = onward != nullptr ? *onward : NextHop{};
 }
 
 // False when the way leads by another interface now.
-bool FastPath::follow_route(FastDirection& direction, Time now) {
-  const Route* onward = route_to(direction.far.address, now);
+bool FastPath::follow_next_hop(FastDirection& direction, Time now) {
+  const NextHop* onward = next_hop_to(direction.far.address, now);
   if (onward == nullptr || *onward == direction.onward) return true;
   const bool is_same_way = onward->ifindex == direction.onward.ifindex &&
                            onward->kind == direction.onward.kind && onward->source == direction.onward.source;
@@ -120,12 +121,12 @@ void FastPath::count(FastDirection& direction, const relay_entry& entry) {
   direction.counted_packets = entry.sent_packets;
 }
 
-bool FastPath::take_back(Bridge& bridge, LegSide near, FastDirection& direction) {
+bool FastPath::withdraw(Bridge& bridge, LegSide near, FastDirection& direction) {
   thread_check_.check();
   if (!direction.is_in_kernel) return false;
   relay_entry entry;
   kernel_.relay->withdraw(direction.local.port, entry);
-  bridge.take_back(near, entry);
+  bridge.resume(near, entry);
   count(direction, entry);
   direction.is_in_kernel = false;
   --in_kernel_;
@@ -151,7 +152,7 @@ bool FastPath::is_straggler(const FastDirection& direction, Bytes datagram, Time
 }
 
 void FastPath::on_unusual(Bridge& bridge, LegSide near, FastDirection& direction, Time now) {
-  if (!take_back(bridge, near, direction)) return;
+  if (!withdraw(bridge, near, direction)) return;
   direction.pause = std::clamp(2 * direction.pause, kShortestPause, kLongestPause);
   direction.not_before = now + direction.pause;
 }

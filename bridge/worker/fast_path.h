@@ -5,7 +5,7 @@
 
 #include "base/thread_check.h"
 #include "bridge/kernel/kernel_relay.h"
-#include "bridge/kernel/route_keeper.h"
+#include "bridge/kernel/next_hop_keeper.h"
 #include "bridge/relay/bridge.h"
 
 namespace vas::bridge {
@@ -16,7 +16,7 @@ struct FastDirection {
   int socket = -1;
   bool is_in_kernel = false;
   Endpoint far;  // where the kernel sends to, or whom `onward` is for
-  Route onward;
+  NextHop onward;
   std::uint64_t counted_packets = 0;
   int waits = 0;      // for its socket to be read empty
   Time not_before{};  // it came back for a reason: no sooner again
@@ -39,20 +39,20 @@ class FastPath {
   static constexpr int kLongestWait = 4;
   static constexpr Duration kAskAgain = std::chrono::seconds(20);  // for a route: well within kForgetAfter
   // One for each far end: more than a worker has legs as a rule.
-  static constexpr std::size_t kMaxRoutes = 16384;
+  static constexpr std::size_t kMaxNextHops = 16384;
 
   struct Kernel {
-    KernelRelay* relay = nullptr;   // none: nothing goes into the kernel
-    RouteKeeper* routes = nullptr;  // none: nothing is known of routes either
+    KernelRelay* relay = nullptr;     // none: nothing goes into the kernel
+    NextHopKeeper* routes = nullptr;  // none: nothing is known of routes either
   };
-  FastPath(const Kernel& kernel, RouteListener& listener) : kernel_(kernel), listener_(listener) {}
+  FastPath(const Kernel& kernel, NextHopListener& listener) : kernel_(kernel), listener_(listener) {}
 
   // Once a tick: gives the direction to the kernel if it is ready, else brings the bridge's figures up to
   // date.
   void tick(Bridge& bridge, LegSide near, std::array<FastDirection, 2>& directions, Time now);
 
   // True if it was in the kernel.
-  bool take_back(Bridge& bridge, LegSide near, FastDirection& direction);
+  bool withdraw(Bridge& bridge, LegSide near, FastDirection& direction);
 
   // True for a packet that waited in the socket while the direction went into the kernel, which has passed it
   // by: it is too late to be relayed, and no reason to come back. There are none but under overload
@@ -62,7 +62,7 @@ class FastPath {
   // Takes the direction back because of a packet that the kernel did not know what to do with.
   void on_unusual(Bridge& bridge, LegSide near, FastDirection& direction, Time now);
 
-  void on_route(const IpAddress& to, const Route& route);
+  void on_next_hop(const IpAddress& to, const NextHop& route);
 
   // As often as there are ticks: the life sign without which the kernel relays no more.
   void keep_alive(Time now) const {
@@ -74,22 +74,22 @@ class FastPath {
   std::uint64_t packets() const { return packets_; }
 
  private:
-  struct KnownRoute {
-    Route route;
+  struct KnownNextHop {
+    NextHop route;
     bool is_answered = false;
     Time asked_at{};
   };
-  const Route* route_to(const IpAddress& to, Time now);
+  const NextHop* next_hop_to(const IpAddress& to, Time now);
   bool choose_way(const Bridge& bridge, LegSide near, const std::array<FastDirection, 2>& directions,
                   Time now, relay_entry& entry);
   void install(const Bridge& bridge, LegSide near, std::array<FastDirection, 2>& directions, Time now);
-  void learn_route(const Bridge& bridge, LegSide near, FastDirection& direction, Time now);
-  bool follow_route(FastDirection& direction, Time now);
+  void learn_next_hop(const Bridge& bridge, LegSide near, FastDirection& direction, Time now);
+  bool follow_next_hop(FastDirection& direction, Time now);
   void count(FastDirection& direction, const relay_entry& entry);
 
   const Kernel kernel_;
-  RouteListener& listener_;
-  std::map<IpAddress, KnownRoute> routes_;
+  NextHopListener& listener_;
+  std::map<IpAddress, KnownNextHop> routes_;
   std::uint64_t in_kernel_ = 0;
   std::uint64_t packets_ = 0;
   ThreadCheck thread_check_{"FastPath"};

@@ -136,7 +136,7 @@ void MediaWorker::relay(const Place& place, Component component, const Endpoint&
   // What the packet proved of its sender's address may be news to the other direction.
   FastDirection& back = entry.directions[index_of(other(place.side))];
   if (back.is_in_kernel && back.far != entry.bridge.party(place.side))
-    fast_path_.take_back(entry.bridge, other(place.side), back);
+    fast_path_.withdraw(entry.bridge, other(place.side), back);
   if (outbox_.size() == 0) return;
   counters_.user_packets.store(counters_.user_packets.load(std::memory_order_relaxed) + 1,
                                std::memory_order_relaxed);
@@ -170,7 +170,7 @@ void MediaWorker::send(const Entry& entry, const Outgoing& datagram, Ttl ttl) {
 bool MediaWorker::send_frame(const Entry& entry, const Outgoing& datagram, Ttl ttl) {
   const FastDirection& direction = entry.directions[index_of(other(datagram.side))];
   if (!frames_ || datagram.component != Component::kRtp || direction.far != datagram.to ||
-      !FrameSender::takes(direction.onward, datagram.bytes)) {
+      !FrameSender::accepts(direction.onward, datagram.bytes)) {
     return false;
   }
   Endpoint from = entry.directions[index_of(datagram.side)].local;
@@ -196,14 +196,14 @@ void MediaWorker::tick() {
 void MediaWorker::advance_slice() {
   next_tick_ += kTick / kSlices;
   next_slice_ = (next_slice_ + 1) % kSlices;
-  if (next_slice_ == 0) note_shared_overrun();
+  if (next_slice_ == 0) collect_shared_overrun();
 }
 
 void MediaWorker::tick(Entry& entry, Time now, WallTime wall) {
   for (const LegSide near : {LegSide::kA, LegSide::kB})
     fast_path_.tick(entry.bridge, near, entry.directions, now);
-  if (entry.ticks++ % kTicksPerLook == 0) note_overrun(entry);
-  note_over_limit(entry);
+  if (entry.ticks++ % kTicksPerLook == 0) collect_overrun(entry);
+  collect_over_limit(entry);
   entry.bridge.tick(now, wall, outbox_);
   send(entry);
   const bool is_silent = entry.bridge.is_silent(now);
@@ -211,7 +211,7 @@ void MediaWorker::tick(Entry& entry, Time now, WallTime wall) {
   entry.reported_silent = is_silent;
 }
 
-void MediaWorker::note_overrun(Entry& entry) {
+void MediaWorker::collect_overrun(Entry& entry) {
   for (const LegSide side : {LegSide::kA, LegSide::kB}) {
     const auto& rtp = entry.sockets[index_of(side)][0];
     if (!rtp || sockets_[*rtp].shared != nullptr) continue;
@@ -222,7 +222,7 @@ void MediaWorker::note_overrun(Entry& entry) {
 }
 
 // Whose datagrams they were is not known.
-void MediaWorker::note_shared_overrun() {
+void MediaWorker::collect_shared_overrun() {
   for (const auto& port : shared_ports_) {
     if (!port) continue;
     const std::uint32_t all = dropped_by_kernel(sockets_[port->id].descriptor);
@@ -230,7 +230,7 @@ void MediaWorker::note_shared_overrun() {
   }
 }
 
-void MediaWorker::note_over_limit(Entry& entry) {
+void MediaWorker::collect_over_limit(Entry& entry) {
   const std::uint64_t all = entry.bridge.over_limit();
   counters_.over_limit.fetch_add(all - std::exchange(entry.seen_over_limit, all), std::memory_order_relaxed);
 }
@@ -246,15 +246,15 @@ void MediaWorker::publish(MediaEvent event) {
   while (!events_.push(std::move(event)) && !is_stopping_) std::this_thread::yield();
 }
 
-void MediaWorker::on_route(const IpAddress& to, const Route& route) {
+void MediaWorker::on_next_hop(const IpAddress& to, const NextHop& route) {
   // A full inbox loses nothing for good: the route is asked for again.
-  inbox_.push(RouteChanged{to, route});
+  inbox_.push(NextHopChanged{to, route});
 }
 
 // Before anything that changes what is relayed.
 void MediaWorker::leave_fast_path(Entry& entry) {
   for (const LegSide near : {LegSide::kA, LegSide::kB})
-    fast_path_.take_back(entry.bridge, near, entry.directions[index_of(near)]);
+    fast_path_.withdraw(entry.bridge, near, entry.directions[index_of(near)]);
 }
 
 }  // namespace vas::bridge

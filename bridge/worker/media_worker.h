@@ -78,13 +78,13 @@ struct AskHeard {
 struct CloseBridge {
   BridgeId bridge;
 };
-struct RouteChanged {
+struct NextHopChanged {
   IpAddress to;
-  Route route;
+  NextHop route;
 };
 using WorkerCommand =
     std::variant<std::monostate, OpenBridge, AddLeg, SharePort, JoinPort, AdoptSocket, LosePath, AwaitDtls,
-                 ConfigureLeg, StartBridge, AskHeard, CloseBridge, RouteChanged>;
+                 ConfigureLeg, StartBridge, AskHeard, CloseBridge, NextHopChanged>;
 
 // What a worker tells control.
 struct MediaSilent {
@@ -133,7 +133,7 @@ struct WorkerCounters {
 //
 // Threads: constructor, destructor and post from control; everything else is the worker's own thread.
 // Bounds:  the inbox; receive buffers are small, so that overload is loss and not latency.
-class MediaWorker final : private PacketSink, private RouteListener {
+class MediaWorker final : private PacketSink, private NextHopListener {
  public:
   // A few commands a call: thousands of calls may begin while the worker is busy with packets.
   static constexpr std::size_t kInboxCapacity = 16384;
@@ -218,14 +218,14 @@ class MediaWorker final : private PacketSink, private RouteListener {
   void send_onward(Entry& entry, LegSide near, Ttl ttl);
   void send(const Entry& entry, const Outgoing& datagram, Ttl ttl);
   bool send_frame(const Entry& entry, const Outgoing& datagram, Ttl ttl);
-  void note_overrun(Entry& entry);
-  void note_shared_overrun();
-  void note_over_limit(Entry& entry);
+  void collect_overrun(Entry& entry);
+  void collect_shared_overrun();
+  void collect_over_limit(Entry& entry);
   void count_overrun(Entry& entry, LegSide side, std::uint32_t datagrams);
   void publish(MediaEvent event);
 
   // The fast path.
-  void on_route(const IpAddress& to, const Route& route) override;
+  void on_next_hop(const IpAddress& to, const NextHop& route) override;
   void leave_fast_path(Entry& entry);
 
   void handle(WorkerCommand&& command);

@@ -20,7 +20,7 @@ void MediaWorker::handle(WorkerCommand&& command) {
       [this](const LosePath& each) { lose_path(each); }, [this](const AwaitDtls& each) { await_dtls(each); },
       [this](const ConfigureLeg& each) { configure(each); }, [this](const StartBridge& each) { start(each); },
       [this](const AskHeard& each) { tell_heard(each); }, [this](const CloseBridge& each) { close(each); },
-      [this](const RouteChanged& each) { fast_path_.on_route(each.to, each.route); });
+      [this](const NextHopChanged& each) { fast_path_.on_next_hop(each.to, each.route); });
 }
 
 MediaWorker::Entry* MediaWorker::find(BridgeId bridge) {
@@ -90,7 +90,7 @@ void MediaWorker::adopt(AdoptSocket&& command) {
   entry.directions[side].socket = path.socket;
   const SocketId rtp = watch({&entry, command.side, Component::kRtp, path.socket});
   entry.sockets[side] = {rtp, std::nullopt};
-  entry.bridge.take_over(command.side, path.to, path.peer, path.is_pipe, monotonic_now());
+  entry.bridge.adopt_path(command.side, path.to, path.peer, path.is_pipe, monotonic_now());
   for (std::vector<std::uint8_t>& early : path.early) {
     // A handshake goes on where it was; media is not worth a delay.
     if (media::packet_kind(early) != media::PacketKind::kDtls) continue;
@@ -133,7 +133,7 @@ void MediaWorker::close(const CloseBridge& command) {
   if (found == bridges_.end()) return;
   Entry& entry = *found->second;
   leave_fast_path(entry);
-  note_over_limit(entry);
+  collect_over_limit(entry);
   for (const LegSide side : {LegSide::kA, LegSide::kB}) unwatch(entry, side);
   BridgeClosed closed{command.bridge, {entry.bridge.stats(LegSide::kA), entry.bridge.stats(LegSide::kB)}};
   std::erase(slices_[command.bridge.value % kSlices], &entry);
@@ -155,7 +155,7 @@ SocketId MediaWorker::watch(const Socket& socket, unsigned at_once) {
 }
 
 void MediaWorker::unwatch(Entry& entry, LegSide side) {
-  note_overrun(entry);
+  collect_overrun(entry);
   entry.seen_overrun[index_of(side)] = 0;  // the next socket's begins there
   if (entry.shares[index_of(side)]) {
     entry.shares[index_of(side)].reset();

@@ -52,8 +52,8 @@ bool IceLite::is_signed(Time now, const Endpoint& source, const Side& side, cons
   if (is_stranger && !has_room) return false;
   if (check.is_signed_with(side.local.password)) return true;
   if (is_stranger) {
-    (void)strangers_.take(now);
-    if (all_strangers_ != nullptr) (void)all_strangers_->take(now);
+    (void)strangers_.draw(now);
+    if (all_strangers_ != nullptr) (void)all_strangers_->draw(now);
   }
   return false;
 }
@@ -63,7 +63,7 @@ std::optional<Bytes> IceLite::on_check(Time now, const Endpoint& source, const S
   thread_check_.check();
   if (check.kind() != StunClass::kRequest) return {};
   const Side* side = named_by(check);
-  if (side == nullptr || !is_signed(now, source, *side, check) || !checks_.take(now)) return {};
+  if (side == nullptr || !is_signed(now, source, *side, check) || !checks_.draw(now)) return {};
 
   // Both cannot have one role (RFC 8445 §7.3.1.1). Ours is settled: a lite side never controls a full one,
   // and a full side has controlled its nomination.
@@ -85,7 +85,8 @@ std::optional<Bytes> IceLite::on_check(Time now, const Endpoint& source, const S
     writer.add_xor_mapped_address(source);
     if (side != &current_) begin_next();
     side = &current_;
-    note(now, source, role_ == IceRole::kControlled && check.find(StunAttribute::kUseCandidate).has_value());
+    record(now, source,
+           role_ == IceRole::kControlled && check.find(StunAttribute::kUseCandidate).has_value());
   }
   return writer.sign(side->local.password);
 }
@@ -101,10 +102,10 @@ void IceLite::begin_next() {
 void IceLite::on_proved(Time now, const Endpoint& source, bool is_chosen) {
   thread_check_.check();
   if (next_) begin_next();
-  note(now, source, is_chosen);
+  record(now, source, is_chosen);
 }
 
-void IceLite::note_habit(Time now) {
+void IceLite::learn_habit(Time now) {
   if (!last_check_ || now - *last_check_ >= kAbandoned) checks_since_ = now;
   last_check_ = now;
   lives_by_media_ = false;
@@ -119,8 +120,8 @@ void IceLite::on_alive(Time now, const Endpoint& source) {
   lives_by_media_ = last_check_ && now - *last_check_ >= kAbandoned;
 }
 
-void IceLite::note(Time now, const Endpoint& source, bool is_chosen) {
-  note_habit(now);
+void IceLite::record(Time now, const Endpoint& source, bool is_chosen) {
+  learn_habit(now);
   const auto same = [&](const Proved& each) { return each.source == source; };
   const auto found = std::find_if(proved_.begin(), proved_.end(), same);
   if (found != proved_.end()) {

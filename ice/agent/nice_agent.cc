@@ -234,7 +234,7 @@ void Agent::send_from_pipe() {
   }
 }
 
-void Agent::take_plain(AddressFamily family) {
+void Agent::adopt_plain(AddressFamily family) {
   thread_check_.check();
   if (is_handed_over_) return;
   GPtrArray* const sockets = nice_agent_get_sockets(agent_, stream_, kComponent);

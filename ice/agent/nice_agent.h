@@ -27,7 +27,7 @@ class Agent {
 
   void gather();
   void check(const IceCredentials& remote, const std::vector<Candidate>& peers);
-  void take_plain(AddressFamily family);
+  void adopt_plain(AddressFamily family);
   // Hands the agent's end to the caller: it is to be closed and then unreferenced.
   NiceAgent* release();
 

@@ -129,10 +129,10 @@ void NiceAgents::check(AgentId agent, const IceCredentials& remote, const std::v
   });
 }
 
-void NiceAgents::take_plain(AgentId agent, AddressFamily family) {
+void NiceAgents::adopt_plain(AgentId agent, AddressFamily family) {
   thread_check_.check();
   loop_->post([this, agent, family] {
-    if (Agent* const found = loop_->find(agent)) found->take_plain(family);
+    if (Agent* const found = loop_->find(agent)) found->adopt_plain(family);
   });
 }
 

@@ -83,7 +83,7 @@ class NiceAgents {
   void check(AgentId agent, const IceCredentials& remote, const std::vector<Candidate>& peers);
   // The peer knows no ICE: hands over a host candidate's socket of this family, as PathFound with no peer.
   // Again: changes nothing.
-  void take_plain(AgentId agent, AddressFamily family);
+  void adopt_plain(AgentId agent, AddressFamily family);
   void close(AgentId agent);
 
   void ask(Pulse& pulse, Time now);  // which outlives the agents: see pulse.h

@@ -129,7 +129,7 @@ ReceiveSummary ReceiveStats::summary() const {
   return summary;
 }
 
-std::optional<ReceiveStats::Report> ReceiveStats::take_report() {
+std::optional<ReceiveStats::Report> ReceiveStats::pop_report() {
   if (!is_in_stretch()) return {};
   const std::int64_t expected = stretch_expected() - reported_expected_;
   const std::int64_t lost = expected - (state_.received - reported_received_);

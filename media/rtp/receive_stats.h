@@ -75,7 +75,7 @@ class ReceiveStats {
     std::uint32_t jitter = 0;
   };
   // Also begins the next interval for fraction_lost. Nothing when no stream is being received.
-  std::optional<Report> take_report();
+  std::optional<Report> pop_report();
 
   // The state while the kernel counts: handed over, looked at, and taken back (bridge/kernel/kernel_relay.h).
   // Only a stretch that has begun may be handed over.

@@ -102,11 +102,11 @@ void StreamSplicer::begin_segment(Time now, const Incoming& packet) {
   state_.ssrc = packet.ssrc.value;
   newest_incoming_ = static_cast<std::uint16_t>(number - 1);
   change_count_ = 0;
-  if (state_.has_sent) note_change({.last = newest_incoming_, .is_seam = true});
+  if (state_.has_sent) remember_change({.last = newest_incoming_, .is_seam = true});
 }
 
 // The oldest goes: what comes late from before it goes with it.
-void StreamSplicer::note_change(const Change& change) {
+void StreamSplicer::remember_change(const Change& change) {
   const bool extends = change_count_ != 0 && !change.is_seam && !changes_[change_count_ - 1].is_seam &&
                        distance(changes_[change_count_ - 1].last, change.last) <= 1;
   if (extends) {
@@ -147,7 +147,7 @@ Spliced StreamSplicer::lay_in(Time now, const Incoming& packet) {
   const RtpTimestamp timestamp = timestamp_of_press(now, packet);
   ++state_.newest_number;
   ++state_.number_offset;
-  note_change({.last = newest_incoming_, .shift = 0xffff});
+  remember_change({.last = newest_incoming_, .shift = 0xffff});
   return {{state_.newest_number}, timestamp, false};
 }
 
@@ -184,7 +184,7 @@ void StreamSplicer::skip(const Incoming& packet) {
   newest_incoming_ = number;
   --state_.number_offset;
   forget_changes();
-  note_change({.last = number, .shift = 1});
+  remember_change({.last = number, .shift = 1});
 }
 
 std::optional<RtpTimestamp> StreamSplicer::translate_timestamp(Ssrc ssrc, RtpTimestamp timestamp) const {

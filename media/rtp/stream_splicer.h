@@ -93,7 +93,7 @@ class StreamSplicer {
   bool begins_segment(const Incoming& packet) const;
   void begin_segment(Time now, const Incoming& packet);
   void forget_presses(Ssrc ssrc);
-  void note_change(const Change& change);
+  void remember_change(const Change& change);
   void forget_changes();
   std::optional<std::uint16_t> place(std::uint16_t number) const;
   Spliced lay_in(Time now, const Incoming& packet);

@@ -54,7 +54,7 @@ const DtlsAssociation::Flight& DtlsAssociation::on_datagram(Time now, const Endp
   if (!hello || is_known(key, *hello)) {
     feed(now, key, datagram);
   } else if (may_begin_) {
-    take_hello(now, source, from, *hello, datagram);
+    accept_hello(now, source, from, *hello, datagram);
   }
   return flight_;
 }
@@ -95,9 +95,9 @@ void DtlsAssociation::drop_failed(Time now) {
 bool DtlsAssociation::may_begin(Time now, const Endpoint& source, DtlsSource from, const ClientHello& hello,
                                 bool has_answered) {
   if (has_answered)
-    return (from == DtlsSource::kCandidate ? of_candidates_ : of_peer_).take(now) &&
+    return (from == DtlsSource::kCandidate ? of_candidates_ : of_peer_).draw(now) &&
            make_room(now, source, from);
-  if (from == DtlsSource::kProved && handshakes_.empty() && free_.take(now)) return true;
+  if (from == DtlsSource::kProved && handshakes_.empty() && free_.draw(now)) return true;
   if (hello.is_whole) flight_.push_back(cookies_.request(source, hello));
   return false;
 }
@@ -113,14 +113,14 @@ bool DtlsAssociation::make_room(Time now, const Endpoint& source, DtlsSource fro
   return yields;
 }
 
-void DtlsAssociation::take_hello(Time now, const Endpoint& source, DtlsSource from, const ClientHello& hello,
-                                 Bytes datagram) {
+void DtlsAssociation::accept_hello(Time now, const Endpoint& source, DtlsSource from,
+                                   const ClientHello& hello, Bytes datagram) {
   // One that is dropped comes again, and again later: a crowd is served in turn, and media in between.
   PerSecond* const budget = has_begun_ ? budgets_.again : budgets_.first;
   if (budget != nullptr && !budget->has_room(now)) return;
   const bool has_answered = cookies_.is_right(source, hello);
   if (!may_begin(now, source, from, hello, has_answered)) return;
-  if (budget != nullptr) (void)budget->take(now);
+  if (budget != nullptr) (void)budget->draw(now);
   has_begun_ = true;
 
   Handshake& fresh = handshakes_.emplace_back();

@@ -96,8 +96,8 @@ class DtlsAssociation {
     return role_ == DtlsRole::kClient || from == DtlsSource::kProved ? Endpoint{} : source;
   }
   // Adds a handshake for a hello that none has, or answers with what is needed first.
-  void take_hello(Time now, const Endpoint& source, DtlsSource from, const ClientHello& hello,
-                  Bytes datagram);
+  void accept_hello(Time now, const Endpoint& source, DtlsSource from, const ClientHello& hello,
+                    Bytes datagram);
   bool may_begin(Time now, const Endpoint& source, DtlsSource from, const ClientHello& hello,
                  bool has_answered);
   bool make_room(Time now, const Endpoint& source, DtlsSource from);

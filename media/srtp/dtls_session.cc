@@ -105,7 +105,7 @@ const DtlsSession::Flight& DtlsSession::on_time(Time now) {
 
 void DtlsSession::advance(Time now) {
   const int result = SSL_do_handshake(ssl_);
-  if (result == 1) return take_keys(now);
+  if (result == 1) return export_keys(now);
   const int why = SSL_get_error(ssl_, result);
   ERR_clear_error();
   if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) give_up_attempt(now);
@@ -114,12 +114,12 @@ void DtlsSession::advance(Time now) {
 // What was wrong is not answered, by an alert neither: whoever sent it may not be the peer.
 void DtlsSession::give_up_attempt(Time now) {
   ERR_clear_error();
-  (void)attempts_.take(now);
+  (void)attempts_.draw(now);
   begin_attempt();
   if (role_ == DtlsRole::kClient) (void)SSL_do_handshake(ssl_);
 }
 
-void DtlsSession::take_keys(Time now) {
+void DtlsSession::export_keys(Time now) {
   X509* certificate = SSL_get0_peer_certificate(ssl_);
   const SrtpSuiteShape* shape = chosen_suite(ssl_);
   if (shape == nullptr || !peer_.matches(certificate)) return give_up_attempt(now);

@@ -61,7 +61,7 @@ class DtlsSession {
   void begin_attempt();
   void advance(Time now);
   void give_up_attempt(Time now);
-  void take_keys(Time now);
+  void export_keys(Time now);
   const Flight& collect();
 
   const DtlsContext& context_;

@@ -23,7 +23,7 @@ const std::vector<std::vector<std::uint8_t>>& EarlyHellos::on_datagram(const End
   return answer_;
 }
 
-std::optional<EarlyHellos::Hello> EarlyHellos::take() {
+std::optional<EarlyHellos::Hello> EarlyHellos::pop() {
   thread_check_.check();
   if (kept_.empty()) return {};
   Hello oldest = std::move(kept_.front());

@@ -36,7 +36,7 @@ class EarlyHellos {
   const std::vector<std::vector<std::uint8_t>>& on_datagram(const Endpoint& source, Bytes datagram);
 
   // The oldest of them, which is then no longer kept; nothing when there is none.
-  std::optional<Hello> take();
+  std::optional<Hello> pop();
 
  private:
   HelloCookies cookies_;

@@ -21,7 +21,7 @@ int order_of(std::string_view text) {
   return static_cast<unsigned char>(text[0]) + (is_letter ? 0 : 256);
 }
 
-std::string_view take_number(std::string_view& text) {
+std::string_view pop_number(std::string_view& text) {
   while (text.starts_with('0')) text.remove_prefix(1);
   std::size_t length = 0;
   while (length < text.size() && is_digit(text[length])) ++length;
@@ -39,7 +39,7 @@ int compare_debian_versions(std::string_view a, std::string_view b) {
       a.remove_prefix(1);
       b.remove_prefix(1);
     }
-    const std::string_view left = take_number(a), right = take_number(b);
+    const std::string_view left = pop_number(a), right = pop_number(b);
     if (left.size() != right.size()) return left.size() < right.size() ? -1 : 1;
     if (const int difference = left.compare(right); difference != 0) return difference;
   }

@@ -23,7 +23,7 @@ class ReplayWindow {
   }
 
   // Only after its packet has proved itself.
-  void take(std::uint64_t index) {
+  void insert(std::uint64_t index) {
     if (!has_any_ || index > highest_) {
       shift(has_any_ ? index - highest_ : kBits);
       highest_ = index;

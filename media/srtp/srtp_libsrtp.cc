@@ -119,7 +119,7 @@ class LibsrtpProtector final : public SrtpProtector {
  private:
   bool may_send(Ssrc ssrc) {
     if (SrtpStreams::Stream* stream = streams_.find(ssrc)) {
-      streams_.note_use(*stream);
+      streams_.touch(*stream);
       return true;
     }
     const SrtpStreams::Stream fresh = streams_.unknown(ssrc);
@@ -170,9 +170,9 @@ class LibsrtpUnprotector final : public SrtpUnprotector {
       if (is_coming_back) session_.remove(ssrc);
       return result;
     }
-    taken.take(index);
+    taken.insert(index);
     if (stream.is_known()) {
-      streams_.note_use(*stream);
+      streams_.touch(*stream);
       return SrtpResult::kOk;
     }
     const SrtpStreams::Added added = streams_.add(*stream);

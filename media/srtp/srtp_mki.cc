@@ -32,7 +32,7 @@ class IdentifierPlace {
     std::copy_n(text_.begin(), bytes_, place);
   }
   // False, and nothing changed, where another stands there.
-  bool take(PacketBuffer& packet, std::size_t tag) const {
+  bool strip(PacketBuffer& packet, std::size_t tag) const {
     if (packet.size() < bytes_ + tag) return false;
     std::uint8_t* const place = packet.bytes().data() + packet.size() - tag - bytes_;
     if (!std::equal(place, place + bytes_, text_.begin())) return false;
@@ -84,11 +84,11 @@ class NamedUnprotector final : public SrtpUnprotector {
       : inner_(std::move(inner)), place_(key) {}
 
   SrtpResult unprotect(PacketBuffer& rtp) override {
-    return place_.take(rtp, place_.rtp_tag()) ? inner_->unprotect(rtp) : SrtpResult::kUnauthenticated;
+    return place_.strip(rtp, place_.rtp_tag()) ? inner_->unprotect(rtp) : SrtpResult::kUnauthenticated;
   }
   SrtpResult unprotect_rtcp(PacketBuffer& compound) override {
-    return place_.take(compound, place_.rtcp_tag()) ? inner_->unprotect_rtcp(compound)
-                                                    : SrtpResult::kUnauthenticated;
+    return place_.strip(compound, place_.rtcp_tag()) ? inner_->unprotect_rtcp(compound)
+                                                     : SrtpResult::kUnauthenticated;
   }
   std::vector<SrtpStreamState> state() const override { return inner_->state(); }
   void restore(const std::vector<SrtpStreamState>& state) override { inner_->restore(state); }

@@ -57,7 +57,7 @@ SrtpResult OpensslProtector::protect(PacketBuffer& rtp) {
   const std::uint64_t index = estimate_index(sent.highest(), {load_u16(rtp.bytes(), 2)});
   if (index > kLastRtpIndex) return SrtpResult::kKeyUsedUp;
   if (const auto result = verdict_of(sent.check(index)); result != SrtpResult::kOk) return result;
-  sent.take(index);
+  sent.insert(index);
   const Word counter = roll_over_counter(index);
   rtp_.seal(rtp, *header_bytes, ssrc, index, trailer_of(counter, is_aead_));
   return SrtpResult::kOk;
@@ -73,7 +73,7 @@ SrtpResult OpensslProtector::protect_rtcp(PacketBuffer& compound) {
   ReplayWindow& sent = stream->state.rtcp;
   const std::uint64_t index = sent.highest() + 1;
   if (index > kLastRtcpIndex) return SrtpResult::kKeyUsedUp;
-  sent.take(index);
+  sent.insert(index);
   const Word word = word_of(static_cast<std::uint32_t>(index) | kIsEncrypted);
   const std::size_t plain_bytes = compound.size();
   rtcp_.seal(compound, kRtcpHeaderBytes, ssrc, index, word);
@@ -88,7 +88,7 @@ SrtpResult OpensslProtector::protect_rtcp(PacketBuffer& compound) {
 SrtpStreams::Stream* OpensslProtector::known(Ssrc ssrc) {
   SrtpStreams::Stream* stream = streams_.find(ssrc);
   if (stream != nullptr) {
-    streams_.note_use(*stream);
+    streams_.touch(*stream);
     return stream;
   }
   return streams_.add(streams_.unknown(ssrc)).is_in ? streams_.find(ssrc) : nullptr;
@@ -115,7 +115,7 @@ SrtpResult OpensslUnprotector::unprotect(PacketBuffer& rtp) {
   const Word counter = roll_over_counter(index);
   if (!rtp_.open(rtp, *header_bytes, ssrc, index, trailer_of(counter, is_aead_)))
     return SrtpResult::kUnauthenticated;
-  taken.take(index);
+  taken.insert(index);
   return keep(stream);
 }
 
@@ -136,14 +136,14 @@ SrtpResult OpensslUnprotector::unprotect_rtcp(PacketBuffer& compound) {
   if (!is_aead_) std::memmove(behind, behind + kRtcpIndexBytes, rtcp_.tag_bytes());
   compound.resize(plain_bytes + rtcp_.tag_bytes());
   if (!rtcp_.open(compound, kRtcpHeaderBytes, ssrc, index, word)) return SrtpResult::kUnauthenticated;
-  taken.take(index);
+  taken.insert(index);
   return keep(stream);
 }
 
 // Only one who has the key makes a stream.
 SrtpResult OpensslUnprotector::keep(SrtpStreams::Found& stream) {
   if (!stream.is_known()) return streams_.add(*stream).is_in ? SrtpResult::kOk : SrtpResult::kNoRoom;
-  streams_.note_use(*stream);
+  streams_.touch(*stream);
   return SrtpResult::kOk;
 }
 

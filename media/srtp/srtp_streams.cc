@@ -50,7 +50,7 @@ SrtpStreams::Added SrtpStreams::add(const Stream& stream) {
     added.given_up = give_up_oldest();
     if (!added.given_up) return {};
   }
-  note_use(streams_.emplace_back(stream));
+  touch(streams_.emplace_back(stream));
   return added;
 }
 

@@ -29,7 +29,7 @@ class SrtpStreams {
 
   // Borrowed until the next add().
   Stream* find(Ssrc ssrc);
-  void note_use(Stream& stream) { stream.used = ++uses_; }
+  void touch(Stream& stream) { stream.used = ++uses_; }
 
   // What is to be assumed of a stream that find() does not know: as though all had been there that may have
   // been.

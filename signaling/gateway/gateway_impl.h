@@ -22,7 +22,7 @@
 #include "signaling/gateway/policy/recent_set.h"
 #include "signaling/gateway/policy/server_transactions.h"
 #include "signaling/gateway/policy/source_judge.h"
-#include "signaling/gateway/policy/stateless_answer.h"
+#include "signaling/gateway/policy/stateless_response.h"
 #include "signaling/gateway/sender.h"
 #include "signaling/gateway/trace/trace_tap.h"
 #include "signaling/sip/sip_message.h"
@@ -66,7 +66,7 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   std::optional<Flow> verify_flow(std::string_view token) const override { return signer_.verify(token); }
   const GatewayCounters& counters() const override { return counters_; }
   LiveDialogs& dialogs() override { return dialogs_; }
-  void answer_probe(std::uint64_t number) override { link_.answer_probe(number); }
+  void respond_to_probe(std::uint64_t number) override { link_.respond_to_probe(number); }
   void ask(Time now) override {
     pulse_.ask(now);
     boost::asio::post(context_, [this] { pulse_.answer(); });
@@ -85,7 +85,7 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   Welcome welcome(const IpAddress& peer) override;
   void on_unsent(std::string_view text, const Flow& flow) override { sender_->on_unsent(text, flow); }
   void on_undelivered(std::string_view text) override { sender_->on_undelivered(text); }
-  bool answer_keep_alive(std::string_view text, const Flow& source);
+  bool respond_to_keep_alive(std::string_view text, const Flow& source);
   bool receive_request(const SipMessage& request, std::string_view text, const Flow& source);
   bool receive_response(const SipMessage& response, std::string_view text, const Flow& source);
   // Whether a request with a To tag goes on to its dialog; what does not gets its response here, or is
@@ -104,7 +104,7 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   void forward(const SipMessage& request, const Flow& source, const Flow& next, NodeRelay::Way way);
   // Responds without state, where the source may have one more response and it is not too large for who is
   // not proved.
-  void refuse(const SipMessage& request, const Flow& source, const StatelessAnswer& answer,
+  void refuse(const SipMessage& request, const Flow& source, const StatelessResponse& response,
               std::size_t request_bytes);
   // Counts it; where that brings a ban, closes what the ban closes.
   void offend(const Flow& source, Offence offence);

@@ -8,7 +8,7 @@
 #include "signaling/gateway/gateway_impl.h"
 #include "signaling/gateway/policy/guard.h"
 #include "signaling/gateway/policy/keep_alive.h"
-#include "signaling/gateway/policy/options_answer.h"
+#include "signaling/gateway/policy/options_response.h"
 #include "signaling/gateway/policy/proof_question.h"
 
 namespace vas::signaling {
@@ -36,7 +36,7 @@ bool GatewayImpl::on_message(std::string_view text, const Flow& source) {
   thread_check_.check();
   // What stands before a start line is of no meaning (RFC 3261 §7.5), in one datagram with it too.
   text.remove_prefix(std::min(text.find_first_not_of("\r\n"), text.size()));
-  if (is_keep_alive(text)) return answer_keep_alive(text, source);
+  if (is_keep_alive(text)) return respond_to_keep_alive(text, source);
   ++counters_.received;
   const bool is_too_large = text.size() > SipMessage::kMaxBytes;
   // Of one that is too large its head is enough to say so.
@@ -51,21 +51,21 @@ bool GatewayImpl::on_message(std::string_view text, const Flow& source) {
 }
 
 // STUN alone is answered here; connections answer theirs.
-bool GatewayImpl::answer_keep_alive(std::string_view text, const Flow& source) {
+bool GatewayImpl::respond_to_keep_alive(std::string_view text, const Flow& source) {
   if (has_connections(source.transport)) return false;
-  std::string answer = stun_answer(text, source.peer);
-  const bool may_answer =
-      !answer.empty() && (judge_.is_proved(source) || !amplifies(answer.size(), text.size()));
+  std::string response = stun_response(text, source.peer);
+  const bool may_respond =
+      !response.empty() && (judge_.is_proved(source) || !amplifies(response.size(), text.size()));
   const Time now = monotonic_now();
-  if (!may_answer || judge_.is_banned(source, now) || !judge_.takes_refusal(source, now)) return false;
-  transports_.send(source, std::move(answer));
+  if (!may_respond || judge_.is_banned(source, now) || !judge_.accepts_refusal(source, now)) return false;
+  transports_.send(source, std::move(response));
   return true;
 }
 
 bool GatewayImpl::receive_response(const SipMessage& response, std::string_view text, const Flow& source) {
   const Time now = monotonic_now();
-  if (answers_proof_question(response, source, signer_, now)) {
-    judge_.proved().note(source.peer, now);
+  if (responds_to_proof_question(response, source, signer_, now)) {
+    judge_.proved().remember(source.peer, now);
     return true;
   }
   const auto refused = check_response(response);
@@ -76,7 +76,7 @@ bool GatewayImpl::receive_response(const SipMessage& response, std::string_view 
     const auto via = Via::parse(first_element(value_of(response, HeaderName::kVia)));
     if (auto outbound = editor_->response_to_peer(response, transactions_.flow_of(via->branch))) {
       ++counters_.forwarded;
-      sender_->send_answer(response, text, std::move(*outbound));
+      sender_->send_response(response, text, std::move(*outbound));
       return true;
     }
   }
@@ -84,12 +84,12 @@ bool GatewayImpl::receive_response(const SipMessage& response, std::string_view 
     ++counters_.dropped;
     return false;
   }
-  sender_->note_answered(response);
+  sender_->remember_responded(response);
   if (edited->proves_source) {
-    if (!has_connections(source.transport)) judge_.proved().note(source.peer, now);
+    if (!has_connections(source.transport)) judge_.proved().remember(source.peer, now);
     gate_.learn_party(response, source, now);
   }
-  tap_.note(response, text, source, true);
+  tap_.record(response, text, source, true);
   link_.send(edited->stack, edited->text);
   return true;
 }
@@ -107,7 +107,7 @@ bool GatewayImpl::receive_request(const SipMessage& request, std::string_view te
   }
   // The source pays before its message is looked into: what is well-formed may be costly all the same.
   const bool is_metered = !is_exempt && (is_new || !gate_.knows(request, now));
-  if (is_metered && !judge_.takes_request(request, branch, source, now)) {
+  if (is_metered && !judge_.accepts_request(request, branch, source, now)) {
     ++counters_.limited;
     return false;
   }
@@ -118,25 +118,25 @@ bool GatewayImpl::receive_request(const SipMessage& request, std::string_view te
   }
   if (passes_by(request, source)) return true;
   if (!is_new) {
-    if (request.method() == "ACK" && is_ack_of_stateless_answer(request, signer_)) return true;
+    if (request.method() == "ACK" && is_ack_of_stateless_response(request, signer_)) return true;
     if (!may_be_in_dialog(request, text, source)) return false;
   } else if (!is_exempt && is_scanner(request)) {
     offend(source, Offence::kScanner);
     ++counters_.dropped;
     return false;
   } else if (request.method() == "OPTIONS") {
-    refuse(request, source, answer_options(request), text.size());
+    refuse(request, source, respond_to_options(request), text.size());
     return true;
   } else if (!may_be_outside(request, branch, text, source)) {
     return false;
   }
-  tap_.note(request, text, source, true);
+  tap_.record(request, text, source, true);
   std::string origin;
   if (judge_.is_node(source)) {
     if (const auto seen = relay_.origin_of(request))
       origin = fmt::format("{}: {} {}\r\n", kOriginHeader, to_string(seen->transport), to_string(seen->peer));
   }
-  transactions_.note(request, branch, source, now);
+  transactions_.remember(request, branch, source, now);
   link_.send(stack_of(request), editor_->request_to_stack(request, source, origin));
   return true;
 }
@@ -177,7 +177,7 @@ bool GatewayImpl::may_be_outside(const SipMessage& request, const std::string& b
 void GatewayImpl::ask_for_proof(const Flow& source, std::size_t request_bytes) {
   const Time now = monotonic_now();
   std::string question = proof_question(source, contact_endpoint(source), signer_, now);
-  if (amplifies(question.size(), request_bytes) || !judge_.ledger().takes_refusal(source.peer.address, now))
+  if (amplifies(question.size(), request_bytes) || !judge_.ledger().accepts_refusal(source.peer.address, now))
     return;
   transports_.send(source, std::move(question));
 }
@@ -192,7 +192,7 @@ bool GatewayImpl::passes_by(const SipMessage& request, const Flow& source) {
     }
     // Our signature, from where we sent it to, is as good as our tag.
     if (flow->peer == source.peer && !has_connections(source.transport))
-      judge_.proved().note(source.peer, monotonic_now());
+      judge_.proved().remember(source.peer, monotonic_now());
     const auto target = numeric_target(request, true);
     if (!target || !config_.admission->is_node(*target)) return false;
     const Flow next{Transport::kUdp, *target, 0};
@@ -216,7 +216,7 @@ void GatewayImpl::forward(const SipMessage& request, const Flow& source, const F
     if (forwarded_.size() < kMaxForwarded)
       forwarded_.insert_or_assign(branch, std::pair(next.peer, monotonic_now()));
   }
-  transactions_.note(request, branch, source, monotonic_now());
+  transactions_.remember(request, branch, source, monotonic_now());
   transports_.send(next,
                    relay_.forwarded(request, source, editor_->via_parameters(branch, source), next, way));
 }
@@ -228,7 +228,7 @@ bool GatewayImpl::look_up(std::string_view token, std::string_view text, const F
     return true;  // a retransmission: the one that is held will do
   const bool may_ask = config_.admission->looks_further() && looking_up_.size() < kMaxLookUps &&
                        look_ups_left_ != 0 && token.size() == kTokenDigits &&
-                       asked_.note(token, monotonic_now()) == 0;
+                       asked_.count(token, monotonic_now()) == 0;
   if (!may_ask) return false;
   --look_ups_left_;
   looking_up_.insert(std::string(token));
@@ -280,23 +280,23 @@ bool GatewayImpl::admits(const SipMessage& request, const std::string& branch, s
   return true;
 }
 
-void GatewayImpl::refuse(const SipMessage& request, const Flow& source, const StatelessAnswer& answer,
+void GatewayImpl::refuse(const SipMessage& request, const Flow& source, const StatelessResponse& response,
                          std::size_t request_bytes) {
-  if (answer.status == 503 || answer.status == 200) {
+  if (response.status == 503 || response.status == 200) {
     // The caller waits for it: a busy server that says nothing is sent everything twice.
-  } else if (answer.status == 0 || !judge_.takes_refusal(source, monotonic_now())) {
+  } else if (response.status == 0 || !judge_.accepts_refusal(source, monotonic_now())) {
     ++counters_.dropped;
     return;
   }
-  std::string text = stateless_response(request, source, answer, signer_);
+  std::string text = stateless_response(request, source, response, signer_);
   const auto is_too_much = [&] { return !judge_.is_proved(source) && amplifies(text.size(), request_bytes); };
-  if (!answer.lines.empty() && is_too_much())
-    text = stateless_response(request, source, {answer.status, answer.why}, signer_);
+  if (!response.lines.empty() && is_too_much())
+    text = stateless_response(request, source, {response.status, response.why}, signer_);
   if (is_too_much()) {
     ++counters_.dropped;
     return;
   }
-  if (answer.status != 503 && answer.status != 403 && answer.status != 200) ++counters_.refused;
+  if (response.status != 503 && response.status != 403 && response.status != 200) ++counters_.refused;
   transports_.send(source, std::move(text));
 }
 

@@ -11,7 +11,7 @@ namespace {
 // Of one message, to an address of UDP that has not proved itself: what is lost on the way of an honest
 // caller comes through, and nobody is flooded through us. To where only a Contact or Record-Route points:
 // one.
-constexpr std::uint32_t kRepeatsOfAnswer = 4;
+constexpr std::uint32_t kRepeatsOfResponse = 4;
 constexpr std::uint32_t kRepeatsOfRequest = 1;
 
 // The branch of a message of ours, of which there may be no more than the beginning; empty where that is not
@@ -43,12 +43,12 @@ void Sender::on_stack_response(const SipMessage& response, std::string_view text
   if (!outbound) return;
   const Flow flow = outbound->flow;
   const std::string shown = outbound->text;
-  if (send_answer(response, text, std::move(*outbound))) parts_.tap.note(response, shown, flow, false);
+  if (send_response(response, text, std::move(*outbound))) parts_.tap.record(response, shown, flow, false);
 }
 
-bool Sender::send_answer(const SipMessage& response, std::string_view text, Outbound outbound) {
+bool Sender::send_response(const SipMessage& response, std::string_view text, Outbound outbound) {
   thread_check_.check();
-  if (!parts_.judge.is_proved(outbound.flow) && repeats_.note(text, monotonic_now()) > kRepeatsOfAnswer) {
+  if (!parts_.judge.is_proved(outbound.flow) && repeats_.count(text, monotonic_now()) > kRepeatsOfResponse) {
     ++parts_.counters.unproved;
     return false;
   }
@@ -64,10 +64,10 @@ void Sender::on_stack_request(const SipMessage& request, std::string_view text) 
       [&](const ViaEditor::Hop& hop) {
         const bool may_go =
             hop.bond != FlowBond::kNone || may_go_to(request, hop.flow, parts_.editor.ranges_of(request));
-        may_go ? send_request(request, text, hop) : answer_no_hop(request);
+        may_go ? send_request(request, text, hop) : respond_no_hop(request);
       },
       [&](const ServerName& name) { resolve(std::string(text), name, false); },
-      [&](NoHop) { answer_no_hop(request); });
+      [&](NoHop) { respond_no_hop(request); });
 }
 
 // `has_failed`: the server that it went to last cannot be reached.
@@ -88,7 +88,7 @@ bool Sender::may_go_to(const SipMessage& message, const Flow& hop, AddressPolicy
   if (!fault) return true;
   ++parts_.counters.refused_hops;
   const std::string_view call_id = value_of(message, HeaderName::kCallId);
-  if (refused_hops_.note(call_id, monotonic_now()) == 0)
+  if (refused_hops_.count(call_id, monotonic_now()) == 0)
     log::warn(private_value(message, kCallHeader), "no {} is sent: {}",
               message.is_request() ? message.method() : "answer", *fault);
   return false;
@@ -106,12 +106,12 @@ void Sender::send_resolved(const std::string& text, const ServerName& name,
   for (const Target& each : targets) {
     if (may_go_to(*request, {each.transport, each.address, 0}, ranges)) open.push_back(each);
   }
-  if (open.empty()) return answer_no_hop(*request);
+  if (open.empty()) return respond_no_hop(*request);
   const std::string_view via = value_of(*request, HeaderName::kVia);
   const Time now = monotonic_now();
-  std::uint32_t before = attempts_.note(via, now);
-  if (has_failed && before % kTransmissionsEach != 0) before = attempts_.note(via, now);
-  if (has_failed && before / kTransmissionsEach >= open.size()) return answer_no_hop(*request);
+  std::uint32_t before = attempts_.count(via, now);
+  if (has_failed && before % kTransmissionsEach != 0) before = attempts_.count(via, now);
+  if (has_failed && before / kTransmissionsEach >= open.size()) return respond_no_hop(*request);
   const Target& target = open[before / kTransmissionsEach % open.size()];
   send_request(*request, text, {{target.transport, target.address, 0}, FlowBond::kNone, name.host});
 }
@@ -123,41 +123,41 @@ void Sender::send_request(const SipMessage& request, std::string_view as_from_st
   const bool is_in_dialog = has_to_tag(request);
   const Time now = monotonic_now();
   if (is_in_dialog && !parts_.judge.is_proved(hop.flow) &&
-      !parts_.gate.is_proved_party(request, hop.flow, now) && repeats_.note(text, now) > kRepeatsOfRequest) {
+      !parts_.gate.is_proved_party(request, hop.flow, now) && repeats_.count(text, now) > kRepeatsOfRequest) {
     ++parts_.counters.unproved;
     return;
   }
   if (!is_in_dialog && !has_connections(hop.flow.transport) && request.method() == "INVITE")
-    unanswered_.note(branch_of_quote(text), as_from_stack, now);
+    unanswered_.remember(branch_of_quote(text), as_from_stack, now);
   const std::string shown = text;
   const std::string name = is_secure(hop.flow.transport) ? hop.host : std::string();
   if (send(hop.flow, std::move(text), {.tls_name = name, .is_repeated = false}))
-    parts_.tap.note(request, shown, hop.flow, false);
+    parts_.tap.record(request, shown, hop.flow, false);
 }
 
 // Who quotes its branch has seen it; and nothing is given up for it but an INVITE of a new call that nothing
 // has answered.
 void Sender::on_undelivered(std::string_view text) {
   thread_check_.check();
-  const auto unsent = unanswered_.take(branch_of_quote(text), monotonic_now());
+  const auto unsent = unanswered_.pop(branch_of_quote(text), monotonic_now());
   const auto request = unsent ? SipMessage::parse(*unsent) : std::nullopt;
   if (!request) return;
   const auto hop = parts_.editor.next_hop(*request);
   if (const auto* name = std::get_if<ServerName>(&hop)) return resolve(*unsent, *name, true);
-  answer_no_hop(*request);
+  respond_no_hop(*request);
 }
 
 // Over a connection each message once, for as long as that connection stands: the stack repeats all as over
 // UDP. False for a repeat, as far as that is known here.
 bool Sender::send(const Flow& flow, std::string text, const Manner& manner) {
   const bool is_new =
-      !has_connections(flow.transport) || manner.is_repeated || sent_.note(text, monotonic_now()) == 0;
+      !has_connections(flow.transport) || manner.is_repeated || sent_.count(text, monotonic_now()) == 0;
   parts_.transports.send(flow, std::move(text), manner);
   return is_new;
 }
 
 // The stack hears at once what would otherwise be silence: it then tries another way.
-void Sender::answer_no_hop(const SipMessage& request) {
+void Sender::respond_no_hop(const SipMessage& request) {
   ++parts_.counters.no_next_hop;
   if (request.method() == "ACK") return;
   const std::size_t stack = stack_of_call(value_of(request, HeaderName::kCallId), parts_.link.stacks());
@@ -170,18 +170,18 @@ void Sender::on_unsent(std::string_view text, const Flow& flow) {
   thread_check_.check();
   const auto message = SipMessage::parse(text);
   if (!message) return;
-  if (!message->is_request()) return answer_elsewhere(*message, text, flow);
+  if (!message->is_request()) return respond_elsewhere(*message, text, flow);
   const auto unsent = parts_.editor.as_from_stack(*message, ranges_near(flow.peer.address));
   const bool is_flow_gone = flow.connection != 0 && unsent;
   if (is_flow_gone && unsent->bond == FlowBond::kMayLeave && send_elsewhere(*unsent, flow)) return;
   ++parts_.counters.no_next_hop;
   const bool has_failed = is_flow_gone && unsent->bond != FlowBond::kNone;
-  tell_unsent(*message, flow, has_failed ? StatelessAnswer{430} : StatelessAnswer{503, "No Connection"});
+  tell_unsent(*message, flow, has_failed ? StatelessResponse{430} : StatelessResponse{503, "No Connection"});
 }
 
-void Sender::tell_unsent(const SipMessage& request, const Flow& flow, const StatelessAnswer& answer) {
+void Sender::tell_unsent(const SipMessage& request, const Flow& flow, const StatelessResponse& response) {
   if (request.method() == "ACK") return;
-  const std::string text = stateless_response(request, flow, answer, parts_.signer);
+  const std::string text = stateless_response(request, flow, response, parts_.signer);
   const auto parsed = SipMessage::parse(text);
   const auto edited = parsed ? parts_.editor.response_to_stack(*parsed, flow) : std::nullopt;
   if (edited) parts_.link.send(edited->stack, edited->text);
@@ -210,7 +210,7 @@ bool Sender::send_elsewhere(const ViaEditor::Unsent& unsent, const Flow& gone) {
 }
 
 // To the address that the request came from, at the port that its Via names (RFC 3261 §18.2.2).
-void Sender::answer_elsewhere(const SipMessage& response, std::string_view text, const Flow& gone) {
+void Sender::respond_elsewhere(const SipMessage& response, std::string_view text, const Flow& gone) {
   const auto via = Via::parse(first_element(value_of(response, HeaderName::kVia)));
   if (gone.connection == 0 || is_websocket(gone.transport) || !via) return;
   const std::uint16_t port = via->port != 0 ? via->port : default_port(gone.transport);
@@ -220,7 +220,7 @@ void Sender::answer_elsewhere(const SipMessage& response, std::string_view text,
                          {.tls_name = is_secure(gone.transport) ? std::string(via->host) : std::string()});
 }
 
-void Sender::note_answered(const SipMessage& response) {
+void Sender::remember_responded(const SipMessage& response) {
   thread_check_.check();
   const auto via = Via::parse(first_element(value_of(response, HeaderName::kVia)));
   if (via) unanswered_.forget(via->branch);

@@ -16,7 +16,7 @@
 #include "signaling/gateway/policy/recent_set.h"
 #include "signaling/gateway/policy/server_transactions.h"
 #include "signaling/gateway/policy/source_judge.h"
-#include "signaling/gateway/policy/stateless_answer.h"
+#include "signaling/gateway/policy/stateless_response.h"
 #include "signaling/gateway/policy/unanswered_invites.h"
 #include "signaling/gateway/trace/trace_tap.h"
 #include "signaling/sip/via_editor.h"
@@ -48,12 +48,12 @@ class Sender {
   explicit Sender(const Parts& parts) : parts_(parts) {}
 
   void send_from_stack(std::string_view text);
-  // An answer, which over UDP goes to who is not proved a few times only. `response` and its `text`: as they
+  // A response, which over UDP goes to who is not proved a few times only. `response` and its `text`: as they
   // came, the same in each repeat wherever it goes. False where nothing new leaves.
-  bool send_answer(const SipMessage& response, std::string_view text, Outbound outbound);
+  bool send_response(const SipMessage& response, std::string_view text, Outbound outbound);
 
   // Something came back for a request of ours: no ICMP error ends it any more.
-  void note_answered(const SipMessage& response);
+  void remember_responded(const SipMessage& response);
   void on_unsent(std::string_view text, const Flow& flow);  // transports_config.h
   void on_undelivered(std::string_view text);               // the same
 
@@ -65,10 +65,10 @@ class Sender {
                      bool has_failed);
   void send_request(const SipMessage& request, std::string_view as_from_stack, const ViaEditor::Hop& hop);
   bool send(const Flow& flow, std::string text, const Manner& manner);
-  void answer_elsewhere(const SipMessage& response, std::string_view text, const Flow& gone);
+  void respond_elsewhere(const SipMessage& response, std::string_view text, const Flow& gone);
   bool send_elsewhere(const ViaEditor::Unsent& unsent, const Flow& gone);
-  void tell_unsent(const SipMessage& request, const Flow& flow, const StatelessAnswer& answer);
-  void answer_no_hop(const SipMessage& request);
+  void tell_unsent(const SipMessage& request, const Flow& flow, const StatelessResponse& response);
+  void respond_no_hop(const SipMessage& request);
   std::optional<std::string> fault_of(const Flow& hop, AddressPolicy::PrivateRanges ranges) const;
   bool may_go_to(const SipMessage& message, const Flow& hop, AddressPolicy::PrivateRanges ranges);
 

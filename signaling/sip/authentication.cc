@@ -33,25 +33,25 @@ std::vector<Chosen> choose(const std::vector<ChallengeField>& fields) {
 }  // namespace
 
 std::vector<Header> Authentication::answers(std::string_view method, std::string_view uri,
-                                            std::vector<CarriedAnswer>& carried) {
+                                            std::vector<CarriedCredentials>& carried) {
   thread_check_.check();
   std::vector<Header> headers;
   for (Realm& each : realms_) {
     ++each.uses;
     headers.push_back({each.is_proxy ? "Proxy-Authorization" : "Authorization",
-                       digest_answer(each.challenge, credentials_, method, uri, random_hex(8), each.uses)});
+                       digest_response(each.challenge, credentials_, method, uri, random_hex(8), each.uses)});
     carried.push_back({each.is_proxy, each.challenge.realm, each.challenge.nonce, each.uses});
   }
   return headers;
 }
 
-bool Authentication::take(const std::vector<ChallengeField>& fields,
-                          const std::vector<CarriedAnswer>& carried) {
+bool Authentication::apply(const std::vector<ChallengeField>& fields,
+                           const std::vector<CarriedCredentials>& carried) {
   thread_check_.check();
   bool knows_more = false;
   for (const Chosen& each : choose(fields)) {
-    if (!may_answer(each.challenge)) continue;
-    const auto before = std::find_if(carried.begin(), carried.end(), [&](const CarriedAnswer& answer) {
+    if (!may_respond(each.challenge)) continue;
+    const auto before = std::find_if(carried.begin(), carried.end(), [&](const CarriedCredentials& answer) {
       return answer.is_proxy == each.is_proxy && answer.realm == each.challenge.realm;
     });
     const bool is_refused = before != carried.end() && before->count == 1 && !each.challenge.is_stale;
@@ -61,7 +61,7 @@ bool Authentication::take(const std::vector<ChallengeField>& fields,
   return knows_more;
 }
 
-bool Authentication::may_answer(const DigestChallenge& challenge) const {
+bool Authentication::may_respond(const DigestChallenge& challenge) const {
   return !credentials_.user.empty() && (credentials_.realm.empty() || credentials_.realm == challenge.realm);
 }
 

@@ -20,7 +20,7 @@ struct ChallengeField {
 };
 
 // An answer that a request carried: by it the next challenge to that request is judged.
-struct CarriedAnswer {
+struct CarriedCredentials {
   bool is_proxy = false;
   std::string realm;
   std::string nonce;
@@ -46,11 +46,11 @@ class Authentication {
 
   // Authorization and Proxy-Authorization of a request; none where nobody asked. `carried` is told of each.
   std::vector<Header> answers(std::string_view method, std::string_view uri,
-                              std::vector<CarriedAnswer>& carried);
+                              std::vector<CarriedCredentials>& carried);
 
   // A request that had `carried` was challenged. True: answers() knows what to say now, and the request is
   // worth saying again.
-  bool take(const std::vector<ChallengeField>& fields, const std::vector<CarriedAnswer>& carried);
+  bool apply(const std::vector<ChallengeField>& fields, const std::vector<CarriedCredentials>& carried);
 
  private:
   struct Realm {
@@ -58,7 +58,7 @@ class Authentication {
     DigestChallenge challenge;
     std::uint32_t uses = 0;
   };
-  bool may_answer(const DigestChallenge& challenge) const;
+  bool may_respond(const DigestChallenge& challenge) const;
   bool remember(bool is_proxy, const DigestChallenge& challenge);
 
   Credentials credentials_;

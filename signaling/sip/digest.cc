@@ -26,7 +26,7 @@ std::string_view skip_blanks(std::string_view text) {
 }
 
 // Takes `name=token` or `name="quoted"` off the front. False at the end, and where it is malformed.
-bool take_parameter(std::string_view& text, std::string_view& name, std::string& value) {
+bool pop_parameter(std::string_view& text, std::string_view& name, std::string& value) {
   text = skip_blanks(text);
   const auto sign = text.find('=');
   if (sign == std::string_view::npos) return false;
@@ -83,7 +83,7 @@ std::optional<DigestChallenge> DigestChallenge::parse(std::string_view value) {
   std::string_view name;
   std::string text;
   bool has_nonce = false;
-  while (take_parameter(rest, name, text)) {
+  while (pop_parameter(rest, name, text)) {
     if (has_control_characters(text)) return {};
     if (equals_ignoring_case(name, "realm")) challenge.realm = text;
     if (equals_ignoring_case(name, "nonce")) {
@@ -114,17 +114,17 @@ std::optional<DigestChallenge> DigestChallenge::parse(std::string_view value) {
 std::vector<DigestChallenge> challenges_in(std::string_view field) {
   std::vector<DigestChallenge> challenges;
   if (field.size() > kMaxValue) return challenges;
-  const auto take = [&](std::string_view text) {
+  const auto add = [&](std::string_view text) {
     if (auto challenge = DigestChallenge::parse(text)) challenges.push_back(std::move(*challenge));
   };
   std::size_t begin = 0;
   for (const std::string_view element : elements(field)) {
     const auto at = static_cast<std::size_t>(element.data() - field.data());
     if (at == begin || !names_scheme(element)) continue;
-    take(field.substr(begin, at - begin));
+    add(field.substr(begin, at - begin));
     begin = at;
   }
-  take(field.substr(begin));
+  add(field.substr(begin));
   return challenges;
 }
 
@@ -132,9 +132,9 @@ bool is_stronger(const DigestChallenge& one, const DigestChallenge& other) {
   return one.algorithm == DigestAlgorithm::kSha256 && other.algorithm == DigestAlgorithm::kMd5;
 }
 
-std::string digest_answer(const DigestChallenge& challenge, const Credentials& credentials,
-                          std::string_view method, std::string_view uri, std::string_view client_nonce,
-                          std::uint32_t count) {
+std::string digest_response(const DigestChallenge& challenge, const Credentials& credentials,
+                            std::string_view method, std::string_view uri, std::string_view client_nonce,
+                            std::uint32_t count) {
   const DigestAlgorithm algorithm = challenge.algorithm;
   const std::string a1 =
       hash(algorithm, fmt::format("{}:{}:{}", credentials.user, challenge.realm, credentials.password));

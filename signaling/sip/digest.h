@@ -40,8 +40,8 @@ std::vector<DigestChallenge> challenges_in(std::string_view field);
 bool is_stronger(const DigestChallenge& one, const DigestChallenge& other);
 
 // The value of Authorization or Proxy-Authorization. `count`: how often this nonce was used, from 1 on.
-std::string digest_answer(const DigestChallenge& challenge, const Credentials& credentials,
-                          std::string_view method, std::string_view uri, std::string_view client_nonce,
-                          std::uint32_t count);
+std::string digest_response(const DigestChallenge& challenge, const Credentials& credentials,
+                            std::string_view method, std::string_view uri, std::string_view client_nonce,
+                            std::uint32_t count);
 
 }  // namespace vas::signaling

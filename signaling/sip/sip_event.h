@@ -101,7 +101,8 @@ struct DialogLost {
   bool was_answered = true;  // false: no 2xx to its INVITE has gone
 };
 
-// A re-INVITE or UPDATE that changes media, or (without SDP) asks for our offer. Answer with AnswerRequest.
+// A re-INVITE or UPDATE that changes media, or (without SDP) asks for our offer. Answer with
+// RespondToRequest.
 struct OfferReceived {
   DialogId dialog;
   RequestId request;
@@ -125,7 +126,7 @@ struct InfoReceived {
   std::string body;
 };
 
-struct InfoAnswered {
+struct InfoResponded {
   DialogId dialog;
   RequestId request;                 // as SendInfo named it
   int status = 0;                    // 0: it could not be sent
@@ -142,7 +143,7 @@ struct DialogSaved {
   DialogState state;
 };
 
-// One of the gateway's probes has come all the way: answer it with Gateway::answer_probe.
+// One of the gateway's probes has come all the way: answer it with Gateway::respond_to_probe.
 struct ProbeReceived {
   std::uint64_t number = 0;
 };
@@ -156,12 +157,12 @@ struct SessionRefreshed {
 using SipEvent =
     std::variant<std::monostate, ProbeReceived, InviteReceived, ProgressReceived, InviteAnswered,
                  InviteFailed, InviteCancelled, AckReceived, DialogLost, OfferReceived, OfferAnswered,
-                 InfoReceived, InfoAnswered, SessionRefreshed, ByeReceived, DialogSaved>;
+                 InfoReceived, InfoResponded, SessionRefreshed, ByeReceived, DialogSaved>;
 
 // ---- commands: control to stack ----
 
 // To an INVITE that came in. A final failure ends the dialog.
-struct AnswerInvite {
+struct RespondToInvite {
   DialogId dialog;
   int status = 0;
   std::string sdp;
@@ -198,14 +199,14 @@ struct SendOffer {
 
 struct SendInfo {
   DialogId dialog;
-  RequestId request;  // comes back in InfoAnswered
+  RequestId request;  // comes back in InfoResponded
   std::string content_type;
   std::vector<Header> headers;
   std::string body;
 };
 
 // To OfferReceived or InfoReceived.
-struct AnswerRequest {
+struct RespondToRequest {
   DialogId dialog;
   RequestId request;
   int status = 0;
@@ -222,8 +223,8 @@ struct RestoreDialog {
   DialogState state;
 };
 
-using SipCommand = std::variant<std::monostate, AnswerInvite, SendInvite, CancelInvite, SendBye, SendOffer,
-                                SendInfo, AnswerRequest, SaveDialog, RestoreDialog>;
+using SipCommand = std::variant<std::monostate, RespondToInvite, SendInvite, CancelInvite, SendBye, SendOffer,
+                                SendInfo, RespondToRequest, SaveDialog, RestoreDialog>;
 
 // The dialog that an event or a command is about; 0 for none.
 template <typename... Each>

@@ -47,7 +47,7 @@ HeaderName header_name(std::string_view name) {
 }
 
 // Takes one line with the folded lines behind it; `text` moves past its line end. Nothing without a line end.
-std::optional<std::string_view> take_header_line(std::string_view& text) {
+std::optional<std::string_view> pop_header_line(std::string_view& text) {
   std::size_t end = 0;
   for (std::size_t from = 0;;) {
     end = text.find('\n', from);
@@ -122,7 +122,7 @@ bool split_host_port(std::string_view text, std::string_view& host, std::uint16_
 
 }  // namespace
 
-void SipMessage::take_start_line(std::string_view line) {
+void SipMessage::parse_start_line(std::string_view line) {
   constexpr std::size_t kStatusBytes = std::string_view("SIP/2.0 200 ").size();
   start_line = line;
   if (is_printable(line)) return;
@@ -132,7 +132,7 @@ void SipMessage::take_start_line(std::string_view line) {
 }
 
 // False for a line without a name.
-bool SipMessage::take_header(std::string_view line) {
+bool SipMessage::parse_header(std::string_view line) {
   const auto colon = line.find(':');
   if (colon == std::string_view::npos || colon == 0) return false;
   const std::string_view name = trim(line.substr(0, colon));
@@ -150,15 +150,15 @@ bool SipMessage::take_header(std::string_view line) {
 std::optional<SipMessage> SipMessage::parse(std::string_view text) {
   if (text.size() > kMaxBytes) return {};
   SipMessage message;
-  const auto start = take_header_line(text);
+  const auto start = pop_header_line(text);
   if (!start || start->empty() || start->size() > kMaxLineBytes) return {};
-  message.take_start_line(*start);
+  message.parse_start_line(*start);
 
   for (std::size_t lines = 0;; ++lines) {
-    const auto line = take_header_line(text);
+    const auto line = pop_header_line(text);
     if (!line || line->size() > kMaxLineBytes) return {};
     if (line->empty()) break;
-    if (lines == kMaxHeaders || !message.take_header(*line)) return {};
+    if (lines == kMaxHeaders || !message.parse_header(*line)) return {};
   }
   message.body = text;
   return message;

@@ -71,8 +71,8 @@ struct SipMessage {
   std::size_t count(HeaderName name) const;
 
  private:
-  void take_start_line(std::string_view line);
-  bool take_header(std::string_view line);
+  void parse_start_line(std::string_view line);
+  bool parse_header(std::string_view line);
 };
 
 // The first header field's value; empty where there is none.

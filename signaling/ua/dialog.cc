@@ -120,7 +120,7 @@ bool Dialog::may_go_to(const std::string& first_hop) const {
   return context_.gateway->may_send_to(way_to(*uri), ranges_);
 }
 
-void Dialog::note_local_sdp(const std::string& sdp) {
+void Dialog::remember_local_sdp(const std::string& sdp) {
   local_sdp_ = sdp;
   const bool has_keys = sdp.find("\na=crypto:") != std::string::npos;
   is_sdp_secret_ = has_keys && peer_source_ && is_secure(peer_source_->transport);
@@ -212,7 +212,7 @@ void Dialog::restore(const DialogState& state) {
   is_of_token_ = state.is_of_token;
   contact_ = state.contact;
   peer_source_ = flow_;
-  note_local_sdp(state.local_sdp);
+  remember_local_sdp(state.local_sdp);
   LiveDialogs& dialogs = context_.gateway->dialogs();
   if (!live_.hold(dialogs, dialogs.key_of(call_id_, tag_of(local_).value_or("")), flow_ ? &*flow_ : nullptr))
     return finish();
@@ -235,7 +235,7 @@ void Dialog::finish() {
   is_finished_ = true;
   phase_ = Phase::kClosing;
   live_.reset();
-  if (monotonic_now() >= late_answers_until_) return context_.finished(id_);
+  if (monotonic_now() >= late_responses_until_) return context_.finished(id_);
   waiting_.clear();  // nobody answers them any more
 }
 
@@ -246,9 +246,9 @@ void Dialog::lose(const std::string& why) {
 
 void Dialog::tick(Time now) {
   thread_check_.check();
-  if (is_finished_ && now >= late_answers_until_) return context_.finished(id_);
+  if (is_finished_ && now >= late_responses_until_) return context_.finished(id_);
   if (phase_ != Phase::kEstablished) return;
-  if (timer_.takes_refresh(now)) refresh();
+  if (timer_.claims_refresh(now)) refresh();
   if (timer_.is_expired(now)) {
     timer_.restart(now, 0, false);
     lose("session timer expired");

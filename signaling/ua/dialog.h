@@ -11,7 +11,7 @@
 #include "base/thread_check.h"
 #include "base/time.h"
 #include "signaling/gateway/gateway.h"
-#include "signaling/gateway/policy/stateless_answer.h"
+#include "signaling/gateway/policy/stateless_response.h"
 #include "signaling/sip/authentication.h"
 #include "signaling/sip/sip_event.h"
 #include "signaling/sip/sip_message.h"
@@ -62,12 +62,12 @@ class Dialog {
   void restore(const DialogState& state);
   DialogState state() const;
 
-  void answer_invite(const AnswerInvite& command);
+  void respond_to_invite(const RespondToInvite& command);
   void cancel(const std::string& reason);
   void send_bye(const std::string& reason);
   void send_offer(const std::string& sdp);
   void send_info(const SendInfo& command);
-  void answer_request(const AnswerRequest& command);
+  void respond_to_request(const RespondToRequest& command);
   void tick(Time now);
   DialogId id() const { return id_; }
   // It is over, and here for those branches alone that answer its INVITE late: control has no say in it.
@@ -94,7 +94,7 @@ class Dialog {
   struct Outgoing {
     OutgoingHandle handle;
     Request request;
-    std::vector<CarriedAnswer> carried;
+    std::vector<CarriedCredentials> carried;
   };
   // An early dialog of our INVITE, or one that a fork made beside the dialog that we took (RFC 3261 §12.1.2,
   // §13.2.2.4): each has its own tag, route and numbers of requests and of reliable answers.
@@ -140,10 +140,10 @@ class Dialog {
   bool has_answered() const;
   bool is_of_invite(const sip_t* ack) const;
   void send_pending_bye();
-  void answer_refresh(nta_incoming_t* request, const sip_t* sip);
+  void respond_to_refresh(nta_incoming_t* request, const sip_t* sip);
   std::optional<Flow> source_of_party(const sip_t* sip) const;
   bool refuses_interval(nta_incoming_t* request, const sip_t* sip);
-  void note_session_timer(const sip_t* sip);
+  void adopt_session_timer(const sip_t* sip);
   std::string session_timer_headers();
 
   // UAC.
@@ -155,7 +155,7 @@ class Dialog {
   bool acknowledge_progress(const sip_t* sip);
   std::string begin_early_dialog();
   Branch* branch_of(const sip_t* sip);
-  void take_leg_of(const std::string& tag);
+  void adopt_leg_of(const std::string& tag);
   void hang_up_fork(const sip_t* sip);
   void acknowledge(nta_leg_t* leg, std::uint32_t sequence, const std::string& target);
 
@@ -166,7 +166,7 @@ class Dialog {
   void fail(const Request& request, int status);
   bool retry_authorized(nta_outgoing_t* handle, const sip_t* sip);
   bool retry_longer_session(nta_outgoing_t* handle, const sip_t* sip);
-  bool takes_longer_session(const sip_t* sip);
+  bool accepts_longer_session(const sip_t* sip);
   void receive_offer_response(nta_outgoing_t* handle, const sip_t* sip);
   void receive_refresh_refusal(const Request& request, const sip_t* sip);
   Request offer_request(Sent kind, const std::string& sdp) const;
@@ -192,7 +192,7 @@ class Dialog {
   bool may_leave(const Way& way) const;
   bool stays_with(const Flow& source, const Way& way) const;
   std::vector<std::string> all_routes(const Way& way) const;
-  void note_local_sdp(const std::string& sdp);
+  void remember_local_sdp(const std::string& sdp);
   bool would_expose_keys() const;
   void lose(const std::string& why);
   void finish();
@@ -235,7 +235,7 @@ class Dialog {
   Authentication authentication_;
   bool is_abandoned_ = false;
   std::string abandoned_because_;  // the Reason of its CANCEL
-  Time late_answers_until_{};      // until then other branches of its INVITE may answer
+  Time late_responses_until_{};    // until then other branches of its INVITE may answer
   std::uint32_t invite_sequence_ = 0;
 
   // Session.

@@ -16,10 +16,10 @@ namespace vas::signaling {
 namespace {
 
 // Another offer is on its way already (RFC 3261 §14.2, RFC 3311 §5.2): the next try is a random time away.
-int answer_overlapping(nta_incoming_t* request) {
+int respond_to_overlapping(nta_incoming_t* request) {
   // RFC 3261 §14.2.
   constexpr std::uint32_t kLongestWaitS = 10;
-  return answer(request, 500, {{"Retry-After", std::to_string(random_u32() % (kLongestWaitS + 1))}});
+  return respond(request, 500, {{"Retry-After", std::to_string(random_u32() % (kLongestWaitS + 1))}});
 }
 
 }  // namespace
@@ -35,7 +35,7 @@ int Dialog::receive_request(nta_incoming_t* request, const sip_t* sip) {
   // A BYE ends the call whatever it asks for: who sent it is gone (RFC 3261 §15.1.1).
   const bool may_be_refused = !is_ack && sip->sip_request->rq_method != sip_method_bye;
   const std::string unknown = may_be_refused ? unsupported_of(sip->sip_require) : "";
-  if (!unknown.empty()) return answer(request, 420, {{"Unsupported", unknown}});
+  if (!unknown.empty()) return respond(request, 420, {{"Unsupported", unknown}});
   switch (sip->sip_request->rq_method) {
     case sip_method_ack:  // that nta takes for none of our 2xx
       if (is_of_this_dialog(sip) && is_of_invite(sip) && phase_ == Phase::kEstablished)
@@ -47,10 +47,10 @@ int Dialog::receive_request(nta_incoming_t* request, const sip_t* sip) {
     case sip_method_update: return receive_offer(request, sip);
     case sip_method_info: return receive_info(request, sip);
     case sip_method_options:
-      return answer(request, 200,
-                    {{"Allow", kAllow}, {"Supported", kSupported}, {"Accept", "application/sdp"}});
+      return respond(request, 200,
+                     {{"Allow", kAllow}, {"Supported", kSupported}, {"Accept", "application/sdp"}});
     case sip_method_prack: return 481;  // PRACKs of ours go to on_prack
-    default: return answer(request, 405, {{"Allow", kAllow}});
+    default: return respond(request, 405, {{"Allow", kAllow}});
   }
 }
 
@@ -58,7 +58,7 @@ int Dialog::receive_bye(nta_incoming_t* request, const sip_t* sip) {
   const bool is_of_unanswered_callee = phase_ == Phase::kInviting && !invite_in_;
   if (is_of_unanswered_callee) return 481;  // it refuses the INVITE instead (RFC 3261 §15)
   const std::string reason = reasons_of(sip);
-  answer(request, 200);
+  respond(request, 200);
   if (phase_ == Phase::kClosing) return 0;
   const bool was_inviting = !has_answered();
   if (was_inviting && invite_in_) reply(invite_in_.get(), 487);
@@ -84,9 +84,9 @@ int Dialog::receive_offer(nta_incoming_t* request, const sip_t* sip) {
   }
   if (!waiting_.empty() && std::any_of(waiting_.begin(), waiting_.end(),
                                        [](const auto& each) { return !each.second.sdp.empty(); }))
-    return answer_overlapping(request);
+    return respond_to_overlapping(request);
 
-  note_session_timer(sip);
+  adopt_session_timer(sip);
   refresh_target(sip);
   follow_source(sip);
   if (is_invite) nta_incoming_bind(request, on_ack_or_cancel, reinterpret_cast<nta_incoming_magic_t*>(this));
@@ -99,7 +99,7 @@ int Dialog::receive_offer(nta_incoming_t* request, const sip_t* sip) {
   const bool is_refresh = !local_sdp_.empty() && !(says_sdp && would_expose_keys()) &&
                           (sdp ? *sdp == remote_sdp_ && !has_moved : true);
   if (is_refresh) {
-    answer_refresh(request, sip);
+    respond_to_refresh(request, sip);
     return 0;
   }
   const RequestId id = context_.next_request();
@@ -111,7 +111,7 @@ int Dialog::receive_offer(nta_incoming_t* request, const sip_t* sip) {
 
 // A re-INVITE that repeats its last SDP, or asks for ours, and an UPDATE without SDP change nothing: the
 // answer, or the offer, is what was last agreed (RFC 4028 §7.4, RFC 3261 §14.2).
-void Dialog::answer_refresh(nta_incoming_t* request, const sip_t* sip) {
+void Dialog::respond_to_refresh(nta_incoming_t* request, const sip_t* sip) {
   const bool is_invite = sip->sip_request->rq_method == sip_method_invite;
   const bool wants_sdp = is_invite || sdp_of(sip).has_value();
   const std::string headers = session_timer_headers();
@@ -141,7 +141,7 @@ int Dialog::receive_info(nta_incoming_t* request, const sip_t* sip) {
   return 0;
 }
 
-void Dialog::answer_request(const AnswerRequest& command) {
+void Dialog::respond_to_request(const RespondToRequest& command) {
   thread_check_.check();
   const auto found = waiting_.find(command.request);
   if (found == waiting_.end()) return;
@@ -157,7 +157,7 @@ void Dialog::answer_request(const AnswerRequest& command) {
                       SIPTAG_PAYLOAD_STR(has_body ? command.sdp.c_str() : nullptr),
                       SIPTAG_HEADER_STR(headers.empty() ? nullptr : headers.c_str()), TAG_END());
   if (is_success && has_body) {
-    note_local_sdp(command.sdp);
+    remember_local_sdp(command.sdp);
     remote_sdp_ = waiting.sdp;
   }
   if (waiting.is_invite && is_success) {

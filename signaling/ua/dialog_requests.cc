@@ -36,7 +36,7 @@ Duration wait_after_glare(bool owns_call_id) {
 
 std::vector<ChallengeField> challenges_of(const sip_t* sip) {
   std::vector<ChallengeField> fields;
-  const auto take = [&](bool is_proxy, const sip_www_authenticate_t* each) {
+  const auto add = [&](bool is_proxy, const sip_www_authenticate_t* each) {
     for (; each != nullptr; each = each->au_next) {
       std::string value = text(each->au_scheme);
       for (const msg_param_t* item = each->au_params; item != nullptr && *item != nullptr; ++item)
@@ -45,8 +45,8 @@ std::vector<ChallengeField> challenges_of(const sip_t* sip) {
     }
   };
   // Both, whatever the status: a proxy that forks gathers them (RFC 3261 §16.7).
-  take(false, sip->sip_www_authenticate);
-  take(true, sip->sip_proxy_authenticate);
+  add(false, sip->sip_www_authenticate);
+  add(true, sip->sip_proxy_authenticate);
   return fields;
 }
 
@@ -129,7 +129,7 @@ void Dialog::fail(const Request& request, int status) {
     case Sent::kInvite: context_.publish(InviteFailed{id_, 0}); return finish();
     case Sent::kOffer: return context_.publish(OfferAnswered{id_, status, {}});
     case Sent::kRefresh: return lose("the session could not be refreshed");
-    case Sent::kInfo: return context_.publish(InfoAnswered{id_, request.id});
+    case Sent::kInfo: return context_.publish(InfoResponded{id_, request.id});
     case Sent::kBye: return finish();
     case Sent::kForkBye:
     case Sent::kPrack: return;
@@ -157,7 +157,7 @@ void Dialog::receive_response(nta_outgoing_t* handle, const sip_t* sip) {
     case Sent::kRefresh: return receive_offer_response(handle, sip);
     case Sent::kInfo:
       if (status >= 200)
-        context_.publish(InfoAnswered{id_, found->second.request.id, told_status(sip), acceptance_of(sip)});
+        context_.publish(InfoResponded{id_, found->second.request.id, told_status(sip), acceptance_of(sip)});
       break;
     case Sent::kBye:
       if (status >= 200) finish();
@@ -177,7 +177,7 @@ bool Dialog::retry_authorized(nta_outgoing_t* handle, const sip_t* sip) {
   if (challenged.repeats >= kMostRepeats || (phase_ == Phase::kClosing && !is_bye)) return false;
   // An INVITE that has early dialogs has no other to follow it.
   if (challenged.kind == Sent::kInvite && (is_abandoned_ || !branches_.empty())) return false;
-  if (!authentication_.take(challenges_of(sip), found->second.carried)) return false;
+  if (!authentication_.apply(challenges_of(sip), found->second.carried)) return false;
   Request again = std::move(challenged);
   outgoing_.erase(found);
   ++again.repeats;
@@ -194,7 +194,7 @@ bool Dialog::retry_longer_session(nta_outgoing_t* handle, const sip_t* sip) {
   const bool is_up =
       phase_ == Phase::kEstablished && (refused.kind == Sent::kOffer || refused.kind == Sent::kRefresh);
   if (refused.repeats >= kMostRepeats || (is_invite && is_abandoned_) || !(is_invite || is_up) ||
-      !takes_longer_session(sip))
+      !accepts_longer_session(sip))
     return false;
   outgoing_.erase(found);
   if (is_invite) {
@@ -208,7 +208,7 @@ bool Dialog::retry_longer_session(nta_outgoing_t* handle, const sip_t* sip) {
   return true;
 }
 
-bool Dialog::takes_longer_session(const sip_t* sip) {
+bool Dialog::accepts_longer_session(const sip_t* sip) {
   // A day: a Min-SE beyond it is no session timer, and the longest that `session-expires` can be.
   constexpr unsigned long kLongest = 86400;
   const sip_min_se_t* least = sip->sip_min_se;
@@ -310,7 +310,7 @@ void Dialog::receive_offer_response(nta_outgoing_t* handle, const sip_t* sip) {
   } else {
     const auto sdp = sdp_of(sip);
     if (is_success) {
-      note_local_sdp(request.body);
+      remember_local_sdp(request.body);
       if (sdp) remote_sdp_ = *sdp;
     }
     context_.publish(OfferAnswered{id_, told_status(sip), sdp});
@@ -337,7 +337,7 @@ void Dialog::send_info(const SendInfo& command) {
   const bool is_inviter = phase_ == Phase::kInviting && !invite_in_;
   const std::string branch = is_inviter && !is_abandoned_ ? begin_early_dialog() : "";
   if (phase_ == Phase::kClosing || (is_inviter && branch.empty()))
-    return context_.publish(InfoAnswered{id_, command.request});
+    return context_.publish(InfoResponded{id_, command.request});
   send_request({.kind = Sent::kInfo,
                 .method = sip_method_info,
                 .name = "INFO",

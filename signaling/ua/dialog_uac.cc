@@ -162,9 +162,9 @@ void Dialog::receive_invite_success(const sip_t* sip) {
     return hang_up_fork(sip);
   }
   answered_tag_ = tag;
-  late_answers_until_ = monotonic_now() + kLatestAnswer;
+  late_responses_until_ = monotonic_now() + kLatestAnswer;
   remote_ = header_text(reinterpret_cast<const sip_header_t*>(sip->sip_to));
-  take_leg_of(tag);
+  adopt_leg_of(tag);
   set_route(leg_.get(), way_by(sip, false));
   acknowledge(leg_.get(), invite_sequence_, remote_target_);
   phase_ = Phase::kEstablished;
@@ -177,7 +177,7 @@ void Dialog::receive_invite_success(const sip_t* sip) {
   remote_sdp_ = sdp.value_or("");
   const auto source = source_of(*context_.gateway, sip);
   peer_source_ = source;
-  note_local_sdp(invite_.sdp);
+  remember_local_sdp(invite_.sdp);
   context_.publish(InviteAnswered{id_, call_id_,
                                   sip->sip_user_agent != nullptr ? text(sip->sip_user_agent->g_string) : "",
                                   source.value_or(Flow{}), sdp});
@@ -185,7 +185,7 @@ void Dialog::receive_invite_success(const sip_t* sip) {
 
 // The branch that answered is the dialog; it goes on with its own numbers. The others keep theirs, in case
 // that they answer too.
-void Dialog::take_leg_of(const std::string& tag) {
+void Dialog::adopt_leg_of(const std::string& tag) {
   const auto winner = branches_.find(tag);
   const auto first = std::find_if(branches_.begin(), branches_.end(),
                                   [](const auto& each) { return each.second.leg == nullptr; });
@@ -215,7 +215,7 @@ void Dialog::hang_up_fork(const sip_t* sip) {
 void Dialog::acknowledge(nta_leg_t* leg, std::uint32_t sequence, const std::string& target) {
   Scratch scratch;
   const std::string branch = "z9hG4bK" + random_hex(8);
-  std::vector<CarriedAnswer> carried;  // as by its INVITE (RFC 3261 §22.1); no challenge can follow
+  std::vector<CarriedCredentials> carried;  // as by its INVITE (RFC 3261 §22.1); no challenge can follow
   const std::string headers = header_lines(authentication_.answers("ACK", target, carried));
   OutgoingHandle(nta_outgoing_tcreate(leg, nullptr, nullptr, URL_STRING_MAKE(context_.gateway_url.c_str()),
                                       SIP_METHOD_ACK, nullptr,

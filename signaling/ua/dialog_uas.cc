@@ -79,7 +79,7 @@ bool Dialog::receive_invite(nta_incoming_t* request, const sip_t* sip, const Flo
   peer_allows_update_ = sip_is_allowed(sip->sip_allow, sip_method_update, nullptr) != 0;
   peer_source_ = seen_by_forwarder(sip).value_or(source);
   if (refuses_interval(request, sip)) return false;
-  note_session_timer(sip);
+  adopt_session_timer(sip);
 
   Scratch scratch;
   local_ = with_tag(header_text(reinterpret_cast<const sip_header_t*>(sip->sip_to)), tag);
@@ -113,7 +113,7 @@ std::optional<Flow> Dialog::source_of_party(const sip_t* sip) const {
 
 // An interval below the least is refused (RFC 4028 §9), and that which its way cannot do with is remembered.
 bool Dialog::refuses_interval(nta_incoming_t* request, const sip_t* sip) {
-  (void)takes_longer_session(sip);
+  (void)accepts_longer_session(sip);
   if (sip->sip_session_expires == nullptr || sip->sip_session_expires->x_delta >= kMinSessionExpires)
     return false;
   reply(request, 422, {{"Min-SE", std::to_string(kMinSessionExpires)}});
@@ -121,7 +121,7 @@ bool Dialog::refuses_interval(nta_incoming_t* request, const sip_t* sip) {
 }
 
 // What a request asks of the session's timer. Who refreshes goes on doing so where it does not say otherwise.
-void Dialog::note_session_timer(const sip_t* sip) {
+void Dialog::adopt_session_timer(const sip_t* sip) {
   if (sip_has_feature(sip->sip_supported, "timer") != 0) peer_supports_timer_ = true;
   const sip_session_expires_t* expires = sip->sip_session_expires;
   if (expires != nullptr) {
@@ -144,7 +144,7 @@ std::string Dialog::session_timer_headers() {
                      interval, peer_refreshes ? "uac" : "uas");
 }
 
-void Dialog::answer_invite(const AnswerInvite& command) {
+void Dialog::respond_to_invite(const RespondToInvite& command) {
   thread_check_.check();
   if (!invite_in_ || nta_incoming_status(invite_in_.get()) >= 200) return;  // a CANCEL was faster
   std::string headers = header_lines(command.headers);
@@ -174,7 +174,7 @@ void Dialog::answer_invite(const AnswerInvite& command) {
                           TAG_END());
     });
   }
-  if (has_body) note_local_sdp(command.sdp);
+  if (has_body) remember_local_sdp(command.sdp);
   if (command.status >= 200) live_invite_.reset();
   if (is_success) phase_ = Phase::kEstablished;
   if (command.status >= 300) finish();

@@ -20,7 +20,7 @@ inline void reply(nta_incoming_t* request, int status, const std::vector<Header>
 }
 
 // Answers what control is not asked about. As a callback's value: nta has nothing left to do.
-inline int answer(nta_incoming_t* request, int status, const std::vector<Header>& headers = {}) {
+inline int respond(nta_incoming_t* request, int status, const std::vector<Header>& headers = {}) {
   reply(request, status, headers);
   nta_incoming_destroy(request);
   return 0;

@@ -306,8 +306,8 @@ void SofiaStack::handle(SipCommand&& command) {
       command, ignoring<std::monostate>,  // it woke the loop
       [&](const SendInvite& each) { add_dialog(each.dialog).send_invite(each); },
       [&](const RestoreDialog& each) { add_dialog(each.dialog).restore(each.state); },
-      [&](const AnswerInvite& each) {
-        if (Dialog* const dialog = find(each.dialog)) dialog->answer_invite(each);
+      [&](const RespondToInvite& each) {
+        if (Dialog* const dialog = find(each.dialog)) dialog->respond_to_invite(each);
       },
       [&](const CancelInvite& each) {
         if (Dialog* const dialog = find(each.dialog)) dialog->cancel(each.reason);
@@ -321,8 +321,8 @@ void SofiaStack::handle(SipCommand&& command) {
       [&](const SendInfo& each) {
         if (Dialog* const dialog = find(each.dialog)) dialog->send_info(each);
       },
-      [&](const AnswerRequest& each) {
-        if (Dialog* const dialog = find(each.dialog)) dialog->answer_request(each);
+      [&](const RespondToRequest& each) {
+        if (Dialog* const dialog = find(each.dialog)) dialog->respond_to_request(each);
       },
       [&](const SaveDialog& each) {
         if (Dialog* const dialog = find(each.dialog)) publish(DialogSaved{each.dialog, dialog->state()});

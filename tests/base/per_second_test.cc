@@ -11,23 +11,23 @@ const Time kStart{std::chrono::hours(1)};
 
 TEST(PerSecond, LetsSoManyThroughInEachWindow) {
   PerSecond budget(3);
-  for (int i = 0; i < 3; ++i) EXPECT_TRUE(budget.take(kStart + i * 100ms));
-  EXPECT_FALSE(budget.take(kStart + 999ms));
-  EXPECT_TRUE(budget.take(kStart + 1s));
-  EXPECT_TRUE(budget.take(kStart + 1s));
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(budget.draw(kStart + i * 100ms));
+  EXPECT_FALSE(budget.draw(kStart + 999ms));
+  EXPECT_TRUE(budget.draw(kStart + 1s));
+  EXPECT_TRUE(budget.draw(kStart + 1s));
 }
 
 TEST(PerSecond, AWindowBeginsWithWhatComesFirst) {
   PerSecond budget(1);
-  EXPECT_TRUE(budget.take(kStart + 700ms));
-  EXPECT_FALSE(budget.take(kStart + 1600ms));
-  EXPECT_TRUE(budget.take(kStart + 1700ms));
+  EXPECT_TRUE(budget.draw(kStart + 700ms));
+  EXPECT_FALSE(budget.draw(kStart + 1600ms));
+  EXPECT_TRUE(budget.draw(kStart + 1700ms));
 }
 
 TEST(PerSecond, AskingTakesNothing) {
   PerSecond budget(1);
   for (int i = 0; i < 5; ++i) EXPECT_TRUE(budget.has_room(kStart));
-  EXPECT_TRUE(budget.take(kStart));
+  EXPECT_TRUE(budget.draw(kStart));
   EXPECT_FALSE(budget.has_room(kStart));
 }
 

@@ -11,7 +11,7 @@ const Time kStart{std::chrono::hours(1)};
 
 int take_all(TokenBucket& bucket, const TokenRate& rate, Time now) {
   int taken = 0;
-  while (bucket.take(rate, now)) ++taken;
+  while (bucket.draw(rate, now)) ++taken;
   return taken;
 }
 
@@ -27,9 +27,9 @@ TEST(TokenBucket, FillsAtItsRateAndNoFurtherThanItsDepth) {
   TokenBucket bucket;
   const TokenRate rate{10};
   take_all(bucket, rate, kStart);
-  EXPECT_FALSE(bucket.take(rate, kStart + 99ms));
-  EXPECT_TRUE(bucket.take(rate, kStart + 100ms));
-  EXPECT_FALSE(bucket.take(rate, kStart + 100ms));
+  EXPECT_FALSE(bucket.draw(rate, kStart + 99ms));
+  EXPECT_TRUE(bucket.draw(rate, kStart + 100ms));
+  EXPECT_FALSE(bucket.draw(rate, kStart + 100ms));
   EXPECT_EQ(bucket.tokens(rate, kStart + 650ms), 5);
   EXPECT_EQ(take_all(bucket, rate, kStart + std::chrono::hours(1)), 20);
 }
@@ -65,14 +65,14 @@ TEST(TokenBucket, SpendingWhatIsNotThereMakesNoDebt) {
 TEST(TokenBucket, RatesThatNobodyReachesAreNoTrouble) {
   TokenBucket bucket;
   const TokenRate rate{1e9};
-  for (int i = 0; i < 100'000; ++i) ASSERT_TRUE(bucket.take(rate, kStart));
+  for (int i = 0; i < 100'000; ++i) ASSERT_TRUE(bucket.draw(rate, kStart));
   EXPECT_TRUE(bucket.is_full(kStart + 1ms));
 }
 
 TEST(TokenBucket, IsKeptAsOneNumber) {
   TokenBucket bucket;
   const TokenRate rate{3};
-  for (int i = 0; i < 5; ++i) bucket.take(rate, kStart);
+  for (int i = 0; i < 5; ++i) bucket.draw(rate, kStart);
   TokenBucket same(bucket.state());
   EXPECT_EQ(take_all(same, rate, kStart), 1);
   EXPECT_TRUE(TokenBucket(0).is_full(kStart));

@@ -67,7 +67,7 @@ class Stub : public SessionService, public DirectoryService, public PlatformServ
                               .call_timeout_s = request.call_timeout_s};
     session.made_by = request.made_by;
     if (!request.routing_json.empty()) {
-      const auto normalized = calls::normalize_routing_plan(request.routing_json);
+      const auto normalized = routing::normalize_routing_plan(request.routing_json);
       if (!normalized) return Refused{400, normalized.error()};
       session.routing_json = *normalized;
     }

@@ -29,7 +29,7 @@ class Checked {
         dialogs_.end(key, now);
         if (lives(id)) model_[id] = now + LiveDialogs::kLinger;
         return;
-      case 2: require(!dialogs_.takes_request(key, now) || knows(id, now)); return;
+      case 2: require(!dialogs_.accepts_request(key, now) || knows(id, now)); return;
       case 3:
         dialogs_.set_party(key, flow, true, now);
         if (dialogs_.contains(key, now))

@@ -10,7 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   if (const auto challenge = signaling::DigestChallenge::parse(text)) {
     const std::string answer =
-        digest_answer(*challenge, {"user", "secret", ""}, "INVITE", "sip:a@b", "0123", 1);
+        digest_response(*challenge, {"user", "secret", ""}, "INVITE", "sip:a@b", "0123", 1);
     if (has_control_characters(answer) || answer.find("secret") != std::string::npos) {
       // The realm may say "secret" itself.
       if (has_control_characters(answer) || text.find("secret") == std::string_view::npos) std::abort();

@@ -56,7 +56,7 @@ void edit(const SipMessage& message, std::size_t size) {
     const std::string answer = stateless_response(message, source, *refused, signer);
     require(SipMessage::parse(answer).has_value());
   }
-  (void)is_ack_of_stateless_answer(message, signer);
+  (void)is_ack_of_stateless_response(message, signer);
   (void)is_scanner(message);
   for (const HeaderField& header : message.headers) {
     // What may be told another party is a header's value whatever it is made of.
@@ -99,7 +99,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   if (const auto message = SipMessage::parse(text)) edit(*message, size);
   require(without_secrets(text).size() == text.size());
-  const std::string stun = stun_answer(text, {*IpAddress::parse("2001:db8::1"), 5060});
+  const std::string stun = stun_response(text, {*IpAddress::parse("2001:db8::1"), 5060});
   require(stun.empty() || (is_keep_alive(text) && stun.size() == 44));
   Framer framer;
   framer.append(text);

@@ -50,7 +50,7 @@ class Host {
   void on(const SipEvent& event) {
     if (const auto* invite = std::get_if<InviteReceived>(&event)) {
       dialog_ = invite->dialog;
-      stack_.send(AnswerInvite{dialog_, 200, std::string(kSdp), {}});
+      stack_.send(RespondToInvite{dialog_, 200, std::string(kSdp), {}});
     }
     if (std::holds_alternative<AckReceived>(event) && bye_at_ == kNever) stack_.send(SaveDialog{dialog_});
     if (std::holds_alternative<InviteAnswered>(event)) stack_.send(SaveDialog{dialog_});
@@ -60,7 +60,7 @@ class Host {
     }
     if (const auto* offer = std::get_if<OfferReceived>(&event)) {
       std::puts("re-INVITE");
-      stack_.send(AnswerRequest{offer->dialog, offer->request, 200, std::string(kSdp)});
+      stack_.send(RespondToRequest{offer->dialog, offer->request, 200, std::string(kSdp)});
     }
     if (std::holds_alternative<ByeReceived>(event)) std::_Exit(4);
     std::fflush(stdout);

@@ -13,7 +13,7 @@ class HandshakeBudgetTest : public testing::Test {
  protected:
   int taken(const IpAddress& peer, int tries, Welcome welcome = Welcome::kStranger) {
     int taken = 0;
-    for (int i = 0; i < tries; ++i) taken += budget_.take(peer, welcome, now_) ? 1 : 0;
+    for (int i = 0; i < tries; ++i) taken += budget_.draw(peer, welcome, now_) ? 1 : 0;
     return taken;
   }
   int taken_by_many(int addresses, int each) {
@@ -58,7 +58,7 @@ TEST(HandshakeBudget, WhoHasProvedItselfMayHaveARateOfItsOwn) {
   HandshakeBudget budget{{.per_second = 400, .per_second_of_address = 10, .per_second_of_proved = 60}};
   const auto taken = [&](const IpAddress& peer) {
     int count = 0;
-    for (int i = 0; i < 500; ++i) count += budget.take(peer, Welcome::kStranger, now) ? 1 : 0;
+    for (int i = 0; i < 500; ++i) count += budget.draw(peer, Welcome::kStranger, now) ? 1 : 0;
     return count;
   };
   EXPECT_EQ(taken(address(1)), 20);
@@ -80,8 +80,8 @@ TEST_F(HandshakeBudgetTest, StrangersDoNotMakeItForgetWhoIsProved) {
 
 TEST_F(HandshakeBudgetTest, WithoutALimitAllMayAndWhoIsNotWelcomeMayNever) {
   HandshakeBudget none{{.per_second = 0}};
-  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(none.take(address(1), Welcome::kStranger, now_));
-  EXPECT_FALSE(none.take(address(1), Welcome::kNone, now_));
+  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(none.draw(address(1), Welcome::kStranger, now_));
+  EXPECT_FALSE(none.draw(address(1), Welcome::kNone, now_));
 }
 
 }  // namespace

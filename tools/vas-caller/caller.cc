@@ -82,31 +82,31 @@ class Party {
         [this](const ByeReceived&) { hung_up("them"); }, [this](const DialogLost&) { hung_up("lost"); },
         [this](const OfferReceived& each) { on_offer(each); },
         [this](const InfoReceived& each) {
-          stack_.send(AnswerRequest{each.dialog, each.request, 200, ""});
+          stack_.send(RespondToRequest{each.dialog, each.request, 200, ""});
         },
-        ignoring<std::monostate, ProbeReceived, ProgressReceived, AckReceived, OfferAnswered, InfoAnswered,
+        ignoring<std::monostate, ProbeReceived, ProgressReceived, AckReceived, OfferAnswered, InfoResponded,
                  SessionRefreshed, DialogSaved>);
   }
 
   void on_invite(const InviteReceived& invite) {
     if (dialog_.value != 0) {
-      stack_.send(AnswerInvite{invite.dialog, 486, "", {}});
+      stack_.send(RespondToInvite{invite.dialog, 486, "", {}});
       return;
     }
     dialog_ = invite.dialog;
     if (options_.reject != 0) {
-      stack_.send(AnswerInvite{dialog_, options_.reject, "", {}});
+      stack_.send(RespondToInvite{dialog_, options_.reject, "", {}});
       return end("rejected", options_.reject);
     }
     if (invite.sdp) offer_ = SessionDescription::parse(*invite.sdp);
-    stack_.send(AnswerInvite{dialog_, 180, "", {}});
-    stack_.send(AnswerInvite{dialog_, 200, description(), {}});
+    stack_.send(RespondToInvite{dialog_, 180, "", {}});
+    stack_.send(RespondToInvite{dialog_, 200, description(), {}});
     talk(invite.sdp);
   }
 
   void on_offer(const OfferReceived& offer) {
     if (offer.sdp) offer_ = SessionDescription::parse(*offer.sdp);
-    stack_.send(AnswerRequest{offer.dialog, offer.request, 200, description()});
+    stack_.send(RespondToRequest{offer.dialog, offer.request, 200, description()});
     send_media(offer.sdp);
   }
 

@@ -31,7 +31,7 @@ using directory::KeyScope;
 constexpr Duration kDelayOfGuesses = std::chrono::seconds(1);
 constexpr std::string_view kDraining = "This node is shutting down. Use another one.";
 
-bool takes_type(const Operation& operation, std::string_view content_type) {
+bool accepts_type(const Operation& operation, std::string_view content_type) {
   const std::string_view type = trim(content_type.substr(0, content_type.find(';')));
   const auto& all = operation.media_types;
   return type.empty() || std::any_of(all.begin(), all.end(), [type](const std::string& each) {
@@ -93,22 +93,22 @@ class Api {
 
   void handle(const HttpRequest& request, const std::shared_ptr<Responder>& responder) {
     thread_check_.check();
-    if (auto page = phone_.answer(request)) return answer_stranger(request, responder, std::move(*page));
+    if (auto page = phone_.reply(request)) return reply_to_stranger(request, responder, std::move(*page));
     const auto segments = segments_of(request.path);
     if (!segments)
-      return answer_stranger(request, responder, problem(400, "The path is not properly percent-encoded."));
+      return reply_to_stranger(request, responder, problem(400, "The path is not properly percent-encoded."));
     if (auto leave = leave_to_ask(request, *segments))
-      return answer_stranger(request, responder, std::move(*leave));
+      return reply_to_stranger(request, responder, std::move(*leave));
     match(
         document_.match(request.method, *segments),
         [&](Matched&& found) {
           run(found, request, found.operation->is_public ? cors_.open(request, responder) : responder);
         },
         [&](const NoSuchPath&) {
-          answer_stranger(request, responder,
-                          problem(404, "There is no such resource. GET /openapi.json lists them."));
+          reply_to_stranger(request, responder,
+                            problem(404, "There is no such resource. GET /openapi.json lists them."));
         },
-        [&](const NoSuchMethod& wrong) { answer_stranger(request, responder, not_allowed(wrong)); });
+        [&](const NoSuchMethod& wrong) { reply_to_stranger(request, responder, not_allowed(wrong)); });
   }
 
   // The key of the request. From an address that was wrong too often only one that has worked there before.
@@ -138,7 +138,7 @@ class Api {
     if (!is_let_in(operation, request, call)) return;
     if (is_over_limit(call)) return;
     if (auto fault = read_query(operation, request.query, call.query)) return call.fail(400, *fault);
-    if (operation.takes_idempotency_key && !read_idempotency_key(request, call)) return;
+    if (operation.accepts_idempotency_key && !read_idempotency_key(request, call)) return;
     if (operation.body && !read_body(operation, request, call)) return;
     if (services_.platform.is_draining() && request.method == "POST")
       return call.fail(503, std::string(kDraining));
@@ -149,7 +149,7 @@ class Api {
   bool is_let_in(const Operation& operation, const HttpRequest& request, ApiCall& call) {
     if (operation.is_public) {
       if (!call.path("token").empty()) return proves_poll(request, call);
-      if (takes_keyless(request)) return true;
+      if (accepts_keyless(request)) return true;
       call.responder->send(too_much());
       return false;
     }
@@ -166,20 +166,20 @@ class Api {
     return true;
   }
 
-  void answer_stranger(const HttpRequest& request, const std::shared_ptr<Responder>& responder,
-                       HttpResponse response) {
-    responder->send(takes_keyless(request) ? std::move(response) : too_much());
+  void reply_to_stranger(const HttpRequest& request, const std::shared_ptr<Responder>& responder,
+                         HttpResponse response) {
+    responder->send(accepts_keyless(request) ? std::move(response) : too_much());
   }
 
-  bool takes_keyless(const HttpRequest& request) {
-    return !request.client || clients_.takes_keyless(*request.client, monotonic_now());
+  bool accepts_keyless(const HttpRequest& request) {
+    return !request.client || clients_.accepts_keyless(*request.client, monotonic_now());
   }
 
   // Counts a wrong key or token; false where there were too many.
   bool may_be_wrong(const HttpRequest& request) {
     if (!request.client) return true;
     const bool may = clients_.may_try(*request.client, monotonic_now());
-    clients_.note_failure(*request.client, monotonic_now());
+    clients_.record_failure(*request.client, monotonic_now());
     return may;
   }
 
@@ -271,7 +271,7 @@ class Api {
     if (call.domain == nullptr || is_stranger) return false;
     RateLimit& limit = call.key != nullptr ? requests_ : polls_;
     const int per_second = call.domain->profile.requests_per_second;
-    const RateTurn turn = limit.take(call.domain->id, per_second, monotonic_now());
+    const RateTurn turn = limit.draw(call.domain->id, per_second, monotonic_now());
     // Who polls is answered much later: what was left then is no news.
     if (call.key != nullptr)
       call.responder = std::make_shared<WithFields>(std::move(call.responder), rate_fields(per_second, turn));
@@ -296,7 +296,7 @@ class Api {
   }
 
   bool read_body(const Operation& operation, const HttpRequest& request, ApiCall& call) {
-    if (!takes_type(operation, request.content_type)) {
+    if (!accepts_type(operation, request.content_type)) {
       call.responder->send(wrong_type(operation));
       return false;
     }

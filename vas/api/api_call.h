@@ -35,7 +35,7 @@ struct ApiCall {
     }
     return none;
   }
-  void answer(int status, std::string json) const {
+  void reply(int status, std::string json) const {
     responder->send({.status = status, .body = std::move(json)});
   }
   void fail(int status, const std::string& detail) const { responder->send(problem(status, detail)); }

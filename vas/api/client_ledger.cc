@@ -25,16 +25,16 @@ bool ClientLedger::may_try(const IpAddress& client, Time now) {
   return touch(client).failures.has_token(rate_of_failures(), now);
 }
 
-void ClientLedger::note_failure(const IpAddress& client, Time now) {
+void ClientLedger::record_failure(const IpAddress& client, Time now) {
   thread_check_.check();
   if (limits_.failures_per_minute == 0) return;
   touch(client).failures.spend(rate_of_failures(), now);
 }
 
-bool ClientLedger::takes_keyless(const IpAddress& client, Time now) {
+bool ClientLedger::accepts_keyless(const IpAddress& client, Time now) {
   thread_check_.check();
   if (limits_.keyless_per_second == 0) return true;
-  return touch(client).keyless.take({static_cast<double>(limits_.keyless_per_second)}, now);
+  return touch(client).keyless.draw({static_cast<double>(limits_.keyless_per_second)}, now);
 }
 
 bool ClientLedger::knows(const IpAddress& client, std::int64_t key_id) {

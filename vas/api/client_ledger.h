@@ -35,9 +35,9 @@ class ClientLedger {
 
   // False where the address was wrong too often: then a key that is not known from there is not looked at.
   bool may_try(const IpAddress& client, Time now);
-  void note_failure(const IpAddress& client, Time now);
+  void record_failure(const IpAddress& client, Time now);
   // False where it asked too much without a key.
-  bool takes_keyless(const IpAddress& client, Time now);
+  bool accepts_keyless(const IpAddress& client, Time now);
 
   bool knows(const IpAddress& client, std::int64_t key_id);
   void learn(const IpAddress& client, std::int64_t key_id);

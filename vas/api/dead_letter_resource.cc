@@ -3,7 +3,7 @@
 namespace vas::api {
 namespace {
 
-std::function<void(bool)> answer_with(const ApiCall& call, int status) {
+std::function<void(bool)> reply_with(const ApiCall& call, int status) {
   return [responder = call.responder, status](bool found) {
     if (!found)
       return responder->send(problem(404, "The domain has no such dead letter: it may have been replayed."));
@@ -22,10 +22,10 @@ void add_dead_letter_operations(Operations& operations, PlatformService& service
         });
   };
   operations["replayDeadLetter"] = [&](ApiCall& call) {
-    service.replay_dead_letter(call.domain->id, call.path("id"), answer_with(call, 202));
+    service.replay_dead_letter(call.domain->id, call.path("id"), reply_with(call, 202));
   };
   operations["deleteDeadLetter"] = [&](ApiCall& call) {
-    service.drop_dead_letter(call.domain->id, call.path("id"), answer_with(call, 204));
+    service.drop_dead_letter(call.domain->id, call.path("id"), reply_with(call, 204));
   };
 }
 

@@ -63,8 +63,8 @@ std::string answer_of(const directory::Entry& entry) {
 
 }  // namespace
 
-DirectoryService::Done answer_with(const std::shared_ptr<Responder>& responder, int status,
-                                   std::shared_ptr<directory::Entry> entry, std::string location) {
+DirectoryService::Done reply_with(const std::shared_ptr<Responder>& responder, int status,
+                                  std::shared_ptr<directory::Entry> entry, std::string location) {
   return [=](const std::optional<Refused>& refused) {
     if (refused) return responder->send(problem(*refused));
     HttpResponse response{.status = status};

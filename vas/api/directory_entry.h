@@ -34,9 +34,9 @@ std::optional<Refused> check_caps(const directory::Caps& stands, const directory
 boost::json::object stored_object(const directory::Entry& entry);
 
 // The answer of a change: the entry as it became with `status`, or 204 without one.
-DirectoryService::Done answer_with(const std::shared_ptr<Responder>& responder, int status,
-                                   std::shared_ptr<directory::Entry> entry = nullptr,
-                                   std::string location = {});
+DirectoryService::Done reply_with(const std::shared_ptr<Responder>& responder, int status,
+                                  std::shared_ptr<directory::Entry> entry = nullptr,
+                                  std::string location = {});
 
 // Numbers of a path; nothing where it is none.
 std::optional<std::int64_t> path_id(const ApiCall& call, std::string_view name);

@@ -88,7 +88,7 @@ void create(ApiCall& call, DirectoryService& service) {
         fields["tenantId"] = tenant;
         return plan(service, fields, directory, {}, scope, *entry, change);
       },
-      answer_with(call.responder, 201, entry, "/tenants/" + std::to_string(tenant) + "/domains/"));
+      reply_with(call.responder, 201, entry, "/tenants/" + std::to_string(tenant) + "/domains/"));
 }
 
 void patch(ApiCall& call, DirectoryService& service) {
@@ -102,7 +102,7 @@ void patch(ApiCall& call, DirectoryService& service) {
         merge(object, fields);
         return plan(service, object, directory, domain->profile, scope, *entry, change);
       },
-      answer_with(call.responder, 200, entry));
+      reply_with(call.responder, 200, entry));
 }
 
 // With a domain go its subscribers, trunks and keys. Never its calls: they must be over.
@@ -115,7 +115,7 @@ void remove(ApiCall& call, DirectoryService& service) {
         change = directory.removal_of_domain(id);
         return {};
       },
-      answer_with(call.responder, 204));
+      reply_with(call.responder, 204));
 }
 
 }  // namespace
@@ -129,7 +129,7 @@ void add_domain_operations(Operations& operations, DirectoryService& service) {
                  });
   };
   operations["createDomain"] = [&](ApiCall& call) { create(call, service); };
-  operations["getDomain"] = [&](ApiCall& call) { call.answer(200, to_json(Entry(*call.domain))); };
+  operations["getDomain"] = [&](ApiCall& call) { call.reply(200, to_json(Entry(*call.domain))); };
   operations["updateDomain"] = [&](ApiCall& call) { patch(call, service); };
   operations["deleteDomain"] = [&](ApiCall& call) { remove(call, service); };
 }

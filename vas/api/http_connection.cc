@@ -43,7 +43,7 @@ class OneAnswer final : public Responder {
 
 // Idle until the first byte of a request; from it on, the whole request has one deadline.
 void HttpConnection::read() {
-  is_answering_ = keeps_alive_ = is_head_ = false;
+  is_replying_ = keeps_alive_ = is_head_ = false;
   head_ = {};
   if (buffer_.size() > 0) {
     expires_after(kRequestDeadline);
@@ -70,7 +70,7 @@ void HttpConnection::read_head() {
 
 // The whole head is there before the parser sees any of it.
 void HttpConnection::on_head() {
-  switch (head_.take(unparsed().substr(head_.size()))) {
+  switch (head_.parse(unparsed().substr(head_.size()))) {
     case HeadScanner::Verdict::kMore:
       if (buffer_.size() < HttpServer::kMaxHeadBytes) return read_head();
       return refuse(400, "Start line and headers are over 16 KiB. Send fewer.");
@@ -99,8 +99,8 @@ void HttpConnection::read_body() {
   const bool is_from_proxy = is_proxy(peer_, shared_->config.proxies);
   body_pool_ = shared_->shows_key(head()) ? &shared_->bodies : &shared_->bodies_of_strangers;
   const bool is_taken = is_from_proxy
-                            ? body_pool_->take(source_block(peer_), bytes, HttpServer::kMaxBodiesBytes)
-                            : body_pool_->take(source_block(peer_), bytes);
+                            ? body_pool_->draw(source_block(peer_), bytes, HttpServer::kMaxBodiesBytes)
+                            : body_pool_->draw(source_block(peer_), bytes);
   if (!is_taken) {
     ++shared_->counters.bodies_refused;
     HttpResponse busy = problem(503, "Too many bodies are being read. Try again in a moment.", true);
@@ -211,8 +211,8 @@ void HttpConnection::vouch(std::int64_t owner) {
 }
 
 void HttpConnection::send(HttpResponse answer) {
-  if (is_answering_) return;
-  is_answering_ = true;
+  if (is_replying_) return;
+  is_replying_ = true;
   gone_ = nullptr;
   const bool keeps_alive = keeps_alive_ && !answer.closes;
   const std::size_t length = answer.body.size();

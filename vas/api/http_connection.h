@@ -123,7 +123,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   std::size_t body_bytes_ = 0;  // set aside of it
   std::optional<boost::beast::http::response<boost::beast::http::string_body>> response_;
   std::function<void()> gone_;
-  bool is_answering_ = false;
+  bool is_replying_ = false;
   bool keeps_alive_ = false;  // as the request that is being answered wants it
   bool is_head_ = false;
 };

@@ -45,15 +45,15 @@ Framing framing_of(std::string_view fields) {
 
 }  // namespace
 
-HeadScanner::Verdict HeadScanner::take(std::string_view bytes) {
+HeadScanner::Verdict HeadScanner::parse(std::string_view bytes) {
   for (const char byte : bytes) {
-    const Verdict verdict = take_byte(byte);
+    const Verdict verdict = parse_byte(byte);
     if (verdict != Verdict::kMore) return verdict;
   }
   return Verdict::kMore;
 }
 
-HeadScanner::Verdict HeadScanner::take_byte(char byte) {
+HeadScanner::Verdict HeadScanner::parse_byte(char byte) {
   ++size_;
   if (is_after_cr_) {
     if (byte != '\n') return Verdict::kBad;

@@ -17,12 +17,12 @@ class HeadScanner {
   enum class Verdict { kMore, kWhole, kBad };
 
   // The bytes that follow those of the last call.
-  Verdict take(std::string_view bytes);
+  Verdict parse(std::string_view bytes);
   // Of the head, with its empty line; of what was taken, as long as it is not whole.
   std::size_t size() const { return size_; }
 
  private:
-  Verdict take_byte(char byte);
+  Verdict parse_byte(char byte);
 
   std::size_t size_ = 0;
   std::size_t line_size_ = 0;

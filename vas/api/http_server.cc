@@ -48,7 +48,7 @@ class HttpServerImpl final : public HttpServer {
     config.proxies = shared_->config.proxies;
     auto door = TlsDoor::open(
         config, [executor = acceptor_.get_executor(), weak = std::weak_ptr(shared_)](
-                    std::shared_ptr<TlsGuest> guest) { take_in(executor, weak, std::move(guest)); });
+                    std::shared_ptr<TlsGuest> guest) { adopt(executor, weak, std::move(guest)); });
     if (!door) return Error{door.error()};
     shared_->door = std::move(*door);
     return true;
@@ -82,8 +82,8 @@ class HttpServerImpl final : public HttpServer {
     });
   }
   // On the door's thread.
-  static void take_in(const asio::io_context::executor_type& executor, const std::weak_ptr<HttpShared>& to,
-                      std::shared_ptr<TlsGuest> guest) {
+  static void adopt(const asio::io_context::executor_type& executor, const std::weak_ptr<HttpShared>& to,
+                    std::shared_ptr<TlsGuest> guest) {
     const auto shared = to.lock();
     if (!shared || shared->guests_waiting >= kMaxGuestsWaiting) return;
     ++shared->guests_waiting;
@@ -96,7 +96,7 @@ class HttpServerImpl final : public HttpServer {
       socket.assign(guest->peer.family == AddressFamily::kIpv4 ? tcp::v4() : tcp::v6(), guest->socket,
                     failure);
       if (failure) return;
-      guest->take_socket();
+      guest->release_socket();
       serve(taker, std::move(socket), guest->peer, std::move(guest->tls));
     });
   }

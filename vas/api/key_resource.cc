@@ -101,7 +101,7 @@ void list(ApiCall& call, DirectoryService& service) {
 void get(ApiCall& call, DirectoryService& service) {
   const ApiKey* key = find(service.directory(), *call.key, path_id(call, "key"));
   if (key == nullptr) return call.fail(kNoKey.status, kNoKey.detail);
-  call.answer(200, to_json(Entry(*key)));
+  call.reply(200, to_json(Entry(*key)));
 }
 
 void rename(ApiCall& call, DirectoryService& service) {
@@ -117,7 +117,7 @@ void rename(ApiCall& call, DirectoryService& service) {
         change.emplace_back(*entry);
         return {};
       },
-      answer_with(call.responder, 200, entry));
+      reply_with(call.responder, 200, entry));
 }
 
 void remove(ApiCall& call, DirectoryService& service) {
@@ -134,7 +134,7 @@ void remove(ApiCall& call, DirectoryService& service) {
         change.emplace_back(directory::Removal{Kind::kApiKey, *id});
         return {};
       },
-      answer_with(call.responder, 204));
+      reply_with(call.responder, 204));
 }
 
 }  // namespace

@@ -69,7 +69,7 @@ void OpenApi::add_operation(const std::string& path, std::string_view method, co
   for (const std::string_view segment : split(std::string_view(path).substr(1), '/'))
     operation.path.emplace_back(segment);
 
-  operation.answers_head = operation.method == "GET" && !definition.contains("x-waits");
+  operation.replies_to_head = operation.method == "GET" && !definition.contains("x-waits");
 
   const json::array& security = definition.at("security").as_array();
   operation.is_public = security.empty();
@@ -81,7 +81,7 @@ void OpenApi::add_operation(const std::string& path, std::string_view method, co
     for (const json::value& each : parameters->as_array()) {
       const json::object& parameter = resolved(each.as_object(), document);
       if (parameter.at("in").as_string() == "header" && parameter.at("name").as_string() == kIdempotencyKey)
-        operation.takes_idempotency_key = true;
+        operation.accepts_idempotency_key = true;
       if (parameter.at("in").as_string() != "query") continue;
       operation.query.push_back({std::string(parameter.at("name").as_string()),
                                  Schema(parameter.at("schema").as_object(), document),
@@ -105,9 +105,9 @@ std::variant<Matched, NoSuchPath, NoSuchMethod> OpenApi::match(
   for (const Operation& each : operations_) {
     auto matched = match_path(each, segments);
     if (!matched) continue;
-    if (each.method == method || (each.answers_head && method == "HEAD")) return std::move(*matched);
+    if (each.method == method || (each.replies_to_head && method == "HEAD")) return std::move(*matched);
     if (allowed.find(each.method) == std::string::npos)
-      allowed += (allowed.empty() ? "" : ", ") + each.method + (each.answers_head ? ", HEAD" : "");
+      allowed += (allowed.empty() ? "" : ", ") + each.method + (each.replies_to_head ? ", HEAD" : "");
   }
   if (allowed.empty()) return NoSuchPath{};
   return NoSuchMethod{allowed};

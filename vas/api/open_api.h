@@ -31,8 +31,8 @@ struct Operation {
   std::optional<Schema> body;
   bool needs_body = false;
   std::vector<std::string> media_types;  // of a body, the usual one first
-  bool takes_idempotency_key = false;    // lists the field among its parameters
-  bool answers_head = false;             // a GET that does not wait
+  bool accepts_idempotency_key = false;  // lists the field among its parameters
+  bool replies_to_head = false;          // a GET that does not wait
 };
 
 struct Matched {

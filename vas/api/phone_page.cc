@@ -28,7 +28,7 @@ HttpResponse file(std::string_view type, std::string_view text) {
 
 }  // namespace
 
-std::optional<HttpResponse> PhonePage::answer(const HttpRequest& request) const {
+std::optional<HttpResponse> PhonePage::reply(const HttpRequest& request) const {
   const std::string_view path = request.path;
   if (!path.starts_with(kRoot) || (path.size() > kRoot.size() && path[kRoot.size()] != '/')) return {};
   if (request.method != "GET" && request.method != "HEAD") {

@@ -30,8 +30,8 @@ void tell_health(ApiCall& call, const std::vector<PartHealth>& parts) {
                      {"since", part.since ? json::value(to_rfc3339(*part.since)) : json::value()}});
   }
   const char* status = needs_restart ? "stuck" : is_impaired ? "impaired" : "up";
-  call.answer(needs_restart ? 503 : 200,
-              json::serialize(json::object{{"status", status}, {"parts", std::move(all)}}));
+  call.reply(needs_restart ? 503 : 200,
+             json::serialize(json::object{{"status", status}, {"parts", std::move(all)}}));
 }
 
 std::optional<std::string> fault_of(const std::vector<PartHealth>& parts) {
@@ -53,19 +53,19 @@ void get_media_resources(ApiCall& call, const PlatformService& service) {
   json::object body;
   if (wants("with_mediaservers")) body["mediaservers"] = array_of(service.media_servers());
   if (wants("with_sbcs")) body["sbcs"] = array_of(service.session_border_controllers());
-  call.answer(200, to_text(body));
+  call.reply(200, to_text(body));
 }
 
 }  // namespace
 
 void add_platform_operations(Operations& operations, PlatformService& service) {
   operations["getMediaResources"] = [&](ApiCall& call) { get_media_resources(call, service); };
-  operations["getOpenApi"] = [](ApiCall& call) { call.answer(200, std::string(OpenApi::text())); };
+  operations["getOpenApi"] = [](ApiCall& call) { call.reply(200, std::string(OpenApi::text())); };
   operations["isUp"] = [&](ApiCall& call) { tell_health(call, service.health()); };
   operations["isReady"] = [&](ApiCall& call) {
     if (service.is_draining()) return call.fail(503, "This node is shutting down.");
     if (const auto fault = fault_of(service.health())) return call.fail(503, *fault);
-    call.answer(200, R"({"status":"ready"})");
+    call.reply(200, R"({"status":"ready"})");
   };
   operations["getMetrics"] = [&](ApiCall& call) {
     call.responder->send({.content_type = "text/plain; version=0.0.4", .body = service.metrics()});

@@ -25,12 +25,12 @@ class RateLimit {
  public:
   static constexpr int kBurst = 2;  // seconds' worth
 
-  RateTurn take(std::int64_t domain_id, int per_second, Time now) {
+  RateTurn draw(std::int64_t domain_id, int per_second, Time now) {
     thread_check_.check();
     const TokenRate rate{static_cast<double>(per_second), double{kBurst} * per_second};
     TokenBucket& bucket = buckets_[domain_id];
     RateTurn turn;
-    if (!bucket.take(rate, now)) turn.wait = bucket.wait(rate, now);
+    if (!bucket.draw(rate, now)) turn.wait = bucket.wait(rate, now);
     turn.left = bucket.tokens(rate, now);
     turn.full_in = bucket.full_in(now);
     return turn;

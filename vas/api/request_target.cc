@@ -39,11 +39,11 @@ std::optional<std::string> decode(std::string_view segment) {
 
 // A query parameter's text as its schema wants it; the text itself where it does not look so.
 json::value value_of(const Parameter& parameter, const std::string& text, bool is_bare) {
-  if (parameter.schema.takes("boolean") &&
+  if (parameter.schema.accepts("boolean") &&
       (text == "true" || text == "1" || (is_bare && parameter.may_be_bare)))
     return true;
-  if (parameter.schema.takes("boolean") && (text == "false" || text == "0")) return false;
-  if (parameter.schema.takes("integer") && !parameter.schema.takes("string")) {
+  if (parameter.schema.accepts("boolean") && (text == "false" || text == "0")) return false;
+  if (parameter.schema.accepts("integer") && !parameter.schema.accepts("string")) {
     if (const auto number = parse_number<std::int64_t>(text)) return *number;
   }
   return json::string(text);

@@ -78,7 +78,7 @@ Schema::Schema(const json::object& definition, const json::object& document) {
     } else if (key == "required") {
       for (const json::value& each : value.as_array()) required_.push_back(text_of(each));
     } else if (key == "additionalProperties") {
-      takes_other_properties_ = value.as_bool();
+      accepts_other_properties_ = value.as_bool();
     } else if (key == "description") {
       description_ = text_of(value);
     } else {
@@ -89,27 +89,27 @@ Schema::Schema(const json::object& definition, const json::object& document) {
   VAS_CHECK(!pattern_ || max_length_ <= kMaxPatternedLength, "a pattern comes with a length");
 }
 
-bool Schema::takes(std::string_view type) const {
+bool Schema::accepts(std::string_view type) const {
   return types_.empty() || std::find(types_.begin(), types_.end(), type) != types_.end();
 }
 
-bool Schema::takes_type_of(const json::value& value) const {
+bool Schema::accepts_type_of(const json::value& value) const {
   switch (value.kind()) {
-    case json::kind::null: return takes("null");
-    case json::kind::bool_: return takes("boolean");
-    case json::kind::int64: return takes("integer") || takes("number");
+    case json::kind::null: return accepts("null");
+    case json::kind::bool_: return accepts("boolean");
+    case json::kind::int64: return accepts("integer") || accepts("number");
     case json::kind::uint64:
-    case json::kind::double_: return takes("number");
-    case json::kind::string: return takes("string");
-    case json::kind::array: return takes("array");
-    case json::kind::object: return takes("object");
+    case json::kind::double_: return accepts("number");
+    case json::kind::string: return accepts("string");
+    case json::kind::array: return accepts("array");
+    case json::kind::object: return accepts("object");
   }
   return false;
 }
 
 std::optional<std::string> Schema::fault_of(const json::value& value, const std::string& name) const {
   const std::string wrong = quoted(name) + " must be " + describe() + ".";
-  if (!takes_type_of(value)) return wrong;
+  if (!accepts_type_of(value)) return wrong;
   if (value.is_int64()) {
     const std::int64_t number = value.as_int64();
     const bool is_within = number >= minimum_.value_or(number) && number <= maximum_.value_or(number);
@@ -153,7 +153,7 @@ std::optional<std::string> Schema::fault_of_object(const json::object& object,
     const auto known = properties_.find(std::string_view(key));
     if (known != properties_.end()) {
       if (auto fault = known->second.fault_of(value, inside(name, key))) return fault;
-    } else if (!takes_other_properties_) {
+    } else if (!accepts_other_properties_) {
       std::vector<std::string> names;
       for (const auto& each : properties_) names.push_back("`" + each.first + "`");
       return fmt::format("`{}` is not a field of this request; those are {}.", inside(name, key),
@@ -167,10 +167,10 @@ std::string Schema::describe() const {
   std::string text;
   if (!choices_.empty()) {
     text = "one of " + joined(choices_);
-  } else if (takes("string") && !types_.empty()) {
+  } else if (accepts("string") && !types_.empty()) {
     text = pattern_ && !description_.empty() ? description_ : "text";
     if (max_length_ != SIZE_MAX) text += fmt::format(" of {} to {} characters", min_length_, max_length_);
-  } else if (takes("integer") && !types_.empty()) {
+  } else if (accepts("integer") && !types_.empty()) {
     text = "a whole number";
     if (minimum_ && maximum_) text += fmt::format(" from {} to {}", *minimum_, *maximum_);
   } else if (types_.empty()) {
@@ -178,9 +178,9 @@ std::string Schema::describe() const {
   } else {
     text = types_[0] == "boolean" ? "true or false" : types_[0] == "array" ? "a list" : "an object";
   }
-  if (items_ && !types_.empty() && takes("string"))
+  if (items_ && !types_.empty() && accepts("string"))
     text += fmt::format(", or a list of up to {} of them", max_items_);
-  if (!types_.empty() && takes("null")) text += ", or null";
+  if (!types_.empty() && accepts("null")) text += ", or null";
   return text;
 }
 

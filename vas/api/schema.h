@@ -27,14 +27,14 @@ class Schema {
   std::optional<std::string> fault_of(const boost::json::value& value, const std::string& name) const;
   // "a whole number from 1 to 86400, or null"
   std::string describe() const;
-  bool takes(std::string_view type) const;
+  bool accepts(std::string_view type) const;
 
  private:
   std::optional<std::string> fault_of_text(std::string_view text) const;
   std::optional<std::string> fault_of_list(const boost::json::array& list, const std::string& name) const;
   std::optional<std::string> fault_of_object(const boost::json::object& object,
                                              const std::string& name) const;
-  bool takes_type_of(const boost::json::value& value) const;
+  bool accepts_type_of(const boost::json::value& value) const;
 
   std::vector<std::string> types_;  // empty: any
   std::vector<std::string> choices_;
@@ -46,7 +46,7 @@ class Schema {
   std::size_t max_items_ = SIZE_MAX;
   std::map<std::string, Schema, std::less<>> properties_;
   std::vector<std::string> required_;
-  bool takes_other_properties_ = true;
+  bool accepts_other_properties_ = true;
 };
 
 // What a "$ref" of the document names, or the definition itself.

@@ -99,7 +99,7 @@ class Sessions {
 
   void get(ApiCall& call, const Session* session) const {
     if (session == nullptr) return no_session(call);
-    call.answer(200, to_json(*session));
+    call.reply(200, to_json(*session));
   }
 
   // The token is a copy, here and in destroy: the session that holds it may be gone before the call returns.

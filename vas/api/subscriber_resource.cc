@@ -70,7 +70,7 @@ void patch(ApiCall& call, DirectoryService& service) {
                                  merge(object, fields);
                                  return plan(object, directory, *entry, change);
                                }),
-                 answer_with(call.responder, 200, entry));
+                 reply_with(call.responder, 200, entry));
 }
 
 void remove(ApiCall& call, DirectoryService& service) {
@@ -80,13 +80,13 @@ void remove(ApiCall& call, DirectoryService& service) {
                                  change.emplace_back(directory::Removal{Kind::kSubscriber, subscriber.id});
                                  return {};
                                }),
-                 answer_with(call.responder, 204));
+                 reply_with(call.responder, 204));
 }
 
 void get(ApiCall& call, DirectoryService& service) {
   const Subscriber* subscriber = service.directory().find_subscriber(call.domain->id, call.path("msisdn"));
   if (subscriber == nullptr) return call.fail(kNoSubscriber.status, kNoSubscriber.detail);
-  call.answer(200, to_json(Entry(*subscriber)));
+  call.reply(200, to_json(Entry(*subscriber)));
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ using directory::Tenant;
 void list(ApiCall& call, DirectoryService& service) {
   if (call.key->scope == KeyScope::kTenant) {
     const Tenant* own = service.directory().tenant(call.key->tenant_id);
-    return call.answer(200, own != nullptr ? "[" + to_json(Entry(*own)) + "]" : "[]");
+    return call.reply(200, own != nullptr ? "[" + to_json(Entry(*own)) + "]" : "[]");
   }
   service.list(Kind::kTenant, 0, page_request(call), [responder = call.responder](std::optional<Page> page) {
     send_page(responder, "/tenants?", std::move(page));
@@ -31,7 +31,7 @@ void create(ApiCall& call, DirectoryService& service) {
         change.emplace_back(*entry);
         return {};
       },
-      answer_with(call.responder, 201, entry, "/tenants/"));
+      reply_with(call.responder, 201, entry, "/tenants/"));
 }
 
 void patch(ApiCall& call, DirectoryService& service) {
@@ -48,7 +48,7 @@ void patch(ApiCall& call, DirectoryService& service) {
         change.emplace_back(*entry);
         return {};
       },
-      answer_with(call.responder, 200, entry));
+      reply_with(call.responder, 200, entry));
 }
 
 // With a tenant go its keys; its domains must be removed first.
@@ -64,7 +64,7 @@ void remove(ApiCall& call, DirectoryService& service) {
         change.emplace_back(directory::Removal{Kind::kTenant, id});
         return {};
       },
-      answer_with(call.responder, 204));
+      reply_with(call.responder, 204));
 }
 
 }  // namespace
@@ -73,7 +73,7 @@ void add_tenant_operations(Operations& operations, DirectoryService& service) {
   operations["listTenants"] = [&](ApiCall& call) { list(call, service); };
   operations["createTenant"] = [&](ApiCall& call) { create(call, service); };
   operations["getTenant"] = [&](ApiCall& call) {
-    call.answer(200, to_json(Entry(*service.directory().tenant(*path_id(call, "tenant")))));
+    call.reply(200, to_json(Entry(*service.directory().tenant(*path_id(call, "tenant")))));
   };
   operations["updateTenant"] = [&](ApiCall& call) { patch(call, service); };
   operations["deleteTenant"] = [&](ApiCall& call) { remove(call, service); };

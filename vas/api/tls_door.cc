@@ -75,7 +75,7 @@ class Newcomer : public std::enable_shared_from_this<Newcomer> {
     socket_.close(ignored);
     owner_.on_gone(*this);
   }
-  std::shared_ptr<TlsGuest> take_guest() {
+  std::shared_ptr<TlsGuest> pop_guest() {
     error_code failure;
     const auto guest = std::make_shared<TlsGuest>(socket_.release(failure));
     guest->tls = std::move(tls_);
@@ -217,7 +217,7 @@ class TlsDoorImpl final : public TlsDoor, public Newcomer::Owner {
 
   TlsContext admit(const IpAddress& peer) override {
     const Welcome welcome = is_proxy(peer, config_.proxies) ? Welcome::kTrusted : Welcome::kStranger;
-    if (!budget_.take(peer, welcome, monotonic_now())) {
+    if (!budget_.draw(peer, welcome, monotonic_now())) {
       ++counters_.handshakes_refused;
       return nullptr;
     }
@@ -225,7 +225,7 @@ class TlsDoorImpl final : public TlsDoor, public Newcomer::Owner {
     return contexts_.server();
   }
   void on_ready(Newcomer& newcomer) override {
-    auto guest = newcomer.take_guest();
+    auto guest = newcomer.pop_guest();
     forget(newcomer);
     deliver_(std::move(guest));
   }

@@ -39,7 +39,7 @@ struct TlsGuest {
   ~TlsGuest();
   TlsGuest(const TlsGuest&) = delete;
   TlsGuest& operator=(const TlsGuest&) = delete;
-  int take_socket() { return std::exchange(socket, -1); }
+  int release_socket() { return std::exchange(socket, -1); }
 
   TlsSession tls;
   IpAddress peer;

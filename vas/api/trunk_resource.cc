@@ -158,7 +158,7 @@ void create(ApiCall& call, DirectoryService& service) {
         fields["domainId"] = domain;
         return plan(fields, directory, author_of(service, scope, fields), nullptr, *entry, change);
       },
-      answer_with(call.responder, 201, entry, "/domains/" + call.domain->name + "/trunks/"));
+      reply_with(call.responder, 201, entry, "/domains/" + call.domain->name + "/trunks/"));
 }
 
 const Trunk* find(const Directory& directory, std::int64_t domain, std::optional<std::int64_t> id) {
@@ -178,7 +178,7 @@ void patch(ApiCall& call, DirectoryService& service) {
         merge(object, fields);
         return plan(object, directory, author_of(service, scope, fields), trunk, *entry, change);
       },
-      answer_with(call.responder, 200, entry));
+      reply_with(call.responder, 200, entry));
 }
 
 void remove(ApiCall& call, DirectoryService& service) {
@@ -189,13 +189,13 @@ void remove(ApiCall& call, DirectoryService& service) {
         change.emplace_back(directory::Removal{Kind::kTrunk, *id});
         return {};
       },
-      answer_with(call.responder, 204));
+      reply_with(call.responder, 204));
 }
 
 void get(ApiCall& call, DirectoryService& service) {
   const Trunk* trunk = find(service.directory(), call.domain->id, path_id(call, "trunk"));
   if (trunk == nullptr) return call.fail(kNoTrunk.status, kNoTrunk.detail);
-  call.answer(200, to_json(Entry(*trunk)));
+  call.reply(200, to_json(Entry(*trunk)));
 }
 
 }  // namespace

@@ -25,18 +25,18 @@ struct RouteAttributes {
   std::uint32_t table = 0;
 };
 
-int note_attribute(const nlattr* attribute, void* found) {
+int collect_attribute(const nlattr* attribute, void* found) {
   auto& attributes = *static_cast<RouteAttributes*>(found);
   if (mnl_attr_get_type(attribute) == RTA_DST) attributes.destination = attribute;
   if (mnl_attr_get_type(attribute) == RTA_TABLE) attributes.table = mnl_attr_get_u32(attribute);
   return MNL_CB_OK;
 }
 
-int note_route(const nlmsghdr* message, void* lists_to_fill) {
+int collect_route(const nlmsghdr* message, void* lists_to_fill) {
   auto& lists = *static_cast<OwnAddresses::Lists*>(lists_to_fill);
   const auto* route = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(message));
   RouteAttributes attributes{.table = route->rtm_table};
-  mnl_attr_parse(message, sizeof *route, note_attribute, &attributes);
+  mnl_attr_parse(message, sizeof *route, collect_attribute, &attributes);
   if (attributes.table != RT_TABLE_LOCAL) return MNL_CB_OK;
 
   Network network{.prefix_bits = route->rtm_dst_len};
@@ -115,7 +115,7 @@ bool HostAddresses::read_family(unsigned char family, OwnAddresses::Lists& lists
     const ssize_t got = mnl_socket_recvfrom(questions_, buffer.data(), buffer.size());
     if (got < 0) return false;
     more = mnl_cb_run(buffer.data(), static_cast<std::size_t>(got), sequence_,
-                      mnl_socket_get_portid(questions_), note_route, &lists);
+                      mnl_socket_get_portid(questions_), collect_route, &lists);
     if (more < 0) return false;
   }
   return true;

@@ -68,7 +68,7 @@ Result<bool> Server::open_storage() {
 
 // The directory of the store; an empty store takes the file's, or a first key.
 Result<bool> Server::open_directory(store::Store::Contents& contents) {
-  directory_ = std::make_unique<DirectoryDesk>(
+  directory_ = std::make_unique<control::DirectoryController>(
       *store_, webhooks::AddressGuard(config_.webhook_allow, own_addresses_), peers_);
   if (contents.directory.empty()) {
     auto first = first_directory(config_, directory_text_);
@@ -113,7 +113,7 @@ std::int64_t Server::capacity() const {
 
 Result<bool> Server::open_edges() {
   signaling::GatewayConfig gateway_config = config_.sip;
-  gateway_config.admission = &front_door_;
+  gateway_config.admission = &admission_index_;
   gateway_config.peers = peers_;
   gateway_config.cluster_secret = membership_.secret;
   auto gateway = signaling::Gateway::open(gateway_config);
@@ -152,52 +152,54 @@ Result<bool> Server::open_policy() {
 }
 
 // What the store holds, and who works on it.
-Result<bool> Server::open_desks() {
+Result<bool> Server::open_controllers() {
   auto contents = store_->load();
   if (!contents) return Error{contents.error()};
   if (auto opened = open_directory(*contents); !opened) return opened;
   const directory::Directory& directory = directory_->directory();
-  callbacks_ = std::make_unique<CallbackDesk>(context_, directory, *store_, *webhooks_);
+  callbacks_ = std::make_unique<control::CallbackDispatcher>(context_, directory, *store_, *webhooks_);
   callbacks_->restore(std::move(contents->events));
-  sessions_ = std::make_unique<SessionDesk>(context_, *directory_, *store_, *callbacks_, config_.node,
-                                            front_door_.tokens());
+  sessions_ = std::make_unique<control::SessionController>(context_, *directory_, *store_, *callbacks_,
+                                                           config_.node, admission_index_.tokens());
   sessions_->registry().set_ids(ids());
   sessions_->restore(std::move(contents->sessions), tokens_of_calls_);
   // Committed behind the ends of those sessions: only then may the journal forget their calls.
   store_->commit(store::Transaction(), store::Urgency::kMustLast, [this](bool) { journal_->forget_past(); });
   tokens_of_calls_.clear();
   directory_->set_sessions(sessions_->registry());
-  directory_->set_observer([this](const directory::Directory& changed) { front_door_.set_trunks(changed); });
-  open_switchboard();
-  gateway_desk_ = std::make_unique<GatewayDesk>(context_, *gateway_);
-  platform_ = std::make_unique<PlatformDesk>(*callbacks_, addresses(), [this] { return snapshot(); });
+  directory_->set_observer(
+      [this](const directory::Directory& changed) { admission_index_.set_trunks(changed); });
+  open_call_controller();
+  gateway_controller_ = std::make_unique<control::GatewayController>(context_, *gateway_);
+  platform_ =
+      std::make_unique<control::PlatformController>(*callbacks_, addresses(), [this] { return snapshot(); });
   return true;
 }
 
-void Server::open_switchboard() {
-  switchboard_ = std::make_unique<Switchboard>(
-      Switchboard::Parts{context_, directory_->directory(), *sessions_, *sip_, *media_, *journal_,
-                         *webhooks_},
-      SwitchboardConfig{config_.node,
-                        config_.public_url,
-                        config_.trusts_plain_signaling,
-                        config_.ice,
-                        {peers_, config_.media.first_port, config_.media.last_port},
-                        config_.hold_timeout,
-                        capacity(),
-                        std::chrono::seconds(config_.control_endpoint_timeout_s)});
-  sessions_->set_call_control(*switchboard_);
+void Server::open_call_controller() {
+  call_controller_ = std::make_unique<control::CallController>(
+      control::CallController::Parts{context_, directory_->directory(), *sessions_, *sip_, *media_, *journal_,
+                                     *webhooks_},
+      control::CallControllerConfig{config_.node,
+                                    config_.public_url,
+                                    config_.trusts_plain_signaling,
+                                    config_.ice,
+                                    {peers_, config_.media.first_port, config_.media.last_port},
+                                    config_.hold_timeout,
+                                    capacity(),
+                                    std::chrono::seconds(config_.control_endpoint_timeout_s)});
+  sessions_->set_call_control(*call_controller_);
   sip_reader_ = std::make_unique<InboxReader>(context_, sip_events_.descriptor(), [this] {
-    sip_events_.drain([this](signaling::SipEvent&& event) { take(std::move(event)); }, kEventsAtOnce);
+    sip_events_.drain([this](signaling::SipEvent&& event) { dispatch(std::move(event)); }, kEventsAtOnce);
   });
   media_reader_ = std::make_unique<InboxReader>(context_, media_->descriptor(), [this] {
-    media_->drain([this](const bridge::MediaEvent& event) { switchboard_->on_media(event); });
+    media_->drain([this](const bridge::MediaEvent& event) { call_controller_->on_media(event); });
   });
 }
 
 Result<bool> Server::open_api() {
   auto entry =
-      api::make_api({*sessions_, *directory_, *platform_, *gateway_desk_}, config_.api, api_counters_);
+      api::make_api({*sessions_, *directory_, *platform_, *gateway_controller_}, config_.api, api_counters_);
   auto http =
       api::HttpServer::open(context_, config_.http, std::move(entry.handle), std::move(entry.shows_key));
   if (!http) return Error{http.error()};
@@ -208,7 +210,7 @@ Result<bool> Server::open_api() {
 Result<bool> Server::start() {
   for (const auto step :
        {&Server::open_policy, &Server::open_media, &Server::open_storage, &Server::join_cluster,
-        &Server::open_edges, &Server::open_desks, &Server::open_api}) {
+        &Server::open_edges, &Server::open_controllers, &Server::open_api}) {
     if (auto opened = (this->*step)(); !opened) return opened;
   }
   signals_.add(SIGTERM);
@@ -217,9 +219,9 @@ Result<bool> Server::start() {
     if (!failure) begin_shutdown();
   });
   if (!config_.store.empty()) {
-    cluster_ = std::make_unique<ClusterDesk>(
-        ClusterDesk::Parts{context_, *sessions_, *directory_, front_door_, *store_}, config_.store,
-        to_string(gateway_->listeners().all().front().advertised));
+    cluster_ = std::make_unique<control::ClusterLink>(
+        control::ClusterLink::Parts{context_, *sessions_, *directory_, admission_index_, *store_},
+        config_.store, to_string(gateway_->listeners().all().front().advertised));
     sessions_->set_peers(*cluster_);
   }
   if (auto filtered = install_system_call_filter(config_.system_calls); !filtered) return filtered;
@@ -234,10 +236,10 @@ Result<bool> Server::start() {
   return true;
 }
 
-void Server::take(signaling::SipEvent event) {
+void Server::dispatch(signaling::SipEvent event) {
   if (const auto* probe = std::get_if<signaling::ProbeReceived>(&event))
-    return gateway_->answer_probe(probe->number);
-  switchboard_->on_sip(std::move(event));
+    return gateway_->respond_to_probe(probe->number);
+  call_controller_->on_sip(std::move(event));
 }
 
 int run_server(const Config& config) {

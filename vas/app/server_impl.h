@@ -14,14 +14,14 @@
 #include "base/watchdog.h"
 #include "vas/app/host_addresses.h"
 #include "vas/app/server.h"
-#include "vas/control/callback_desk.h"
-#include "vas/control/cluster_desk.h"
-#include "vas/control/directory_desk.h"
-#include "vas/control/front_door.h"
-#include "vas/control/gateway_desk.h"
-#include "vas/control/platform_desk.h"
-#include "vas/control/session_desk.h"
-#include "vas/control/switchboard.h"
+#include "vas/control/admission_index.h"
+#include "vas/control/call_controller.h"
+#include "vas/control/callback_dispatcher.h"
+#include "vas/control/cluster_link.h"
+#include "vas/control/directory_controller.h"
+#include "vas/control/gateway_controller.h"
+#include "vas/control/platform_controller.h"
+#include "vas/control/session_controller.h"
 
 namespace vas::app {
 
@@ -56,7 +56,7 @@ class Server {
   Server(const Config& config, Result<std::string> directory_text)
       : config_(config),
         directory_text_(std::move(directory_text)),
-        front_door_(config.node),
+        admission_index_(config.node),
         signals_(context_),
         shutdown_timer_(context_) {}
   Result<bool> start();
@@ -74,15 +74,15 @@ class Server {
   Result<bool> join_cluster();
   Result<bool> open_edges();
   Result<bool> open_media();
-  Result<bool> open_desks();
-  void open_switchboard();
+  Result<bool> open_controllers();
+  void open_call_controller();
   Result<bool> open_api();
   IdSpace ids() const;
   std::int64_t capacity() const;
-  void take(signaling::SipEvent event);
+  void dispatch(signaling::SipEvent event);
   void tell_of_api() const;
-  PlatformDesk::Addresses addresses() const;
-  Snapshot snapshot() const;
+  control::PlatformController::Addresses addresses() const;
+  control::Snapshot snapshot() const;
   std::vector<Watchdog::Part> parts();
   void ask_control(Time now);
 
@@ -98,18 +98,18 @@ class Server {
   std::unique_ptr<records::CdrJournal> journal_;
   std::set<std::string> tokens_of_calls_;  // of the process before, until the store knows that they are used
   std::unique_ptr<webhooks::WebhookClient> webhooks_;
-  std::unique_ptr<DirectoryDesk> directory_;
-  std::unique_ptr<CallbackDesk> callbacks_;
+  std::unique_ptr<control::DirectoryController> directory_;
+  std::unique_ptr<control::CallbackDispatcher> callbacks_;
   store::ChangeFeed::Membership membership_;
-  FrontDoor front_door_;
+  control::AdmissionIndex admission_index_;
   std::unique_ptr<signaling::Gateway> gateway_;
   std::unique_ptr<signaling::SipStack> sip_;
   std::unique_ptr<bridge::MediaPlane> media_;
-  std::unique_ptr<SessionDesk> sessions_;
-  std::unique_ptr<ClusterDesk> cluster_;
-  std::unique_ptr<Switchboard> switchboard_;
-  std::unique_ptr<PlatformDesk> platform_;
-  std::unique_ptr<GatewayDesk> gateway_desk_;
+  std::unique_ptr<control::SessionController> sessions_;
+  std::unique_ptr<control::ClusterLink> cluster_;
+  std::unique_ptr<control::CallController> call_controller_;
+  std::unique_ptr<control::PlatformController> platform_;
+  std::unique_ptr<control::GatewayController> gateway_controller_;
   std::unique_ptr<InboxReader> sip_reader_;
   std::unique_ptr<InboxReader> media_reader_;
   api::ApiCounters api_counters_;

@@ -67,8 +67,8 @@ std::vector<Watchdog::Part> Server::parts() {
   return all;
 }
 
-PlatformDesk::Addresses Server::addresses() const {
-  PlatformDesk::Addresses all{.node = config_.node};
+control::PlatformController::Addresses Server::addresses() const {
+  control::PlatformController::Addresses all{.node = config_.node};
   all.phone_server = config_.phone_server;
   all.media.push_back(to_string(config_.media.advertised_ipv4.value_or(config_.media.bind_ipv4)));
   if (config_.media.bind_ipv6) all.media.push_back(to_string(*config_.media.bind_ipv6));
@@ -79,8 +79,8 @@ PlatformDesk::Addresses Server::addresses() const {
   return all;
 }
 
-Snapshot Server::snapshot() const {
-  return {.calls = switchboard_->open_calls(),
+control::Snapshot Server::snapshot() const {
+  return {.calls = call_controller_->open_calls(),
           .sessions = sessions_->registry().size(),
           .polls_waiting = sessions_->registry().waiting(),
           .callbacks_waiting = callbacks_->waiting(),
@@ -91,8 +91,8 @@ Snapshot Server::snapshot() const {
           .callbacks_buried = callbacks_->counters().buried,
           .rows_refused = store_->rows_refused(),
           .sessions_refused = sessions_->refused(),
-          .calls_refused = switchboard_->refused(),
-          .quota = &switchboard_->quota(),
+          .calls_refused = call_controller_->refused(),
+          .quota = &call_controller_->quota(),
           .session_uses = &sessions_->registry().uses(),
           .directory = &directory_->directory(),
           .api = api_counters_,
@@ -104,14 +104,14 @@ Snapshot Server::snapshot() const {
 }
 
 void Server::begin_shutdown() {
-  log::info("", "shutting down: {} calls to end", switchboard_->open_calls());
+  log::info("", "shutting down: {} calls to end", call_controller_->open_calls());
   platform_->drain();
-  switchboard_->shut_down();
+  call_controller_->shut_down();
   wait_for_calls(monotonic_now() + kLongestShutdown);
 }
 
 void Server::wait_for_calls(Time give_up_at) {
-  const bool is_done = switchboard_->open_calls() == 0 || monotonic_now() >= give_up_at;
+  const bool is_done = call_controller_->open_calls() == 0 || monotonic_now() >= give_up_at;
   shutdown_timer_.expires_after(is_done ? kFarewell : kShutdownPoll);
   shutdown_timer_.async_wait([this, is_done, give_up_at](boost::system::error_code) {
     if (!is_done) return wait_for_calls(give_up_at);

@@ -63,7 +63,7 @@ void Call::start(Time time, WallTime wall, CallActions& actions) {
   Party& caller = party(LegSide::kA);
   const bool is_unknown = setup_.invite.has_unknown_body;
   Refusal refusal;
-  const bool is_offered = take_offer(caller, setup_.invite.sdp, refusal);
+  const bool is_offered = apply_offer(caller, setup_.invite.sdp, refusal);
   if (is_unknown || refusal.is_set()) {
     return end({.reason = refusal.reason(),
                 .cause = refusal.cause,
@@ -93,7 +93,7 @@ void Call::on(const CallEvent& event, Time time, WallTime wall, CallActions& act
   match(
       event, [&](const signaling::SipEvent& each) { dispatch(each, now); },
       [&](const LegOpened& each) { on_leg_opened(each, now); },
-      [&](const BackendAnswered& each) { on_backend(each, now); },
+      [&](const BackendReplied& each) { on_backend(each, now); },
       [&](const PickUp& each) { on_pick_up(each, now); },
       [&](const Deleted& each) { on_deleted(each.reason, now); },
       [&](const TimeLimitChanged& each) { on_time_limit_changed(each, now); },
@@ -168,7 +168,7 @@ void Call::dispatch(const signaling::SipEvent& event, Now& now) {
         if (const auto side = side_of(each.dialog)) on_offer_answered(each, *side, now);
       },
       [&](const signaling::InfoReceived& each) { on_any_info(each, now); },
-      [&](const signaling::InfoAnswered& each) { on_info_answered(each, now); },
+      [&](const signaling::InfoResponded& each) { on_info_responded(each, now); },
       [&](const signaling::SessionRefreshed& each) { on_refreshed(each, now); },
       [&](const signaling::ByeReceived& each) {
         if (const auto side = side_of(each.dialog)) on_bye(each, *side, now);
@@ -183,28 +183,28 @@ void Call::on_any_answer(const signaling::InviteAnswered& event, Now& now) {
 
 void Call::on_any_offer(const signaling::OfferReceived& event, Now& now) {
   const auto side = side_of(event.dialog);
-  if (side) note_moved(*side, event.source);
+  if (side) record_move(*side, event.source);
   watch_hold(now);
   if (side && phase_ == Phase::kConnected) return on_offer(event, *side, now);
-  send(signaling::AnswerRequest{event.dialog, event.request, 481, ""}, now);
+  send(signaling::RespondToRequest{event.dialog, event.request, 481, ""}, now);
 }
 
 void Call::on_any_info(const signaling::InfoReceived& event, Now& now) {
   const auto side = side_of(event.dialog);
   watch_hold(now);
   if (side && phase_ != Phase::kEnded) return on_info(event, *side, now);
-  send(signaling::AnswerRequest{event.dialog, event.request, 481, ""}, now);
+  send(signaling::RespondToRequest{event.dialog, event.request, 481, ""}, now);
 }
 
 void Call::on_refreshed(const signaling::SessionRefreshed& event, Now& now) {
-  if (const auto side = side_of(event.dialog)) note_moved(*side, event.source);
+  if (const auto side = side_of(event.dialog)) record_move(*side, event.source);
   watch_hold(now);
 }
 
 void Call::on_time(Time time, WallTime wall, CallActions& actions) {
   thread_check_.check();
   Now now{time, wall, actions};
-  while (const auto timer = timers_.take_due(time)) {
+  while (const auto timer = timers_.pop_due(time)) {
     switch (*timer) {
       case CallTimer::kRoute: on_route_silent(now); break;
       case CallTimer::kRing: on_call_timeout(now); break;
@@ -292,9 +292,9 @@ void Call::on_leg_not_opened(const LegOpened& event, bool is_pick_up, Now& now) 
       now);
 }
 
-void Call::answer(LegSide side, int status, std::string sdp, Now& now,
-                  std::vector<signaling::Header> headers) {
-  send(signaling::AnswerInvite{party(side).dialog, status, std::move(sdp), std::move(headers)}, now);
+void Call::respond(LegSide side, int status, std::string sdp, Now& now,
+                   std::vector<signaling::Header> headers) {
+  send(signaling::RespondToInvite{party(side).dialog, status, std::move(sdp), std::move(headers)}, now);
 }
 
 void Call::ring(Now& now) {

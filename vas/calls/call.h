@@ -36,7 +36,7 @@ struct CallSetup {
   std::uint64_t id = 0;  // unique in the process; dialog ids are made of it
   CallKind kind = CallKind::kRouted;
   signaling::InviteReceived invite;         // leg A
-  RoutingPlan plan;                         // of a routed call
+  routing::RoutingPlan plan;                // of a routed call
   directory::RouteTimeouts route_timeouts;  // of routes that have none of their own
   std::string caller_id;                    // what leg B is told
   CallerIdentity caller_identity;           // what leg A's trusted trunk says of the caller
@@ -163,7 +163,7 @@ class Call {
     records::LocalCause cause = records::LocalCause::kNone;
     int status_for_unanswered = 480;           // to a party whose INVITE waits
     std::string reason_header;                 // of BYEs and CANCELs
-    std::string answer_reason;                 // the Reason that the far side refused with
+    std::string refusal_reason;                // the Reason that the far side refused with
     std::optional<std::uint32_t> retry_after;  // seconds, as the far side said; none: our own rule
     std::string warning;                       // of a 488, for people
     std::optional<LegSide> gone;               // this party needs to be told nothing
@@ -207,17 +207,17 @@ class Call {
   std::optional<LegSide> side_of(signaling::DialogId dialog) const;
   records::LegRecord& leg_record(LegSide side) { return record_.legs[bridge::index_of(side)]; }
   // Responds to the party's INVITE.
-  void answer(LegSide side, int status, std::string sdp, Now& now,
-              std::vector<signaling::Header> headers = {});
+  void respond(LegSide side, int status, std::string sdp, Now& now,
+               std::vector<signaling::Header> headers = {});
   void apply_time_limit(Now& now);
   // The record's: the caller never had our 200, so there is nothing to pay for.
-  void take_back_answer();
+  void roll_back_answer();
   static void send(signaling::SipCommand command, Now& now) { now.actions.emplace_back(std::move(command)); }
 
   // call_media.cc: what each party says of its media, and is told
   // These two read a party's SDP into `from`. True: it is usable. False without a refusal: it says nothing.
-  bool take_offer(Party& from, const std::optional<std::string>& sdp, Refusal& refusal);
-  bool take_answer(Party& from, const std::optional<std::string>& sdp, Refusal& refusal);
+  bool apply_offer(Party& from, const std::optional<std::string>& sdp, Refusal& refusal);
+  bool apply_answer(Party& from, const std::optional<std::string>& sdp, Refusal& refusal);
   // Why media may not be sent to where the party says, in words for the party.
   std::optional<std::string> fault_of_media(const Party& from,
                                             const signaling::AudioDescription& audio) const;
@@ -232,7 +232,7 @@ class Call {
   signaling::SdesOutcome protection_by(const Party& from, const signaling::AudioDescription& answer) const;
   bool is_by_dtls(const Party& from, const signaling::AudioDescription& offer) const;
   // Keeps whose certificate the handshake must show, and which side of it we are; or that there is none.
-  static void take_certificate(Party& from, const signaling::AudioDescription& audio, bool is_by_dtls);
+  static void adopt_certificate(Party& from, const signaling::AudioDescription& audio, bool is_by_dtls);
   // What the leg's ICE is once the offer or answer is in force; nothing: it has none.
   std::optional<bridge::LegIce> ice_with(const Party& from, const signaling::AudioDescription& audio,
                                          bool is_offer) const;
@@ -264,15 +264,15 @@ class Call {
   // Passes a 18x on, with early media where both have described theirs.
   void relay_progress(int status, Now& now);
   // Where leg B's SIP comes from, as the gateway saw it.
-  void note_source(const signaling::Flow& source);
+  void record_source(const signaling::Flow& source);
   // The route's last response, for the record.
-  void note_attempt_code(int code, Now& now);
+  void record_attempt_code(int code, Now& now);
   static records::Disposition disposition_of(int status);
 
   // call_in.cc: leg B calls us
   void start_parking(Now& now);
-  void on_backend(const BackendAnswered& answer, Now& now);
-  void route_instead(RoutingPlan plan, Now& now);
+  void on_backend(const BackendReplied& answer, Now& now);
+  void route_instead(routing::RoutingPlan plan, Now& now);
   // The backend agrees: the caller hears 180 and waits for who presents the token.
   void park(Now& now);
   void begin_waiting(Now& now);
@@ -283,11 +283,11 @@ class Call {
   // Leg B's media is there: both are answered where they share a codec.
   void try_to_join(Now& now);
   bool agree_on_formats(Now& now);
-  void answer_both(Now& now);
+  void respond_to_both(Now& now);
 
   // call_up.cc: both are connected
   // The party's SIP comes from another place or by another transport than before.
-  void note_moved(LegSide side, const signaling::Flow& source);
+  void record_move(LegSide side, const signaling::Flow& source);
   // An offer goes to the other party as ours (renegotiation_); its answer comes back, or a refusal does.
   void on_offer(const signaling::OfferReceived& event, LegSide side, Now& now);
   void on_offer_answered(const signaling::OfferAnswered& event, LegSide side, Now& now);
@@ -300,16 +300,16 @@ class Call {
   void on_info(const signaling::InfoReceived& event, LegSide side, Now& now);
   // Responds to those that wait for a party that is gone.
   void give_back_infos(Now& now);
-  void on_info_answered(const signaling::InfoAnswered& event, Now& now);
+  void on_info_responded(const signaling::InfoResponded& event, Now& now);
   // The response to an INFO that nobody there can hear now.
-  static signaling::AnswerRequest not_now(signaling::DialogId dialog, signaling::RequestId request);
+  static signaling::RespondToRequest not_now(signaling::DialogId dialog, signaling::RequestId request);
   void on_ack(const signaling::AckReceived& event, LegSide side, Now& now);
   void on_bye(const signaling::ByeReceived& event, LegSide side, Now& now);
   void on_lost(const signaling::DialogLost& event, LegSide side, Now& now);
 
   const CallSetup setup_;
-  CallKind kind_;     // an application may turn a call that was to be parked into a routed one
-  RoutingPlan plan_;  // of a routed call
+  CallKind kind_;              // an application may turn a call that was to be parked into a routed one
+  routing::RoutingPlan plan_;  // of a routed call
   Phase phase_ = Phase::kAdmitted;
   std::array<Party, 2> parties_;
   CallTimers timers_;

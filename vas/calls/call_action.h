@@ -27,10 +27,10 @@ struct LegOpened {  // the answer to OpenLeg
 };
 
 enum class BackendOutcome { kPark, kNotFound, kForbidden, kUnreachable, kReject, kRoute };
-struct BackendAnswered {
+struct BackendReplied {
   BackendOutcome outcome = BackendOutcome::kPark;
-  int code = 0;      // kReject: what the caller is told
-  RoutingPlan plan;  // kRoute
+  int code = 0;               // kReject: what the caller is told
+  routing::RoutingPlan plan;  // kRoute
 };
 
 // The subscriber's INVITE that presents the token of this parked call.
@@ -63,7 +63,7 @@ struct MediaRefused {};  // a party named one of our own media ports as its addr
 struct Shutdown {};
 
 using CallEvent =
-    std::variant<signaling::SipEvent, LegOpened, BackendAnswered, PickUp, Deleted, TimeLimitChanged,
+    std::variant<signaling::SipEvent, LegOpened, BackendReplied, PickUp, Deleted, TimeLimitChanged,
                  CallTimeoutChanged, IcePathFound, MediaWentSilent, MediaHeard, MediaRefused, Shutdown>;
 
 // ---- actions ----

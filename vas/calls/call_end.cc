@@ -49,7 +49,7 @@ void Call::on_cancelled(LegSide side, const std::string& reason, Now& now) {
   if (phase_ == Phase::kEnded) return;
   const bool is_pick_up = side == LegSide::kB && phase_ != Phase::kConnected;
   if (is_pick_up) return let_go_of_pick_up(now);  // the subscriber's app gave up its INVITE
-  take_back_answer();
+  roll_back_answer();
   end({.disposition = Disposition::kCancelled,
        .ended_by = side == LegSide::kA ? EndedBy::kCaller : EndedBy::kCallee,
        .reason = "cancelled",
@@ -95,7 +95,8 @@ void Call::end(const End& how, Now& now) {
   phase_ = Phase::kEnded;
   timers_.clear_all();
   if (renegotiation_) {
-    send(signaling::AnswerRequest{party(renegotiation_->from).dialog, renegotiation_->request, 487, ""}, now);
+    send(signaling::RespondToRequest{party(renegotiation_->from).dialog, renegotiation_->request, 487, ""},
+         now);
     renegotiation_.reset();
   }
   for (const LegSide side : {LegSide::kA, LegSide::kB}) {
@@ -121,12 +122,12 @@ void Call::end_party(LegSide side, const End& how, Now& now) {
   if (how.status_for_unanswered == 415) headers.push_back(accepted_body());
   const auto retry_after = how.retry_after ? how.retry_after : retry_after_of(how.status_for_unanswered);
   if (retry_after) headers.push_back({"Retry-After", std::to_string(*retry_after)});
-  if (!how.answer_reason.empty()) headers.push_back({"Reason", how.answer_reason});
-  answer(side, how.status_for_unanswered, "", now, std::move(headers));
+  if (!how.refusal_reason.empty()) headers.push_back({"Reason", how.refusal_reason});
+  respond(side, how.status_for_unanswered, "", now, std::move(headers));
 }
 
 // The caller never had our 200.
-void Call::take_back_answer() {
+void Call::roll_back_answer() {
   record_.answer.reset();
   record_.answered_at.reset();
 }

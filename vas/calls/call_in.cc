@@ -25,7 +25,7 @@ void Call::begin_waiting(Now& now) {
   apply_call_timeout();
 }
 
-void Call::on_backend(const BackendAnswered& answer, Now& now) {
+void Call::on_backend(const BackendReplied& answer, Now& now) {
   if (phase_ != Phase::kNotifying) return;
   switch (answer.outcome) {
     case BackendOutcome::kPark: return park(now);
@@ -53,7 +53,7 @@ void Call::on_backend(const BackendAnswered& answer, Now& now) {
 }
 
 // The application sends the call elsewhere; who dials with its token from now on is refused.
-void Call::route_instead(RoutingPlan plan, Now& now) {
+void Call::route_instead(routing::RoutingPlan plan, Now& now) {
   timers_.clear(CallTimer::kBackend);
   timers_.clear(CallTimer::kCallTimeout);
   kind_ = CallKind::kRouted;
@@ -64,13 +64,13 @@ void Call::route_instead(RoutingPlan plan, Now& now) {
 void Call::park(Now& now) {
   phase_ = Phase::kParked;
   begin_waiting(now);
-  answer(LegSide::kA, 180, "", now);
+  respond(LegSide::kA, 180, "", now);
   ring(now);
 }
 
 void Call::on_pick_up(const PickUp& event, Now& now) {
   if (!is_waiting_for_pick_up()) {
-    return send(signaling::AnswerInvite{event.invite.dialog, 403, "", {}}, now);
+    return send(signaling::RespondToInvite{event.invite.dialog, 403, "", {}}, now);
   }
   Party& callee = party(LegSide::kB);
   callee.dialog = event.invite.dialog;
@@ -87,7 +87,7 @@ void Call::on_pick_up(const PickUp& event, Now& now) {
                              .user_agent = event.invite.user_agent,
                              .was_present = true};
   Refusal refusal;
-  const bool is_offered = take_offer(callee, event.invite.sdp, refusal);
+  const bool is_offered = apply_offer(callee, event.invite.sdp, refusal);
   if (event.invite.has_unknown_body) return refuse_pick_up(415, {}, now);
   if (refusal.is_set()) return refuse_pick_up(488, refusal, now);
   const auto family = is_offered ? family_of(callee.offer->audio, {}) : callee.source.peer.address.family;
@@ -99,7 +99,7 @@ void Call::refuse_pick_up(int status, const Refusal& refusal, Now& now) {
   std::vector<signaling::Header> headers;
   if (status == 415) headers.push_back(accepted_body());
   if (refusal.is_set()) headers.push_back(media_warning(refusal.why, refusal.cause));
-  answer(LegSide::kB, status, "", now, std::move(headers));
+  respond(LegSide::kB, status, "", now, std::move(headers));
   let_go_of_pick_up(now);
 }
 
@@ -114,7 +114,7 @@ void Call::let_go_of_pick_up(Now& now) {
 void Call::try_to_join(Now& now) {
   if (phase_ != Phase::kParked && phase_ != Phase::kNotifying) return;
   if (!agree_on_formats(now)) return refuse_pick_up(488, {std::string(kNoSharedCodec)}, now);
-  answer_both(now);
+  respond_to_both(now);
 }
 
 // Fills in what each party is to be told. A party that made no offer is offered one codec: what it then
@@ -151,7 +151,7 @@ bool Call::agree_on_formats(Now&) {
   return true;
 }
 
-void Call::answer_both(Now& now) {
+void Call::respond_to_both(Now& now) {
   const auto directions =
       std::array{party(LegSide::kA).audio->direction, party(LegSide::kB).audio->direction};
   // Before the 200s: who has one sends at once.
@@ -168,8 +168,8 @@ void Call::answer_both(Now& now) {
     ours.direction = signaling::answer_direction(directions[bridge::index_of(side)],
                                                  directions[bridge::index_of(bridge::other(side))]);
     each.is_answered = true;
-    answer(side, 200, each.offer ? describe_answer(each, *each.offer, ours) : describe_offer(each, ours),
-           now);
+    respond(side, 200, each.offer ? describe_answer(each, *each.offer, ours) : describe_offer(each, ours),
+            now);
   }
   record_.call_ids.push_back(party(LegSide::kB).call_id);
   connect(now);

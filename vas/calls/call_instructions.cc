@@ -19,7 +19,7 @@ Result<CallInstructions> parse_reject(const boost::json::object& object) {
 Result<CallInstructions> parse_route(const boost::json::object& object) {
   const boost::json::value* routing = object.if_contains("routing");
   if (routing == nullptr) return Error{"`routing` is missing"};
-  auto plan = parse_routing_plan(to_text(*routing));
+  auto plan = routing::parse_routing_plan(to_text(*routing));
   if (!plan) return Error{plan.error()};
   return CallInstructions{{.outcome = BackendOutcome::kRoute, .plan = std::move(*plan)}, {}};
 }

@@ -10,7 +10,7 @@
 namespace vas::calls {
 
 struct CallInstructions {
-  BackendAnswered what;
+  BackendReplied what;
   std::string session;  // park: under this token, which the application made; empty: under the call's own
 };
 

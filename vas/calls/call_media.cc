@@ -12,7 +12,7 @@ signaling::SdesRules Call::rules_of(const Party& party) const {
 }
 
 // Reads a party's offer. False without a refusal: it made none. With one: why we cannot carry it.
-bool Call::take_offer(Party& from, const std::optional<std::string>& sdp, Refusal& refusal) {
+bool Call::apply_offer(Party& from, const std::optional<std::string>& sdp, Refusal& refusal) {
   if (!sdp) return false;
   auto description = signaling::SessionDescription::parse(*sdp);
   if (!description) {
@@ -31,7 +31,7 @@ bool Call::take_offer(Party& from, const std::optional<std::string>& sdp, Refusa
   refusal.why = std::move(outcome.refused);
   if (refusal.is_set()) return false;
   from.keys = std::move(outcome.keys);
-  take_certificate(from, description->audio, is_by_dtls(from, description->audio));
+  adopt_certificate(from, description->audio, is_by_dtls(from, description->audio));
   from.ice = ice_with(from, description->audio, true);
   from.offer = std::move(description);
   return true;
@@ -65,7 +65,7 @@ bool Call::is_by_dtls(const Party& from, const signaling::AudioDescription& offe
 }
 
 // Roles stay as they are while who offers leaves them to us (RFC 8842 §5.5): others are another association.
-void Call::take_certificate(Party& from, const signaling::AudioDescription& audio, bool is_by_dtls) {
+void Call::adopt_certificate(Party& from, const signaling::AudioDescription& audio, bool is_by_dtls) {
   using signaling::DtlsSetup;
   from.protocol = audio.protocol;
   const auto before = std::exchange(from.dtls, {});
@@ -165,7 +165,7 @@ void Call::describe_path(const Party& to, bool is_offer, signaling::AudioDescrip
 }
 
 // Reads a party's answer to our offer. False without a refusal: there is none in it, or none of use.
-bool Call::take_answer(Party& from, const std::optional<std::string>& sdp, Refusal& refusal) {
+bool Call::apply_answer(Party& from, const std::optional<std::string>& sdp, Refusal& refusal) {
   auto description = sdp ? signaling::SessionDescription::parse(*sdp) : std::nullopt;
   if (!description && !from.audio)
     refusal = {"The answer has no session description that can be read",
@@ -179,7 +179,7 @@ bool Call::take_answer(Party& from, const std::optional<std::string>& sdp, Refus
   refusal.why = std::move(outcome.refused);
   if (refusal.is_set()) return false;
   from.keys = std::move(outcome.keys);
-  take_certificate(from, description->audio, from.dtls_offered);
+  adopt_certificate(from, description->audio, from.dtls_offered);
   from.ice = ice_with(from, description->audio, false);
   from.audio = std::move(description->audio);
   return true;

@@ -60,7 +60,7 @@ void Call::start_routing(Now& now) {
 
 void Call::try_next_route(Now& now) {
   give_back_infos(now);
-  const Route& route = plan_.routes[next_route_];
+  const routing::Route& route = plan_.routes[next_route_];
   Party& callee = party(LegSide::kB);
   // A new dialog each time: what a silent route answers later is told apart from the next one's answer.
   callee = Party{.origin = callee.origin};
@@ -90,7 +90,7 @@ void Call::try_next_route(Now& now) {
   record_.last_sip_code = 0;
   leg_record(LegSide::kB) = {
       .role = "callee",
-      .uri = request_uri(route),
+      .uri = routing::request_uri(route),
       .signaling_address = to_string(route.server),
       .transport = signaling::to_string(route.transport.value_or(signaling::Transport::kUdp)),
       .was_present = true};
@@ -107,12 +107,13 @@ void Call::send_invite(Now& now) {
   std::string sdp = describe_offer(callee, ours);
   if (callee.dtls_offered) now.actions.emplace_back(AwaitDtls{LegSide::kB});
 
-  const Route& route = plan_.routes[next_route_ - 1];
-  const std::string from = fmt::format("<sip:{}@{}>", escape_user(setup_.caller_id), setup_.from_host);
+  const routing::Route& route = plan_.routes[next_route_ - 1];
+  const std::string from =
+      fmt::format("<sip:{}@{}>", routing::escape_user(setup_.caller_id), setup_.from_host);
   send(signaling::SendInvite{.dialog = callee.dialog,
-                             .request_uri = request_uri(route),
+                             .request_uri = routing::request_uri(route),
                              .from = from,
-                             .to = fmt::format("<sip:{}@{}>", escape_user(route.number),
+                             .to = fmt::format("<sip:{}@{}>", routing::escape_user(route.number),
                                                to_string(route.server)),
                              .sdp = std::move(sdp),
                              .headers = identity_headers(setup_.caller_identity, route.identity),
@@ -124,7 +125,7 @@ void Call::send_invite(Now& now) {
               now.time + route.no_answer_timeout.value_or(setup_.route_timeouts.no_answer));
 }
 
-void Call::note_attempt_code(int code, Now& now) {
+void Call::record_attempt_code(int code, Now& now) {
   record_.last_sip_code = code;
   if (record_.route.empty()) return;
   records::RouteAttempt& attempt = record_.route.back();
@@ -135,7 +136,7 @@ void Call::note_attempt_code(int code, Now& now) {
 }
 
 // Where the far side really is: what the gateway saw, not what a name was thought to mean.
-void Call::note_source(const signaling::Flow& source) {
+void Call::record_source(const signaling::Flow& source) {
   if (!source.peer.is_set()) return;
   party(LegSide::kB).source = source;
   leg_record(LegSide::kB).signaling_address = to_string(source.peer);
@@ -144,10 +145,10 @@ void Call::note_source(const signaling::Flow& source) {
 
 void Call::on_progress(const signaling::ProgressReceived& event, Now& now) {
   if (phase_ != Phase::kRouting) return;
-  note_attempt_code(event.status, now);
-  note_source(event.source);
+  record_attempt_code(event.status, now);
+  record_source(event.source);
   if (event.status == 100) {  // the first one counts: who repeats it gets no further by that
-    const Route& route = plan_.routes[next_route_ - 1];
+    const routing::Route& route = plan_.routes[next_route_ - 1];
     if (!is_tried_ && !has_progress_)
       timers_.set(CallTimer::kRoute,
                   now.time + route.progress_timeout.value_or(setup_.route_timeouts.progress));
@@ -158,7 +159,7 @@ void Call::on_progress(const signaling::ProgressReceived& event, Now& now) {
   has_progress_ = true;
   timers_.clear(CallTimer::kRoute);
   Refusal refusal;  // is one of the final answer too
-  (void)take_answer(party(LegSide::kB), event.sdp, refusal);
+  (void)apply_answer(party(LegSide::kB), event.sdp, refusal);
   relay_progress(event.status, now);
   ring(now);
 }
@@ -167,29 +168,29 @@ void Call::on_progress(const signaling::ProgressReceived& event, Now& now) {
 void Call::relay_progress(int status, Now& now) {
   Party& caller = party(LegSide::kA);
   const Party& callee = party(LegSide::kB);
-  if (!callee.audio || !caller.offer) return answer(LegSide::kA, status, "", now);
+  if (!callee.audio || !caller.offer) return respond(LegSide::kA, status, "", now);
 
   signaling::AudioDescription ours = signaling::relayed(*callee.audio, *caller.local);
   ours.formats = signaling::shared_formats(caller.offer->audio, *callee.audio);
-  if (!ours.has_audio_codec()) return answer(LegSide::kA, status, "", now);
+  if (!ours.has_audio_codec()) return respond(LegSide::kA, status, "", now);
   caller.audio = caller.offer->audio;
   caller.audio->formats = ours.formats;
   configure_media(LegSide::kA, now);
   configure_media(LegSide::kB, now);
-  answer(LegSide::kA, status, describe_answer(caller, *caller.offer, ours), now);
+  respond(LegSide::kA, status, describe_answer(caller, *caller.offer, ours), now);
 }
 
 void Call::on_invite_answered(const signaling::InviteAnswered& event, Now& now) {
   Party& caller = party(LegSide::kA);
   Party& callee = party(LegSide::kB);
-  note_attempt_code(200, now);
+  record_attempt_code(200, now);
   callee.is_answered = true;
-  note_source(event.source);
+  record_source(event.source);
   record_.call_ids.push_back(event.call_id);
   leg_record(LegSide::kB).user_agent = event.user_agent;
 
   Refusal refusal;
-  (void)take_answer(callee, event.sdp, refusal);
+  (void)apply_answer(callee, event.sdp, refusal);
   signaling::AudioDescription ours;
   if (callee.audio) ours = signaling::relayed(*callee.audio, *caller.local);
   if (callee.audio && caller.offer)
@@ -213,8 +214,8 @@ void Call::on_invite_answered(const signaling::InviteAnswered& event, Now& now) 
   // Before the 200: the caller sends as soon as it has it.
   configure_media(LegSide::kA, now);
   configure_media(LegSide::kB, now);
-  answer(LegSide::kA, 200,
-         caller.offer ? describe_answer(caller, *caller.offer, ours) : describe_offer(caller, ours), now);
+  respond(LegSide::kA, 200,
+          caller.offer ? describe_answer(caller, *caller.offer, ours) : describe_offer(caller, ours), now);
   connect(now);
 }
 
@@ -222,8 +223,8 @@ void Call::on_invite_failed(const signaling::InviteFailed& event, Now& now) {
   if (phase_ != Phase::kRouting) return;
   timers_.clear(CallTimer::kRoute);
   timers_.clear(CallTimer::kRing);
-  note_attempt_code(event.status, now);
-  const bool may_try_another = fails_over(event.status) && next_route_ < plan_.routes.size();
+  record_attempt_code(event.status, now);
+  const bool may_try_another = routing::fails_over(event.status) && next_route_ < plan_.routes.size();
   if (may_try_another) return try_next_route(now);
   give_up_routing(event, now);
 }
@@ -257,7 +258,7 @@ void Call::give_up_routing(const signaling::InviteFailed& last, Now& now) {
        .reason = last_status == 0 ? "no-response" : "rejected",
        .cause = is_challenge(last_status) ? LocalCause::kTrunkAuthentication : LocalCause::kNone,
        .status_for_unanswered = status,
-       .answer_reason = last.reason,
+       .refusal_reason = last.reason,
        .retry_after = status == last_status ? last.retry_after : std::nullopt,
        .gone = LegSide::kB},
       now);

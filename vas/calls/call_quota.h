@@ -37,7 +37,7 @@ class CallQuota {
     Kind kind = Kind::kDomain;  // whose share is used up
   };
 
-  Answer take(std::span<const Holder> holders, Time now);
+  Answer claim(std::span<const Holder> holders, Time now);
   void give_back(std::span<const Holder> holders);
 
   std::size_t calls_of(Kind kind, std::int64_t id) const;

@@ -6,7 +6,7 @@ namespace vas::calls {
 
 Time CallTimers::next() const { return *std::min_element(at_.begin(), at_.end()); }
 
-std::optional<CallTimer> CallTimers::take_due(Time now) {
+std::optional<CallTimer> CallTimers::pop_due(Time now) {
   const auto earliest = std::min_element(at_.begin(), at_.end());
   if (*earliest > now) return {};
   *earliest = kNever;

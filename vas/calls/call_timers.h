@@ -23,7 +23,7 @@ class CallTimers {
   void clear_all() { at_.fill(kNever); }
   Time next() const;
   // The earliest that is due, cleared; nothing when none is.
-  std::optional<CallTimer> take_due(Time now);
+  std::optional<CallTimer> pop_due(Time now);
 
  private:
   static constexpr std::size_t kTimers = static_cast<std::size_t>(CallTimer::kHold) + 1;  // the last

@@ -48,7 +48,7 @@ EndedBy ended_by(LegSide side) { return side == LegSide::kA ? EndedBy::kCaller :
 
 // A party's SIP came another way: from another network, or over another transport. What it may say of its
 // media goes by that at once, and so do we: keys that came over TLS are not to be said over what is plain.
-void Call::note_moved(LegSide side, const signaling::Flow& source) {
+void Call::record_move(LegSide side, const signaling::Flow& source) {
   if (source.peer.is_set()) party(side).source = source;
 }
 
@@ -58,7 +58,7 @@ void Call::on_offer(const signaling::OfferReceived& event, LegSide side, Now& no
   const auto refuse = [&](int status, const Refusal& why = {}) {
     std::vector<signaling::Header> headers;
     if (why.is_set()) headers.push_back(media_warning(why.why, why.cause));
-    send(signaling::AnswerRequest{event.dialog, event.request, status, "", std::move(headers)}, now);
+    send(signaling::RespondToRequest{event.dialog, event.request, status, "", std::move(headers)}, now);
   };
   if (renegotiation_) return refuse(491);
   auto offer = event.sdp ? signaling::SessionDescription::parse(*event.sdp) : std::nullopt;
@@ -132,7 +132,7 @@ void Call::on_leg_moved(const LegOpened& event, Now& now) {
 
 void Call::refuse_renegotiation(int status, Now& now) {
   const Renegotiation pending = *std::exchange(renegotiation_, {});
-  send(signaling::AnswerRequest{party(pending.from).dialog, pending.request, status, ""}, now);
+  send(signaling::RespondToRequest{party(pending.from).dialog, pending.request, status, ""}, now);
 }
 
 void Call::finish_renegotiation(Now& now) {
@@ -147,16 +147,16 @@ void Call::finish_renegotiation(Now& now) {
   from.audio = done.offer.audio;
   from.audio->formats = ours.formats;
   from.keys = done.keys;
-  take_certificate(from, done.offer.audio, is_by_dtls(from, done.offer.audio));
+  adopt_certificate(from, done.offer.audio, is_by_dtls(from, done.offer.audio));
   from.ice = done.ice;
-  take_certificate(to, *done.answer, to.dtls_offered);
+  adopt_certificate(to, *done.answer, to.dtls_offered);
   to.ice = ice_with(to, *done.answer, false);
   to.audio = *done.answer;
   to.keys = done.answer_keys;
   configure_media(done.from, now);
   configure_media(side, now);
   watch_hold(now);
-  send(signaling::AnswerRequest{from.dialog, done.request, 200, describe_answer(from, done.offer, ours)},
+  send(signaling::RespondToRequest{from.dialog, done.request, 200, describe_answer(from, done.offer, ours)},
        now);
 }
 
@@ -166,7 +166,7 @@ void Call::on_ack(const signaling::AckReceived& event, LegSide side, Now& now) {
   if (!each.awaits_answer_in_ack || phase_ != Phase::kConnected) return;
   each.awaits_answer_in_ack = false;
   Refusal refusal;
-  if (!take_answer(each, event.sdp, refusal) || !each.audio->has_audio_codec()) {
+  if (!apply_answer(each, event.sdp, refusal) || !each.audio->has_audio_codec()) {
     return end({.disposition = Disposition::kFailed,
                 .reason = refusal.reason(),
                 .cause = refusal.cause,
@@ -180,7 +180,7 @@ void Call::on_ack(const signaling::AckReceived& event, LegSide side, Now& now) {
 void Call::on_info(const signaling::InfoReceived& event, LegSide side, Now& now) {
   // RFC 8840 §5.1: for our ears. We are lite and need no candidate.
   if (event.content_type.starts_with("application/trickle-ice-sdpfrag"))
-    return send(signaling::AnswerRequest{event.dialog, event.request, 200, ""}, now);
+    return send(signaling::RespondToRequest{event.dialog, event.request, 200, ""}, now);
   // INFOs of a call that wait for their response: DTMF is one after the other.
   constexpr std::size_t kMaxPending = 16;
   const signaling::DialogId other = party(bridge::other(side)).dialog;
@@ -191,7 +191,7 @@ void Call::on_info(const signaling::InfoReceived& event, LegSide side, Now& now)
 }
 
 // Nobody there can hear it yet. Any code that concerns the dialog would end it (RFC 5057 §5.1).
-signaling::AnswerRequest Call::not_now(signaling::DialogId dialog, signaling::RequestId request) {
+signaling::RespondToRequest Call::not_now(signaling::DialogId dialog, signaling::RequestId request) {
   return {dialog, request, 500, "", {{"Retry-After", "1"}}};
 }
 
@@ -201,13 +201,13 @@ void Call::give_back_infos(Now& now) {
   infos_.clear();
 }
 
-void Call::on_info_answered(const signaling::InfoAnswered& event, Now& now) {
+void Call::on_info_responded(const signaling::InfoResponded& event, Now& now) {
   const auto pending = infos_.find(event.request);
   if (pending == infos_.end()) return;
   const signaling::DialogId from = party(pending->second).dialog;
   const int status = status_for_sender(event.status);
   send(status == 0 ? not_now(from, event.request)
-                   : signaling::AnswerRequest{from, event.request, status, "", event.headers},
+                   : signaling::RespondToRequest{from, event.request, status, "", event.headers},
        now);
   infos_.erase(pending);
 }
@@ -224,7 +224,7 @@ void Call::on_bye(const signaling::ByeReceived& event, LegSide side, Now& now) {
 
 void Call::on_lost(const signaling::DialogLost& event, LegSide side, Now& now) {
   if (phase_ == Phase::kEnded) return;
-  if (!event.was_answered) take_back_answer();
+  if (!event.was_answered) roll_back_answer();
   end({.disposition = record_.answer ? Disposition::kAnswered : Disposition::kFailed,
        .reason = event.why,
        .cause = LocalCause::kDialogLost,

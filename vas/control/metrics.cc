@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-namespace vas::app {
+namespace vas::control {
 namespace {
 
 void add_gateway(prometheus::Registry& registry, const signaling::GatewayCounters& counters) {
@@ -190,4 +190,4 @@ std::string to_metrics_text(const Snapshot& snapshot) {
   return prometheus::TextSerializer().Serialize(registry.Collect());
 }
 
-}  // namespace vas::app
+}  // namespace vas::control

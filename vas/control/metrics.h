@@ -10,9 +10,9 @@
 #include "bridge/plane/media_plane.h"
 #include "signaling/gateway/gateway.h"
 #include "vas/api/api.h"
-#include "vas/control/switchboard.h"
+#include "vas/control/call_controller.h"
 
-namespace vas::app {
+namespace vas::control {
 
 // The figures of one moment, collected when they are asked for.
 struct Snapshot {
@@ -42,4 +42,4 @@ struct Snapshot {
 // Prometheus' text format.
 std::string to_metrics_text(const Snapshot& snapshot);
 
-}  // namespace vas::app
+}  // namespace vas::control

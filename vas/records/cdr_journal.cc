@@ -44,8 +44,8 @@ struct Recovered {
 
   std::set<std::string> ids() const;
   std::string open_token(const std::string& session) const;
-  void take(const JournalEntry& entry);
-  void take_damaged(Salvaged call);
+  void apply(const JournalEntry& entry);
+  void adopt_damaged(Salvaged call);
 };
 
 std::set<std::string> Recovered::ids() const {
@@ -62,7 +62,7 @@ std::string Recovered::open_token(const std::string& session) const {
   return opened.value_or(std::string());
 }
 
-void Recovered::take(const JournalEntry& entry) {
+void Recovered::apply(const JournalEntry& entry) {
   if (entry.kind == EntryKind::kAlive) {
     if (const auto told = parse_last_sign(entry.payload)) sign = told;
     return;
@@ -84,7 +84,7 @@ void Recovered::take(const JournalEntry& entry) {
 }
 
 // Its other entries, where there are some, say more.
-void Recovered::take_damaged(Salvaged call) {
+void Recovered::adopt_damaged(Salvaged call) {
   call.session = open_token(call.session);
   if (!call.session.empty() && !sessions.insert(call.session).second) return;  // one call has one token
   const bool is_ended =
@@ -96,9 +96,9 @@ Recovered replay(const std::string& path, const secrets::Sealer* sealer) {
   Recovered recovered{.sealer = sealer};
   const std::string file = read_file(path);
   const DecodedJournal decoded = decode(file);
-  for (const JournalEntry& entry : decoded.entries) recovered.take(entry);
+  for (const JournalEntry& entry : decoded.entries) recovered.apply(entry);
   for (const std::string_view piece : decoded.damaged) {
-    for (const Salvaged& call : salvage(piece)) recovered.take_damaged(call);
+    for (const Salvaged& call : salvage(piece)) recovered.adopt_damaged(call);
   }
   recovered.sessions.erase("");
   recovered.damaged = decoded.damaged.size();

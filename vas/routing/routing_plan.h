@@ -14,7 +14,7 @@
 #include "vas/directory/directory.h"
 #include "vas/records/cdr.h"
 
-namespace vas::calls {
+namespace vas::routing {
 
 struct Route {
   std::optional<std::int64_t> trunk_id;
@@ -62,4 +62,4 @@ bool fails_over(int status);
 std::string request_uri(const Route& route);
 std::string escape_user(std::string_view user);
 
-}  // namespace vas::calls
+}  // namespace vas::routing

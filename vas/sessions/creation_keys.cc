@@ -20,10 +20,10 @@ void CreationKeys::end(const Session& session) {
   const auto found = made_.find(session.made_by.key);
   if (found == made_.end() || found->second.token != session.token) return;
   const auto own = ended_.find(session.domain_id);
-  bool has_room = room_.take(session.domain_id, 1);
+  bool has_room = room_.draw(session.domain_id, 1);
   if (!has_room && own != ended_.end()) {
     forget_oldest(own);
-    has_room = room_.take(session.domain_id, 1);
+    has_room = room_.draw(session.domain_id, 1);
   }
   if (!has_room) {
     made_.erase(found);

@@ -64,7 +64,7 @@ void SessionRegistry::remove(std::string_view token) {
   drop(found);
 }
 
-void SessionRegistry::take_back(std::string_view token) {
+void SessionRegistry::revoke(std::string_view token) {
   thread_check_.check();
   wake(token, PollOutcome::kGone);
   const auto found = sessions_.find(std::string(token));
@@ -101,7 +101,7 @@ SessionRegistry::Use SessionRegistry::use_of(std::int64_t domain_id) const {
   return found == per_domain_.end() ? Use{} : found->second;
 }
 
-std::vector<std::string> SessionRegistry::take_expired(WallTime now) {
+std::vector<std::string> SessionRegistry::pop_expired(WallTime now) {
   thread_check_.check();
   std::vector<std::string> tokens;
   while (!expiries_.empty() && expiries_.begin()->first <= now) {
@@ -139,10 +139,10 @@ void SessionRegistry::leave(std::string_view token, std::uint64_t ticket) {
   thread_check_.check();
   const auto found = sessions_.find(std::string(token));
   if (found != sessions_.end())
-    note_left(found->second.session.domain_id, found->second.waiters.erase(ticket));
+    count_left(found->second.session.domain_id, found->second.waiters.erase(ticket));
 }
 
-void SessionRegistry::note_left(std::int64_t domain_id, std::size_t waiters) {
+void SessionRegistry::count_left(std::int64_t domain_id, std::size_t waiters) {
   waiting_ -= waiters;
   per_domain_.at(domain_id).waiting -= waiters;
 }
@@ -153,7 +153,7 @@ void SessionRegistry::wake(std::string_view token, PollOutcome outcome) {
   if (found == sessions_.end()) return;
   // A waiter may come back to the registry: it must find its ticket gone.
   const auto waiters = std::exchange(found->second.waiters, {});
-  note_left(found->second.session.domain_id, waiters.size());
+  count_left(found->second.session.domain_id, waiters.size());
   for (const auto& [ticket, waiter] : waiters) waiter(outcome);
 }
 

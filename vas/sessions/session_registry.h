@@ -46,7 +46,7 @@ class SessionRegistry {
   void replace(Session session);
   void remove(std::string_view token);  // its waiters get kGone
   // The same of one that could not be stored: whoever asked for it may ask again.
-  void take_back(std::string_view token);
+  void revoke(std::string_view token);
   // After its texts have changed.
   void count_anew(std::string_view token);
   const CreationKeys& creation_keys() const { return creation_keys_; }
@@ -65,7 +65,7 @@ class SessionRegistry {
   const std::unordered_map<std::int64_t, Use>& uses() const { return per_domain_; }
   std::size_t waiting() const { return waiting_; }
   // Tokens of sessions whose time is over and that nobody dialled. Costs as much as it finds.
-  std::vector<std::string> take_expired(WallTime now);
+  std::vector<std::string> pop_expired(WallTime now);
   void forget_old_keys(WallTime now) { creation_keys_.sweep(now); }
   // Grows from one process to the next too, so that an id never comes again. Below 2^53: JSON keeps it whole.
   std::int64_t next_id(WallTime now);
@@ -81,7 +81,7 @@ class SessionRegistry {
     std::map<std::uint64_t, Waiter> waiters;
     std::size_t bytes = 0;
   };
-  void note_left(std::int64_t domain_id, std::size_t waiters);
+  void count_left(std::int64_t domain_id, std::size_t waiters);
   void drop(std::unordered_map<std::string, Entry>::iterator found);
   TokenIndex* const index_;
   std::unordered_map<std::string, Entry> sessions_;

@@ -174,7 +174,7 @@ class PostgresFeed final : public ChangeFeed {
       if (PQconsumeInput(connection) == 0) return;
       while (const auto notice =
                  std::unique_ptr<PGnotify, decltype(&PQfreemem)>(PQnotifies(connection), PQfreemem)) {
-        if (!take(connection, notice->relname, notice->extra)) return;
+        if (!parse(connection, notice->relname, notice->extra)) return;
       }
       if (monotonic_now() < next_heartbeat) continue;
       next_heartbeat = monotonic_now() + kHeartbeat;
@@ -201,7 +201,7 @@ class PostgresFeed final : public ChangeFeed {
     }
   }
 
-  bool take(PGconn* connection, std::string_view channel, std::string_view text) {
+  bool parse(PGconn* connection, std::string_view channel, std::string_view text) {
     if (channel == kMessagesChannel) {
       const auto colon = text.find(':');
       if (text.substr(0, colon) == node_) sink_(NodeMessage{std::string(text.substr(colon + 1))});
@@ -222,10 +222,10 @@ class PostgresFeed final : public ChangeFeed {
       if (auto session = rows_.session(cell(rows, 0, 0))) sink_(SessionChanged{std::move(*session)});
       return true;
     }
-    return parts[0] != "d" || parts.size() < 4 || take_entry(connection, parts[2], parts[3]);
+    return parts[0] != "d" || parts.size() < 4 || parse_entry(connection, parts[2], parts[3]);
   }
 
-  bool take_entry(PGconn* connection, std::string_view kind_name, std::string_view id_text) {
+  bool parse_entry(PGconn* connection, std::string_view kind_name, std::string_view id_text) {
     const auto kind = directory::kind_named(kind_name);
     const auto id = parse_number<std::int64_t>(id_text);
     if (!kind || !id) return true;

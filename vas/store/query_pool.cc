@@ -30,7 +30,7 @@ class PageWriter {
     page_.json += element;
     last_ = std::move(cursor);
   }
-  void note_more() { page_.next = last_; }
+  void mark_more() { page_.next = last_; }
   Page finish() {
     page_.json += count_ == 0 ? "[]" : "]";
     return std::move(page_);
@@ -64,7 +64,7 @@ Page read_sessions(soci::session& database, const SealedRows& sealed, const sess
     const auto session = sealed.session(body);
     if (!session || !matches(filter, *session)) continue;
     if (page.is_full()) {
-      page.note_more();
+      page.mark_more();
       break;
     }
     page.add(to_json(*session, false), std::to_string(id));
@@ -98,7 +98,7 @@ Page read_directory(soci::session& database, const SealedRows& sealed, directory
     const auto entry = sealed.entry(kind, body);
     if (!entry) continue;
     if (page.is_full()) {
-      page.note_more();
+      page.mark_more();
       break;
     }
     page.add(to_json(*entry), std::to_string(id));
@@ -121,7 +121,7 @@ Page read_dead_events(soci::session& database, const SealedRows& sealed, std::in
     const auto event = event_of(row, sealed);
     if (!event) continue;
     if (page.is_full()) {
-      page.note_more();
+      page.mark_more();
       break;
     }
     const boost::json::object element{{"id", event->id},       {"token", event->token},

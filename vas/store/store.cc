@@ -198,9 +198,9 @@ void Store::probe() {
     } else if (is_shared_) {
       *database_ << "SELECT 1";
     }
-    note_success();
+    record_success();
   } catch (const std::exception& failure) {
-    note_failure(failure);
+    record_failure(failure);
   }
   line_.end();
   pulse_.answer();
@@ -244,11 +244,11 @@ Store::Written Store::write_together(const std::vector<Queued>& batch) {
       }
     }
     transaction.commit();
-    note_success();
+    record_success();
     return Written::kAll;
   } catch (const std::exception& failure) {
     if (is_of_the_row(failure)) return Written::kRowRefused;
-    note_failure(failure);
+    record_failure(failure);
     return Written::kNothing;
   }
 }
@@ -262,10 +262,10 @@ bool Store::write_one_by_one(std::vector<Queued>& batch) {
     for (Queued& each : batch)
       each.urgency == Urgency::kMayFail ? write_whole(each) : write_what_is_taken(each);
     transaction.commit();
-    note_success();
+    record_success();
     return true;
   } catch (const std::exception& failure) {
-    note_failure(failure);
+    record_failure(failure);
     return false;
   }
 }
@@ -290,7 +290,7 @@ void Store::write_what_is_taken(Queued& queued) {
       continue;
     }
     set_aside_.keep(name_of(row), bytes_of(row, rows_), *why);
-    queued.transaction.take_out(i);
+    queued.transaction.erase(i);
   }
 }
 
@@ -324,13 +324,13 @@ void Store::prepare() {
   if (statements_ == nullptr) statements_ = std::make_unique<Statements>(*database_, rows_, node_);
 }
 
-void Store::note_success() {
+void Store::record_success() {
   if (pulse_.is_failing()) log::info("", "the store commits again");
   pulse_.succeed();
 }
 
 // Said once: what must last is tried again five times a second.
-void Store::note_failure(const std::exception& failure) {
+void Store::record_failure(const std::exception& failure) {
   if (!pulse_.is_failing()) log::error("", "the store does not commit: {}", reason_of(failure));
   pulse_.fail(monotonic_now());
   statements_.reset();

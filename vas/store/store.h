@@ -65,7 +65,7 @@ class Transaction {
     return add(SetCounter{name, value});
   }
   const std::vector<Row>& rows() const { return rows_; }
-  void take_out(std::size_t index) { rows_.erase(rows_.begin() + static_cast<std::ptrdiff_t>(index)); }
+  void erase(std::size_t index) { rows_.erase(rows_.begin() + static_cast<std::ptrdiff_t>(index)); }
 
  private:
   Transaction& add(Row row) {
@@ -157,8 +157,8 @@ class Store {
   void keep_what_must_last(std::vector<Queued>& batch);
 
   void prepare();
-  void note_success();
-  void note_failure(const std::exception& failure);
+  void record_success();
+  void record_failure(const std::exception& failure);
 
   std::unique_ptr<secrets::Sealer> sealer_;
   const SealedRows rows_{*sealer_};

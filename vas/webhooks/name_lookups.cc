@@ -62,10 +62,10 @@ void NameLookups::resolve(const std::string& name, Done done) {
   if (asking.size() > 1) return;
   ares_addrinfo_hints hints{};
   hints.ai_family = AF_UNSPEC;
-  ares_getaddrinfo(channel_, name.c_str(), nullptr, &hints, on_answer, new Question{this, name});
+  ares_getaddrinfo(channel_, name.c_str(), nullptr, &hints, on_reply, new Question{this, name});
 }
 
-void NameLookups::on_answer(void* question, int status, int, ares_addrinfo* found) {
+void NameLookups::on_reply(void* question, int status, int, ares_addrinfo* found) {
   const std::unique_ptr<Question> asked(static_cast<Question*>(question));
   if (status == ARES_EDESTRUCTION) return;
   Addresses addresses;

@@ -63,7 +63,7 @@ class NameLookups {
     std::string name;
   };
   static void on_socket_state(void* self, int socket, int read, int write);
-  static void on_answer(void* question, int status, int timeouts, ares_addrinfo* found);
+  static void on_reply(void* question, int status, int timeouts, ares_addrinfo* found);
   void finish(const std::string& name, const Addresses& addresses, Duration ttl);
 
   const Watch watch_;

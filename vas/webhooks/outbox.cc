@@ -34,7 +34,7 @@ std::string endpoint_of(std::string_view url) {
 
 bool Outbox::add(Event event, Time now, Duration wait) {
   thread_check_.check();
-  if (!events_.take(event.domain_id, 1)) return false;
+  if (!events_.draw(event.domain_id, 1)) return false;
   const std::string token = event.token;
   Queue& queue = queues_[token];
   queue.events.push_back(std::move(event));
@@ -61,7 +61,7 @@ void Outbox::schedule(const std::string& name, Endpoint& endpoint) {
   if (due != kNever) due_.emplace(due, name);
 }
 
-std::vector<const Event*> Outbox::take_due(Time now) {
+std::vector<const Event*> Outbox::pop_due(Time now) {
   thread_check_.check();
   std::vector<const Event*> taken;
   while (!due_.empty() && due_.begin()->first <= now) {
@@ -81,8 +81,8 @@ std::vector<const Event*> Outbox::take_due(Time now) {
   return taken;
 }
 
-Fate Outbox::answered(const std::string& id, const Answer& answer, Time now, WallTime wall, double chance,
-                      Event& event) {
+Fate Outbox::replied(const std::string& id, const Reply& reply, Time now, WallTime wall, double chance,
+                     Event& event) {
   thread_check_.check();
   const auto found = under_way_.find(id);
   const std::string token = found->second;
@@ -94,12 +94,12 @@ Fate Outbox::answered(const std::string& id, const Answer& answer, Time now, Wal
 
   Event& front = queue.events.front();
   ++front.tries;
-  front.last_error = answer.error;
-  const bool is_delivered = answer.status / 100 == 2;
+  front.last_error = reply.error;
+  const bool is_delivered = reply.status / 100 == 2;
   const bool is_given_up =
-      answer.status == kGone || answer.is_refused || wall - front.created_at >= kLongestTrying;
+      reply.status == kGone || reply.is_refused || wall - front.created_at >= kLongestTrying;
   // An endpoint that answers at all, be it with 4xx, does not hang.
-  judge(endpoint, answer.status != 0 && answer.status / 100 != 5, now);
+  judge(endpoint, reply.status != 0 && reply.status / 100 != 5, now);
 
   if (!is_delivered && !is_given_up) {
     const Duration full = doubled(kFirstBackoff, front.tries - 1, kLongestBackoff);

@@ -16,8 +16,8 @@
 #include "base/shared_budget.h"
 #include "base/thread_check.h"
 #include "base/time.h"
-#include "vas/webhooks/answer.h"
 #include "vas/webhooks/event.h"
+#include "vas/webhooks/reply.h"
 
 namespace vas::webhooks {
 
@@ -53,12 +53,12 @@ class Outbox {
   // event restored with a try behind it keeps its delay.
   bool add(Event event, Time now, Duration wait = Duration::zero());
 
-  // Those that are to be sent now; each is under way until answered() is told of it. The pointer holds until
+  // Those that are to be sent now; each is under way until replied() is told of it. The pointer holds until
   // then.
-  std::vector<const Event*> take_due(Time now);
+  std::vector<const Event*> pop_due(Time now);
   // `chance`: 0…1, spreads the retries. `event` gets the event as it stands now.
-  Fate answered(const std::string& id, const Answer& answer, Time now, WallTime wall, double chance,
-                Event& event);
+  Fate replied(const std::string& id, const Reply& reply, Time now, WallTime wall, double chance,
+               Event& event);
   Time next_due() const { return due_.empty() ? kNever : due_.begin()->first; }
 
   std::size_t size() const { return events_.taken(); }

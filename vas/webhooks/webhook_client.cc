@@ -169,10 +169,10 @@ struct WebhookClient::Transfer {
   }
   void add_header(const std::string& line) { headers = curl_slist_append(headers, line.c_str()); }
 
-  // An answer without end is cut; where nobody wants the body it is only counted.
+  // A reply without end is cut; where nobody wants the body it is only counted.
   static std::size_t on_body(char* bytes, std::size_t size, std::size_t count, void* self) {
     auto& received = static_cast<Transfer*>(self)->received;
-    if (received.size() + size * count > kMaxAnswerBytes) return 0;
+    if (received.size() + size * count > kMaxReplyBytes) return 0;
     received.append(bytes, size * count);
     return size * count;
   }
@@ -227,9 +227,9 @@ const char* WebhookClient::fault_of(const WebhookRequest& request, const std::st
     return "too many requests to this endpoint are under way";
   const std::size_t share = most_under_way_ - most_under_way_ / 4;
   const auto most = [share](std::size_t cap) { return cap != 0 ? std::min(cap, share) : share; };
-  if (!tenants_.take(request.tenant_id, 1, most(request.most_of_tenant)))
+  if (!tenants_.draw(request.tenant_id, 1, most(request.most_of_tenant)))
     return "too many requests, or too many of this tenant, are under way";
-  if (!domains_.take(request.domain_id, 1, most(request.most_of_domain))) {
+  if (!domains_.draw(request.domain_id, 1, most(request.most_of_domain))) {
     tenants_.give_back(request.tenant_id, 1);
     return "too many requests of this domain are under way";
   }
@@ -356,29 +356,29 @@ void WebhookClient::finish(void* easy, int result) {
   running_.erase(found);
   curl_multi_remove_handle(loop_->multi(), easy);
 
-  Answer answer;
+  Reply reply;
   long status = 0;
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
   const bool was_cut = result == CURLE_WRITE_ERROR;  // of a body that nobody reads to its end
   if (result == CURLE_OK || (was_cut && !transfer->request.wants_body))
-    answer.status = static_cast<int>(status);
-  if (answer.status == 0 && !transfer->refused.empty()) {
-    answer.is_refused = true;
-    answer.error =
+    reply.status = static_cast<int>(status);
+  if (reply.status == 0 && !transfer->refused.empty()) {
+    reply.is_refused = true;
+    reply.error =
         "refused: " + transfer->refused +
         " is inside the platform's own network (webhook-allow lets through what the operator trusts)";
-  } else if (answer.status == 0) {
-    answer.error = was_cut ? "the answer is over 64 KiB" : curl_easy_strerror(static_cast<CURLcode>(result));
-  } else if (answer.status / 100 != 2) {
-    answer.error = "answered " + std::to_string(answer.status);
+  } else if (reply.status == 0) {
+    reply.error = was_cut ? "the answer is over 64 KiB" : curl_easy_strerror(static_cast<CURLcode>(result));
+  } else if (reply.status / 100 != 2) {
+    reply.error = "answered " + std::to_string(reply.status);
   } else if (transfer->request.wants_body) {
-    answer.body = std::move(transfer->received);
+    reply.body = std::move(transfer->received);
   }
-  this->answer(std::move(transfer), std::move(answer));
+  this->answer(std::move(transfer), std::move(reply));
 }
 
-void WebhookClient::answer(std::unique_ptr<Transfer> transfer, Answer answer) {
-  post_([done = std::move(transfer->done), answer = std::move(answer)] { done(answer); });
+void WebhookClient::answer(std::unique_ptr<Transfer> transfer, Reply reply) {
+  post_([done = std::move(transfer->done), reply = std::move(reply)] { done(reply); });
   const std::lock_guard lock(mutex_);
   domains_.give_back(transfer->request.domain_id, 1);
   tenants_.give_back(transfer->request.tenant_id, 1);

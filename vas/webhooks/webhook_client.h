@@ -16,8 +16,8 @@
 #include "base/shared_budget.h"
 #include "base/time.h"
 #include "vas/webhooks/address_guard.h"
-#include "vas/webhooks/answer.h"
 #include "vas/webhooks/authorities.h"
+#include "vas/webhooks/reply.h"
 
 namespace vas::webhooks {
 
@@ -27,7 +27,7 @@ struct WebhookRequest {
   std::string id;                    // webhook-id: the same when it is repeated
   std::vector<std::string> secrets;  // a signature for each; none: not signed
   WallTime timestamp{};
-  bool wants_body = false;  // the answer's, up to kMaxAnswerBytes
+  bool wants_body = false;  // the reply's, up to kMaxReplyBytes
   std::int64_t domain_id = 0;
   std::size_t most_of_domain = 0;  // requests of the domain under way; 0: its part of all
   std::int64_t tenant_id = 0;
@@ -52,8 +52,8 @@ class WebhookClient {
   // Four times what status callbacks have at a time (outbox.h): notifications of calls go beside them.
   static constexpr std::size_t kMaxPerEndpoint = 256;
   // A routing plan of a routing application.
-  static constexpr std::size_t kMaxAnswerBytes = 64 * 1024;
-  using Done = std::function<void(const Answer&)>;
+  static constexpr std::size_t kMaxReplyBytes = 64 * 1024;
+  using Done = std::function<void(const Reply&)>;
   using Post = std::function<void(std::function<void()>)>;
   struct Limits {
     std::size_t under_way = 4096;
@@ -79,7 +79,7 @@ class WebhookClient {
   void look_up(std::unique_ptr<Transfer> transfer, const std::string& name, const std::string& port);
   void connect(std::unique_ptr<Transfer> transfer);
   void finish(void* easy, int result);
-  void answer(std::unique_ptr<Transfer> transfer, Answer answer);
+  void answer(std::unique_ptr<Transfer> transfer, Reply reply);
   const char* fault_of(const WebhookRequest& request, const std::string& endpoint);
 
   const AddressGuard guard_;

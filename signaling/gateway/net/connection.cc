@@ -66,7 +66,7 @@ void Connection::close() {
 
 void Connection::heard() { last_heard_ = monotonic_now(); }
 
-void Connection::note_partial(bool is_partial) {
+void Connection::mark_partial(bool is_partial) {
   if (!is_partial) {
     partial_since_ = kNever;
   } else if (partial_since_ == kNever) {

@@ -62,7 +62,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void close();
   // For one that we dial: it need not prove itself by speaking first.
   void vouch() { is_proved_ = true; }
-  // The gateway has looked at one message; `is_good`: it was SIP that deserves an answer, so that the
+  // The gateway has looked at one message; `is_good`: it was SIP that deserves a response, so that the
   // connection has proved to be worth keeping.
   void on_handled(bool is_good);
   std::size_t waiting() const { return waiting_; }
@@ -83,7 +83,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool is_silent_page() const { return is_ready_ && may_wait_ && !is_proved_; }
   Time last_heard() const { return last_heard_; }
   // What never left: for whoever waits for answers to it.
-  std::deque<std::string> take_unsent() { return std::exchange(queue_, {}); }
+  std::deque<std::string> pop_unsent() { return std::exchange(queue_, {}); }
   const Flow& flow() const { return flow_; }
 
  protected:
@@ -99,7 +99,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void on_end_of_input();
   void on_written();
   void heard();
-  void note_partial(bool is_partial);
+  void mark_partial(bool is_partial);
   bool may_deliver() { return owner_.has_room(*this); }
   void deliver(std::string text);
   // Nothing that follows can be understood: closes when what was delivered has been answered.

@@ -26,7 +26,7 @@ class Newcomer final : public Connection {
 
   // Without taking it from the stream; 0 where the peer has closed.
   unsigned char first_byte();
-  boost::asio::ip::tcp::socket take_socket() { return std::move(socket_); }
+  boost::asio::ip::tcp::socket release_socket() { return std::move(socket_); }
   // What the gateway thinks of the address: set before serve().
   Welcome welcome = Welcome::kNone;
 

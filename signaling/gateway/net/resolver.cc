@@ -237,7 +237,7 @@ class AresResolver final : public Resolver {
     if (status == ARES_EDESTRUCTION) return;
     ares_naptr_reply* records = nullptr;
     if (status == ARES_SUCCESS && ares_parse_naptr_reply(answer, bytes, &records) == ARES_SUCCESS)
-      asked->self->take_naptr(*asked->search, records);
+      asked->self->apply_naptr(*asked->search, records);
     if (records != nullptr) ares_free_data(records);
     auto& services = asked->search->services;
     if (services.empty()) {
@@ -248,7 +248,7 @@ class AresResolver final : public Resolver {
   }
 
   // Its services, best first, and where the SRV records of each are: that may be another's name.
-  static void take_naptr(Search& search, const ares_naptr_reply* records) {
+  static void apply_naptr(Search& search, const ares_naptr_reply* records) {
     std::vector<std::tuple<int, int, Transport, std::string>> found;
     for (const auto* each = records; each != nullptr && found.size() < kMaxTargets; each = each->next) {
       const std::string_view service = reinterpret_cast<const char*>(each->service);

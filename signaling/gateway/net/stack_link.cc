@@ -92,7 +92,7 @@ void StackLink::probe() {
   });
 }
 
-void StackLink::answer_probe(std::uint64_t number) {
+void StackLink::respond_to_probe(std::uint64_t number) {
   if (stacks_.empty()) return;
   Stack& stack = stacks_[number % stacks_.size()];
   stack.answered_at.store(monotonic_now().time_since_epoch().count(), std::memory_order_relaxed);

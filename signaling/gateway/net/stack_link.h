@@ -23,7 +23,7 @@ inline constexpr std::string_view kProbeCallId = "vas-probe";
 // A probe goes the way of every message: through the stack's socket, its loop, and call control's queue. Its
 // age is what a new call would wait. There are probes as long as there is anything to wait behind.
 //
-// Threads: the context's; answer_probe from any.
+// Threads: the context's; respond_to_probe from any.
 // Bounds:  the sockets' buffers; what is over is lost, as on any network, and retransmitted.
 class StackLink {
  public:
@@ -39,10 +39,10 @@ class StackLink {
   std::size_t stacks() const { return stacks_.size(); }
   void send(std::size_t stack, std::string_view text);
 
-  // Of the oldest probe that is under way, or of the last that came through. An answer to one says that those
-  // before it are through too, or lost: what is lost makes no queue look long.
+  // Of the oldest probe that is under way, or of the last that came through. A response to one says that
+  // those before it are through too, or lost: what is lost makes no queue look long.
   Duration age(std::size_t stack, Time now) const { return age(stacks_[stack], now); }
-  void answer_probe(std::uint64_t number);
+  void respond_to_probe(std::uint64_t number);
   // How long what the stacks send waits for us at present.
   Duration waited() const { return reader_.waited(); }
 

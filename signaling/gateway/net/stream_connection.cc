@@ -38,7 +38,7 @@ class StreamConnection final : public Connection {
   void go_on() override {
     if (is_closed()) return;
     heard();
-    take_messages();
+    pop_messages();
   }
 
   void dial() override {
@@ -97,19 +97,19 @@ class StreamConnection final : public Connection {
   void on_read(std::size_t bytes) {
     heard();
     framer_.append({buffer_.data(), bytes});
-    take_messages();
+    pop_messages();
   }
 
-  void take_messages() {
+  void pop_messages() {
     for (;;) {
-      if (!may_deliver()) return note_partial(false);  // it is us who are slow
+      if (!may_deliver()) return mark_partial(false);  // it is us who are slow
       Framer::Frame frame = framer_.next();
       if (frame.kind == Framer::Frame::Kind::kMessage) {
         deliver(std::move(frame.text));
       } else if (frame.kind == Framer::Frame::Kind::kPing) {
         send("\r\n");  // RFC 5626 §4.4.1
       } else if (frame.kind == Framer::Frame::Kind::kBroken) {
-        // What follows cannot be told from the message's body any more: the last answer leaves, where there
+        // What follows cannot be told from the message's body any more: the last response leaves, where there
         // is one, then it closes.
         deliver(std::move(frame.text));
         return finish();
@@ -118,7 +118,7 @@ class StreamConnection final : public Connection {
       }
       if (is_closed()) return;
     }
-    note_partial(framer_.holds_partial_message());
+    mark_partial(framer_.holds_partial_message());
     read();
   }
 

@@ -106,7 +106,7 @@ void Streams::answer_newcomer(const Flow& flow, Welcome welcome) {
   orders_.push({.kind = Order::Kind::kWelcome, .flow = flow, .welcome = welcome});
 }
 
-void Streams::answer(const Arrival& arrival, bool is_good) {
+void Streams::reply(const Arrival& arrival, bool is_good) {
   orders_.push({.kind = Order::Kind::kHandled,
                 .flow = arrival.flow,
                 .of = arrival.kind,
@@ -140,7 +140,7 @@ void Streams::send_now(Order&& order) {
   Connection* connection = connection_for(order.flow, order.tls_name);
   if (!stands(connection)) return push(Arrival::Kind::kUnsent, order.flow, std::move(order.text));
   if (!order.is_repeated)
-    sent_.note(order.text, {connection->flow().connection, before.times + 1}, monotonic_now());
+    sent_.remember(order.text, {connection->flow().connection, before.times + 1}, monotonic_now());
   connection->send(std::move(order.text));
 }
 
@@ -199,14 +199,14 @@ void Streams::on_closed(Connection& connection) {
   Flow flow = connection.flow();
   if (needs_handshake(flow.transport) && !connection.is_ready() && connection.has_begun())
     ++counters_.handshakes_failed;
-  const auto unsent = connection.take_unsent();
+  const auto unsent = connection.pop_unsent();
   if (!connection.is_ready()) flow.connection = 0;  // it never came to be
   connections_.remove(connection);
   counters_.connections = connections_.size();
   for (const std::string& text : unsent) push(Arrival::Kind::kUnsent, flow, text);
 }
 
-// What cannot be told for want of room is lost: who waits for an answer to it has timers.
+// What cannot be told for want of room is lost: who waits for a response to it has timers.
 void Streams::push(Arrival::Kind kind, const Flow& flow, std::string text) {
   if (kind == Arrival::Kind::kUnsent) {
     if (unsent_waiting_ >= kMaxUnsentWaiting) return;
@@ -257,7 +257,7 @@ void Streams::admit(Newcomer& newcomer) {
   const Flow flow = newcomer.flow();
   if (is_secure(flow.transport) && newcomer.first_byte() != kHandshakeRecord) return newcomer.close();
   if (needs_handshake(flow.transport)) {
-    if (!budget_.take(flow.peer.address, newcomer.welcome, monotonic_now())) {
+    if (!budget_.draw(flow.peer.address, newcomer.welcome, monotonic_now())) {
       ++counters_.handshakes_refused;
       return newcomer.close();
     }
@@ -265,8 +265,8 @@ void Streams::admit(Newcomer& newcomer) {
   }
   const TlsContext tls = is_secure(flow.transport) ? tls_->server() : nullptr;
   const auto connection = is_websocket(flow.transport)
-                              ? make_websocket_connection(*this, newcomer.take_socket(), flow, tls, door_)
-                              : make_stream_connection(*this, newcomer.take_socket(), flow, tls, "");
+                              ? make_websocket_connection(*this, newcomer.release_socket(), flow, tls, door_)
+                              : make_stream_connection(*this, newcomer.release_socket(), flow, tls, "");
   connection->begin(newcomer.opened());
   connections_.replace(connection);
   connection->serve();

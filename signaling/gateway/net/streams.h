@@ -61,7 +61,7 @@ class Streams final : public ConnectionOwner {
   bool send(const Flow& flow, std::string&& text, const std::string& tls_name, bool is_repeated);
   void drop(const IpAddress& peer);
   void answer_newcomer(const Flow& flow, Welcome welcome);
-  void answer(const Arrival& arrival, bool is_good);
+  void reply(const Arrival& arrival, bool is_good);
 
   const StreamCounters& counters() const { return counters_; }
 

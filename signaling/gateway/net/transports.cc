@@ -167,10 +167,10 @@ void Transports::on_arrival(const Arrival& arrival) {
     case Arrival::Kind::kNewcomer:
       return streams_.answer_newcomer(arrival.flow, receiver_.welcome(arrival.flow.peer.address));
     case Arrival::Kind::kMessage:
-      return streams_.answer(arrival, receiver_.on_message(arrival.text, arrival.flow));
+      return streams_.reply(arrival, receiver_.on_message(arrival.text, arrival.flow));
     case Arrival::Kind::kUnsent:
       receiver_.on_unsent(arrival.text, arrival.flow);
-      return streams_.answer(arrival, false);
+      return streams_.reply(arrival, false);
   }
 }
 

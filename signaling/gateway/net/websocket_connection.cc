@@ -115,8 +115,9 @@ class WebSocketConnection final : public Connection {
     websocket::permessage_deflate deflate;
     deflate.server_enable = false;
     stream_.set_option(deflate);
-    stream_.set_option(websocket::stream_base::decorator(
-        [](websocket::response_type& answer) { answer.set(http::field::sec_websocket_protocol, "sip"); }));
+    stream_.set_option(websocket::stream_base::decorator([](websocket::response_type& response) {
+      response.set(http::field::sec_websocket_protocol, "sip");
+    }));
     stream_.read_message_max(SipMessage::kMaxBytes);
     stream_.auto_fragment(false);
     stream_.text(true);
@@ -178,7 +179,7 @@ class WebSocketConnection final : public Connection {
   void on_read() {
     heard();
     if (stream_.is_message_done()) return deliver_when_possible();
-    note_partial(true);
+    mark_partial(true);
     read();
   }
 
@@ -189,11 +190,11 @@ class WebSocketConnection final : public Connection {
   }
 
   void deliver_when_possible() {
-    if (!may_deliver()) return note_partial(false);  // it is us who are slow
+    if (!may_deliver()) return mark_partial(false);  // it is us who are slow
     const std::string_view text(static_cast<const char*>(buffer_.data().data()), buffer_.size());
     const bool is_keep_alive = text.find_first_not_of("\r\n") == std::string_view::npos;
     if (is_keep_alive) {
-      note_partial(false);
+      mark_partial(false);
       if (text.size() > 2) send("\r\n");  // a ping, and not a pong (RFC 5626 §4.4.1)
     } else {
       deliver(std::string(text));

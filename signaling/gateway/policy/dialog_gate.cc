@@ -3,7 +3,7 @@
 namespace vas::signaling {
 namespace {
 
-// An ACK may carry the answer to our offer.
+// An ACK may carry the response to our offer.
 bool moves_media_or_target(const SipMessage& request) {
   const std::string_view method = request.method();
   return method == "INVITE" || method == "UPDATE" || (method == "ACK" && !request.body.empty());
@@ -25,12 +25,12 @@ DialogGate::Verdict DialogGate::judge(const SipMessage& request, const Flow& sou
   const LiveDialogs::Key key = key_of(request, to_tag(request).value_or(std::string_view()));
   if (!dialogs_.contains(key, now))
     return request.method() == "ACK" ? Verdict::kNotAnswered : Verdict::kNoDialog;
-  if (!dialogs_.takes_request(key, now)) return Verdict::kOverBudget;
+  if (!dialogs_.accepts_request(key, now)) return Verdict::kOverBudget;
 
   using Party = LiveDialogs::Party;
   const Party party = dialogs_.party(key, source, now);
   if (party == Party::kSame || party == Party::kProved) {
-    if (!is_vouched) proved_.note(source.peer, now);
+    if (!is_vouched) proved_.remember(source.peer, now);
     if (party == Party::kSame) dialogs_.set_party(key, source, true, now);
     return Verdict::kPasses;
   }

@@ -40,14 +40,14 @@ bool is_address(std::string_view value) {
 }
 
 // From and To are one address each, Contacts any number.
-std::optional<StatelessAnswer> check_addresses(const SipMessage& message) {
+std::optional<StatelessResponse> check_addresses(const SipMessage& message) {
   for (const HeaderField& header : message.headers) {
     const bool is_contact = header.name == HeaderName::kContact;
     if (!is_contact && header.name != HeaderName::kFrom && header.name != HeaderName::kTo) continue;
     if (is_contact && header.value == "*") continue;
     const auto parts = elements(header.value);
     if ((!is_contact && parts.size() != 1) || !std::all_of(parts.begin(), parts.end(), is_address))
-      return StatelessAnswer{400, "Bad address in From, To or Contact"};
+      return StatelessResponse{400, "Bad address in From, To or Contact"};
   }
   return {};
 }
@@ -82,37 +82,37 @@ bool has_sip_uris_only(const SipMessage& message, HeaderName name) {
   return true;
 }
 
-std::optional<StatelessAnswer> check_cseq(const SipMessage& message, std::string_view method) {
+std::optional<StatelessResponse> check_cseq(const SipMessage& message, std::string_view method) {
   const std::string_view value = message.first(HeaderName::kCseq)->value;
   const auto blank = value.find_first_of(" \t\r\n");
   const auto number = parse_number<std::uint32_t>(value.substr(0, blank));
-  if (!number || *number > kMaxCseq) return StatelessAnswer{400, "CSeq number out of range"};
+  if (!number || *number > kMaxCseq) return StatelessResponse{400, "CSeq number out of range"};
   const auto named = blank == std::string_view::npos ? std::string_view{} : trim(value.substr(blank));
-  if (named != method) return StatelessAnswer{400, "CSeq method does not match"};
+  if (named != method) return StatelessResponse{400, "CSeq method does not match"};
   return {};
 }
 
 // What requests and responses share. Content-Length may be short of a datagram's end, never beyond it
 // (§18.3).
-std::optional<StatelessAnswer> check_common(const SipMessage& message) {
-  if (!message.is_text) return StatelessAnswer{400, "Not UTF-8, or control characters"};
-  if (!is_within_bounds(message)) return StatelessAnswer{400, "Too many elements in a header"};
+std::optional<StatelessResponse> check_common(const SipMessage& message) {
+  if (!message.is_text) return StatelessResponse{400, "Not UTF-8, or control characters"};
+  if (!is_within_bounds(message)) return StatelessResponse{400, "Too many elements in a header"};
   constexpr std::array kOnce = {HeaderName::kFrom, HeaderName::kTo, HeaderName::kCallId, HeaderName::kCseq};
   for (const HeaderName name : kOnce) {
     if (message.count(name) != 1)
-      return StatelessAnswer{400, "From, To, Call-ID and CSeq must be there once"};
+      return StatelessResponse{400, "From, To, Call-ID and CSeq must be there once"};
   }
   const std::string_view call_id = message.first(HeaderName::kCallId)->value;
   if (call_id.empty() || call_id.size() > 256 || call_id.find_first_of(" \t\r\n") != std::string_view::npos) {
-    return StatelessAnswer{400, "Bad Call-ID"};
+    return StatelessResponse{400, "Bad Call-ID"};
   }
-  if (message.count(HeaderName::kContentLength) > 1) return StatelessAnswer{400, "Two Content-Length"};
+  if (message.count(HeaderName::kContentLength) > 1) return StatelessResponse{400, "Two Content-Length"};
   if (const auto* length = message.first(HeaderName::kContentLength)) {
     const auto bytes = parse_number<std::size_t>(length->value);
-    if (!bytes || *bytes > message.body.size()) return StatelessAnswer{400, "Content-Length mismatch"};
+    if (!bytes || *bytes > message.body.size()) return StatelessResponse{400, "Content-Length mismatch"};
   }
   if (!has_sip_uris_only(message, HeaderName::kRecordRoute))
-    return StatelessAnswer{400, "Record-Route must be a SIP URI"};
+    return StatelessResponse{400, "Record-Route must be a SIP URI"};
   return {};
 }
 
@@ -133,11 +133,11 @@ bool is_tel(std::string_view uri) {
          uri.find_first_of("@?:/", kTel.size()) == std::string_view::npos;
 }
 
-std::optional<StatelessAnswer> check_target(std::string_view target) {
+std::optional<StatelessResponse> check_target(std::string_view target) {
   const auto uri = SipUri::parse(target);
-  if (uri && uri->has_headers) return StatelessAnswer{400, "Request-URI must have no headers"};
+  if (uri && uri->has_headers) return StatelessResponse{400, "Request-URI must have no headers"};
   if (uri || is_tel(target)) return {};
-  return has_sip_scheme(target) ? StatelessAnswer{400, "Bad Request-URI"} : StatelessAnswer{416};
+  return has_sip_scheme(target) ? StatelessResponse{400, "Bad Request-URI"} : StatelessResponse{416};
 }
 
 bool is_allowed(std::string_view method) {
@@ -150,58 +150,58 @@ bool makes_or_moves_a_dialog(std::string_view method) { return method == "INVITE
 
 }  // namespace
 
-std::optional<StatelessAnswer> check_request(const SipMessage& message, std::size_t size) {
+std::optional<StatelessResponse> check_request(const SipMessage& message, std::size_t size) {
   const std::string_view method = message.method();
-  // Without a Via nobody knows where an answer would go.
+  // Without a Via nobody knows where a response would go.
   const auto* via = message.first(HeaderName::kVia);
-  if (via == nullptr || !Via::parse(first_element(via->value))) return StatelessAnswer{0, "No usable Via"};
-  if (is_too_large(message, size) && method != "ACK") return StatelessAnswer{513};
+  if (via == nullptr || !Via::parse(first_element(via->value))) return StatelessResponse{0, "No usable Via"};
+  if (is_too_large(message, size) && method != "ACK") return StatelessResponse{513};
   if (const auto refused = check_common(message)) {
-    return method == "ACK" ? StatelessAnswer{0, refused->why} : *refused;
+    return method == "ACK" ? StatelessResponse{0, refused->why} : *refused;
   }
   if (method == "ACK") {
     if (check_cseq(message, method) || !equals_ignoring_case(message.version(), "SIP/2.0"))
-      return StatelessAnswer{0, "Bad ACK"};
+      return StatelessResponse{0, "Bad ACK"};
     return {};
   }
-  if (!is_request_line(message.start_line)) return StatelessAnswer{400, "Bad request line"};
-  if (!equals_ignoring_case(message.version(), "SIP/2.0")) return StatelessAnswer{505};
+  if (!is_request_line(message.start_line)) return StatelessResponse{400, "Bad request line"};
+  if (!equals_ignoring_case(message.version(), "SIP/2.0")) return StatelessResponse{505};
   if (const auto refused = check_cseq(message, method)) return refused;
-  if (!has_whole_vias(message)) return StatelessAnswer{400, "Bad Via"};
+  if (!has_whole_vias(message)) return StatelessResponse{400, "Bad Via"};
   if (const auto refused = check_addresses(message)) return refused;
   if (const auto refused = check_target(message.request_uri())) return refused;
   if (const auto* expires = message.first(HeaderName::kExpires);
       expires != nullptr && !parse_number<std::uint32_t>(expires->value)) {
-    return StatelessAnswer{400, "Bad Expires"};
+    return StatelessResponse{400, "Bad Expires"};
   }
 
-  if (!is_allowed(method)) return StatelessAnswer{405, {}, 0, true};
+  if (!is_allowed(method)) return StatelessResponse{405, {}, 0, true};
 
   if (const auto* hops = message.first(HeaderName::kMaxForwards)) {
     const auto left = parse_number<unsigned>(hops->value);
-    if (!left || *left > 255) return StatelessAnswer{400, "Bad Max-Forwards"};
-    if (*left == 0 && method != "OPTIONS") return StatelessAnswer{483};
+    if (!left || *left > 255) return StatelessResponse{400, "Bad Max-Forwards"};
+    if (*left == 0 && method != "OPTIONS") return StatelessResponse{483};
   }
   if (!has_sip_uris_only(message, HeaderName::kContact))
-    return StatelessAnswer{400, "Contact must be a SIP URI"};
+    return StatelessResponse{400, "Contact must be a SIP URI"};
   if (makes_or_moves_a_dialog(method)) {
     const auto* contact = message.first(HeaderName::kContact);
-    if (contact == nullptr) return StatelessAnswer{400, "Contact is missing"};
+    if (contact == nullptr) return StatelessResponse{400, "Contact is missing"};
     if (message.count(HeaderName::kContact) != 1 || elements(contact->value).size() != 1)
-      return StatelessAnswer{400, "One Contact only"};
+      return StatelessResponse{400, "One Contact only"};
   }
   return {};
 }
 
-std::optional<StatelessAnswer> check_response(const SipMessage& message) {
+std::optional<StatelessResponse> check_response(const SipMessage& message) {
   const int status = message.status();
-  if (status < 100 || status > 699) return StatelessAnswer{0, "Bad status line"};
+  if (status < 100 || status > 699) return StatelessResponse{0, "Bad status line"};
   const auto* via = message.first(HeaderName::kVia);
-  if (via == nullptr || !Via::parse(first_element(via->value))) return StatelessAnswer{0, "No usable Via"};
-  if (const auto refused = check_common(message)) return StatelessAnswer{0, refused->why};
+  if (via == nullptr || !Via::parse(first_element(via->value))) return StatelessResponse{0, "No usable Via"};
+  if (const auto refused = check_common(message)) return StatelessResponse{0, refused->why};
   // 3xx and 485 may name any URI: they are never followed.
   if (status < 300 && !has_sip_uris_only(message, HeaderName::kContact))
-    return StatelessAnswer{0, "Contact must be a SIP URI"};
+    return StatelessResponse{0, "Contact must be a SIP URI"};
   return {};
 }
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string_view>
 
-#include "signaling/gateway/policy/stateless_answer.h"
+#include "signaling/gateway/policy/stateless_response.h"
 #include "signaling/sip/sip_message.h"
 
 namespace vas::signaling {
@@ -14,8 +14,8 @@ namespace vas::signaling {
 //
 // A Contact or Record-Route that is not sip: or sips: is refused here, before any dialog is made: the SIP
 // stack below resolves and follows what it is given. Numbers are checked for range for the same reason.
-std::optional<StatelessAnswer> check_request(const SipMessage& message, std::size_t bytes);
-std::optional<StatelessAnswer> check_response(const SipMessage& message);
+std::optional<StatelessResponse> check_request(const SipMessage& message, std::size_t bytes);
+std::optional<StatelessResponse> check_response(const SipMessage& message);
 
 // Says by its User-Agent that it is one of the programs that look for open servers.
 bool is_scanner(const SipMessage& request);

@@ -14,14 +14,14 @@ bool is_keep_alive(std::string_view message) {
          ice::is_stun(as_bytes(message));
 }
 
-std::string stun_answer(std::string_view datagram, const Endpoint& source) {
+std::string stun_response(std::string_view datagram, const Endpoint& source) {
   const Bytes request = as_bytes(datagram);
   if (!ice::is_binding_request(request)) return {};
   std::array<std::uint8_t, ice::StunWriter::kMaxBytes> room;
   ice::StunWriter writer(room, ice::StunClass::kSuccess, ice::transaction_of(request));
   writer.add_xor_mapped_address(source);
-  const Bytes answer = writer.finish();
-  return {answer.begin(), answer.end()};
+  const Bytes response = writer.finish();
+  return {response.begin(), response.end()};
 }
 
 }  // namespace vas::signaling

@@ -13,6 +13,6 @@ namespace vas::signaling {
 bool is_keep_alive(std::string_view message);
 
 // What a STUN Binding request from `source` is answered: where it was seen. Empty for anything else.
-std::string stun_answer(std::string_view datagram, const Endpoint& source);
+std::string stun_response(std::string_view datagram, const Endpoint& source);
 
 }  // namespace vas::signaling

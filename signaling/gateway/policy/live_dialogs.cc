@@ -124,12 +124,12 @@ void LiveDialogs::end(Key key, Time now) {
   live_.fetch_sub(1, std::memory_order_relaxed);
 }
 
-bool LiveDialogs::takes_request(Key key, Time now) {
+bool LiveDialogs::accepts_request(Key key, Time now) {
   thread_check_.check();
   Slot* const slot = find(key, now);
   if (slot == nullptr) return false;
   TokenBucket requests(slot->requests.load(std::memory_order_relaxed));
-  if (!requests.take({kRequestsPerSecond}, now)) return false;
+  if (!requests.draw({kRequestsPerSecond}, now)) return false;
   slot->requests.store(requests.state(), std::memory_order_relaxed);
   return true;
 }

@@ -45,7 +45,7 @@ class LiveDialogs {
   bool contains(Key key, Time now) const { return find(key, now) != nullptr; }
   bool is_full() const { return live_.load(std::memory_order_relaxed) >= max_live(); }
   // False when the dialog has used up its requests for now.
-  bool takes_request(Key key, Time now);
+  bool accepts_request(Key key, Time now);
   // Whom the dialog knows at the other end. kUnknown: nobody yet.
   enum class Party { kUnknown, kOther, kSame, kProved };
   Party party(Key key, const Flow& source, Time now) const;

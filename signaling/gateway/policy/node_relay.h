@@ -27,7 +27,7 @@ class NodeRelay {
   // The flow that the first Route names, when it is one that this gateway wrote itself.
   std::optional<Flow> named_flow(const SipMessage& request) const;
 
-  // The request as it goes on, with our Via on top; `branch` leads its answers back. To a node it says whom
+  // The request as it goes on, with our Via on top; `branch` leads its responses back. To a node it says whom
   // it came from; a new INVITE gets our Record-Route; a Route that named a flow of ours is taken off.
   struct Way {
     Endpoint own;  // what the next hop is told

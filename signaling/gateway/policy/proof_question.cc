@@ -25,8 +25,8 @@ std::string proof_question(const Flow& asked, const Endpoint& own, const FlowSig
       peer, to_string(own), kBranch, secret, signer.keyed_hash("name|" + secret));
 }
 
-bool answers_proof_question(const SipMessage& response, const Flow& source, const FlowSigner& signer,
-                            Time now) {
+bool responds_to_proof_question(const SipMessage& response, const Flow& source, const FlowSigner& signer,
+                                Time now) {
   if (has_connections(source.transport)) return false;
   const auto via = Via::parse(first_element(value_of(response, HeaderName::kVia)));
   if (!via || !via->branch.starts_with(kBranch)) return false;

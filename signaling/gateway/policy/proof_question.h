@@ -16,7 +16,7 @@ inline constexpr Duration kProofQuestionSameFor = std::chrono::seconds(32);
 std::string proof_question(const Flow& asked, const Endpoint& own, const FlowSigner& signer, Time now);
 
 // Whether `response`, any at all, is one to such a question, and comes from where that was sent.
-bool answers_proof_question(const SipMessage& response, const Flow& source, const FlowSigner& signer,
-                            Time now);
+bool responds_to_proof_question(const SipMessage& response, const Flow& source, const FlowSigner& signer,
+                                Time now);
 
 }  // namespace vas::signaling

@@ -24,7 +24,7 @@ class ProvedSources {
   static constexpr std::size_t kMaxRemembered = 16384;
   static constexpr Duration kMemory = std::chrono::hours(1);  // at most twice that
 
-  void note(const Endpoint& source, Time now) {
+  void remember(const Endpoint& source, Time now) {
     thread_check_.check();
     if (now - turned_at_ >= kMemory || newer_.size() + 2 > kMaxRemembered) {
       older_ = std::exchange(newer_, {});

@@ -19,7 +19,7 @@ class RecentMap {
  public:
   RecentMap(std::size_t max_each, Duration memory) : max_each_(max_each), memory_(memory) {}
 
-  void note(std::string_view text, Value value, Time now) {
+  void remember(std::string_view text, Value value, Time now) {
     thread_check_.check();
     if (now - turned_at_ >= memory_ || newer_.size() >= max_each_) {
       older_ = std::exchange(newer_, {});

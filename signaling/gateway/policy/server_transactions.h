@@ -14,7 +14,7 @@
 namespace vas::signaling {
 
 // A transaction is its branch (ViaEditor::branch_of), wherever its messages come from: a client whose NAT
-// binds another port, or that connects anew, repeats, cancels and acknowledges from there. Its answers then
+// binds another port, or that connects anew, repeats, cancels and acknowledges from there. Its responses then
 // follow. A request that has the branch of none, but is a copy of one by its From tag, Call-ID and CSeq, came
 // over another path.
 //
@@ -26,15 +26,15 @@ class ServerTransactions {
   static constexpr Duration kMovedMemory = std::chrono::minutes(5);  // an INVITE may ring so long
 
   // A request that goes on to the stack.
-  void note(const SipMessage& request, const std::string& branch, const Flow& source, Time now) {
+  void remember(const SipMessage& request, const std::string& branch, const Flow& source, Time now) {
     thread_check_.check();
     if (request.method() == "ACK") return;
     const bool is_cancel = request.method() == "CANCEL";
-    const bool is_repeat = !is_cancel && seen_.note(key_of(request, branch), now) != 0;
-    if (is_cancel || is_repeat) moved_.note(branch, source, now);
-    if (!is_cancel) seen_.note(copy_of(request), now);
+    const bool is_repeat = !is_cancel && seen_.count(key_of(request, branch), now) != 0;
+    if (is_cancel || is_repeat) moved_.remember(branch, source, now);
+    if (!is_cancel) seen_.count(copy_of(request), now);
   }
-  // Where the answers of a transaction go, if not where its first request came from.
+  // Where the responses of a transaction go, if not where its first request came from.
   std::optional<Flow> flow_of(std::string_view branch) const { return moved_.find(branch); }
   // Whether `request` is a copy of one that was let through, under a branch of its own (RFC 3261 §8.2.2.2).
   bool is_merged(const SipMessage& request, const std::string& branch) const {

@@ -42,10 +42,10 @@ bool SourceJudge::is_kept_out(const SipMessage& request, const std::string& bran
          !(proved_.knows(address) || has_live_call(request, branch, now));
 }
 
-bool SourceJudge::takes_request(const SipMessage& request, const std::string& branch, const Flow& source,
-                                Time now) {
+bool SourceJudge::accepts_request(const SipMessage& request, const std::string& branch, const Flow& source,
+                                  Time now) {
   thread_check_.check();
-  return ledger_.takes_request(source.peer.address, purse_of(request, branch, source, now), now);
+  return ledger_.accepts_request(source.peer.address, purse_of(request, branch, source, now), now);
 }
 
 Purse SourceJudge::purse_of(const SipMessage& request, const std::string& branch, const Flow& source,
@@ -74,7 +74,7 @@ bool SourceJudge::offend(const Flow& source, Offence offence, Time now) {
   const bool may_be_forged = kind == SourceKind::kDatagram;
   if (exempts(source) || is_own(address)) return false;
   if (may_be_forged && proved_.knows(address)) return false;
-  const auto ban = ledger_.note(address, offence, kind, now);
+  const auto ban = ledger_.record(address, offence, kind, now);
   if (!ban) return false;
   log::warn("", "gateway: ban {} reason={} transport={} seconds={}", to_string(ban->source),
             to_string(offence), to_string(source.transport),

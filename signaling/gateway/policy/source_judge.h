@@ -42,10 +42,10 @@ class SourceJudge {
   // A ban that a forged datagram may have brought keeps out neither who is proved nor what has a live token.
   bool is_kept_out(const SipMessage& request, const std::string& branch, const Flow& source, Time now) const;
   void count_dropped(const Flow& source) { ledger_.count_dropped(source.peer.address); }
-  // False when the source has used up its requests, or its answers for mistakes, for now.
-  bool takes_request(const SipMessage& request, const std::string& branch, const Flow& source, Time now);
-  bool takes_refusal(const Flow& source, Time now) {
-    return exempts(source.peer.address) || ledger_.takes_refusal(source.peer.address, now);
+  // False when the source has used up its requests, or its responses for mistakes, for now.
+  bool accepts_request(const SipMessage& request, const std::string& branch, const Flow& source, Time now);
+  bool accepts_refusal(const Flow& source, Time now) {
+    return exempts(source.peer.address) || ledger_.accepts_refusal(source.peer.address, now);
   }
   // True when that brings a ban which ends the source's connections.
   bool offend(const Flow& source, Offence offence, Time now);
@@ -53,7 +53,7 @@ class SourceJudge {
   // Of its branch an INVITE was let in, and may still be ringing.
   bool is_let_in(const std::string& branch, Time now) const;
   bool was_admitted(const std::string& branch) const { return admitted_.contains(branch); }
-  void admit(const std::string& branch, Time now) { admitted_.note(branch, now); }
+  void admit(const std::string& branch, Time now) { admitted_.count(branch, now); }
 
   ProvedSources& proved() { return proved_; }
   SourceLedger& ledger() { return ledger_; }

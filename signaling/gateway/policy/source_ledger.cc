@@ -69,18 +69,18 @@ void SourceLedger::count_dropped(const IpAddress& source) {
   }
 }
 
-bool SourceLedger::takes_request(const IpAddress& source, Purse purse, Time now) {
+bool SourceLedger::accepts_request(const IpAddress& source, Purse purse, Time now) {
   thread_check_.check();
-  return limits_.requests_per_second == 0 || touch(source).requests[static_cast<std::size_t>(purse)].take(
+  return limits_.requests_per_second == 0 || touch(source).requests[static_cast<std::size_t>(purse)].draw(
                                                  {static_cast<double>(limits_.requests_per_second)}, now);
 }
 
-bool SourceLedger::takes_refusal(const IpAddress& source, Time now) {
+bool SourceLedger::accepts_refusal(const IpAddress& source, Time now) {
   thread_check_.check();
-  return touch(source).refusals.take({kRefusalsPerSecond}, now);
+  return touch(source).refusals.draw({kRefusalsPerSecond}, now);
 }
 
-std::optional<Ban> SourceLedger::note(const IpAddress& source, Offence offence, SourceKind kind, Time now) {
+std::optional<Ban> SourceLedger::record(const IpAddress& source, Offence offence, SourceKind kind, Time now) {
   thread_check_.check();
   if (limits_.offences == 0) return {};
   Entry& entry = touch(source);
@@ -95,7 +95,7 @@ std::optional<Ban> SourceLedger::note(const IpAddress& source, Offence offence, 
 
 std::optional<Ban> SourceLedger::ban(const IpAddress& key, Offence offence, SourceKind kind, Time now) {
   const bool is_datagram = kind == SourceKind::kDatagram;
-  if (is_datagram && !datagram_bans_.take({kDatagramBansPerSecond}, now)) return {};
+  if (is_datagram && !datagram_bans_.draw({kDatagramBansPerSecond}, now)) return {};
   if (!of(kind).contains(key) && !makes_room(kind, now)) return {};
   Past& past = of(kind)[key];
   if (is_datagram || now - past.ban.until > kRemembersBans) past.times = 0;

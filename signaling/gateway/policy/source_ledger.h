@@ -53,7 +53,7 @@ class SourceLedger {
   static constexpr std::size_t kMaxBans = 1024;
   // Offences that are older count no more.
   static constexpr Duration kOffenceWindow = std::chrono::seconds(60);
-  static constexpr std::uint32_t kRefusalsPerSecond = 20;             // stateless answers to one source
+  static constexpr std::uint32_t kRefusalsPerSecond = 20;             // stateless responses to one source
   static constexpr Duration kDatagramBan = std::chrono::seconds(60);  // at most
   static constexpr std::uint32_t kDatagramBansPerSecond = 20;         // in all: each is a line of the log
 
@@ -63,11 +63,11 @@ class SourceLedger {
   bool is_banned(const IpAddress& source, SourceKind kind, Time now) const;
   void count_dropped(const IpAddress& source);  // a message that was kept out
   // False when the source has used up its requests of that kind for now.
-  bool takes_request(const IpAddress& source, Purse purse, Time now);
+  bool accepts_request(const IpAddress& source, Purse purse, Time now);
   // False when it has had enough answers for its mistakes.
-  bool takes_refusal(const IpAddress& source, Time now);
+  bool accepts_refusal(const IpAddress& source, Time now);
   // The ban that this offence brings, if it does.
-  std::optional<Ban> note(const IpAddress& source, Offence offence, SourceKind kind, Time now);
+  std::optional<Ban> record(const IpAddress& source, Offence offence, SourceKind kind, Time now);
 
   std::vector<Ban> bans(Time now) const;
   bool lift(const IpAddress& source);

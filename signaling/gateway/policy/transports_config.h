@@ -36,7 +36,7 @@ struct TransportsConfig {
 class TransportsReceiver {
  public:
   virtual ~TransportsReceiver() = default;
-  // One whole message, or the blank line of a keep-alive. True when it was SIP that deserves an answer: a
+  // One whole message, or the blank line of a keep-alive. True when it was SIP that deserves a response: a
   // connection that it came by has proved to be worth keeping.
   virtual bool on_message(std::string_view text, const Flow& source) = 0;
   virtual Welcome welcome(const IpAddress& peer) = 0;

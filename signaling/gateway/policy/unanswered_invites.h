@@ -26,7 +26,7 @@ class UnansweredInvites {
   static constexpr Duration kMemory = std::chrono::seconds(32);  // 64 T1
 
   // `text`: as the stack gave it.
-  void note(std::string_view branch, std::string_view text, Time now) {
+  void remember(std::string_view branch, std::string_view text, Time now) {
     thread_check_.check();
     if (text.size() > kMaxBytesEach) return;
     const auto [entry, is_new] = waiting_.try_emplace(std::string(branch), Entry{std::string(text), now});
@@ -36,14 +36,14 @@ class UnansweredInvites {
     waiting_.erase(order_.front());
     order_.pop_front();
   }
-  // An answer of any kind came.
+  // A response of any kind came.
   void forget(std::string_view branch) {
     thread_check_.check();
     const auto found = waiting_.find(std::string(branch));
     if (found != waiting_.end()) found->second.text.clear();
   }
   // What went under it; nothing once it was answered, or taken.
-  std::optional<std::string> take(std::string_view branch, Time now) {
+  std::optional<std::string> pop(std::string_view branch, Time now) {
     thread_check_.check();
     const auto found = waiting_.find(std::string(branch));
     if (found == waiting_.end() || found->second.text.empty() || now - found->second.sent > kMemory)

@@ -37,7 +37,7 @@ class WebSocketDoor {
 
   void set_certificate_names(std::vector<std::string> names) { certificate_names_ = std::move(names); }
 
-  // Why it may not, for whoever reads the answer; null when it may.
+  // Why it may not, for whoever reads the response; null when it may.
   const char* refusal(const Request& request) const;
 
  private:

@@ -19,7 +19,7 @@ TEST(PortPool, UsesTheWholeRangeInTurnAndThenWhatWasReturnedFirst) {
   const Time now{};
   for (const std::uint16_t port : std::array<std::uint16_t, 2>{10006, 10000}) {
     EXPECT_EQ(pool.lend(now), port);
-    pool.take_back(port, now);
+    pool.give_back(port, now);
   }
   const Time later = now + PortPool::kRest;
   for (const std::uint16_t port : std::array<std::uint16_t, 4>{10002, 10004, 10006, 10000})
@@ -31,7 +31,7 @@ TEST(PortPool, LetsAReturnedPortRest) {
   PortPool pool(10000, 10001);
   const Time now{};
   const auto port = *pool.lend(now);
-  pool.take_back(port, now);
+  pool.give_back(port, now);
   EXPECT_FALSE(pool.lend(now + PortPool::kRest - Duration(1)));
   EXPECT_EQ(pool.lend(now + PortPool::kRest), port);
 }

@@ -156,7 +156,7 @@ TEST_F(BridgeTest, ComfortNoiseAloneInTheKernelLeavesTheClockAsItWas) {
   ASSERT_TRUE(bridge_.describe_relay(LegSide::kA, now_, entry));
   ASSERT_EQ(entry.formats[2].is_noise, 1);
   entry.sent_packets = 1;
-  bridge_.take_back(LegSide::kA, entry);
+  bridge_.resume(LegSide::kA, entry);
   EXPECT_EQ(bridge_.stats(LegSide::kB).sent_packets, 2u);
   deliver(LegSide::kB, rtcp_of(kB), receiver_report({0xbbbb}), Component::kRtcp);
   EXPECT_DOUBLE_EQ(*bridge_.stats(LegSide::kB).reported_jitter_ms, 10);

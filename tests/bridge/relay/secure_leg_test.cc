@@ -409,7 +409,7 @@ TEST_F(SecureLeg, AsTheClientItBeginsAndSaysAgainWhatWasLost) {
 
 TEST_F(SecureLeg, AHandshakeThatIsOneTooManyWaitsForTheNextSecond) {
   bridge_.configure(LegSide::kA, without_ice(), now_);
-  while (handshakes_.take(now_)) continue;
+  while (handshakes_.draw(now_)) continue;
   DtlsSession early(*theirs_, DtlsRole::kClient, ours_->fingerprint());
   EXPECT_FALSE(shake_hands(early, kBrowser));
   now_ += seconds(1);
@@ -628,8 +628,8 @@ class FullIceLeg : public SecureLeg {
     config.ice->is_full = true;
     return config;
   }
-  void take_over(const Endpoint& to, bool is_pipe = false) {
-    bridge_.take_over(LegSide::kA, to, kBrowser, is_pipe, now_);
+  void adopt_path(const Endpoint& to, bool is_pipe = false) {
+    bridge_.adopt_path(LegSide::kA, to, kBrowser, is_pipe, now_);
   }
   void key(const Endpoint& source) {
     DtlsSession browser(*theirs_, DtlsRole::kClient, ours_->fingerprint());
@@ -660,7 +660,7 @@ class FullIceLeg : public SecureLeg {
 
 TEST_F(FullIceLeg, ThePairIsTheLegsPathAndOurChecksKeepConsent) {
   bridge_.configure(LegSide::kA, with_full_ice(), now_);
-  take_over(kBrowser);
+  adopt_path(kBrowser);
   key(kBrowser);
   EXPECT_EQ(heard_at(), kBrowser);
   const int checks = tick_for(seconds(60), true);
@@ -673,7 +673,7 @@ TEST_F(FullIceLeg, ThePairIsTheLegsPathAndOurChecksKeepConsent) {
 
 TEST_F(FullIceLeg, WithoutAnswersConsentEndsAfterThirtySeconds) {
   bridge_.configure(LegSide::kA, with_full_ice(), now_);
-  take_over(kBrowser);
+  adopt_path(kBrowser);
   key(kBrowser);
   tick_for(seconds(29), false);
   EXPECT_EQ(heard_at(), kBrowser);
@@ -683,7 +683,7 @@ TEST_F(FullIceLeg, WithoutAnswersConsentEndsAfterThirtySeconds) {
 
 TEST_F(FullIceLeg, APartyThatAnswersNoChecksLivesByItsMedia) {
   bridge_.configure(LegSide::kA, with_full_ice(), now_);
-  take_over(kBrowser);
+  adopt_path(kBrowser);
   key(kBrowser);
   for (std::uint16_t i = 0; i < 12; ++i) {
     tick_for(seconds(10), false);
@@ -694,7 +694,7 @@ TEST_F(FullIceLeg, APartyThatAnswersNoChecksLivesByItsMedia) {
 
 TEST_F(FullIceLeg, APartyThatAnsweredAndDoesNoMoreIsCut) {
   bridge_.configure(LegSide::kA, with_full_ice(), now_);
-  take_over(kBrowser);
+  adopt_path(kBrowser);
   key(kBrowser);
   tick_for(seconds(25), true);
   for (std::uint16_t i = 0; i < 31; ++i) {
@@ -706,7 +706,7 @@ TEST_F(FullIceLeg, APartyThatAnsweredAndDoesNoMoreIsCut) {
 
 TEST_F(FullIceLeg, AfterARestartTheOldPathServesUntilTheNewAgentHandsItsOwnOver) {
   bridge_.configure(LegSide::kA, with_full_ice(), now_);
-  take_over(kBrowser);
+  adopt_path(kBrowser);
   key(kBrowser);
   const ice::IceCredentials ours{"ours2", "our-next-password-22-chars"};
   const ice::IceCredentials theirs{"them2", "their-next-password-22-ch"};
@@ -714,7 +714,7 @@ TEST_F(FullIceLeg, AfterARestartTheOldPathServesUntilTheNewAgentHandsItsOwnOver)
   EXPECT_GE(tick_for(seconds(20), true), 3) << "under the old credentials";
   EXPECT_EQ(heard_at(), kBrowser);
   EXPECT_TRUE(check(kMoved, true, ours.password, "ours2:them2").empty()) << "that is for the agent's socket";
-  take_over(kMoved);
+  adopt_path(kMoved);
   EXPECT_EQ(heard_at(), kMoved);
   EXPECT_GE(tick_for(seconds(20), true, theirs.password), 3);
   EXPECT_EQ(last_checked_, kMoved);
@@ -726,12 +726,12 @@ TEST_F(FullIceLeg, AfterARestartTheOldPathServesUntilTheNewAgentHandsItsOwnOver)
 TEST_F(FullIceLeg, AfterARestartARelayedPathMayReplaceADirectOne) {
   const Endpoint pipe = *Endpoint::parse("127.0.0.1:30001");
   bridge_.configure(LegSide::kA, with_full_ice(), now_);
-  take_over(kBrowser);
+  adopt_path(kBrowser);
   key(kBrowser);
   bridge_.configure(LegSide::kA,
                     with_full_ice({"ours2", "our-next-password-22-chars"}, {"them2", "their-next-password"}),
                     now_);
-  take_over(pipe, true);
+  adopt_path(pipe, true);
   EXPECT_EQ(heard_at(), pipe);
   EXPECT_EQ(tick_for(seconds(60), true), 0) << "its agent checks";
 }
@@ -739,7 +739,7 @@ TEST_F(FullIceLeg, AfterARestartARelayedPathMayReplaceADirectOne) {
 TEST_F(FullIceLeg, ThroughAPipeOnlyThePipeIsHeardAndADirectPairReplacesIt) {
   const Endpoint pipe = *Endpoint::parse("127.0.0.1:30001");
   bridge_.configure(LegSide::kA, with_full_ice(), now_);
-  take_over(pipe, true);
+  adopt_path(pipe, true);
   key(pipe);
   EXPECT_EQ(heard_at(), pipe);
   EXPECT_EQ(bridge_.stats(LegSide::kA).media_endpoint, kBrowser) << "the record names the party";
@@ -747,14 +747,14 @@ TEST_F(FullIceLeg, ThroughAPipeOnlyThePipeIsHeardAndADirectPairReplacesIt) {
   EXPECT_EQ(heard_at(), pipe);
   deliver(LegSide::kA, kStranger, sealed(1));
   EXPECT_EQ(bridge_.stats(LegSide::kA).refused_source, 1u);
-  take_over(kBrowser);
+  adopt_path(kBrowser);
   EXPECT_EQ(heard_at(), kBrowser);
 }
 
 TEST_F(FullIceLeg, APipeThatIsLostIsSentNothingMore) {
   const Endpoint pipe = *Endpoint::parse("127.0.0.1:30001");
   bridge_.configure(LegSide::kA, with_full_ice(), now_);
-  take_over(pipe, true);
+  adopt_path(pipe, true);
   key(pipe);
   bridge_.lose_path(LegSide::kA);
   EXPECT_FALSE(heard_at().is_set());
@@ -762,7 +762,7 @@ TEST_F(FullIceLeg, APipeThatIsLostIsSentNothingMore) {
 
 TEST_F(FullIceLeg, APathForALegThatKnowsNoIceAnyMoreChangesNothing) {
   bridge_.configure(LegSide::kA, without_ice(), now_);
-  take_over(kStranger);
+  adopt_path(kStranger);
   EXPECT_EQ(bridge_.stats(LegSide::kA).media_endpoint, kBrowser);
 }
 

@@ -96,7 +96,7 @@ TEST(NiceAgentsTest, WhoeverKnowsNoIceGetsThePlainSocket) {
   side.agents.gather(kAgent, random_credentials(), IceRole::kControlling);
   const auto gathered = side.next<Gathered>();
   ASSERT_TRUE(gathered && gathered->candidates.size() == 1);
-  side.agents.take_plain(kAgent, AddressFamily::kIpv4);
+  side.agents.adopt_plain(kAgent, AddressFamily::kIpv4);
   const auto path = side.next<PathFound>();
   ASSERT_TRUE(path);
   EXPECT_EQ(path->local, gathered->candidates[0].address);
@@ -139,7 +139,7 @@ TEST(NiceAgentsTest, ClosingWhatIsNotThereOrTwiceChangesNothing) {
   side.agents.gather(kAgent, random_credentials(), IceRole::kControlling);
   side.agents.close(kAgent);
   side.agents.close(kAgent);
-  side.agents.take_plain(kAgent, AddressFamily::kIpv4);
+  side.agents.adopt_plain(kAgent, AddressFamily::kIpv4);
   side.agents.gather({8}, random_credentials(), IceRole::kControlling);
   std::optional<Gathered> gathered;
   while ((gathered = side.next<Gathered>()) && gathered->agent != AgentId{8}) {

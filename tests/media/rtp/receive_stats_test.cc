@@ -213,16 +213,16 @@ TEST_F(ReceiveStatsTest, EventsUnderTheirOwnSsrcLeaveTheAudiosFiguresAlone) {
 TEST_F(ReceiveStatsTest, NothingIsKnownOfAStreamThatNeverCame) {
   EXPECT_FALSE(stats_.summary().loss_percent());
   EXPECT_FALSE(stats_.summary().jitter_mean_ms);
-  EXPECT_FALSE(stats_.take_report());
+  EXPECT_FALSE(stats_.pop_report());
 }
 
 TEST_F(ReceiveStatsTest, TheReportSpeaksOfItsIntervalAndOfTheWhole) {
   for (const int i : {0, 1, 3}) receive(i);
-  const auto first = *stats_.take_report();
+  const auto first = *stats_.pop_report();
   EXPECT_EQ(first.fraction_lost, 64);  // 1 of 4
   EXPECT_EQ(first.cumulative_lost, 1u);
   for (int i = 4; i < 8; ++i) receive(i);
-  const auto second = *stats_.take_report();
+  const auto second = *stats_.pop_report();
   EXPECT_EQ(second.fraction_lost, 0);
   EXPECT_EQ(second.cumulative_lost, 1u);
   EXPECT_EQ(second.extended_highest & 0xffff, static_cast<std::uint16_t>(first_ + 7));

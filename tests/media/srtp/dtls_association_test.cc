@@ -73,7 +73,7 @@ TEST_F(DtlsAssociationTest, AsksForACookieAndRemembersNothingUntilItComes) {
     EXPECT_LT(answer[0].size(), hello.size());
     EXPECT_EQ(answer[0][13], 3) << "HelloVerifyRequest";
   }
-  EXPECT_TRUE(first_.take(now_) && again_.take(now_));
+  EXPECT_TRUE(first_.draw(now_) && again_.draw(now_));
   EXPECT_TRUE(shake_hands(party, {hello}, kParty, DtlsSource::kSdp));
 }
 
@@ -140,7 +140,7 @@ TEST_F(DtlsAssociationTest, WhoFailsAgainAndAgainTakesNothingOfFirstHandshakes) 
     (void)shake_hands(forger, kParty, DtlsSource::kProved);
   }
   int left = 0;
-  while (first_.take(now_)) ++left;
+  while (first_.draw(now_)) ++left;
   EXPECT_EQ(left, 19);
   now_ += seconds(1);
   DtlsSession party = client(*theirs_);

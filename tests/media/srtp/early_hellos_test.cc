@@ -35,11 +35,11 @@ class EarlyHellosTest : public testing::Test {
 TEST_F(EarlyHellosTest, WhoReceivesWhereItSendsFromIsKeptAndItsHandshakeGoesOnWithoutBeingAskedAgain) {
   DtlsSession party(*theirs_, DtlsRole::kClient, ours_->fingerprint());
   const Datagram second = bring_cookie(party, kParty);
-  const auto kept = early_.take();
+  const auto kept = early_.pop();
   ASSERT_TRUE(kept);
   EXPECT_EQ(kept->source, kParty);
   EXPECT_EQ(kept->datagram, second);
-  EXPECT_FALSE(early_.take());
+  EXPECT_FALSE(early_.pop());
 
   DtlsAssociation server(*ours_, DtlsRole::kServer, theirs_->fingerprint(), {}, cookies_);
   auto flight = server.on_datagram(now_, kParty, DtlsSource::kSdp, kept->datagram);
@@ -69,14 +69,14 @@ TEST_F(EarlyHellosTest, OneIsKeptOfEachSenderAndTheOldestMakesRoom) {
     const Datagram hello = bring_cookie(client, sources.back());
     EXPECT_TRUE(early_.on_datagram(sources.back(), hello).empty()) << "again, for nobody has answered";
   }
-  for (std::size_t i = 2; i < sources.size(); ++i) EXPECT_EQ(early_.take()->source, sources[i]);
-  EXPECT_FALSE(early_.take());
+  for (std::size_t i = 2; i < sources.size(); ++i) EXPECT_EQ(early_.pop()->source, sources[i]);
+  EXPECT_FALSE(early_.pop());
 }
 
 TEST_F(EarlyHellosTest, NothingElseIsAnsweredOrKept) {
   DtlsSession client(*theirs_, DtlsRole::kClient, ours_->fingerprint());
   const Datagram hello = bring_cookie(client, kParty);
-  (void)early_.take();
+  (void)early_.pop();
   for (std::size_t bytes = 0; bytes < hello.size(); ++bytes) {
     EXPECT_TRUE(early_.on_datagram(kParty, Bytes(hello).first(bytes)).empty());
   }
@@ -86,7 +86,7 @@ TEST_F(EarlyHellosTest, NothingElseIsAnsweredOrKept) {
   large.resize(EarlyHellos::kMostBytes + 1);
   EXPECT_TRUE(early_.on_datagram(kParty, large).empty());
   EXPECT_EQ(early_.on_datagram({kParty.address, 9}, hello).size(), 1u) << "a cookie is of one address";
-  EXPECT_FALSE(early_.take());
+  EXPECT_FALSE(early_.pop());
 }
 
 }  // namespace

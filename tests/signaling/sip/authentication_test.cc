@@ -20,11 +20,11 @@ class AuthenticationTest : public testing::Test {
     return authentication_.answers(method, "sip:1@carrier", carried_);
   }
   bool challenged(const std::vector<ChallengeField>& fields) {
-    return authentication_.take(fields, carried_);
+    return authentication_.apply(fields, carried_);
   }
 
   Authentication authentication_;
-  std::vector<CarriedAnswer> carried_;
+  std::vector<CarriedCredentials> carried_;
 };
 
 TEST_F(AuthenticationTest, IsCarriedByEachLaterRequestAndItsUsesAreCounted) {
@@ -89,13 +89,13 @@ TEST_F(AuthenticationTest, RequestsThatCrossAreJudgedByWhatEachCarried) {
   send();
   challenged({challenge("c", "n1")});
   send();
-  std::vector<CarriedAnswer> info, offer;
+  std::vector<CarriedCredentials> info, offer;
   authentication_.answers("INFO", "sip:x", info);
   authentication_.answers("INVITE", "sip:x", offer);
-  EXPECT_TRUE(authentication_.take({challenge("c", "n2")}, info));
+  EXPECT_TRUE(authentication_.apply({challenge("c", "n2")}, info));
   info.clear();
   authentication_.answers("INFO", "sip:x", info);
-  EXPECT_TRUE(authentication_.take({challenge("c", "n3")}, offer));
+  EXPECT_TRUE(authentication_.apply({challenge("c", "n3")}, offer));
 }
 
 TEST_F(AuthenticationTest, OnlyTheTrunksRealmIsAnsweredWhereItHasOne) {

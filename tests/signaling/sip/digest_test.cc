@@ -16,7 +16,7 @@ std::string challenge(const std::string& algorithm, const std::string& more = ",
 }
 
 std::string answer(const std::string& value) {
-  return digest_answer(*DigestChallenge::parse(value), kMufasa, "GET", "/dir/index.html", kClientNonce, 1);
+  return digest_response(*DigestChallenge::parse(value), kMufasa, "GET", "/dir/index.html", kClientNonce, 1);
 }
 
 TEST(Digest, GivesTheResponsesOfTheRfc) {
@@ -66,7 +66,7 @@ TEST(Digest, QuotesWhatItRepeats) {
   const auto parsed = DigestChallenge::parse("Digest realm=\"a\\\"b\", nonce=\"n\"");
   ASSERT_TRUE(parsed);
   EXPECT_EQ(parsed->realm, "a\"b");
-  EXPECT_NE(digest_answer(*parsed, kMufasa, "INVITE", "sip:x", "c", 1).find("realm=\"a\\\"b\""),
+  EXPECT_NE(digest_response(*parsed, kMufasa, "INVITE", "sip:x", "c", 1).find("realm=\"a\\\"b\""),
             std::string::npos);
   EXPECT_FALSE(DigestChallenge::parse("Digest realm=\"a\r\nX: y\", nonce=\"n\""));
 }

@@ -1,5 +1,5 @@
 #include "signaling/sip/via_editor.h"
-#include "signaling/gateway/policy/stateless_answer.h"
+#include "signaling/gateway/policy/stateless_response.h"
 
 #include <gtest/gtest.h>
 
@@ -248,9 +248,9 @@ TEST_F(ViaEditorTest, TheAckOfAStatelessAnswerIsKnownAndOthersAreNot) {
   EXPECT_NE(answer.find("\r\nRetry-After: 7\r\n"), std::string::npos);
   const std::string to = std::string(value_of(*SipMessage::parse(answer), HeaderName::kTo));
   std::string ack = request("SIP/2.0/UDP 10.0.0.5;branch=z9hG4bKphone;rport", "ACK");
-  EXPECT_FALSE(is_ack_of_stateless_answer(*SipMessage::parse(ack), signer_));
+  EXPECT_FALSE(is_ack_of_stateless_response(*SipMessage::parse(ack), signer_));
   ack.replace(ack.find("<sip:b@h>"), 9, to);
-  EXPECT_TRUE(is_ack_of_stateless_answer(*SipMessage::parse(ack), signer_));
+  EXPECT_TRUE(is_ack_of_stateless_response(*SipMessage::parse(ack), signer_));
 }
 
 TEST_F(ViaEditorTest, AnswersGoBackToTheStackThatAsked) {

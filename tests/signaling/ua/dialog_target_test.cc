@@ -93,7 +93,7 @@ class DialogTargetTest : public testing::Test {
   }
   DialogId answer_call() {
     const DialogId dialog = lab_.next<InviteReceived>().dialog;
-    lab_.send(AnswerInvite{dialog, 200, std::string(kSdp), {}});
+    lab_.send(RespondToInvite{dialog, 200, std::string(kSdp), {}});
     return dialog;
   }
   void take_tag(const SipText& answer) { our_tag_ = parameter_of(answer.header("To"), "tag"); }

@@ -82,7 +82,7 @@ TEST_F(DialogUacTest, EveryRequestAnswersItsChallengeAndCarriesTheLastOne) {
   const SipText info = challenge(lab_.receive("INFO"), "n3");
   EXPECT_EQ(info.header("Content-Type"), "application/dtmf-relay");
   lab_.answer(info, "200 OK");
-  const auto answered = lab_.next<InfoAnswered>();
+  const auto answered = lab_.next<InfoResponded>();
   EXPECT_EQ(answered.status, 200);
   EXPECT_EQ(answered.request, RequestId{5});
 
@@ -150,7 +150,7 @@ TEST_F(DialogUacTest, AChallengeThatIsNotAnsweredIsNoBusinessOfTheOtherParty) {
   answer_call(dial());
   lab_.send(SendInfo{kCall, RequestId{5}, "", {}, ""});
   lab_.answer(lab_.receive("INFO"), "401 Unauthorized", "WWW-Authenticate: Basic realm=\"x\"\r\n");
-  EXPECT_EQ(lab_.next<InfoAnswered>().status, 500);
+  EXPECT_EQ(lab_.next<InfoResponded>().status, 500);
   hang_up();
 }
 

@@ -21,10 +21,10 @@ TEST(ClientLedger, WhoIsWrongTooOftenMayNotTryForAWhile) {
   ClientLedger ledger({.failures_per_minute = 10});
   for (int i = 0; i < ClientLedger::kFailuresAtOnce; ++i) {
     EXPECT_TRUE(ledger.may_try(kOffice, kBegin));
-    ledger.note_failure(kOffice, kBegin);
+    ledger.record_failure(kOffice, kBegin);
   }
   EXPECT_FALSE(ledger.may_try(kOffice, kBegin));
-  ledger.note_failure(kOffice, kBegin);
+  ledger.record_failure(kOffice, kBegin);
   EXPECT_TRUE(ledger.may_try(*IpAddress::parse("192.0.2.8"), kBegin)) << "the neighbour";
   EXPECT_FALSE(ledger.may_try(kOffice, kBegin + std::chrono::seconds(5)));
   EXPECT_TRUE(ledger.may_try(kOffice, kBegin + std::chrono::milliseconds(6001))) << "ten a minute";
@@ -43,18 +43,18 @@ TEST(ClientLedger, AKeyThatHasWorkedFromAnAddressIsKnownThere) {
 
 TEST(ClientLedger, RequestsWithoutAKeyHaveARate) {
   ClientLedger ledger({.keyless_per_second = 5});
-  for (int i = 0; i < 10; ++i) EXPECT_TRUE(ledger.takes_keyless(kOffice, kBegin)) << i;
-  EXPECT_FALSE(ledger.takes_keyless(kOffice, kBegin));
-  EXPECT_TRUE(ledger.takes_keyless(kOffice, kBegin + std::chrono::milliseconds(201)));
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(ledger.accepts_keyless(kOffice, kBegin)) << i;
+  EXPECT_FALSE(ledger.accepts_keyless(kOffice, kBegin));
+  EXPECT_TRUE(ledger.accepts_keyless(kOffice, kBegin + std::chrono::milliseconds(201)));
   EXPECT_TRUE(ledger.may_try(kOffice, kBegin)) << "and nothing was wrong";
 }
 
 TEST(ClientLedger, RemembersSoManyAndForgetsWhoWasQuietLongest) {
   ClientLedger ledger({.failures_per_minute = 10});
-  for (int i = 0; i < ClientLedger::kFailuresAtOnce; ++i) ledger.note_failure(kOffice, kBegin);
-  for (unsigned i = 0; i < ClientLedger::kMaxClients - 1; ++i) ledger.note_failure(numbered(i), kBegin);
+  for (int i = 0; i < ClientLedger::kFailuresAtOnce; ++i) ledger.record_failure(kOffice, kBegin);
+  for (unsigned i = 0; i < ClientLedger::kMaxClients - 1; ++i) ledger.record_failure(numbered(i), kBegin);
   EXPECT_FALSE(ledger.may_try(kOffice, kBegin));
-  for (unsigned i = 0; i < ClientLedger::kMaxClients; ++i) ledger.note_failure(numbered(i), kBegin);
+  for (unsigned i = 0; i < ClientLedger::kMaxClients; ++i) ledger.record_failure(numbered(i), kBegin);
   EXPECT_EQ(ledger.size(), ClientLedger::kMaxClients);
   EXPECT_TRUE(ledger.may_try(kOffice, kBegin)) << "forgotten";
   for (unsigned i = 0; i <= ClientLedger::kMaxKnown; ++i) ledger.learn(numbered(i), 1);

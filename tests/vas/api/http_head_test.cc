@@ -7,7 +7,7 @@ namespace {
 
 using Verdict = HeadScanner::Verdict;
 
-Verdict scan(std::string_view bytes) { return HeadScanner().take(bytes); }
+Verdict scan(std::string_view bytes) { return HeadScanner().parse(bytes); }
 
 std::string head(std::string_view fields, std::string_view start = "POST / HTTP/1.1") {
   return std::string(start) + "\r\nHost: x\r\n" + std::string(fields) + "\r\n";
@@ -18,9 +18,9 @@ TEST(HeadScanner, FindsTheEndWhereverTheBytesAreCut) {
   const std::size_t size = request.size() - 4;
   for (std::size_t cut = 1; cut < size; ++cut) {
     HeadScanner scanner;
-    ASSERT_EQ(scanner.take(std::string_view(request).substr(0, cut)), Verdict::kMore) << cut;
+    ASSERT_EQ(scanner.parse(std::string_view(request).substr(0, cut)), Verdict::kMore) << cut;
     ASSERT_EQ(scanner.size(), cut);
-    ASSERT_EQ(scanner.take(std::string_view(request).substr(cut)), Verdict::kWhole) << cut;
+    ASSERT_EQ(scanner.parse(std::string_view(request).substr(cut)), Verdict::kWhole) << cut;
     ASSERT_EQ(scanner.size(), size) << "and nothing of the body";
   }
 }

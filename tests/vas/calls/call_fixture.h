@@ -135,7 +135,7 @@ class CallTest : public testing::Test {
   std::ptrdiff_t configured_before_response() const {
     const auto response = std::find_if(actions_.begin(), actions_.end(), [](const CallAction& action) {
       const auto* command = std::get_if<SipCommand>(&action);
-      return command != nullptr && std::holds_alternative<AnswerInvite>(*command);
+      return command != nullptr && std::holds_alternative<RespondToInvite>(*command);
     });
     return std::count_if(actions_.begin(), response, [](const CallAction& action) {
       return std::holds_alternative<ConfigureLegMedia>(action);
@@ -152,7 +152,7 @@ class CallTest : public testing::Test {
   }
   void park() {
     begin_parked();
-    on(BackendAnswered{BackendOutcome::kPark});
+    on(BackendReplied{BackendOutcome::kPark});
   }
   void expect_end(Disposition disposition, EndedBy by, const char* reason) const {
     ASSERT_TRUE(call_->is_ended());

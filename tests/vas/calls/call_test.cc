@@ -12,7 +12,7 @@ TEST_F(CallTest, DialsTheRouteWithOurAddressAndAnswersWithWhatBothShare) {
   EXPECT_EQ(out->request_uri, "sip:990@198.51.100.1:5060");
   EXPECT_NE(out->sdp.find("m=audio 20002 RTP/AVP 0 8 101"), std::string::npos);
   on(SipEvent(answered()));
-  const auto* answer = sent<AnswerInvite>();
+  const auto* answer = sent<RespondToInvite>();
   ASSERT_NE(answer, nullptr);
   EXPECT_EQ(answer->status, 200);
   EXPECT_NE(answer->sdp.find("m=audio 20000 RTP/AVP 8 101"), std::string::npos);
@@ -23,27 +23,27 @@ TEST_F(CallTest, DialsTheRouteWithOurAddressAndAnswersWithWhatBothShare) {
 TEST_F(CallTest, LegsAreConfiguredBeforeThe200) {
   begin_routed();
   on(SipEvent(answered()));
-  EXPECT_EQ(sent<AnswerInvite>()->status, 200);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 200);
   EXPECT_EQ(configured_before_response(), 2);
 }
 
 TEST_F(CallTest, LegsOfAParkedCallAreConfiguredBeforeThe200s) {
   park();
   on(PickUp{invite(kPickUp, kAnswer)});
-  EXPECT_EQ(count<AnswerInvite>(), 2u);
+  EXPECT_EQ(count<RespondToInvite>(), 2u);
   EXPECT_EQ(configured_before_response(), 2);
 }
 
 TEST_F(CallTest, RingingPassesBackAndEarlyMediaWithIt) {
   begin_routed();
   on(SipEvent(ProgressReceived{callee(), 100, {}}));
-  EXPECT_EQ(sent<AnswerInvite>(), nullptr);
+  EXPECT_EQ(sent<RespondToInvite>(), nullptr);
   on(SipEvent(ProgressReceived{callee(), 180, {}}));
-  EXPECT_EQ(sent<AnswerInvite>()->status, 180);
-  EXPECT_EQ(sent<AnswerInvite>()->sdp, "");
+  EXPECT_EQ(sent<RespondToInvite>()->status, 180);
+  EXPECT_EQ(sent<RespondToInvite>()->sdp, "");
   on(SipEvent(ProgressReceived{callee(), 183, std::string(kAnswer)}));
-  EXPECT_EQ(sent<AnswerInvite>()->status, 183);
-  EXPECT_NE(sent<AnswerInvite>()->sdp, "");
+  EXPECT_EQ(sent<RespondToInvite>()->status, 183);
+  EXPECT_NE(sent<RespondToInvite>()->sdp, "");
   EXPECT_NE(done<ConfigureLegMedia>(), nullptr);
 }
 
@@ -87,7 +87,7 @@ TEST_F(CallTest, ServerFaultsFailOverAndRefusalsDoNot) {
   ++attempts_;
   EXPECT_NE(sent<SendInvite>(), nullptr);
   on(SipEvent(InviteFailed{callee(), 486}));
-  EXPECT_EQ(sent<AnswerInvite>()->status, 486);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 486);
   expect_end(Disposition::kBusy, EndedBy::kCallee, "rejected");
 }
 
@@ -109,7 +109,7 @@ TEST_F(CallTest, AnInviteThatExpiresIsOverAsIfItWereCancelled) {
   advance(seconds(30) - milliseconds(1));
   EXPECT_FALSE(call_->is_ended());
   advance(milliseconds(1));
-  EXPECT_EQ(sent<AnswerInvite>()->status, 487);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 487);
   EXPECT_EQ(sent<CancelInvite>()->dialog, callee());
   expect_end(Disposition::kCancelled, EndedBy::kCaller, "expired");
 
@@ -127,14 +127,14 @@ TEST_F(CallTest, ARedirectIsNeverFollowedNorPassed) {
   begin_routed(1);
   on(SipEvent(InviteFailed{callee(), 302}));
   EXPECT_EQ(sent<SendInvite>(), nullptr);
-  EXPECT_EQ(sent<AnswerInvite>()->status, 480);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 480);
 }
 
 TEST_F(CallTest, ACarriersChallengeNeverReachesTheCaller) {
   for (const int status : {401, 407}) {
     begin_routed(1);
     on(SipEvent(InviteFailed{callee(), status}));
-    EXPECT_EQ(sent<AnswerInvite>()->status, 500);
+    EXPECT_EQ(sent<RespondToInvite>()->status, 500);
     EXPECT_EQ(call_->record().last_sip_code, status);
     EXPECT_EQ(call_->record().local_cause, LocalCause::kTrunkAuthentication);
     expect_end(Disposition::kFailed, EndedBy::kSystem, "rejected");
@@ -150,19 +150,19 @@ TEST_F(CallTest, EachHopIsCounted) {
   actions_.clear();
   begin(std::move(last));
   EXPECT_EQ(sent<SendInvite>(), nullptr);
-  EXPECT_EQ(sent<AnswerInvite>()->status, 483);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 483);
 }
 
 TEST_F(CallTest, WithNoRouteTheCallIsRefused) {
   begin_routed(0);
-  EXPECT_EQ(sent<AnswerInvite>()->status, 404);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 404);
   EXPECT_EQ(call_->record().local_cause, LocalCause::kDirectionBlocked);
 }
 
 TEST_F(CallTest, WithNoMediaPortTheCallGets503) {
   has_ports_ = false;
   begin_routed();
-  EXPECT_EQ(sent<AnswerInvite>()->status, 503);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 503);
 }
 
 constexpr std::string_view kIpv6Offer =
@@ -171,10 +171,10 @@ constexpr std::string_view kIpv6Offer =
 TEST_F(CallTest, AnOfferOfAnIpVersionThatIsNotOursIsNotAcceptableAndSaysWhy) {
   has_ipv6_ = false;
   begin_routed(1, kIpv6Offer);
-  ASSERT_NE(sent<AnswerInvite>(), nullptr);
-  EXPECT_EQ(sent<AnswerInvite>()->status, 488);
-  ASSERT_EQ(sent<AnswerInvite>()->headers.size(), 1u);
-  EXPECT_NE(sent<AnswerInvite>()->headers[0].value.find("IPv6"), std::string::npos);
+  ASSERT_NE(sent<RespondToInvite>(), nullptr);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 488);
+  ASSERT_EQ(sent<RespondToInvite>()->headers.size(), 1u);
+  EXPECT_NE(sent<RespondToInvite>()->headers[0].value.find("IPv6"), std::string::npos);
   EXPECT_EQ(sent<SendInvite>(), nullptr);
   expect_end(Disposition::kFailed, EndedBy::kSystem, "no-ipv6");
 }
@@ -187,7 +187,7 @@ TEST_F(CallTest, ARouteOfAnIpVersionThatIsNotOursIsPassedOver) {
   begin(std::move(setup));
   ASSERT_EQ(count<SendInvite>(), 1u);
   EXPECT_EQ(sent<SendInvite>()->request_uri, "sip:990@198.51.100.3:5060");
-  EXPECT_EQ(sent<AnswerInvite>(), nullptr);
+  EXPECT_EQ(sent<RespondToInvite>(), nullptr);
   EXPECT_EQ(call_->record().route.size(), 3u);
 }
 
@@ -196,8 +196,8 @@ TEST_F(CallTest, WhereNoRouteIsOfOurIpVersionTheCallEndsAndSaysWhy) {
   CallSetup setup{.id = 7, .invite = invite(kCaller), .caller_id = "1555", .from_host = "d.example"};
   setup.plan.routes.push_back({.server = *HostPort::parse("[2001:db8::1]:5060"), .number = "990"});
   begin(std::move(setup));
-  ASSERT_NE(sent<AnswerInvite>(), nullptr);
-  EXPECT_EQ(sent<AnswerInvite>()->status, 500);  // a 503 would have the caller try again
+  ASSERT_NE(sent<RespondToInvite>(), nullptr);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 500);  // a 503 would have the caller try again
   expect_end(Disposition::kCongestion, EndedBy::kSystem, "no-ipv6");
 }
 
@@ -205,10 +205,10 @@ TEST_F(CallTest, WhoPicksUpWithSuchAnOfferIsToldAndTheCallerWaits) {
   has_ipv6_ = false;
   park();
   on(PickUp{invite(kPickUp, kIpv6Offer)});
-  ASSERT_NE(sent<AnswerInvite>(), nullptr);
-  EXPECT_EQ(sent<AnswerInvite>()->status, 488);
-  ASSERT_FALSE(sent<AnswerInvite>()->headers.empty());
-  EXPECT_NE(sent<AnswerInvite>()->headers[0].value.find("IPv6"), std::string::npos);
+  ASSERT_NE(sent<RespondToInvite>(), nullptr);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 488);
+  ASSERT_FALSE(sent<RespondToInvite>()->headers.empty());
+  EXPECT_NE(sent<RespondToInvite>()->headers[0].value.find("IPv6"), std::string::npos);
   EXPECT_TRUE(call_->is_waiting_for_pick_up());
 }
 
@@ -216,14 +216,14 @@ TEST_F(CallTest, AnAnswerWithoutACommonCodecEndsBothSides) {
   begin_routed();
   on(SipEvent(answered(kOpusOnly)));
   EXPECT_EQ(sent<SendBye>()->dialog, callee());
-  EXPECT_EQ(sent<AnswerInvite>()->status, 488);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 488);
 }
 
 TEST_F(CallTest, ACallerWithoutSdpIsOfferedTheCalleesCodecs) {
   begin_routed(1, std::nullopt);
   EXPECT_NE(sent<SendInvite>()->sdp.find("opus/48000/2"), std::string::npos);
   on(SipEvent(answered()));
-  EXPECT_NE(sent<AnswerInvite>()->sdp.find("RTP/AVP 8 101"), std::string::npos);
+  EXPECT_NE(sent<RespondToInvite>()->sdp.find("RTP/AVP 8 101"), std::string::npos);
   on(SipEvent(AckReceived{kCaller, std::string(kOffer)}));
   EXPECT_EQ(done<ConfigureLegMedia>()->side, LegSide::kA);
 }
@@ -251,10 +251,10 @@ TEST_F(CallTest, RingsForThreeMinutesAtMost) {
 TEST_F(CallTest, ParksWith180AndJoinsWhoPicksUp) {
   begin_parked();
   EXPECT_NE(done<NotifyBackend>(), nullptr);
-  on(BackendAnswered{BackendOutcome::kPark});
-  EXPECT_EQ(sent<AnswerInvite>()->status, 180);
+  on(BackendReplied{BackendOutcome::kPark});
+  EXPECT_EQ(sent<RespondToInvite>()->status, 180);
   on(PickUp{invite(kPickUp, kAnswer)});
-  EXPECT_EQ(count<AnswerInvite>(), 2u);
+  EXPECT_EQ(count<RespondToInvite>(), 2u);
   EXPECT_NE(done<StartMedia>(), nullptr);
   EXPECT_NE(done<ConsumeToken>(), nullptr);
 }
@@ -263,7 +263,7 @@ TEST_F(CallTest, APickUpMayBeFasterThanTheBackendsAnswer) {
   begin_parked();
   on(PickUp{invite(kPickUp, kAnswer)});
   EXPECT_NE(done<StartMedia>(), nullptr);
-  on(BackendAnswered{BackendOutcome::kNotFound});
+  on(BackendReplied{BackendOutcome::kNotFound});
   EXPECT_FALSE(call_->is_ended());
 }
 
@@ -290,7 +290,7 @@ TEST_F(CallTest, ACallTimeoutOfACallThatIsNotWaitingChangesNothing) {
   begin_parked();
   on(CallTimeoutChanged{seconds(30)});
   advance(seconds(5));
-  on(BackendAnswered{BackendOutcome::kPark});
+  on(BackendReplied{BackendOutcome::kPark});
   advance(seconds(29));
   EXPECT_FALSE(call_->is_ended()) << "it counts anew when the backend has parked the call";
   on(PickUp{invite(kPickUp, kAnswer)});
@@ -302,8 +302,8 @@ TEST_F(CallTest, ACallTimeoutOfACallThatIsNotWaitingChangesNothing) {
 TEST_F(CallTest, APickUpWithoutACommonCodecLeavesTheCallerParkedAndTheTokenFree) {
   park();
   on(PickUp{invite(kPickUp, kOpusOnly)});
-  EXPECT_EQ(sent<AnswerInvite>()->dialog, kPickUp);
-  EXPECT_EQ(sent<AnswerInvite>()->status, 488);
+  EXPECT_EQ(sent<RespondToInvite>()->dialog, kPickUp);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 488);
   EXPECT_NE(done<ReleaseToken>(), nullptr);
   EXPECT_TRUE(call_->is_waiting_for_pick_up());
   on(PickUp{invite({3}, kAnswer)});
@@ -314,8 +314,8 @@ TEST_F(CallTest, OfTwoPickUpsTheSecondGets403) {
   park();
   on(PickUp{invite(kPickUp, kAnswer)});
   on(PickUp{invite({3}, kAnswer)});
-  EXPECT_EQ(sent<AnswerInvite>()->dialog, DialogId{3});
-  EXPECT_EQ(sent<AnswerInvite>()->status, 403);
+  EXPECT_EQ(sent<RespondToInvite>()->dialog, DialogId{3});
+  EXPECT_EQ(sent<RespondToInvite>()->status, 403);
   EXPECT_FALSE(call_->is_ended());
 }
 
@@ -324,8 +324,8 @@ TEST_F(CallTest, BackendOutcomesMapToTheirCodes) {
                                         {BackendOutcome::kForbidden, 403},
                                         {BackendOutcome::kUnreachable, 480}}) {
     begin_parked();
-    on(BackendAnswered{outcome});
-    EXPECT_EQ(sent<AnswerInvite>()->status, status);
+    on(BackendReplied{outcome});
+    EXPECT_EQ(sent<RespondToInvite>()->status, status);
     EXPECT_TRUE(call_->is_ended());
   }
 }
@@ -335,7 +335,7 @@ TEST_F(CallTest, ABackendThatHangsCostsTheCallerTenSeconds) {
   advance(milliseconds(9999));
   EXPECT_FALSE(call_->is_ended());
   advance(milliseconds(1));
-  EXPECT_EQ(sent<AnswerInvite>()->status, 480);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 480);
   expect_end(Disposition::kFailed, EndedBy::kSystem, "backend-unreachable");
 }
 
@@ -353,23 +353,23 @@ TEST_F(CallTest, AnApplicationRejectsWithItsCode) {
   for (const auto& [code, disposition] :
        {std::pair{486, Disposition::kBusy}, {603, Disposition::kDenied}, {404, Disposition::kFailed}}) {
     begin_parked();
-    on(BackendAnswered{.outcome = BackendOutcome::kReject, .code = code});
-    EXPECT_EQ(sent<AnswerInvite>()->status, code);
+    on(BackendReplied{.outcome = BackendOutcome::kReject, .code = code});
+    EXPECT_EQ(sent<RespondToInvite>()->status, code);
     expect_end(disposition, EndedBy::kCallee, "application-rejected");
   }
 }
 
 TEST_F(CallTest, AnApplicationRoutesTheCallWithFailoverAndNobodyPicksItUp) {
   begin_parked();
-  RoutingPlan plan;
+  routing::RoutingPlan plan;
   for (const char* address : {"198.51.100.1:5060", "198.51.100.2:5060"})
     plan.routes.push_back({.server = *HostPort::parse(address), .number = "77"});
-  on(BackendAnswered{.outcome = BackendOutcome::kRoute, .plan = plan});
+  on(BackendReplied{.outcome = BackendOutcome::kRoute, .plan = plan});
   ASSERT_NE(sent<SendInvite>(), nullptr);
   EXPECT_EQ(sent<SendInvite>()->request_uri, "sip:77@198.51.100.1:5060");
   EXPECT_FALSE(call_->is_waiting_for_pick_up());
   on(PickUp{invite(kPickUp, kAnswer)});
-  EXPECT_EQ(sent<AnswerInvite>()->status, 403);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 403);
   advance(seconds(4));
   ASSERT_NE(sent<SendInvite>(), nullptr) << "the first route is silent";
   EXPECT_EQ(sent<SendInvite>()->request_uri, "sip:77@198.51.100.2:5060");
@@ -380,20 +380,20 @@ TEST_F(CallTest, AnApplicationRoutesTheCallWithFailoverAndNobodyPicksItUp) {
 TEST_F(CallTest, CallTimeoutRunsFromTheParking) {
   begin_parked();
   advance(seconds(8));
-  on(BackendAnswered{BackendOutcome::kPark});
+  on(BackendReplied{BackendOutcome::kPark});
   advance(seconds(59));
   EXPECT_FALSE(call_->is_ended());
   advance(seconds(1));
-  EXPECT_EQ(sent<AnswerInvite>()->status, 480);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 480);
   expect_end(Disposition::kNoAnswer, EndedBy::kSystem, "no-answer");
 }
 
 TEST_F(CallTest, BothSidesWithoutSdpMeetOnPcmu) {
   begin_parked(std::nullopt);
-  on(BackendAnswered{BackendOutcome::kPark});
+  on(BackendReplied{BackendOutcome::kPark});
   on(PickUp{invite(kPickUp, std::nullopt)});
-  EXPECT_EQ(count<AnswerInvite>(), 2u);
-  EXPECT_NE(sent<AnswerInvite>()->sdp.find("PCMU/8000"), std::string::npos);
+  EXPECT_EQ(count<RespondToInvite>(), 2u);
+  EXPECT_NE(sent<RespondToInvite>()->sdp.find("PCMU/8000"), std::string::npos);
 }
 
 // ---- up ----
@@ -430,8 +430,8 @@ TEST_F(CallTest, HoldPassesEndToEndAndReachesTheMedia) {
   EXPECT_EQ(sent<SendOffer>()->dialog, callee());
   EXPECT_NE(sent<SendOffer>()->sdp.find("a=sendonly"), std::string::npos);
   on(SipEvent(OfferAnswered{callee(), 200, std::string(kHeld)}));
-  EXPECT_EQ(sent<AnswerRequest>()->status, 200);
-  EXPECT_NE(sent<AnswerRequest>()->sdp.find("a=recvonly"), std::string::npos);
+  EXPECT_EQ(sent<RespondToRequest>()->status, 200);
+  EXPECT_NE(sent<RespondToRequest>()->sdp.find("a=recvonly"), std::string::npos);
   EXPECT_FALSE(done<ConfigureLegMedia>()->config.receives);
 }
 
@@ -443,9 +443,9 @@ TEST_F(CallTest, WhoComesIntoANetworkOfTheOtherIpVersionGetsALegThere) {
   on(SipEvent(OfferReceived{kCaller, {1}, moved}));
   EXPECT_NE(sent<SendOffer>()->sdp.find("IP4 203.0.113.1"), std::string::npos) << "of the other's leg";
   on(SipEvent(OfferAnswered{callee(), 200, std::string(kAnswer)}));
-  ASSERT_NE(sent<AnswerRequest>(), nullptr);
-  EXPECT_NE(sent<AnswerRequest>()->sdp.find("c=IN IP6 2001:db8::1"), std::string::npos)
-      << sent<AnswerRequest>()->sdp;
+  ASSERT_NE(sent<RespondToRequest>(), nullptr);
+  EXPECT_NE(sent<RespondToRequest>()->sdp.find("c=IN IP6 2001:db8::1"), std::string::npos)
+      << sent<RespondToRequest>()->sdp;
   ASSERT_NE(done<ConfigureLegMedia>(), nullptr);
   EXPECT_EQ(done<ConfigureLegMedia>()->config.far_rtp, *Endpoint::parse("[2001:db8::7]:4000"));
 }
@@ -467,18 +467,18 @@ TEST_F(CallTest, AHoldOfOldSaysNothingOfTheIpVersion) {
   held.replace(held.find("c=IN IP4 192.0.2.1"), 18, "c=IN IP6 ::");
   on(SipEvent(OfferReceived{kCaller, {1}, held}));
   on(SipEvent(OfferAnswered{callee(), 200, std::string(kAnswer)}));
-  ASSERT_NE(sent<AnswerRequest>(), nullptr);
-  EXPECT_NE(sent<AnswerRequest>()->sdp.find("IP4 203.0.113.1"), std::string::npos);
+  ASSERT_NE(sent<RespondToRequest>(), nullptr);
+  EXPECT_NE(sent<RespondToRequest>()->sdp.find("IP4 203.0.113.1"), std::string::npos);
 }
 
 TEST_F(CallTest, AnOfferDuringAnotherGets491AndARefusedOneItsCode) {
   connect();
   on(SipEvent(OfferReceived{kCaller, {1}, std::string(kHold)}));
   on(SipEvent(OfferReceived{callee(), {2}, std::string(kHeld)}));
-  EXPECT_EQ(sent<AnswerRequest>()->status, 491);
+  EXPECT_EQ(sent<RespondToRequest>()->status, 491);
   on(SipEvent(OfferAnswered{callee(), 488, {}}));
-  EXPECT_EQ(sent<AnswerRequest>()->request, RequestId{1});
-  EXPECT_EQ(sent<AnswerRequest>()->status, 488);
+  EXPECT_EQ(sent<RespondToRequest>()->request, RequestId{1});
+  EXPECT_EQ(sent<RespondToRequest>()->status, 488);
   EXPECT_FALSE(call_->is_ended());
 }
 
@@ -486,8 +486,8 @@ TEST_F(CallTest, InfoPassesAndItsAnswerComesBack) {
   connect();
   on(SipEvent(InfoReceived{callee(), {4}, "application/dtmf-relay", {}, "Signal=5"}));
   EXPECT_EQ(sent<SendInfo>()->dialog, kCaller);
-  on(SipEvent(InfoAnswered{kCaller, {4}, 200}));
-  EXPECT_EQ(sent<AnswerRequest>()->dialog, callee());
+  on(SipEvent(InfoResponded{kCaller, {4}, 200}));
+  EXPECT_EQ(sent<RespondToRequest>()->dialog, callee());
 }
 
 TEST_F(CallTest, SilenceOfBothEndsTheCall) {
@@ -612,11 +612,11 @@ TEST_F(CallTest, AByeDuringAReInviteAnswersItAndEndsTheOtherSide) {
   connect();
   on(SipEvent(OfferReceived{kCaller, {1}, std::string(kHold)}));
   on(SipEvent(ByeReceived{callee(), ""}));
-  EXPECT_EQ(sent<AnswerRequest>()->status, 487);
+  EXPECT_EQ(sent<RespondToRequest>()->status, 487);
   EXPECT_EQ(sent<SendBye>()->dialog, kCaller);
   expect_end(Disposition::kAnswered, EndedBy::kCallee, "normal");
   on(SipEvent(OfferAnswered{callee(), 481, {}}));
-  EXPECT_EQ(sent<AnswerRequest>(), nullptr);
+  EXPECT_EQ(sent<RespondToRequest>(), nullptr);
 }
 
 TEST_F(CallTest, AByeFromBothSidesAtOnceEndsOnce) {
@@ -630,7 +630,7 @@ TEST_F(CallTest, AByeFromBothSidesAtOnceEndsOnce) {
 TEST_F(CallTest, ADeleteWhileTheAnswerIsOnItsWayHangsUpTheCallee) {
   begin_routed();
   on(Deleted{DeleteReason::kDenied});
-  EXPECT_EQ(sent<AnswerInvite>()->status, 603);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 603);
   EXPECT_NE(sent<CancelInvite>(), nullptr);
   on(SipEvent(answered()));
   EXPECT_EQ(sent<SendBye>()->dialog, callee());
@@ -639,9 +639,9 @@ TEST_F(CallTest, ADeleteWhileTheAnswerIsOnItsWayHangsUpTheCallee) {
 TEST_F(CallTest, ADeleteThatCrossesAPickUpRefusesIt) {
   park();
   on(Deleted{DeleteReason::kBusy});
-  EXPECT_EQ(sent<AnswerInvite>()->status, 486);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 486);
   on(PickUp{invite(kPickUp, kAnswer)});
-  EXPECT_EQ(sent<AnswerInvite>()->status, 403);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 403);
   expect_end(Disposition::kBusy, EndedBy::kCallee, "deleted");
 }
 
@@ -672,7 +672,7 @@ TEST_F(CallTest, AnUnsafeMediaAddressEndsTheCall) {
 TEST_F(CallTest, ShutdownEndsWhateverStateTheCallIsIn) {
   begin_routed();
   on(Shutdown{});
-  EXPECT_EQ(sent<AnswerInvite>()->status, 503);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 503);
   EXPECT_NE(sent<CancelInvite>(), nullptr);
   on(Shutdown{});
   EXPECT_TRUE(actions_.empty());

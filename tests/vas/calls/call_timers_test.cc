@@ -11,10 +11,10 @@ TEST(CallTimers, GivesTheEarliestFirstAndEachOnce) {
   timers.set(CallTimer::kTimeLimit, Time(std::chrono::seconds(5)));
   timers.set(CallTimer::kRing, Time(std::chrono::seconds(3)));
   EXPECT_EQ(timers.next(), Time(std::chrono::seconds(3)));
-  EXPECT_FALSE(timers.take_due(Time(std::chrono::seconds(2))));
-  EXPECT_EQ(timers.take_due(Time(std::chrono::seconds(9))), CallTimer::kRing);
-  EXPECT_EQ(timers.take_due(Time(std::chrono::seconds(9))), CallTimer::kTimeLimit);
-  EXPECT_FALSE(timers.take_due(Time(std::chrono::seconds(9))));
+  EXPECT_FALSE(timers.pop_due(Time(std::chrono::seconds(2))));
+  EXPECT_EQ(timers.pop_due(Time(std::chrono::seconds(9))), CallTimer::kRing);
+  EXPECT_EQ(timers.pop_due(Time(std::chrono::seconds(9))), CallTimer::kTimeLimit);
+  EXPECT_FALSE(timers.pop_due(Time(std::chrono::seconds(9))));
 }
 
 }  // namespace

@@ -54,15 +54,15 @@ class FarEndCallTest : public CallTest {
 
 TEST_F(FarEndCallTest, AnOfferThatPointsInsideIsRefusedWithTheReason) {
   begin_with(said(kOffer, "192.0.2.1", "127.0.0.1"));
-  EXPECT_EQ(sent<AnswerInvite>()->status, 488);
-  ASSERT_FALSE(sent<AnswerInvite>()->headers.empty());
-  EXPECT_NE(sent<AnswerInvite>()->headers[0].value.find("a loopback address"), std::string::npos);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 488);
+  ASSERT_FALSE(sent<RespondToInvite>()->headers.empty());
+  EXPECT_NE(sent<RespondToInvite>()->headers[0].value.find("a loopback address"), std::string::npos);
   EXPECT_EQ(call_->record().local_cause, LocalCause::kUnsafeMediaAddress);
 }
 
 TEST_F(FarEndCallTest, AnRtcpAttributeIsJudgedToo) {
   begin_with(std::string(kOffer) + "a=rtcp:4001 IN IP4 169.254.169.254\r\n");
-  EXPECT_EQ(sent<AnswerInvite>()->status, 488);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 488);
 }
 
 TEST_F(FarEndCallTest, AnAnswerThatPointsInsideEndsTheCall) {

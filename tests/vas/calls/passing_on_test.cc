@@ -43,17 +43,17 @@ TEST_F(PassingOnTest, OurOwnReasonStandsInACancelToo) {
   on(Shutdown{});
   ASSERT_NE(sent<CancelInvite>(), nullptr);
   EXPECT_EQ(sent<CancelInvite>()->reason, "SIP;cause=503;text=\"Shutdown\"");
-  ASSERT_NE(sent<AnswerInvite>(), nullptr);
-  EXPECT_EQ(header(sent<AnswerInvite>()->headers, "Reason"), "") << "a status code says it";
+  ASSERT_NE(sent<RespondToInvite>(), nullptr);
+  EXPECT_EQ(header(sent<RespondToInvite>()->headers, "Reason"), "") << "a status code says it";
 }
 
 TEST_F(PassingOnTest, TheReasonOfARefusalGoesOnWithItsRetryAfter) {
   begin_routed();
   on(SipEvent(InviteFailed{callee(), 480, kReason, 30}));
-  ASSERT_NE(sent<AnswerInvite>(), nullptr);
-  EXPECT_EQ(sent<AnswerInvite>()->status, 480);
-  EXPECT_EQ(header(sent<AnswerInvite>()->headers, "Reason"), kReason);
-  EXPECT_EQ(header(sent<AnswerInvite>()->headers, "Retry-After"), "30");
+  ASSERT_NE(sent<RespondToInvite>(), nullptr);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 480);
+  EXPECT_EQ(header(sent<RespondToInvite>()->headers, "Reason"), kReason);
+  EXPECT_EQ(header(sent<RespondToInvite>()->headers, "Retry-After"), "30");
 }
 
 TEST_F(PassingOnTest, ARouteThatIsPassedOverSaysNothing) {
@@ -61,18 +61,18 @@ TEST_F(PassingOnTest, ARouteThatIsPassedOverSaysNothing) {
   on(SipEvent(InviteFailed{callee(), 503, kReason, 30}));
   ++attempts_;
   on(SipEvent(InviteFailed{callee(), 486}));
-  ASSERT_NE(sent<AnswerInvite>(), nullptr);
-  EXPECT_EQ(header(sent<AnswerInvite>()->headers, "Reason"), "");
-  EXPECT_EQ(header(sent<AnswerInvite>()->headers, "Retry-After"), "");
+  ASSERT_NE(sent<RespondToInvite>(), nullptr);
+  EXPECT_EQ(header(sent<RespondToInvite>()->headers, "Reason"), "");
+  EXPECT_EQ(header(sent<RespondToInvite>()->headers, "Retry-After"), "");
 }
 
 TEST_F(PassingOnTest, The503OfOneServerIsNotItsCallersAndNeitherIsItsRetryAfter) {
   begin_routed();
   on(SipEvent(InviteFailed{callee(), 503, kReason, 30}));
-  ASSERT_NE(sent<AnswerInvite>(), nullptr);
-  EXPECT_EQ(sent<AnswerInvite>()->status, 500);
-  EXPECT_EQ(header(sent<AnswerInvite>()->headers, "Reason"), kReason);
-  EXPECT_EQ(header(sent<AnswerInvite>()->headers, "Retry-After"), "");
+  ASSERT_NE(sent<RespondToInvite>(), nullptr);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 500);
+  EXPECT_EQ(header(sent<RespondToInvite>()->headers, "Reason"), kReason);
+  EXPECT_EQ(header(sent<RespondToInvite>()->headers, "Retry-After"), "");
 }
 
 InfoReceived info(DialogId dialog, RequestId request) {
@@ -92,10 +92,10 @@ TEST_F(PassingOnTest, AnInfoGoesOnWhole) {
   EXPECT_EQ(header(sent<SendInfo>()->headers, "Info-Package"), "foo");
   EXPECT_EQ(header(sent<SendInfo>()->headers, "Content-Disposition"), "Info-Package");
   EXPECT_EQ(sent<SendInfo>()->body, "--b1--");
-  on(SipEvent(InfoAnswered{callee(), {3}, 415, {{"Accept", "application/dtmf-relay"}}}));
-  ASSERT_NE(sent<AnswerRequest>(), nullptr);
-  EXPECT_EQ(sent<AnswerRequest>()->status, 415);
-  EXPECT_EQ(header(sent<AnswerRequest>()->headers, "Accept"), "application/dtmf-relay");
+  on(SipEvent(InfoResponded{callee(), {3}, 415, {{"Accept", "application/dtmf-relay"}}}));
+  ASSERT_NE(sent<RespondToRequest>(), nullptr);
+  EXPECT_EQ(sent<RespondToRequest>()->status, 415);
+  EXPECT_EQ(header(sent<RespondToRequest>()->headers, "Accept"), "application/dtmf-relay");
 }
 
 TEST_F(PassingOnTest, AnInfoGoesOnInAnEarlyDialog) {
@@ -104,9 +104,9 @@ TEST_F(PassingOnTest, AnInfoGoesOnInAnEarlyDialog) {
   on(SipEvent(info(kCaller, {3})));
   ASSERT_NE(sent<SendInfo>(), nullptr);
   EXPECT_EQ(sent<SendInfo>()->dialog, callee());
-  on(SipEvent(InfoAnswered{callee(), {3}, 200}));
-  ASSERT_NE(sent<AnswerRequest>(), nullptr);
-  EXPECT_EQ(sent<AnswerRequest>()->status, 200);
+  on(SipEvent(InfoResponded{callee(), {3}, 200}));
+  ASSERT_NE(sent<RespondToRequest>(), nullptr);
+  EXPECT_EQ(sent<RespondToRequest>()->status, 200);
   on(SipEvent(info(callee(), {4})));
   ASSERT_NE(sent<SendInfo>(), nullptr);
   EXPECT_EQ(sent<SendInfo>()->dialog, kCaller);
@@ -115,12 +115,12 @@ TEST_F(PassingOnTest, AnInfoGoesOnInAnEarlyDialog) {
 TEST_F(PassingOnTest, AnInfoThatNobodyCanHearIsRefusedSoftly) {
   park();
   on(SipEvent(info(kCaller, {3})));
-  ASSERT_NE(sent<AnswerRequest>(), nullptr);
-  EXPECT_EQ(sent<AnswerRequest>()->status, 500);
-  EXPECT_NE(header(sent<AnswerRequest>()->headers, "Retry-After"), "");
+  ASSERT_NE(sent<RespondToRequest>(), nullptr);
+  EXPECT_EQ(sent<RespondToRequest>()->status, 500);
+  EXPECT_NE(header(sent<RespondToRequest>()->headers, "Retry-After"), "");
   on(SipEvent(InviteCancelled{kCaller}));
   on(SipEvent(info(kCaller, {4})));
-  EXPECT_EQ(sent<AnswerRequest>()->status, 481) << "the call is over";
+  EXPECT_EQ(sent<RespondToRequest>()->status, 481) << "the call is over";
 }
 
 // What ends the other party's dialog, and what asks for its password, is not its sender's (RFC 5057
@@ -131,8 +131,8 @@ TEST_F(PassingOnTest, AnAnswerToAnInfoThatConcernsTheOtherDialogIsNotPassed) {
   const auto told = [&](int status) {
     const RequestId request{++number};
     on(SipEvent(info(kCaller, request)));
-    on(SipEvent(InfoAnswered{callee(), request, status}));
-    return sent<AnswerRequest>()->status;
+    on(SipEvent(InfoResponded{callee(), request, status}));
+    return sent<RespondToRequest>()->status;
   };
   for (const int status : {0, 404, 408, 410, 416, 430, 480, 481, 482, 483, 484, 485, 502, 604})
     EXPECT_EQ(told(status), 500);
@@ -148,10 +148,10 @@ TEST_F(PassingOnTest, AnInfoOfARouteThatIsGivenUpIsRefusedSoftlyAndLeavesItsPlac
   on(SipEvent(info(kCaller, {40})));
   EXPECT_EQ(sent<SendInfo>(), nullptr) << "16 wait";
   on(SipEvent(InviteFailed{callee(), 503, "", {}}));
-  EXPECT_EQ(count<AnswerRequest>(), 16u);
-  ASSERT_NE(sent<AnswerRequest>(), nullptr);
-  EXPECT_EQ(sent<AnswerRequest>()->dialog, kCaller);
-  EXPECT_EQ(sent<AnswerRequest>()->status, 500);
+  EXPECT_EQ(count<RespondToRequest>(), 16u);
+  ASSERT_NE(sent<RespondToRequest>(), nullptr);
+  EXPECT_EQ(sent<RespondToRequest>()->dialog, kCaller);
+  EXPECT_EQ(sent<RespondToRequest>()->status, 500);
 
   attempts_ = 2;
   on(SipEvent(info(kCaller, {41})));
@@ -181,15 +181,15 @@ TEST_F(PassingOnTest, ACallerThatSendsNoPrackEndsTheCallThatRings) {
   on(SipEvent(ProgressReceived{callee(), 183, std::string(kAnswer)}));
   on(SipEvent(DialogLost{kCaller, "no PRACK", false}));
   ASSERT_NE(sent<CancelInvite>(), nullptr);
-  EXPECT_EQ(sent<AnswerInvite>(), nullptr) << "the stack has refused it";
+  EXPECT_EQ(sent<RespondToInvite>(), nullptr) << "the stack has refused it";
   expect_end(Disposition::kFailed, EndedBy::kSystem, "no PRACK");
 }
 
 TEST_F(PassingOnTest, AnOfferThatCannotBeReadIsRefusedAsThat) {
   begin_routed(1, "v=0\r\no=a 1");
-  ASSERT_NE(sent<AnswerInvite>(), nullptr);
-  EXPECT_EQ(sent<AnswerInvite>()->status, 488);
-  EXPECT_EQ(header(sent<AnswerInvite>()->headers, "Warning"),
+  ASSERT_NE(sent<RespondToInvite>(), nullptr);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 488);
+  EXPECT_EQ(header(sent<RespondToInvite>()->headers, "Warning"),
             "307 vas \"The session description cannot be read\"");
   EXPECT_EQ(call_->record().local_cause, LocalCause::kUnreadableMedia);
   EXPECT_EQ(call_->record().termination_reason, "unreadable-media");
@@ -197,16 +197,16 @@ TEST_F(PassingOnTest, AnOfferThatCannotBeReadIsRefusedAsThat) {
 
 TEST_F(PassingOnTest, AnOfferWithoutACodecOfOursIsAnotherMatter) {
   begin_routed(1, "v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 4000 RTP/AVP 18\r\n");
-  ASSERT_NE(sent<AnswerInvite>(), nullptr);
-  EXPECT_TRUE(header(sent<AnswerInvite>()->headers, "Warning").starts_with("305 "));
+  ASSERT_NE(sent<RespondToInvite>(), nullptr);
+  EXPECT_TRUE(header(sent<RespondToInvite>()->headers, "Warning").starts_with("305 "));
   EXPECT_EQ(call_->record().local_cause, LocalCause::kNoCommonCodec);
 }
 
 TEST_F(PassingOnTest, AMediaAddressThatIsOursIsRefusedAsThat) {
   begin_routed();
   on(MediaRefused{});
-  ASSERT_NE(sent<AnswerInvite>(), nullptr);
-  EXPECT_EQ(header(sent<AnswerInvite>()->headers, "Warning"),
+  ASSERT_NE(sent<RespondToInvite>(), nullptr);
+  EXPECT_EQ(header(sent<RespondToInvite>()->headers, "Warning"),
             "399 vas \"Media is not sent to a media port of this server\"");
 }
 
@@ -215,16 +215,16 @@ TEST_F(PassingOnTest, AnAnswerThatCannotBeReadEndsBothSidesAndSaysWhy) {
   on(SipEvent(answered("m=")));
   ASSERT_NE(sent<SendBye>(), nullptr);
   EXPECT_EQ(sent<SendBye>()->reason, "SIP;cause=488;text=\"No readable answer\"");
-  EXPECT_EQ(sent<AnswerInvite>()->status, 488);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 488);
   EXPECT_EQ(call_->record().local_cause, LocalCause::kUnreadableMedia);
 }
 
 TEST_F(PassingOnTest, AReOfferThatCannotBeReadIsRefusedAsThatAndTheCallGoesOn) {
   connect();
   on(SipEvent(OfferReceived{kCaller, {1}, "m="}));
-  ASSERT_NE(sent<AnswerRequest>(), nullptr);
-  EXPECT_EQ(sent<AnswerRequest>()->status, 488);
-  EXPECT_TRUE(header(sent<AnswerRequest>()->headers, "Warning").starts_with("307 "));
+  ASSERT_NE(sent<RespondToRequest>(), nullptr);
+  EXPECT_EQ(sent<RespondToRequest>()->status, 488);
+  EXPECT_TRUE(header(sent<RespondToRequest>()->headers, "Warning").starts_with("307 "));
   EXPECT_FALSE(call_->is_ended());
 }
 
@@ -232,9 +232,9 @@ TEST_F(PassingOnTest, ABodyOfAnotherKindIsRefusedWithWhatIsRead) {
   CallSetup setup{.id = 7, .kind = CallKind::kParked, .invite = invite(kCaller, std::nullopt)};
   setup.invite.has_unknown_body = true;
   begin(std::move(setup));
-  ASSERT_NE(sent<AnswerInvite>(), nullptr);
-  EXPECT_EQ(sent<AnswerInvite>()->status, 415);
-  EXPECT_EQ(header(sent<AnswerInvite>()->headers, "Accept"), "application/sdp");
+  ASSERT_NE(sent<RespondToInvite>(), nullptr);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 415);
+  EXPECT_EQ(header(sent<RespondToInvite>()->headers, "Accept"), "application/sdp");
 }
 
 TEST_F(PassingOnTest, WhatATrustedNetworkSaysOfTheCallerGoesOnByTheRuleOfTheTrunk) {

@@ -47,7 +47,7 @@ TEST_F(RouteTimersTest, ACarrierThatSays100HasTenSecondsToRing) {
   EXPECT_EQ(sent<CancelInvite>(), nullptr);
   EXPECT_EQ(call_->record().last_sip_code, 100);
   carrier_says("180 Ringing", 180);
-  EXPECT_EQ(sent<AnswerInvite>()->status, 180);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 180);
   advance(seconds(100));
   EXPECT_FALSE(call_->is_ended());
 }

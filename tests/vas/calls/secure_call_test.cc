@@ -52,8 +52,8 @@ TEST_F(SecureCallTest, ABrowserIsAnsweredAsALitePassiveSideAndThePhoneIsAskedFor
   EXPECT_EQ(sent<SendInvite>()->sdp.find("ice-ufrag"), std::string::npos);
   on(SipEvent(
       answered("v=0\r\no=b 1 1 IN IP4 192.0.2.2\r\nc=IN IP4 192.0.2.2\r\nm=audio 5000 RTP/AVP 0\r\n")));
-  ASSERT_NE(sent<AnswerInvite>(), nullptr);
-  const std::string& sdp = sent<AnswerInvite>()->sdp;
+  ASSERT_NE(sent<RespondToInvite>(), nullptr);
+  const std::string& sdp = sent<RespondToInvite>()->sdp;
   for (const char* line :
        {"UDP/TLS/RTP/SAVPF 0", "a=ice-lite", "a=setup:passive", "a=rtcp-mux", "a=group:BUNDLE 0"})
     EXPECT_NE(sdp.find(line), std::string::npos) << line;
@@ -108,7 +108,7 @@ class DtlsCallTest : public SecureCallTest {
   std::string re_offer(const std::string& sdp) {
     on(SipEvent(OfferReceived{kCaller, {++request_}, sdp}));
     on(SipEvent(OfferAnswered{callee(), 200, std::string(kPlainAnswer)}));
-    return sent<AnswerRequest>() != nullptr ? sent<AnswerRequest>()->sdp : "";
+    return sent<RespondToRequest>() != nullptr ? sent<RespondToRequest>()->sdp : "";
   }
   std::uint64_t request_ = 4;
 };
@@ -119,8 +119,8 @@ TEST_F(DtlsCallTest, AFingerprintSaysSoUnderAnyProfileWhichTheAnswerHasToo) {
     ASSERT_NE(done<AwaitDtls>(), nullptr) << "its hello may overtake what its answer has us do";
     EXPECT_EQ(done<AwaitDtls>()->side, LegSide::kA);
     on(SipEvent(answered(kPlainAnswer)));
-    ASSERT_NE(sent<AnswerInvite>(), nullptr);
-    const std::string& sdp = sent<AnswerInvite>()->sdp;
+    ASSERT_NE(sent<RespondToInvite>(), nullptr);
+    const std::string& sdp = sent<RespondToInvite>()->sdp;
     EXPECT_NE(sdp.find(" " + protocol + " 0\r\n"), std::string::npos) << sdp;
     EXPECT_NE(sdp.find("a=setup:passive\r\n"), std::string::npos) << sdp;
     EXPECT_NE(sdp.find("a=fingerprint:sha-256 "), std::string::npos) << sdp;
@@ -136,16 +136,16 @@ TEST_F(DtlsCallTest, WithKeysInSdpAsWellTheyAreNotNeeded) {
              MediaEncryption::kRequired);
   on(SipEvent(answered(kPlainAnswer)));
   ASSERT_TRUE(configured(LegSide::kA)->dtls);
-  EXPECT_EQ(sent<AnswerInvite>()->sdp.find("a=crypto"), std::string::npos);
+  EXPECT_EQ(sent<RespondToInvite>()->sdp.find("a=crypto"), std::string::npos);
 }
 
 TEST_F(DtlsCallTest, WhereNoEncryptionIsWantedAPlainProfileStaysPlain) {
   begin_with(offer("RTP/AVP", fingerprint()), MediaEncryption::kNone);
   on(SipEvent(answered(kPlainAnswer)));
   EXPECT_FALSE(configured(LegSide::kA)->dtls);
-  EXPECT_EQ(sent<AnswerInvite>()->sdp.find("fingerprint"), std::string::npos);
+  EXPECT_EQ(sent<RespondToInvite>()->sdp.find("fingerprint"), std::string::npos);
   begin_with(offer("RTP/SAVPF", fingerprint()), MediaEncryption::kNone);
-  EXPECT_EQ(sent<AnswerInvite>()->status, 488);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 488);
 }
 
 TEST_F(DtlsCallTest, AFingerprintByAWeakHashAloneIsRefusedByItsName) {
@@ -154,9 +154,9 @@ TEST_F(DtlsCallTest, AFingerprintByAWeakHashAloneIsRefusedByItsName) {
       "7C:AB\r\n";
   for (const std::string protocol : {"RTP/SAVPF", "UDP/TLS/RTP/SAVPF"}) {
     begin_with(offer(protocol, weak), MediaEncryption::kOptional);
-    ASSERT_NE(sent<AnswerInvite>(), nullptr);
-    EXPECT_EQ(sent<AnswerInvite>()->status, 488);
-    EXPECT_NE(sent<AnswerInvite>()->headers.at(0).value.find("sha-1"), std::string::npos);
+    ASSERT_NE(sent<RespondToInvite>(), nullptr);
+    EXPECT_EQ(sent<RespondToInvite>()->status, 488);
+    EXPECT_NE(sent<RespondToInvite>()->headers.at(0).value.find("sha-1"), std::string::npos);
   }
   begin_with(offer("RTP/SAVPF", weak + "a=fingerprint:" + std::string(kFingerprint) + "\r\n"),
              MediaEncryption::kOptional);
@@ -166,7 +166,7 @@ TEST_F(DtlsCallTest, AFingerprintByAWeakHashAloneIsRefusedByItsName) {
 TEST_F(DtlsCallTest, RolesStayWhileWhoOffersLeavesThemToUs) {
   begin_with(offer("UDP/TLS/RTP/SAVP", fingerprint("passive")), MediaEncryption::kOptional);
   on(SipEvent(answered(kPlainAnswer)));
-  EXPECT_NE(sent<AnswerInvite>()->sdp.find("a=setup:active\r\n"), std::string::npos);
+  EXPECT_NE(sent<RespondToInvite>()->sdp.find("a=setup:active\r\n"), std::string::npos);
   EXPECT_NE(re_offer(offer("UDP/TLS/RTP/SAVP", fingerprint("actpass"))).find("a=setup:active\r\n"),
             std::string::npos);
   EXPECT_EQ(configured(LegSide::kA)->dtls->role, media::DtlsRole::kClient);
@@ -182,7 +182,7 @@ TEST_F(DtlsCallTest, WhoNamesItsAssociationIsToldOursWhichLastsAsLong) {
   };
   begin_with(named('a'), MediaEncryption::kOptional);
   on(SipEvent(answered(kPlainAnswer)));
-  const std::string first = value(sent<AnswerInvite>()->sdp, "a=tls-id:");
+  const std::string first = value(sent<RespondToInvite>()->sdp, "a=tls-id:");
   EXPECT_GE(first.size(), 20u);
   EXPECT_EQ(configured(LegSide::kA)->dtls->tls_id, std::string(20, 'a'));
   EXPECT_EQ(value(re_offer(named('a')), "a=tls-id:"), first);
@@ -200,22 +200,23 @@ std::string without_ice(std::string offer) {
 TEST_F(SecureCallTest, WhoHasOfferedIceSharesAPortAndGetsItsOwnWhenItGivesIceUp) {
   begin_from_browser(MediaEncryption::kRequired);
   on(SipEvent(answered(kPlainAnswer)));
-  EXPECT_NE(sent<AnswerInvite>()->sdp.find("m=audio 30000"), std::string::npos) << sent<AnswerInvite>()->sdp;
-  EXPECT_NE(sent<AnswerInvite>()->sdp.find("203.0.113.1 30000 typ host"), std::string::npos);
+  EXPECT_NE(sent<RespondToInvite>()->sdp.find("m=audio 30000"), std::string::npos)
+      << sent<RespondToInvite>()->sdp;
+  EXPECT_NE(sent<RespondToInvite>()->sdp.find("203.0.113.1 30000 typ host"), std::string::npos);
 
   on(SipEvent(OfferReceived{kCaller, {5}, without_ice(browser_offer())}));
   EXPECT_NE(sent<SendOffer>()->sdp.find("m=audio 20002"), std::string::npos);
   on(SipEvent(OfferAnswered{callee(), 200, std::string(kPlainAnswer)}));
-  ASSERT_NE(sent<AnswerRequest>(), nullptr);
-  EXPECT_EQ(sent<AnswerRequest>()->status, 200);
-  EXPECT_NE(sent<AnswerRequest>()->sdp.find("m=audio 20000"), std::string::npos);
+  ASSERT_NE(sent<RespondToRequest>(), nullptr);
+  EXPECT_EQ(sent<RespondToRequest>()->status, 200);
+  EXPECT_NE(sent<RespondToRequest>()->sdp.find("m=audio 20000"), std::string::npos);
   ASSERT_NE(configured(LegSide::kA), nullptr);
   EXPECT_FALSE(configured(LegSide::kA)->ice);
   EXPECT_TRUE(configured(LegSide::kA)->dtls);
 
   on(SipEvent(OfferReceived{kCaller, {6}, browser_offer("back")}));
   on(SipEvent(OfferAnswered{callee(), 200, std::string(kPlainAnswer)}));
-  EXPECT_NE(sent<AnswerRequest>()->sdp.find("m=audio 20000"), std::string::npos) << "which it keeps";
+  EXPECT_NE(sent<RespondToRequest>()->sdp.find("m=audio 20000"), std::string::npos) << "which it keeps";
   EXPECT_TRUE(configured(LegSide::kA)->ice);
 }
 
@@ -230,13 +231,13 @@ TEST_F(SecureCallTest, ABrowserWithNothingButIpv6GetsALegThereBeforeAndAfterAMov
   setup.plan.routes.push_back({.server = *HostPort::parse("198.51.100.1:5060"), .number = "990"});
   begin(std::move(setup));
   on(SipEvent(answered(kPlainAnswer)));
-  EXPECT_NE(sent<AnswerInvite>()->sdp.find("2001:db8::1 30000 typ host"), std::string::npos)
+  EXPECT_NE(sent<RespondToInvite>()->sdp.find("2001:db8::1 30000 typ host"), std::string::npos)
       << "its address is not known yet, its candidates are";
 
   on(SipEvent(OfferReceived{kCaller, {5}, browser_offer("efgh")}));
   on(SipEvent(OfferAnswered{callee(), 200, std::string(kPlainAnswer)}));
-  ASSERT_NE(sent<AnswerRequest>(), nullptr);
-  EXPECT_NE(sent<AnswerRequest>()->sdp.find("203.0.113.1 30000 typ host"), std::string::npos);
+  ASSERT_NE(sent<RespondToRequest>(), nullptr);
+  EXPECT_NE(sent<RespondToRequest>()->sdp.find("203.0.113.1 30000 typ host"), std::string::npos);
 }
 
 TEST_F(SecureCallTest, WithNoPortLeftWhoGivesUpIceIsRefusedAndTheCallGoesOn) {
@@ -245,8 +246,8 @@ TEST_F(SecureCallTest, WithNoPortLeftWhoGivesUpIceIsRefusedAndTheCallGoesOn) {
   has_ports_ = false;
   on(SipEvent(OfferReceived{kCaller, {5}, without_ice(browser_offer())}));
   on(SipEvent(OfferAnswered{callee(), 200, std::string(kPlainAnswer)}));
-  ASSERT_NE(sent<AnswerRequest>(), nullptr);
-  EXPECT_EQ(sent<AnswerRequest>()->status, 488);
+  ASSERT_NE(sent<RespondToRequest>(), nullptr);
+  EXPECT_EQ(sent<RespondToRequest>()->status, 488);
   EXPECT_EQ(configured(LegSide::kA), nullptr) << "its media stays as it was";
   EXPECT_FALSE(call_->is_ended());
   on(SipEvent(OfferReceived{kCaller, {6}, browser_offer()}));
@@ -259,7 +260,7 @@ TEST_F(SecureCallTest, AnAnswerThatGivesUpIceOnASharedPortIsNotTaken) {
   on(SipEvent(OfferReceived{callee(), {5}, std::string(kPlainAnswer)}));
   ASSERT_NE(sent<SendOffer>(), nullptr);
   on(SipEvent(OfferAnswered{kCaller, 200, without_ice(browser_offer())}));
-  EXPECT_EQ(sent<AnswerRequest>()->status, 488);
+  EXPECT_EQ(sent<RespondToRequest>()->status, 488);
 }
 
 TEST_F(SecureCallTest, CandidatesThatComeLaterAreTakenNoteOfHere) {
@@ -267,14 +268,14 @@ TEST_F(SecureCallTest, CandidatesThatComeLaterAreTakenNoteOfHere) {
   on(SipEvent(answered(kPlainAnswer)));
   on(SipEvent(InfoReceived{kCaller, {5}, "application/trickle-ice-sdpfrag", {}, "a=end-of-candidates\r\n"}));
   EXPECT_EQ(sent<SendInfo>(), nullptr) << "the phone has no use for them";
-  ASSERT_NE(sent<AnswerRequest>(), nullptr);
-  EXPECT_EQ(sent<AnswerRequest>()->status, 200);
+  ASSERT_NE(sent<RespondToRequest>(), nullptr);
+  EXPECT_EQ(sent<RespondToRequest>()->status, 200);
 }
 
 TEST_F(SecureCallTest, WhereMediaMustBePlainABrowserGets488) {
   begin_from_browser(MediaEncryption::kNone);
-  ASSERT_NE(sent<AnswerInvite>(), nullptr);
-  EXPECT_EQ(sent<AnswerInvite>()->status, 488);
+  ASSERT_NE(sent<RespondToInvite>(), nullptr);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 488);
 }
 
 // ---- SDES: keys are said over what nobody can read ----
@@ -299,8 +300,8 @@ class SdesCallTest : public SecureCallTest {
     setup.plan.routes.push_back({.server = *HostPort::parse("198.51.100.1:5060"), .number = "990"});
     begin(std::move(setup));
     on(SipEvent(answered(kPlainAnswer)));
-    ASSERT_NE(sent<AnswerInvite>(), nullptr);
-    ASSERT_NE(sent<AnswerInvite>()->sdp.find("a=crypto:1 "), std::string::npos);
+    ASSERT_NE(sent<RespondToInvite>(), nullptr);
+    ASSERT_NE(sent<RespondToInvite>()->sdp.find("a=crypto:1 "), std::string::npos);
   }
 };
 
@@ -308,14 +309,14 @@ TEST_F(SdesCallTest, AnOfferOverTlsIsProtectedAgainAndOverUdpNoMore) {
   connect_over_tls();
   on(SipEvent(OfferReceived{kCaller, {5}, offer(2), way(Transport::kTls)}));
   on(SipEvent(OfferAnswered{kOther, 200, std::string(kPlainAnswer)}));
-  ASSERT_NE(sent<AnswerRequest>(), nullptr);
-  EXPECT_NE(sent<AnswerRequest>()->sdp.find("a=crypto:1 "), std::string::npos);
+  ASSERT_NE(sent<RespondToRequest>(), nullptr);
+  EXPECT_NE(sent<RespondToRequest>()->sdp.find("a=crypto:1 "), std::string::npos);
 
   on(SipEvent(OfferReceived{kCaller, {6}, offer(3), way(Transport::kUdp)}));
   EXPECT_EQ(sent<SendOffer>(), nullptr);
-  ASSERT_NE(sent<AnswerRequest>(), nullptr);
-  EXPECT_EQ(sent<AnswerRequest>()->status, 488);
-  EXPECT_NE(sent<AnswerRequest>()->headers.at(0).value.find("SIP over TLS"), std::string::npos);
+  ASSERT_NE(sent<RespondToRequest>(), nullptr);
+  EXPECT_EQ(sent<RespondToRequest>()->status, 488);
+  EXPECT_NE(sent<RespondToRequest>()->headers.at(0).value.find("SIP over TLS"), std::string::npos);
   EXPECT_FALSE(call_->is_ended());
 }
 
@@ -392,8 +393,8 @@ TEST_F(FullIceTest, ACallerWaitsForOurCandidatesAndIsToldThem) {
   on(gathered(LegSide::kA));
   ASSERT_NE(sent<SendInvite>(), nullptr);
   on(SipEvent(answered(kPlainAnswer)));
-  ASSERT_NE(sent<AnswerInvite>(), nullptr);
-  const std::string& sdp = sent<AnswerInvite>()->sdp;
+  ASSERT_NE(sent<RespondToInvite>(), nullptr);
+  const std::string& sdp = sent<RespondToInvite>()->sdp;
   EXPECT_EQ(sdp.find("a=ice-lite"), std::string::npos);
   for (const char* line : {"m=audio 20000 UDP/TLS/RTP/SAVPF", "c=IN IP4 203.0.113.9",
                            "a=candidate:1 1 udp 2130706431 10.0.0.2 20000 typ host\r\n",
@@ -424,13 +425,13 @@ TEST_F(FullIceTest, ARestartGathersAnewAndIsAnsweredWithWhatThatFound) {
   ASSERT_TRUE(anew);
   EXPECT_NE(anew->local, before.local);
   EXPECT_EQ(configured(LegSide::kA), nullptr) << "the path stays meanwhile";
-  EXPECT_EQ(sent<AnswerRequest>(), nullptr);
+  EXPECT_EQ(sent<RespondToRequest>(), nullptr);
   LegOpened found = gathered(LegSide::kA);
   found.local = Endpoint::parse("203.0.113.9:24000");
   on(found);
-  ASSERT_NE(sent<AnswerRequest>(), nullptr);
-  EXPECT_NE(sent<AnswerRequest>()->sdp.find("m=audio 24000"), std::string::npos);
-  EXPECT_EQ(value(sent<AnswerRequest>()->sdp, "a=ice-ufrag:"), anew->local.ufrag);
+  ASSERT_NE(sent<RespondToRequest>(), nullptr);
+  EXPECT_NE(sent<RespondToRequest>()->sdp.find("m=audio 24000"), std::string::npos);
+  EXPECT_EQ(value(sent<RespondToRequest>()->sdp, "a=ice-ufrag:"), anew->local.ufrag);
   EXPECT_EQ(configured(LegSide::kA)->ice->local, anew->local);
   EXPECT_EQ(configured(LegSide::kA)->ice->remote.ufrag, "efgh");
 }
@@ -442,7 +443,7 @@ TEST_F(FullIceTest, WhoHangsUpDuringARestartIsAnsweredAndForgotten) {
   on(SipEvent(OfferReceived{kCaller, {6}, browser_offer("efgh")}));
   on(SipEvent(OfferAnswered{callee(), 200, std::string(kPlainAnswer)}));
   on(SipEvent(ByeReceived{kCaller, ""}));
-  EXPECT_EQ(sent<AnswerRequest>()->status, 487);
+  EXPECT_EQ(sent<RespondToRequest>()->status, 487);
   on(gathered(LegSide::kA));
   EXPECT_TRUE(actions_.empty());
 }
@@ -478,8 +479,8 @@ TEST_F(FullIceTest, WhereIceIsSwitchedOffItIsPassedOver) {
   setup.plan.routes.push_back({.server = *HostPort::parse("198.51.100.1:5060"), .number = "990"});
   begin(std::move(setup));
   on(SipEvent(answered(kPlainAnswer)));
-  ASSERT_NE(sent<AnswerInvite>(), nullptr);
-  EXPECT_EQ(sent<AnswerInvite>()->sdp.find("ice"), std::string::npos);
+  ASSERT_NE(sent<RespondToInvite>(), nullptr);
+  EXPECT_EQ(sent<RespondToInvite>()->sdp.find("ice"), std::string::npos);
   ASSERT_NE(configured(LegSide::kA), nullptr);
   EXPECT_FALSE(configured(LegSide::kA)->ice);
 }
@@ -499,7 +500,7 @@ TEST_F(FullIceTest, WhoHangsUpWhileWeGatherIsForgotten) {
 
 TEST_F(FullIceTest, APickUpThatIsGivenUpWhileWeGatherLeavesTheCallerWaiting) {
   begin_full(std::string(kOffer), CallKind::kParked);
-  on(BackendAnswered{});
+  on(BackendReplied{});
   on(PickUp{invite(kPickUp, browser_offer())});
   ASSERT_TRUE(gathering());
   on(SipEvent(InviteCancelled{kPickUp}));
@@ -511,8 +512,8 @@ TEST_F(FullIceTest, APickUpThatIsGivenUpWhileWeGatherLeavesTheCallerWaiting) {
 TEST_F(FullIceTest, NoAddressAtAllEndsTheCall) {
   begin_full(browser_offer());
   on(LegOpened{LegSide::kA, std::nullopt});
-  ASSERT_NE(sent<AnswerInvite>(), nullptr);
-  EXPECT_EQ(sent<AnswerInvite>()->status, 503);
+  ASSERT_NE(sent<RespondToInvite>(), nullptr);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 503);
 }
 
 TEST_F(FullIceTest, ATrunkIsOfferedDtlsAndOurCandidates) {
@@ -582,8 +583,8 @@ TEST_F(FullIceTest, ATrunkThatAnswersWithoutIceIsReachedAtItsAddress) {
 TEST_F(FullIceTest, ATrunkThatMustBeEncryptedAndAnswersPlainIsNotTalkedTo) {
   begin_to_trunk(IceMode::kNone);
   on(SipEvent(answered(kPlainAnswer)));
-  ASSERT_NE(sent<AnswerInvite>(), nullptr);
-  EXPECT_EQ(sent<AnswerInvite>()->status, 488);
+  ASSERT_NE(sent<RespondToInvite>(), nullptr);
+  EXPECT_EQ(sent<RespondToInvite>()->status, 488);
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace vas::calls {
+namespace vas::routing {
 namespace {
 
 constexpr std::string_view kSeed = R"({"sellrate":0.02,"sellrate_minimum":60,"sellrate_increment":60,"route":[
@@ -133,4 +133,4 @@ TEST(RoutingPlan, ATrunkIsToldOfTheCallerByItsRuleAndARouteWithoutATrunkIsNot) {
 }
 
 }  // namespace
-}  // namespace vas::calls
+}  // namespace vas::routing

@@ -78,7 +78,7 @@ TEST_F(CreationKeysTest, MayBeUsedAnewWhenTheyAreForgotten) {
 TEST(SessionRegistryKeys, GoWithTheSessionThatCouldNotBeStoredAndStayWithOneThatIsOver) {
   SessionRegistry registry;
   registry.add({.id = 1, .token = "a", .domain_id = 3, .modified_at = kStart, .made_by = {"k", "asked"}});
-  registry.take_back("a");
+  registry.revoke("a");
   EXPECT_EQ(registry.creation_keys().find("k", kStart), nullptr);
   EXPECT_EQ(registry.size(), 0u);
   registry.add({.id = 2, .token = "b", .domain_id = 3, .modified_at = kStart, .made_by = {"k", "asked"}});

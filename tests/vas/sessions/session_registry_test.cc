@@ -42,9 +42,9 @@ TEST_F(SessionRegistryTest, ExpiresOnlyWhatNobodyDialled) {
   registry_.add(
       {.id = 6, .token = "dialled", .domain_id = 3, .expires_at = WallTime(std::chrono::seconds(110))});
   registry_.find("dialled")->token_state = TokenState::kUsed;
-  EXPECT_TRUE(registry_.take_expired(WallTime(std::chrono::seconds(109))).empty());
-  EXPECT_EQ(registry_.take_expired(WallTime(std::chrono::seconds(110))), std::vector<std::string>{"t"});
-  EXPECT_TRUE(registry_.take_expired(WallTime(std::chrono::seconds(999))).empty());
+  EXPECT_TRUE(registry_.pop_expired(WallTime(std::chrono::seconds(109))).empty());
+  EXPECT_EQ(registry_.pop_expired(WallTime(std::chrono::seconds(110))), std::vector<std::string>{"t"});
+  EXPECT_TRUE(registry_.pop_expired(WallTime(std::chrono::seconds(999))).empty());
 }
 
 TEST_F(SessionRegistryTest, CountsTheSessionsOfADomain) {

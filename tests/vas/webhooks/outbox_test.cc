@@ -21,11 +21,11 @@ class OutboxTest : public testing::Test {
   }
   std::vector<std::string> due() {
     std::vector<std::string> ids;
-    for (const Event* each : outbox_.take_due(now_)) ids.push_back(each->id);
+    for (const Event* each : outbox_.pop_due(now_)) ids.push_back(each->id);
     return ids;
   }
   Fate answer(const std::string& id, int status) {
-    return outbox_.answered(id, {.status = status}, now_, wall(), 1.0, event_);
+    return outbox_.replied(id, {.status = status}, now_, wall(), 1.0, event_);
   }
   WallTime wall() const {
     return WallTime(std::chrono::duration_cast<milliseconds>(now_.time_since_epoch()));
@@ -74,7 +74,7 @@ TEST_F(OutboxTest, GivesUpAfterADayOrWhenTheEndpointIsGoneAndGoesOnWithTheNext) 
   EXPECT_EQ(due(), Ids{"s-2"});
   EXPECT_EQ(answer("s-2", 410), Fate::kDead);
   due();
-  EXPECT_EQ(outbox_.answered("s-3", {.is_refused = true}, now_, wall(), 0.5, event_), Fate::kDead);
+  EXPECT_EQ(outbox_.replied("s-3", {.is_refused = true}, now_, wall(), 0.5, event_), Fate::kDead);
   EXPECT_EQ(outbox_.size(), 0u);
 }
 

@@ -28,7 +28,7 @@ class StackLinkTest : public testing::Test {
         if (text.find(kProbeCallId) == std::string::npos) continue;
         ++probes;
         number_ = std::stoull(text.substr(text.find("CSeq: ") + 6));
-        if (answers_) link_.answer_probe(number_);
+        if (answers_) link_.respond_to_probe(number_);
       }
     }
     return probes;
@@ -69,7 +69,7 @@ TEST_F(StackLinkTest, AStackThatDoesNotAnswerIsProbedOnAndItsAgeGrows) {
   EXPECT_GE(probes_within(milliseconds(500)), 5);
   EXPECT_GE(age(), milliseconds(450));
   answers_ = true;
-  link_.answer_probe(number_);
+  link_.respond_to_probe(number_);
   EXPECT_TRUE(comes_to_rest());
   EXPECT_LT(age(), milliseconds(20));
 }

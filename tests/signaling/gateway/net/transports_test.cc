@@ -122,7 +122,7 @@ TEST_F(TransportsTest, AnswersComeBackByTheirConnectionInOrder) {
 
 TEST_F(TransportsTest, WhoHasClosedItsHalfIsAnswered) {
   Peer peer(server_);
-  peer.send("SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n");  // what comes back is an answer too
+  peer.send("SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n");  // what comes back is a response too
   peer.say_no_more();
   EXPECT_EQ(peer.read(11), "SIP/2.0 200");
 }

@@ -70,7 +70,7 @@ TEST_F(DialogGateTest, OurTagFromElsewhereProvesNothingAndMovesNothing) {
 }
 
 TEST_F(DialogGateTest, WhoHasProvedItselfMovesTheDialogThere) {
-  proved_.note(elsewhere_.peer, kStart);
+  proved_.remember(elsewhere_.peer, kStart);
   EXPECT_EQ(judge("INVITE", elsewhere_), Verdict::kPasses);
   EXPECT_EQ(judge("INVITE", elsewhere_), Verdict::kPasses);
   EXPECT_EQ(judge("UPDATE", phone_), Verdict::kMustProve);
@@ -108,7 +108,7 @@ class ProofQuestionTest : public testing::Test {
     return "SIP/2.0 481 No\r\nVia: " + std::string(value_of(*request, HeaderName::kVia)) + "\r\n\r\n";
   }
   bool answers(const std::string& text, const Flow& source, Time now = kStart) {
-    return answers_proof_question(*SipMessage::parse(text), source, signer_, now);
+    return responds_to_proof_question(*SipMessage::parse(text), source, signer_, now);
   }
 
   FlowSigner signer_;
@@ -126,15 +126,15 @@ TEST_F(ProofQuestionTest, IsARequestThatEveryPhoneUnderstands) {
 }
 
 TEST_F(ProofQuestionTest, AnyAnswerFromThereProvesAndNoneFromElsewhereOrLater) {
-  const std::string answer = answer_to(question_);
-  EXPECT_TRUE(answers(answer, phone_));
-  EXPECT_TRUE(answers(answer, phone_, kStart + 20s));
-  EXPECT_FALSE(answers(answer, phone_, kStart + 2 * kProofQuestionSameFor + 1s));
-  EXPECT_FALSE(answers(answer, udp("192.0.2.1:5061")));
-  EXPECT_FALSE(answers(answer, udp("192.0.2.66:5060")));
-  EXPECT_FALSE(answers(answer, {Transport::kTcp, phone_.peer, 1}));
+  const std::string response = answer_to(question_);
+  EXPECT_TRUE(answers(response, phone_));
+  EXPECT_TRUE(answers(response, phone_, kStart + 20s));
+  EXPECT_FALSE(answers(response, phone_, kStart + 2 * kProofQuestionSameFor + 1s));
+  EXPECT_FALSE(answers(response, udp("192.0.2.1:5061")));
+  EXPECT_FALSE(answers(response, udp("192.0.2.66:5060")));
+  EXPECT_FALSE(answers(response, {Transport::kTcp, phone_.peer, 1}));
   FlowSigner other;
-  EXPECT_FALSE(answers_proof_question(*SipMessage::parse(answer), phone_, other, kStart));
+  EXPECT_FALSE(responds_to_proof_question(*SipMessage::parse(response), phone_, other, kStart));
 }
 
 TEST_F(ProofQuestionTest, AskedAgainItIsARetransmission) {

@@ -98,9 +98,9 @@ TEST(Guard, AnswersInTextAlone) {
   const auto message = SipMessage::parse(text);
   const FlowSigner signer;
   const Flow source{Transport::kUdp, *Endpoint::parse("192.0.2.9:5060"), 0};
-  const std::string answer =
+  const std::string response =
       stateless_response(*message, source, *check_request(*message, text.size()), signer);
-  EXPECT_NE(answer.find("\r\nCall-ID: c??@h\r\n"), std::string::npos) << answer;
+  EXPECT_NE(response.find("\r\nCall-ID: c??@h\r\n"), std::string::npos) << response;
 }
 
 std::string times(const std::string& piece, std::size_t times) {
@@ -117,8 +117,8 @@ TEST(Guard, BoundsTheElementsOfHeaders) {
             400);
   for (const char* name : {"Route: ", "Record-Route: "}) {
     const std::string route = name + std::string("<sip:a;lr>");
-    EXPECT_EQ(verdict(request("From:", route + times(",<sip:a;lr>", kMaxRoutes - 1) + "\r\nFrom:")), 200);
-    EXPECT_EQ(verdict(request("From:", route + times(",<sip:a;lr>", kMaxRoutes) + "\r\nFrom:")), 400);
+    EXPECT_EQ(verdict(request("From:", route + times(",<sip:a;lr>", kMaxNextHops - 1) + "\r\nFrom:")), 200);
+    EXPECT_EQ(verdict(request("From:", route + times(",<sip:a;lr>", kMaxNextHops) + "\r\nFrom:")), 400);
   }
   EXPECT_EQ(
       verdict(request("<sip:a@192.0.2.1>", "<sip:a@h>" + times(", <sip:a@h>", kMaxContacts), "OPTIONS")),
@@ -136,16 +136,16 @@ TEST(Guard, DropsAnAnswerThatIsNoText) {
 }
 
 TEST(Guard, DropsAnAnswerWhoseContactIsNoSipUri) {
-  const auto answer = [](const std::string& status, const std::string& contact) {
+  const auto response = [](const std::string& status, const std::string& contact) {
     return "SIP/2.0 " + status +
            "\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\nTo: "
            "<sip:b@h>;tag=2\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\nContact: " +
            contact + "\r\n\r\n";
   };
-  EXPECT_FALSE(check_response(*SipMessage::parse(answer("200 OK", "<sip:b@192.0.2.1>"))));
-  EXPECT_TRUE(check_response(*SipMessage::parse(answer("200 OK", "<tel:+1>"))));
-  EXPECT_FALSE(check_response(*SipMessage::parse(answer("302 Moved", "<tel:+1>"))));
-  EXPECT_TRUE(check_response(*SipMessage::parse(answer("999 No", "<sip:b@h>"))));
+  EXPECT_FALSE(check_response(*SipMessage::parse(response("200 OK", "<sip:b@192.0.2.1>"))));
+  EXPECT_TRUE(check_response(*SipMessage::parse(response("200 OK", "<tel:+1>"))));
+  EXPECT_FALSE(check_response(*SipMessage::parse(response("302 Moved", "<tel:+1>"))));
+  EXPECT_TRUE(check_response(*SipMessage::parse(response("999 No", "<sip:b@h>"))));
 }
 
 }  // namespace

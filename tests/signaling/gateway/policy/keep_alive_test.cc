@@ -24,18 +24,18 @@ TEST(KeepAlive, IsWhatPhonesSendAndWhatIsTooShortForSip) {
 TEST(KeepAlive, AStunAnswerSaysWhereItsAskerWasSeen) {
   for (const char* source : {"203.0.113.5:61000", "[2001:db8::17]:5060"}) {
     const Endpoint seen = *Endpoint::parse(source);
-    const std::string answer = stun_answer(binding_request(), seen);
-    EXPECT_TRUE(answer.starts_with(std::string("\1\1", 2)));
-    EXPECT_EQ(answer.size(), seen.address.family == AddressFamily::kIpv4 ? 32u : 44u);
-    EXPECT_EQ(answer.substr(4, 16), binding_request().substr(4));
+    const std::string response = stun_response(binding_request(), seen);
+    EXPECT_TRUE(response.starts_with(std::string("\1\1", 2)));
+    EXPECT_EQ(response.size(), seen.address.family == AddressFamily::kIpv4 ? 32u : 44u);
+    EXPECT_EQ(response.substr(4, 16), binding_request().substr(4));
     // What ICE's writer makes of the same.
     std::array<std::uint8_t, ice::StunWriter::kMaxBytes> buffer{};
     ice::StunTransaction transaction{};
     std::copy_n("abcdefghijkl", 12, transaction.begin());
     ice::StunWriter writer(buffer, ice::StunClass::kSuccess, transaction);
     writer.add_xor_mapped_address(seen);
-    EXPECT_EQ(answer.substr(20),
-              std::string(reinterpret_cast<const char*>(buffer.data()) + 20, answer.size() - 20));
+    EXPECT_EQ(response.substr(20),
+              std::string(reinterpret_cast<const char*>(buffer.data()) + 20, response.size() - 20));
   }
 }
 
@@ -44,10 +44,10 @@ TEST(KeepAlive, NothingButABindingRequestIsAnswered) {
   std::string indication = binding_request();
   indication[1] = 0x11;
   for (const std::string& each : {std::string("jaK"), std::string("\r\n\r\n"), indication})
-    EXPECT_TRUE(stun_answer(each, source).empty());
+    EXPECT_TRUE(stun_response(each, source).empty());
   const std::string whole = binding_request();
   for (std::size_t bytes = 0; bytes < whole.size(); ++bytes)
-    EXPECT_TRUE(stun_answer(whole.substr(0, bytes), source).empty()) << bytes;
+    EXPECT_TRUE(stun_response(whole.substr(0, bytes), source).empty()) << bytes;
 }
 
 }  // namespace

@@ -80,12 +80,12 @@ TEST_F(LiveDialogsTest, EachDialogHasABudgetOfItsOwn) {
   dialogs_.add(key_, &phone_, kStart);
   dialogs_.add(other, &phone_, kStart);
   unsigned taken = 0;
-  while (dialogs_.takes_request(key_, kStart)) ++taken;
+  while (dialogs_.accepts_request(key_, kStart)) ++taken;
   EXPECT_EQ(taken, 2 * LiveDialogs::kRequestsPerSecond);
-  EXPECT_TRUE(dialogs_.takes_request(other, kStart));
-  EXPECT_TRUE(dialogs_.takes_request(key_, kStart + Duration(1s) / LiveDialogs::kRequestsPerSecond));
-  EXPECT_FALSE(dialogs_.takes_request(key_, kStart + Duration(1s) / LiveDialogs::kRequestsPerSecond));
-  EXPECT_FALSE(dialogs_.takes_request(dialogs_.key_of("none", "tag"), kStart));
+  EXPECT_TRUE(dialogs_.accepts_request(other, kStart));
+  EXPECT_TRUE(dialogs_.accepts_request(key_, kStart + Duration(1s) / LiveDialogs::kRequestsPerSecond));
+  EXPECT_FALSE(dialogs_.accepts_request(key_, kStart + Duration(1s) / LiveDialogs::kRequestsPerSecond));
+  EXPECT_FALSE(dialogs_.accepts_request(dialogs_.key_of("none", "tag"), kStart));
 }
 
 TEST_F(LiveDialogsTest, KnowsItsPartyByTransportAddressAndPort) {
@@ -119,7 +119,7 @@ TEST_F(LiveDialogsTest, IsReadWhileItIsWritten) {
   while (!is_done) {
     EXPECT_TRUE(dialogs_.contains(steady, kStart));
     dialogs_.set_party(steady, phone_, true, kStart);
-    (void)dialogs_.takes_request(steady, kStart);
+    (void)dialogs_.accepts_request(steady, kStart);
   }
   for (auto& each : stacks) each.join();
   EXPECT_EQ(dialogs_.live(), 1u);

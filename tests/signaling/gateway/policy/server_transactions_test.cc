@@ -30,25 +30,25 @@ class ServerTransactionsTest : public testing::Test {
 };
 
 TEST_F(ServerTransactionsTest, AnswersStayWhereTheRequestCameFromUntilItsClientSpeaksFromElsewhere) {
-  transactions_.note(request("INVITE"), "b1", kPhone, kStart);
+  transactions_.remember(request("INVITE"), "b1", kPhone, kStart);
   EXPECT_FALSE(transactions_.flow_of("b1"));
-  transactions_.note(request("INVITE"), "b1", kMoved, kStart + 1s);
+  transactions_.remember(request("INVITE"), "b1", kMoved, kStart + 1s);
   EXPECT_EQ(transactions_.flow_of("b1"), kMoved);
   EXPECT_FALSE(transactions_.flow_of("b2"));
 }
 
 TEST_F(ServerTransactionsTest, ACancelMovesItsInviteAndAnAckNothing) {
-  transactions_.note(request("INVITE"), "b1", kPhone, kStart);
-  transactions_.note(request("ACK"), "b1", kMoved, kStart);
+  transactions_.remember(request("INVITE"), "b1", kPhone, kStart);
+  transactions_.remember(request("ACK"), "b1", kMoved, kStart);
   EXPECT_FALSE(transactions_.flow_of("b1"));
-  transactions_.note(request("CANCEL"), "b1", kMoved, kStart + 2min);
+  transactions_.remember(request("CANCEL"), "b1", kMoved, kStart + 2min);
   EXPECT_EQ(transactions_.flow_of("b1"), kMoved);
-  transactions_.note(request("CANCEL"), "b3", kMoved, kStart + 6min);
+  transactions_.remember(request("CANCEL"), "b3", kMoved, kStart + 6min);
   EXPECT_EQ(transactions_.flow_of("b1"), kMoved) << "an INVITE may ring for minutes";
 }
 
 TEST_F(ServerTransactionsTest, ACopyUnderAnotherBranchIsMergedARepeatAndAnotherRequestAreNot) {
-  transactions_.note(request("INVITE"), "b1", kPhone, kStart);
+  transactions_.remember(request("INVITE"), "b1", kPhone, kStart);
   EXPECT_TRUE(transactions_.is_merged(request("INVITE"), "b2"));
   EXPECT_FALSE(transactions_.is_merged(request("INVITE"), "b1"));
   EXPECT_FALSE(transactions_.is_merged(request("INVITE", 2), "b2")) << "tried again with credentials";

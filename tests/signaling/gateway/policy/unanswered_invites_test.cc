@@ -11,33 +11,33 @@ constexpr Time kStart{Duration(1h)};
 
 TEST(UnansweredInvites, AnErrorEndsWhatNothingHasAnsweredOnce) {
   UnansweredInvites invites;
-  invites.note("b1", "INVITE 1", kStart);
-  invites.note("b1", "INVITE 1", kStart + 500ms);  // repeated
-  EXPECT_FALSE(invites.take("guessed", kStart));
-  EXPECT_EQ(invites.take("b1", kStart + 1s), "INVITE 1");
-  EXPECT_FALSE(invites.take("b1", kStart + 1s));
-  invites.note("b1", "INVITE 1", kStart + 2s);  // a repeat that was under way
-  EXPECT_FALSE(invites.take("b1", kStart + 2s));
+  invites.remember("b1", "INVITE 1", kStart);
+  invites.remember("b1", "INVITE 1", kStart + 500ms);  // repeated
+  EXPECT_FALSE(invites.pop("guessed", kStart));
+  EXPECT_EQ(invites.pop("b1", kStart + 1s), "INVITE 1");
+  EXPECT_FALSE(invites.pop("b1", kStart + 1s));
+  invites.remember("b1", "INVITE 1", kStart + 2s);  // a repeat that was under way
+  EXPECT_FALSE(invites.pop("b1", kStart + 2s));
 }
 
 TEST(UnansweredInvites, NothingEndsWhatWasAnsweredOrIsLongGone) {
   UnansweredInvites invites;
-  invites.note("b1", "INVITE 1", kStart);
+  invites.remember("b1", "INVITE 1", kStart);
   invites.forget("b1");
   invites.forget("b2");
-  EXPECT_FALSE(invites.take("b1", kStart));
-  invites.note("b3", "INVITE 3", kStart);
-  EXPECT_FALSE(invites.take("b3", kStart + 33s));
+  EXPECT_FALSE(invites.pop("b1", kStart));
+  invites.remember("b3", "INVITE 3", kStart);
+  EXPECT_FALSE(invites.pop("b3", kStart + 33s));
 }
 
 TEST(UnansweredInvites, TheOldestMakesRoom) {
   UnansweredInvites invites;
   for (std::size_t i = 0; i <= UnansweredInvites::kMaxWaiting; ++i)
-    invites.note(std::to_string(i), "INVITE", kStart);
-  EXPECT_FALSE(invites.take("0", kStart));
-  EXPECT_TRUE(invites.take("1", kStart));
-  invites.note("large", std::string(UnansweredInvites::kMaxBytesEach + 1, 'x'), kStart);
-  EXPECT_FALSE(invites.take("large", kStart));
+    invites.remember(std::to_string(i), "INVITE", kStart);
+  EXPECT_FALSE(invites.pop("0", kStart));
+  EXPECT_TRUE(invites.pop("1", kStart));
+  invites.remember("large", std::string(UnansweredInvites::kMaxBytesEach + 1, 'x'), kStart);
+  EXPECT_FALSE(invites.pop("large", kStart));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "bridge/kernel/route_keeper.h"
+#include "bridge/kernel/next_hop_keeper.h"
 
 #include <libmnl/libmnl.h>
 #include <linux/if_arp.h>
@@ -76,13 +76,13 @@ const nlattr* attribute_of(const nlmsghdr* message, std::size_t header_bytes, st
 }
 
 struct Hop {
-  Route::Kind kind = Route::Kind::kNone;
+  NextHop::Kind kind = NextHop::Kind::kNone;
   std::uint32_t ifindex = 0;
   IpAddress neighbour;
   IpAddress source;
 };
 
-Hop ask_route(mnl_socket* socket, unsigned sequence, const IpAddress& to) {
+Hop ask_next_hop(mnl_socket* socket, unsigned sequence, const IpAddress& to) {
   Buffer buffer{};
   auto* header = begin_request<rtmsg>(buffer, RTM_GETROUTE, NLM_F_REQUEST, sequence);
   header->rtm_family = netlink_family(to);
@@ -95,8 +95,8 @@ Hop ask_route(mnl_socket* socket, unsigned sequence, const IpAddress& to) {
   const nlattr* oif = attribute_of(answer, sizeof *route, RTA_OIF);
   if (oif == nullptr) return {};
   Hop hop{.ifindex = mnl_attr_get_u32(oif), .neighbour = to};
-  if (route->rtm_type == RTN_LOCAL) hop.kind = Route::Kind::kLocal;
-  if (route->rtm_type == RTN_UNICAST) hop.kind = Route::Kind::kEthernet;
+  if (route->rtm_type == RTN_LOCAL) hop.kind = NextHop::Kind::kLocal;
+  if (route->rtm_type == RTN_UNICAST) hop.kind = NextHop::Kind::kEthernet;
   if (const nlattr* source = attribute_of(answer, sizeof *route, RTA_PREFSRC)) {
     hop.source.family = to.family;
     if (mnl_attr_get_payload_len(source) == bytes_of(to))
@@ -161,7 +161,7 @@ std::uint64_t ask_neighbour(mnl_socket* socket, unsigned& sequence, const Hop& h
 
 }  // namespace
 
-Result<std::unique_ptr<RouteKeeper>> RouteKeeper::open(KernelRelay* relay) {
+Result<std::unique_ptr<NextHopKeeper>> NextHopKeeper::open(KernelRelay* relay) {
   mnl_socket* questions = open_netlink(0);
   mnl_socket* events = questions != nullptr
                            ? open_netlink(RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_LINK)
@@ -171,38 +171,38 @@ Result<std::unique_ptr<RouteKeeper>> RouteKeeper::open(KernelRelay* relay) {
     if (questions != nullptr) mnl_socket_close(questions);
     return Error{std::string("no netlink socket: ") + std::strerror(reason)};
   }
-  return std::unique_ptr<RouteKeeper>(new RouteKeeper(relay, questions, events));
+  return std::unique_ptr<NextHopKeeper>(new NextHopKeeper(relay, questions, events));
 }
 
-RouteKeeper::RouteKeeper(KernelRelay* relay, mnl_socket* questions, mnl_socket* events)
+NextHopKeeper::NextHopKeeper(KernelRelay* relay, mnl_socket* questions, mnl_socket* events)
     : relay_(relay), questions_(questions), events_(events) {
   thread_ = std::thread([this] { run(); });
   pthread_setname_np(thread_.native_handle(), "vas-routes");
 }
 
-RouteKeeper::~RouteKeeper() {
+NextHopKeeper::~NextHopKeeper() {
   stop();
   mnl_socket_close(questions_);
   mnl_socket_close(events_);
 }
 
-void RouteKeeper::stop() {
+void NextHopKeeper::stop() {
   if (!thread_.joinable()) return;
   is_stopping_ = true;
   inbox_.push(Question{});
   thread_.join();
 }
 
-bool RouteKeeper::ask(const IpAddress& to, RouteListener& listener) {
+bool NextHopKeeper::ask(const IpAddress& to, NextHopListener& listener) {
   return inbox_.push(Question{to, &listener});
 }
 
-void RouteKeeper::ask(Time now) {
+void NextHopKeeper::ask(Time now) {
   pulse_.ask(now);
   inbox_.push(Question{});
 }
 
-void RouteKeeper::run() {
+void NextHopKeeper::run() {
   keep_capabilities(Capabilities().with(CAP_NET_ADMIN));  // attaches the fast path to interfaces that come
   Time next_refresh = monotonic_now() + kRefresh;
   while (!is_stopping_) {
@@ -221,7 +221,7 @@ void RouteKeeper::run() {
   }
 }
 
-void RouteKeeper::on_question(const Question& question) {
+void NextHopKeeper::on_question(const Question& question) {
   thread_check_.check();
   if (question.listener == nullptr) return;
   auto found = destinations_.find(question.to);
@@ -234,10 +234,10 @@ void RouteKeeper::on_question(const Question& question) {
   auto& listeners = destination.listeners;
   if (std::find(listeners.begin(), listeners.end(), question.listener) != listeners.end()) return;
   listeners.push_back(question.listener);
-  question.listener->on_route(question.to, destination.route);
+  question.listener->on_next_hop(question.to, destination.route);
 }
 
-bool RouteKeeper::drain_events() {
+bool NextHopKeeper::drain_events() {
   Buffer buffer;
   bool has_changed = false;
   // An overrun (ENOBUFS) means that something changed, too.
@@ -248,7 +248,7 @@ bool RouteKeeper::drain_events() {
   }
 }
 
-void RouteKeeper::refresh() {
+void NextHopKeeper::refresh() {
   thread_check_.check();
   const Time now = monotonic_now();
   for (auto each = destinations_.begin(); each != destinations_.end();) {
@@ -257,19 +257,19 @@ void RouteKeeper::refresh() {
       each = destinations_.erase(each);
       continue;
     }
-    const Route route = resolve(each->first);
+    const NextHop route = resolve(each->first);
     if (route != destination.route) {
       destination.route = route;
-      for (RouteListener* listener : destination.listeners) listener->on_route(each->first, route);
+      for (NextHopListener* listener : destination.listeners) listener->on_next_hop(each->first, route);
     }
     ++each;
   }
 }
 
-Route RouteKeeper::resolve(const IpAddress& to) {
-  const Hop hop = ask_route(questions_, ++sequence_, to);
-  if (hop.kind == Route::Kind::kNone || (relay_ != nullptr && !relay_->attach(hop.ifindex))) return {};
-  if (hop.kind != Route::Kind::kEthernet)
+NextHop NextHopKeeper::resolve(const IpAddress& to) {
+  const Hop hop = ask_next_hop(questions_, ++sequence_, to);
+  if (hop.kind == NextHop::Kind::kNone || (relay_ != nullptr && !relay_->attach(hop.ifindex))) return {};
+  if (hop.kind != NextHop::Kind::kEthernet)
     return {.kind = hop.kind, .ifindex = hop.ifindex, .source = hop.source};
   const auto own_mac = ask_own_mac(questions_, ++sequence_, hop.ifindex);
   if (!own_mac) return {};

@@ -1,4 +1,4 @@
-#include "signaling/gateway/policy/stateless_answer.h"
+#include "signaling/gateway/policy/stateless_response.h"
 
 #include <fmt/format.h>
 
@@ -19,10 +19,10 @@ std::string stateless_tag(const SipMessage& request, const FlowSigner& signer) {
 
 }  // namespace
 
-std::string stateless_response(const SipMessage& request, const Flow& source, const StatelessAnswer& answer,
-                               const FlowSigner& signer) {
-  const std::string_view why = answer.why.empty() ? reason_phrase(answer.status) : answer.why;
-  std::string out = fmt::format("SIP/2.0 {} {}\r\n", answer.status, why);
+std::string stateless_response(const SipMessage& request, const Flow& source,
+                               const StatelessResponse& response, const FlowSigner& signer) {
+  const std::string_view why = response.why.empty() ? reason_phrase(response.status) : response.why;
+  std::string out = fmt::format("SIP/2.0 {} {}\r\n", response.status, why);
   const HeaderField* top = request.first(HeaderName::kVia);
   for (const HeaderField& header : request.headers) {
     if (header.name == HeaderName::kVia) {
@@ -41,14 +41,14 @@ std::string stateless_response(const SipMessage& request, const Flow& source, co
       append_line(out, header.line);
     }
   }
-  if (answer.retry_after_s != 0) out += fmt::format("Retry-After: {}\r\n", answer.retry_after_s);
-  if (answer.says_allow) out += fmt::format("Allow: {}\r\n", kAllow);
-  out += answer.lines;
+  if (response.retry_after_s != 0) out += fmt::format("Retry-After: {}\r\n", response.retry_after_s);
+  if (response.says_allow) out += fmt::format("Allow: {}\r\n", kAllow);
+  out += response.lines;
   out += "Content-Length: 0\r\n\r\n";
   return out;
 }
 
-bool is_ack_of_stateless_answer(const SipMessage& ack, const FlowSigner& signer) {
+bool is_ack_of_stateless_response(const SipMessage& ack, const FlowSigner& signer) {
   const auto tag = to_tag(ack);
   return tag && *tag == stateless_tag(ack, signer);
 }

@@ -6,9 +6,9 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "vas/calls/call_instructions.h"
-#include "vas/control/switchboard.h"
+#include "vas/control/call_controller.h"
 
-namespace vas::app {
+namespace vas::control {
 namespace {
 
 using sessions::Session;
@@ -27,7 +27,7 @@ calls::BackendOutcome outcome_of(int status) {
 
 }  // namespace
 
-void Switchboard::notify_backend(Entry& entry) {
+void CallController::notify_backend(Entry& entry) {
   const Session* session = parts_.sessions.find(entry.token);
   const auto* subscriber = parts_.directory.subscriber(entry.subscriber_id);
   const auto* domain = session != nullptr ? parts_.directory.domain(session->domain_id) : nullptr;
@@ -53,11 +53,11 @@ void Switchboard::notify_backend(Entry& entry) {
        .most_of_domain = static_cast<std::size_t>(profile.caps.webhooks),
        .tenant_id = domain->tenant_id,
        .most_of_tenant = caps != nullptr ? static_cast<std::size_t>(caps->webhooks) : 0},
-      [this, id = entry.call->id()](const webhooks::Answer& answer) { on_backend_answered(id, answer); });
+      [this, id = entry.call->id()](const webhooks::Reply& answer) { on_backend_replied(id, answer); });
 }
 
 // What an application asks for; of a control endpoint its code alone counts.
-calls::BackendAnswered Switchboard::instructions_of(Entry& entry, const webhooks::Answer& answer) {
+calls::BackendReplied CallController::instructions_of(Entry& entry, const webhooks::Reply& answer) {
   const calls::BackendOutcome outcome = outcome_of(answer.status);
   if (!entry.asks_application || outcome != calls::BackendOutcome::kPark) return {.outcome = outcome};
   auto instructions = calls::parse_call_instructions(answer.body);
@@ -65,8 +65,8 @@ calls::BackendAnswered Switchboard::instructions_of(Entry& entry, const webhooks
   if (instructions && !instructions->session.empty() && !park_under(entry, instructions->session))
     fault = "`session` is no fresh token of an incoming session of the called subscriber";
   if (fault.empty()) {
-    calls::adopt_rules_of_trunks(parts_.directory, entry.call->record().domain_id.value_or(0),
-                                 instructions->what.plan);
+    routing::adopt_rules_of_trunks(parts_.directory, entry.call->record().domain_id.value_or(0),
+                                   instructions->what.plan);
     return std::move(instructions->what);
   }
   log::warn(entry.token, "the call routing application's answer cannot be followed: {}", fault);
@@ -75,7 +75,7 @@ calls::BackendAnswered Switchboard::instructions_of(Entry& entry, const webhooks
 }
 
 // The application made a session of its own for the call: that takes the place of ours.
-bool Switchboard::park_under(Entry& entry, const std::string& token) {
+bool CallController::park_under(Entry& entry, const std::string& token) {
   if (token == entry.token) return true;
   const Session* session = parts_.sessions.find(token);
   const bool is_fresh = session != nullptr && session->direction == sessions::Direction::kIncoming &&
@@ -97,7 +97,7 @@ bool Switchboard::park_under(Entry& entry, const std::string& token) {
   return true;
 }
 
-void Switchboard::on_backend_answered(std::uint64_t call, const webhooks::Answer& answer) {
+void CallController::on_backend_replied(std::uint64_t call, const webhooks::Reply& answer) {
   const auto found = entries_.find(call);
   if (found == entries_.end() || found->second.call->is_ended()) return;
   Entry& entry = found->second;
@@ -117,4 +117,4 @@ void Switchboard::on_backend_answered(std::uint64_t call, const webhooks::Answer
   });
 }
 
-}  // namespace vas::app
+}  // namespace vas::control

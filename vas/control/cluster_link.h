@@ -9,12 +9,12 @@
 #include <string>
 
 #include "base/thread_check.h"
-#include "vas/control/directory_desk.h"
-#include "vas/control/front_door.h"
-#include "vas/control/session_desk.h"
+#include "vas/control/admission_index.h"
+#include "vas/control/directory_controller.h"
+#include "vas/control/session_controller.h"
 #include "vas/store/change_feed.h"
 
-namespace vas::app {
+namespace vas::control {
 
 // Keeps which other nodes there are, and what was asked of them and not answered yet. It decides what a
 // message from the feed means here: a session, an entry of the directory, a node, a request. How messages
@@ -22,7 +22,7 @@ namespace vas::app {
 //
 // Threads: control only.
 // Bounds:  kMaxAsked requests to other nodes wait, each kPatience; over that they are answered at once.
-class ClusterDesk final : public Peers {
+class ClusterLink final : public Peers {
  public:
   static constexpr std::size_t kMaxAsked = 10'000;
   // A node that is there answers in milliseconds; whoever asked the API is not kept longer.
@@ -30,12 +30,12 @@ class ClusterDesk final : public Peers {
 
   struct Parts {  // borrowed; all outlive the link
     boost::asio::io_context& context;
-    SessionDesk& sessions;
-    DirectoryDesk& directory;
-    FrontDoor& front_door;
+    SessionController& sessions;
+    DirectoryController& directory;
+    AdmissionIndex& admission_index;
     store::Store& store;
   };
-  ClusterDesk(const Parts& parts, const std::string& url, const std::string& sip);
+  ClusterLink(const Parts& parts, const std::string& url, const std::string& sip);
 
   const store::ChangeFeed& feed() const { return *feed_; }
   void ask_feed(Time now) { feed_->ask(now); }  // from any thread: see pulse.h
@@ -48,11 +48,11 @@ class ClusterDesk final : public Peers {
     std::unique_ptr<boost::asio::steady_timer> patience;
   };
 
-  void take(store::FeedEvent event);
+  void dispatch(store::FeedEvent event);
   void restore(store::FeedRestored&& all);
-  void take_nodes(const std::vector<store::NodeEntry>& nodes);
-  void take_message(const std::string& text);
-  void answer(const std::string& node, std::int64_t id);
+  void adopt_nodes(const std::vector<store::NodeEntry>& nodes);
+  void dispatch_message(const std::string& text);
+  void reply(const std::string& node, std::int64_t id);
   void finish(std::int64_t id);
   void look_up(const std::string& token, std::function<void()> done);
 
@@ -60,7 +60,7 @@ class ClusterDesk final : public Peers {
   std::map<std::int64_t, Asked> asked_;
   std::int64_t next_id_ = 1;
   std::unique_ptr<store::ChangeFeed> feed_;  // last: it calls in
-  ThreadCheck thread_check_{"ClusterDesk"};
+  ThreadCheck thread_check_{"ClusterLink"};
 };
 
-}  // namespace vas::app
+}  // namespace vas::control

@@ -5,7 +5,7 @@
 
 namespace vas::webhooks {
 
-struct Answer {
+struct Reply {
   int status = 0;           // 0: none came
   std::string error;        // in words, where none came or it was no 2xx
   bool is_refused = false;  // the address guard forbade it: trying again would not help

@@ -1,4 +1,4 @@
-#include "signaling/gateway/policy/options_answer.h"
+#include "signaling/gateway/policy/options_response.h"
 
 #include <fmt/format.h>
 
@@ -29,7 +29,7 @@ std::string unsupported_extensions(const SipMessage& request) {
 
 }  // namespace
 
-StatelessAnswer answer_options(const SipMessage& request) {
+StatelessResponse respond_to_options(const SipMessage& request) {
   const std::string unknown = unsupported_extensions(request);
   if (!unknown.empty()) return {.status = 420, .lines = fmt::format("Unsupported: {}\r\n", unknown)};
   return {

@@ -1,9 +1,9 @@
 // What the API asks of sessions: to make, change, end and list them.
 #include "base/clock.h"
-#include "vas/control/session_desk.h"
+#include "vas/control/session_controller.h"
 #include "vas/routing/routing_plan.h"
 
-namespace vas::app {
+namespace vas::control {
 namespace {
 
 using sessions::Session;
@@ -14,14 +14,14 @@ using store::Urgency;
 constexpr int kRetryAfterS = 5;  // of who has used up a share: sessions end all the time
 
 // An empty one is none.
-std::optional<std::string> fault_of_callback(const DirectoryDesk& directory, const std::string& url) {
+std::optional<std::string> fault_of_callback(const DirectoryController& directory, const std::string& url) {
   return url.empty() ? std::nullopt : directory.fault_of_url(url);
 }
 
 }  // namespace
 
-std::optional<api::Refused> SessionDesk::create(const api::NewSession& request,
-                                                std::function<void(const Session*)> done) {
+std::optional<api::Refused> SessionController::create(const api::NewSession& request,
+                                                      std::function<void(const Session*)> done) {
   thread_check_.check();
   if (const auto* made = registry_.creation_keys().find(request.made_by.key, wall_now()))
     return repeat(*made, request.made_by.request, std::move(done));
@@ -36,7 +36,7 @@ std::optional<api::Refused> SessionDesk::create(const api::NewSession& request,
     if (const auto fault = fault_of_callback(directory_, session.callback))
       return api::Refused{400, "`callback` " + *fault + "."};
   }
-  if (auto refused = take_routing(request.routing_json, session)) return refused;
+  if (auto refused = parse_routing(request.routing_json, session)) return refused;
   if (const auto full = full_share(*request.domain, 1, sessions::SessionRegistry::bytes_of(session))) {
     ++refused_;
     return api::Refused{429, *full + ". Delete some, or wait until they are over.", kRetryAfterS};
@@ -49,7 +49,7 @@ std::optional<api::Refused> SessionDesk::create(const api::NewSession& request,
   }
   store_.commit(Transaction().save(*added), Urgency::kMayFail,
                 [this, token, done = std::move(done)](bool committed) {
-                  if (!committed) registry_.take_back(token);
+                  if (!committed) registry_.revoke(token);
                   created_ += committed ? 1 : 0;
                   done(registry_.find(token));
                 });
@@ -57,9 +57,9 @@ std::optional<api::Refused> SessionDesk::create(const api::NewSession& request,
 }
 
 // The same request once more: answered when what it made the first time would survive a crash.
-std::optional<api::Refused> SessionDesk::repeat(const sessions::CreationKeys::Made& made,
-                                                const std::string& request,
-                                                std::function<void(const Session*)> done) {
+std::optional<api::Refused> SessionController::repeat(const sessions::CreationKeys::Made& made,
+                                                      const std::string& request,
+                                                      std::function<void(const Session*)> done) {
   if (made.request != request)
     return api::Refused{422,
                         "This `Idempotency-Key` came with another request before. Use a new one for each."};
@@ -73,11 +73,12 @@ std::optional<api::Refused> SessionDesk::repeat(const sessions::CreationKeys::Ma
   return {};
 }
 
-std::optional<api::Refused> SessionDesk::take_routing(const std::string& json, Session& session) const {
+std::optional<api::Refused> SessionController::parse_routing(const std::string& json,
+                                                             Session& session) const {
   if (json.empty()) return {};
-  const auto normalized = calls::normalize_routing_plan(json);
+  const auto normalized = routing::normalize_routing_plan(json);
   if (!normalized) return api::Refused{400, "`" + normalized.error() + "`."};
-  const auto plan = calls::parse_routing_plan(*normalized);
+  const auto plan = routing::parse_routing_plan(*normalized);
   for (std::size_t i = 0; plan && i < plan->routes.size(); ++i) {
     if (const auto fault = directory_.fault_of_server(to_string(plan->routes[i].server), false))
       return api::Refused{400, "`routing.routes[" + std::to_string(i) + "].termination_ip` " + *fault + "."};
@@ -86,8 +87,8 @@ std::optional<api::Refused> SessionDesk::take_routing(const std::string& json, S
   return {};
 }
 
-std::optional<api::Refused> SessionDesk::check_callback(const Session& session,
-                                                        const std::string& url) const {
+std::optional<api::Refused> SessionController::check_callback(const Session& session,
+                                                              const std::string& url) const {
   if (const auto fault = fault_of_callback(directory_, url))
     return api::Refused{400, "`callback` " + *fault + "."};
   const directory::Domain* domain = directory().domain(session.domain_id);
@@ -97,8 +98,9 @@ std::optional<api::Refused> SessionDesk::check_callback(const Session& session,
   return api::Refused{429, *full + ". Delete some, or wait until they are over.", kRetryAfterS};
 }
 
-std::optional<api::Refused> SessionDesk::change(const std::string& token, const api::SessionChange& change,
-                                                std::function<void(const Session*)> done) {
+std::optional<api::Refused> SessionController::change(const std::string& token,
+                                                      const api::SessionChange& change,
+                                                      std::function<void(const Session*)> done) {
   thread_check_.check();
   Session* session = registry_.find(token);
   if (session == nullptr) {
@@ -131,7 +133,7 @@ std::optional<api::Refused> SessionDesk::change(const std::string& token, const 
 }
 
 // The session may be gone when it returns.
-void SessionDesk::change_timers(Session& session, const api::SessionChange& change) {
+void SessionController::change_timers(Session& session, const api::SessionChange& change) {
   const std::string token = session.token;
   const directory::Domain* domain = directory().domain(session.domain_id);
   if (change.changes_time_limit) session.time_limit_s = change.time_limit_s;
@@ -142,7 +144,8 @@ void SessionDesk::change_timers(Session& session, const api::SessionChange& chan
   if (change.changes_time_limit) calls_->change_time_limit(token, change.time_limit_s);
 }
 
-void SessionDesk::destroy(const std::string& token, const std::string& reason, std::function<void()> done) {
+void SessionController::destroy(const std::string& token, const std::string& reason,
+                                std::function<void()> done) {
   thread_check_.check();
   const Session* held = registry_.find(token);
   if (held != nullptr && is_elsewhere(*held) && peers_ != nullptr)
@@ -153,14 +156,14 @@ void SessionDesk::destroy(const std::string& token, const std::string& reason, s
   store_.commit(Transaction(), Urgency::kMustLast, [done = std::move(done)](bool) { done(); });
 }
 
-void SessionDesk::list(const sessions::SessionFilter& filter, const PageRequest& page,
-                       std::function<void(std::optional<Page>)> done) {
+void SessionController::list(const sessions::SessionFilter& filter, const PageRequest& page,
+                             std::function<void(std::optional<Page>)> done) {
   thread_check_.check();
   store_.queries().list_sessions(filter, page, std::move(done));
 }
 
 // A poll alone makes no call: callStartTime stays unset.
-void SessionDesk::mark_ringing(const std::string& token) {
+void SessionController::mark_ringing(const std::string& token) {
   thread_check_.check();
   Session* session = registry_.find(token);
   if (session == nullptr || session->status != Status::kNew) return;
@@ -170,4 +173,4 @@ void SessionDesk::mark_ringing(const std::string& token) {
   touch(*session);
 }
 
-}  // namespace vas::app
+}  // namespace vas::control

@@ -1,11 +1,11 @@
-#include "vas/control/front_door.h"
+#include "vas/control/admission_index.h"
 
 #include <algorithm>
 #include <mutex>
 
-namespace vas::app {
+namespace vas::control {
 
-void FrontDoor::set_trunks(const directory::Directory& directory) {
+void AdmissionIndex::set_trunks(const directory::Directory& directory) {
   thread_check_.check();
   NetworkSet trunks;
   NetworkSet exempt;
@@ -20,28 +20,28 @@ void FrontDoor::set_trunks(const directory::Directory& directory) {
   exempt_ = std::move(exempt);
 }
 
-bool FrontDoor::is_trusted(const IpAddress& source) const {
+bool AdmissionIndex::is_trusted(const IpAddress& source) const {
   const std::shared_lock lock(mutex_);
   return trunks_.contains(source);
 }
 
-bool FrontDoor::is_exempt(const IpAddress& source) const {
+bool AdmissionIndex::is_exempt(const IpAddress& source) const {
   const std::shared_lock lock(mutex_);
   return exempt_.contains(source);
 }
 
-void FrontDoor::set_nodes(std::map<std::string, Endpoint> nodes) {
+void AdmissionIndex::set_nodes(std::map<std::string, Endpoint> nodes) {
   thread_check_.check();
   const std::unique_lock lock(mutex_);
   nodes_ = std::move(nodes);
 }
 
-bool FrontDoor::is_node(const Endpoint& source) const {
+bool AdmissionIndex::is_node(const Endpoint& source) const {
   const std::shared_lock lock(mutex_);
   return std::any_of(nodes_.begin(), nodes_.end(), [&](const auto& each) { return each.second == source; });
 }
 
-FrontDoor::TokenPlace FrontDoor::find_token(std::string_view token) const {
+AdmissionIndex::TokenPlace AdmissionIndex::find_token(std::string_view token) const {
   const auto node = tokens_.find(token);
   if (!node) return {};
   if (*node == node_) return {TokenPlace::Where::kHere, {}};
@@ -51,4 +51,4 @@ FrontDoor::TokenPlace FrontDoor::find_token(std::string_view token) const {
   return {TokenPlace::Where::kAtNode, found->second};
 }
 
-}  // namespace vas::app
+}  // namespace vas::control

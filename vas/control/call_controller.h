@@ -17,14 +17,14 @@
 #include "signaling/ua/sip_stack.h"
 #include "vas/calls/call.h"
 #include "vas/calls/call_quota.h"
-#include "vas/control/session_desk.h"
+#include "vas/control/session_controller.h"
 #include "vas/directory/directory.h"
 #include "vas/records/cdr_journal.h"
 #include "vas/webhooks/webhook_client.h"
 
-namespace vas::app {
+namespace vas::control {
 
-struct SwitchboardConfig {
+struct CallControllerConfig {
   std::string node;
   std::string public_url;
   bool trusts_plain_signaling = false;  // with SRTP's keys
@@ -48,18 +48,18 @@ struct QuotaCounters {
 // what came of them. How SIP and media work it need not know, nor what the API was asked.
 //
 // Threads: control only.
-class Switchboard final : public CallControl {
+class CallController final : public CallControl {
  public:
-  struct Parts {  // borrowed; all outlive the switchboard
+  struct Parts {  // borrowed; all outlive the call_controller
     boost::asio::io_context& context;
     const directory::Directory& directory;
-    SessionDesk& sessions;
+    SessionController& sessions;
     signaling::SipStack& sip;
     bridge::MediaPlane& media;
     records::CdrJournal& journal;
     webhooks::WebhookClient& webhooks;
   };
-  Switchboard(const Parts& parts, SwitchboardConfig config);
+  CallController(const Parts& parts, CallControllerConfig config);
 
   void on_sip(signaling::SipEvent event);
   void on_media(const bridge::MediaEvent& event);
@@ -112,15 +112,15 @@ class Switchboard final : public CallControl {
   void reject(const signaling::InviteReceived& invite, int status,
               std::vector<signaling::Header> headers = {});
   void begin(Entry entry, sessions::TokenState state, std::optional<Refusal> refusal);
-  void note_stored(std::uint64_t call);
+  void on_stored(std::uint64_t call);
   void wait_for_store(Entry& entry);
   void start(Entry& entry);
   // The shares that a call takes of; with the trunk that brought it.
   std::vector<calls::CallQuota::Holder> shares_of(const directory::Domain& domain,
                                                   const directory::Trunk* trunk) const;
   // Takes them; says why not.
-  std::optional<Refusal> take_shares(const std::vector<calls::CallQuota::Holder>& shares);
-  bool take_out_trunk(Entry& entry);
+  std::optional<Refusal> claim_shares(const std::vector<calls::CallQuota::Holder>& shares);
+  bool drop_trunk(Entry& entry);
   // Notes what the call came for. True: it, or a call that it is the return of, has come for that before.
   bool goes_round(const signaling::InviteReceived& invite, const directory::Domain& domain,
                   Entry& entry) const;
@@ -146,15 +146,15 @@ class Switchboard final : public CallControl {
   void configure_media(Entry& entry, const calls::ConfigureLegMedia& action, calls::CallActions& more);
   void send_for(Entry& entry, const signaling::SipCommand& command, calls::CallActions& more);
   void send(signaling::SipCommand command);
-  void answer_orphan(const signaling::SipEvent& event);
+  void respond_to_orphan(const signaling::SipEvent& event);
   void set_status(const Entry& entry, sessions::Status status);
   void finish(Entry& entry);
   void write_record(std::uint64_t call);
 
   // The control endpoint.
   void notify_backend(Entry& entry);
-  void on_backend_answered(std::uint64_t call, const webhooks::Answer& answer);
-  calls::BackendAnswered instructions_of(Entry& entry, const webhooks::Answer& answer);
+  void on_backend_replied(std::uint64_t call, const webhooks::Reply& answer);
+  calls::BackendReplied instructions_of(Entry& entry, const webhooks::Reply& answer);
   bool park_under(Entry& entry, const std::string& token);
 
   // Time.
@@ -163,7 +163,7 @@ class Switchboard final : public CallControl {
   void on_timer();
 
   const Parts parts_;
-  const SwitchboardConfig config_;
+  const CallControllerConfig config_;
   std::unordered_map<std::uint64_t, Entry> entries_;
   std::unordered_map<std::uint64_t, std::uint64_t> calls_by_dialog_;
   std::map<std::string, std::uint64_t> calls_by_token_;
@@ -174,7 +174,7 @@ class Switchboard final : public CallControl {
   QuotaCounters refused_;
   std::uint64_t next_call_ = 1;
   bool is_shutting_down_ = false;
-  ThreadCheck thread_check_{"Switchboard"};
+  ThreadCheck thread_check_{"CallController"};
 };
 
-}  // namespace vas::app
+}  // namespace vas::control

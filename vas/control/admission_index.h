@@ -14,14 +14,14 @@
 #include "vas/directory/directory.h"
 #include "vas/sessions/token_index.h"
 
-namespace vas::app {
+namespace vas::control {
 
 // Threads: written by control, asked by the gateway.
-class FrontDoor final : public signaling::AdmissionCheck {
+class AdmissionIndex final : public signaling::AdmissionCheck {
  public:
   using LookUp = std::function<void(std::string token, std::function<void()> done)>;
 
-  explicit FrontDoor(std::string node) : node_(std::move(node)) {}
+  explicit AdmissionIndex(std::string node) : node_(std::move(node)) {}
 
   sessions::TokenIndex& tokens() { return tokens_; }
   void set_trunks(const directory::Directory& directory);
@@ -46,7 +46,7 @@ class FrontDoor final : public signaling::AdmissionCheck {
   NetworkSet trunks_;
   NetworkSet exempt_;  // of these, the system's
   std::map<std::string, Endpoint> nodes_;
-  ThreadCheck thread_check_{"FrontDoor"};
+  ThreadCheck thread_check_{"AdmissionIndex"};
 };
 
-}  // namespace vas::app
+}  // namespace vas::control

@@ -15,12 +15,12 @@
 
 #include "base/thread_check.h"
 #include "vas/api/session_service.h"
-#include "vas/control/callback_desk.h"
-#include "vas/control/directory_desk.h"
+#include "vas/control/callback_dispatcher.h"
+#include "vas/control/directory_controller.h"
 #include "vas/sessions/session_registry.h"
 #include "vas/store/store.h"
 
-namespace vas::app {
+namespace vas::control {
 
 // How long a caller waits for the session to be picked up.
 Duration call_timeout_of(const sessions::Session& session, const directory::Domain& domain);
@@ -57,16 +57,17 @@ class Peers {
 // concerns one, and calls say what became of theirs.
 //
 // Threads: control only.
-class SessionDesk final : public api::SessionService {
+class SessionController final : public api::SessionService {
  public:
-  SessionDesk(boost::asio::io_context& context, const DirectoryDesk& directory, store::Store& store,
-              CallbackDesk& callbacks, std::string node, sessions::TokenIndex& tokens);
+  SessionController(boost::asio::io_context& context, const DirectoryController& directory,
+                    store::Store& store, CallbackDispatcher& callbacks, std::string node,
+                    sessions::TokenIndex& tokens);
 
   void set_call_control(CallControl& calls) { calls_ = &calls; }
   void set_peers(Peers& peers) { peers_ = &peers; }
 
   // Sessions that another node holds: kept as that node says, changed by asking it.
-  void take_replica(sessions::Session session);
+  void adopt_replica(sessions::Session session);
   void drop_replica(std::int64_t id);
   void replace_replicas(std::vector<sessions::Session> sessions);
   const std::string& node() const { return node_; }
@@ -113,7 +114,7 @@ class SessionDesk final : public api::SessionService {
                                         std::size_t bytes) const;
   std::optional<api::Refused> repeat(const sessions::CreationKeys::Made& made, const std::string& request,
                                      std::function<void(const sessions::Session*)> done);
-  std::optional<api::Refused> take_routing(const std::string& json, sessions::Session& session) const;
+  std::optional<api::Refused> parse_routing(const std::string& json, sessions::Session& session) const;
   std::optional<api::Refused> check_callback(const sessions::Session& session, const std::string& url) const;
   sessions::Session blank(const directory::Domain& domain, const directory::Subscriber& subscriber,
                           sessions::Direction direction);
@@ -126,9 +127,9 @@ class SessionDesk final : public api::SessionService {
   bool is_elsewhere(const sessions::Session& session) const { return session.node != node_; }
 
   // Borrowed.
-  const DirectoryDesk& directory_;
+  const DirectoryController& directory_;
   store::Store& store_;
-  CallbackDesk& callbacks_;
+  CallbackDispatcher& callbacks_;
   CallControl* calls_ = nullptr;
   Peers* peers_ = nullptr;
 
@@ -138,7 +139,7 @@ class SessionDesk final : public api::SessionService {
   std::uint64_t created_ = 0;
   std::uint64_t refused_ = 0;
   boost::asio::steady_timer sweep_timer_;
-  ThreadCheck thread_check_{"SessionDesk"};
+  ThreadCheck thread_check_{"SessionController"};
 };
 
-}  // namespace vas::app
+}  // namespace vas::control

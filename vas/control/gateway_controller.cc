@@ -1,11 +1,11 @@
-#include "vas/control/gateway_desk.h"
+#include "vas/control/gateway_controller.h"
 
 #include <boost/asio/post.hpp>
 #include <utility>
 
-namespace vas::app {
+namespace vas::control {
 
-void GatewayDesk::list_bans(std::function<void(const std::vector<api::BannedSource>&)> done) {
+void GatewayController::list_bans(std::function<void(const std::vector<api::BannedSource>&)> done) {
   thread_check_.check();
   gateway_.list_bans([this, done = std::move(done)](const std::vector<signaling::Ban>& bans, Time now) {
     std::vector<api::BannedSource> all;
@@ -17,15 +17,15 @@ void GatewayDesk::list_bans(std::function<void(const std::vector<api::BannedSour
   });
 }
 
-void GatewayDesk::lift_ban(const IpAddress& source, std::function<void(bool)> done) {
+void GatewayController::lift_ban(const IpAddress& source, std::function<void(bool)> done) {
   thread_check_.check();
   gateway_.lift_ban(source, [this, done = std::move(done)](bool was_banned) {
     boost::asio::post(context_, [done, was_banned] { done(was_banned); });
   });
 }
 
-void GatewayDesk::trace(const std::string& token,
-                        std::function<void(const std::vector<api::TracedMessage>&)> done) {
+void GatewayController::trace(const std::string& token,
+                              std::function<void(const std::vector<api::TracedMessage>&)> done) {
   thread_check_.check();
   gateway_.trace(token,
                  [this, done = std::move(done)](const std::vector<signaling::TracedMessage>& messages) {
@@ -38,4 +38,4 @@ void GatewayDesk::trace(const std::string& token,
                  });
 }
 
-}  // namespace vas::app
+}  // namespace vas::control

@@ -14,7 +14,7 @@ namespace vas::signaling {
 inline constexpr const char* kAllow = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO";
 inline constexpr const char* kSupported = "timer, 100rel";
 
-struct StatelessAnswer {
+struct StatelessResponse {
   int status = 0;                   // 0: none; a response, an ACK, or nothing that could be answered
   std::string_view why;             // the reason phrase, a literal; empty: the table's (reason_phrase)
   std::uint32_t retry_after_s = 0;  // 0: no Retry-After
@@ -24,10 +24,10 @@ struct StatelessAnswer {
 
 // With the request's Via, From, To, Call-ID and CSeq (RFC 3261 §8.2.6). The To tag is the same each time that
 // the request comes.
-std::string stateless_response(const SipMessage& request, const Flow& source, const StatelessAnswer& answer,
-                               const FlowSigner& signer);
+std::string stateless_response(const SipMessage& request, const Flow& source,
+                               const StatelessResponse& response, const FlowSigner& signer);
 
 // The ACK that ends such a transaction: nobody waits for it.
-bool is_ack_of_stateless_answer(const SipMessage& ack, const FlowSigner& signer);
+bool is_ack_of_stateless_response(const SipMessage& ack, const FlowSigner& signer);
 
 }  // namespace vas::signaling

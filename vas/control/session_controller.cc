@@ -1,4 +1,4 @@
-#include "vas/control/session_desk.h"
+#include "vas/control/session_controller.h"
 
 #include <set>
 
@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/random.h"
 
-namespace vas::app {
+namespace vas::control {
 namespace {
 
 using sessions::Direction;
@@ -27,9 +27,9 @@ Duration call_timeout_of(const Session& session, const directory::Domain& domain
   return session.call_timeout_s ? std::chrono::seconds(*session.call_timeout_s) : domain.profile.call_timeout;
 }
 
-SessionDesk::SessionDesk(boost::asio::io_context& context, const DirectoryDesk& directory,
-                         store::Store& store, CallbackDesk& callbacks, std::string node,
-                         sessions::TokenIndex& tokens)
+SessionController::SessionController(boost::asio::io_context& context, const DirectoryController& directory,
+                                     store::Store& store, CallbackDispatcher& callbacks, std::string node,
+                                     sessions::TokenIndex& tokens)
     : directory_(directory),
       store_(store),
       callbacks_(callbacks),
@@ -39,7 +39,7 @@ SessionDesk::SessionDesk(boost::asio::io_context& context, const DirectoryDesk& 
   sweep();
 }
 
-void SessionDesk::restore(std::vector<Session> sessions, const std::set<std::string>& tokens_of_calls) {
+void SessionController::restore(std::vector<Session> sessions, const std::set<std::string>& tokens_of_calls) {
   thread_check_.check();
   for (Session& session : sessions) {
     const std::string token = session.token;
@@ -54,8 +54,8 @@ void SessionDesk::restore(std::vector<Session> sessions, const std::set<std::str
   }
 }
 
-Session SessionDesk::blank(const directory::Domain& domain, const directory::Subscriber& subscriber,
-                           Direction direction) {
+Session SessionController::blank(const directory::Domain& domain, const directory::Subscriber& subscriber,
+                                 Direction direction) {
   const WallTime now = wall_now();
   return {.id = registry_.next_id(now),
           .token = random_hex(kTokenBytes),
@@ -72,7 +72,7 @@ Session SessionDesk::blank(const directory::Domain& domain, const directory::Sub
           .node = node_};
 }
 
-sessions::SessionRegistry::Use SessionDesk::use_of_tenant(std::int64_t tenant_id) const {
+sessions::SessionRegistry::Use SessionController::use_of_tenant(std::int64_t tenant_id) const {
   sessions::SessionRegistry::Use sum;
   for (const std::int64_t domain : directory().domains_of(tenant_id)) {
     const auto use = registry_.use_of(domain);
@@ -84,8 +84,8 @@ sessions::SessionRegistry::Use SessionDesk::use_of_tenant(std::int64_t tenant_id
 }
 
 // A domain has a share of the sessions, and so has its tenant; summed up only where the tenant could be over.
-std::optional<std::string> SessionDesk::full_share(const directory::Domain& domain, std::size_t sessions,
-                                                   std::size_t bytes) const {
+std::optional<std::string> SessionController::full_share(const directory::Domain& domain,
+                                                         std::size_t sessions, std::size_t bytes) const {
   const auto is_over = [=](const sessions::SessionRegistry::Use& use, const directory::Caps& caps) {
     const bool is_many = use.sessions + sessions > static_cast<std::size_t>(caps.sessions);
     return sessions != 0 && is_many                                           ? "max-sessions"
@@ -102,7 +102,7 @@ std::optional<std::string> SessionDesk::full_share(const directory::Domain& doma
   return "The tenant's domains have as many sessions as they may (`" + std::string(cap) + "` of its limits)";
 }
 
-bool SessionDesk::has_room_for_poll(std::int64_t domain_id) const {
+bool SessionController::has_room_for_poll(std::int64_t domain_id) const {
   const directory::Domain* domain = directory().domain(domain_id);
   if (domain == nullptr) return false;
   const auto most = static_cast<std::size_t>(domain->profile.caps.polls);
@@ -113,8 +113,9 @@ bool SessionDesk::has_room_for_poll(std::int64_t domain_id) const {
 }
 
 // Stored when its call is admitted.
-Session* SessionDesk::make_incoming(const directory::Domain& domain, const directory::Subscriber& subscriber,
-                                    const std::string& origination, const std::string& caller_id) {
+Session* SessionController::make_incoming(const directory::Domain& domain,
+                                          const directory::Subscriber& subscriber,
+                                          const std::string& origination, const std::string& caller_id) {
   thread_check_.check();
   Session session = blank(domain, subscriber, Direction::kIncoming);
   session.remote = origination;
@@ -126,8 +127,8 @@ Session* SessionDesk::make_incoming(const directory::Domain& domain, const direc
   return registry_.add(std::move(session));
 }
 
-void SessionDesk::commit(Session& session, std::string_view action, std::string_view reason,
-                         std::function<void(bool)> done) {
+void SessionController::commit(Session& session, std::string_view action, std::string_view reason,
+                               std::function<void(bool)> done) {
   Transaction transaction;
   std::optional<webhooks::Event> event;
   if (!session.callback.empty()) {
@@ -152,13 +153,13 @@ void SessionDesk::commit(Session& session, std::string_view action, std::string_
                 });
 }
 
-void SessionDesk::touch(Session& session) {
+void SessionController::touch(Session& session) {
   session.modified_at = wall_now();
   commit(session, kUpdated, "");
 }
 
-void SessionDesk::admit_call(const std::string& token, const std::string& call_id, TokenState state,
-                             std::function<void()> stored) {
+void SessionController::admit_call(const std::string& token, const std::string& call_id, TokenState state,
+                                   std::function<void()> stored) {
   thread_check_.check();
   Session* session = registry_.find(token);
   if (session == nullptr) return stored();
@@ -168,7 +169,7 @@ void SessionDesk::admit_call(const std::string& token, const std::string& call_i
                 [stored = std::move(stored)](bool) { stored(); });
 }
 
-void SessionDesk::set_token_state(const std::string& token, TokenState state) {
+void SessionController::set_token_state(const std::string& token, TokenState state) {
   thread_check_.check();
   Session* session = registry_.find(token);
   if (session == nullptr) return;
@@ -176,7 +177,7 @@ void SessionDesk::set_token_state(const std::string& token, TokenState state) {
   store_.commit(Transaction().save(*session), Urgency::kMustLast);
 }
 
-void SessionDesk::set_status(const std::string& token, Status status) {
+void SessionController::set_status(const std::string& token, Status status) {
   thread_check_.check();
   Session* session = registry_.find(token);
   if (session == nullptr || session->status == status) return;
@@ -186,24 +187,24 @@ void SessionDesk::set_status(const std::string& token, Status status) {
   touch(*session);
 }
 
-void SessionDesk::set_last_error(const std::string& token, std::string error) {
+void SessionController::set_last_error(const std::string& token, std::string error) {
   thread_check_.check();
   if (Session* session = registry_.find(token)) session->last_error = std::move(error);
 }
 
-void SessionDesk::add_call_id(const std::string& token, const std::string& call_id) {
+void SessionController::add_call_id(const std::string& token, const std::string& call_id) {
   thread_check_.check();
   if (Session* session = registry_.find(token)) session->call_ids.push_back(call_id);
 }
 
-void SessionDesk::consume(const std::string& token) {
+void SessionController::consume(const std::string& token) {
   thread_check_.check();
   set_token_state(token, TokenState::kUsed);
   registry_.wake(token, sessions::PollOutcome::kConnected);
 }
 
-void SessionDesk::end(std::string token, const std::string& disposition, const std::string& reason,
-                      std::function<void()> stored) {
+void SessionController::end(std::string token, const std::string& disposition, const std::string& reason,
+                            std::function<void()> stored) {
   thread_check_.check();
   Session* session = registry_.find(token);
   if (session == nullptr) {
@@ -219,13 +220,13 @@ void SessionDesk::end(std::string token, const std::string& disposition, const s
   registry_.remove(token);
 }
 
-void SessionDesk::take_replica(Session session) {
+void SessionController::adopt_replica(Session session) {
   thread_check_.check();
   replicas_[session.id] = session.token;
   registry_.replace(std::move(session));
 }
 
-void SessionDesk::drop_replica(std::int64_t id) {
+void SessionController::drop_replica(std::int64_t id) {
   thread_check_.check();
   const auto found = replicas_.find(id);
   if (found == replicas_.end()) return;
@@ -233,7 +234,7 @@ void SessionDesk::drop_replica(std::int64_t id) {
   replicas_.erase(found);
 }
 
-void SessionDesk::replace_replicas(std::vector<Session> sessions) {
+void SessionController::replace_replicas(std::vector<Session> sessions) {
   thread_check_.check();
   std::set<std::int64_t> there;
   for (const Session& session : sessions) there.insert(session.id);
@@ -242,14 +243,14 @@ void SessionDesk::replace_replicas(std::vector<Session> sessions) {
     if (!there.contains(id)) gone.push_back(id);
   }
   for (const std::int64_t id : gone) drop_replica(id);
-  for (Session& session : sessions) take_replica(std::move(session));
+  for (Session& session : sessions) adopt_replica(std::move(session));
 }
 
 // Sessions that nobody dialled within their domain's session-ttl.
-void SessionDesk::sweep() {
+void SessionController::sweep() {
   thread_check_.check();
   registry_.forget_old_keys(wall_now());
-  for (const std::string& token : registry_.take_expired(steady_wall_now())) {
+  for (const std::string& token : registry_.pop_expired(steady_wall_now())) {
     if (!is_elsewhere(*registry_.find(token))) end(token, "EXPIRED", "expired");
   }
   sweep_timer_.expires_after(kSweep);
@@ -258,4 +259,4 @@ void SessionDesk::sweep() {
   });
 }
 
-}  // namespace vas::app
+}  // namespace vas::control

@@ -3,15 +3,15 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "vas/control/switchboard.h"
+#include "vas/control/call_controller.h"
 
-namespace vas::app {
+namespace vas::control {
 
 using calls::CallQuota;
 using records::LocalCause;
 
-std::vector<CallQuota::Holder> Switchboard::shares_of(const directory::Domain& domain,
-                                                      const directory::Trunk* trunk) const {
+std::vector<CallQuota::Holder> CallController::shares_of(const directory::Domain& domain,
+                                                         const directory::Trunk* trunk) const {
   const directory::Directory& directory = parts_.directory;
   const auto most = [this](std::int64_t cap, bool is_alone) {
     return cap != 0 ? cap : calls::share_of_calls(config_.capacity, is_alone);
@@ -30,8 +30,9 @@ std::vector<CallQuota::Holder> Switchboard::shares_of(const directory::Domain& d
   return shares;
 }
 
-std::optional<Switchboard::Refusal> Switchboard::take_shares(const std::vector<CallQuota::Holder>& shares) {
-  const CallQuota::Answer answer = quota_.take(shares, monotonic_now());
+std::optional<CallController::Refusal> CallController::claim_shares(
+    const std::vector<CallQuota::Holder>& shares) {
+  const CallQuota::Answer answer = quota_.claim(shares, monotonic_now());
   if (answer.verdict == CallQuota::Verdict::kGranted) return {};
   const bool is_too_fast = answer.verdict == CallQuota::Verdict::kTooFast;
   switch (answer.kind) {
@@ -48,7 +49,7 @@ std::optional<Switchboard::Refusal> Switchboard::take_shares(const std::vector<C
 }
 
 // An INVITE is about to leave: a trunk of the domain's own counts it. False: the trunk has all it may.
-bool Switchboard::take_out_trunk(Entry& entry) {
+bool CallController::drop_trunk(Entry& entry) {
   if (const auto before = std::exchange(entry.out_by, std::nullopt)) quota_.give_back({&*before, 1});
   const records::CallRecord& record = entry.call->record();
   const auto id = record.route.empty() ? std::nullopt : record.route.back().trunk_id;
@@ -57,7 +58,7 @@ bool Switchboard::take_out_trunk(Entry& entry) {
     return true;  // a plan's own word for something
   const CallQuota::Holder holder{CallQuota::Kind::kTrunk, trunk->id, trunk->max_calls,
                                  trunk->max_calls_per_second};
-  if (quota_.take({&holder, 1}, monotonic_now()).verdict == CallQuota::Verdict::kGranted) {
+  if (quota_.claim({&holder, 1}, monotonic_now()).verdict == CallQuota::Verdict::kGranted) {
     entry.out_by = holder;
     return true;
   }
@@ -66,9 +67,9 @@ bool Switchboard::take_out_trunk(Entry& entry) {
   return false;
 }
 
-void Switchboard::give_back_shares(Entry& entry) {
+void CallController::give_back_shares(Entry& entry) {
   quota_.give_back(std::exchange(entry.shares, {}));
   if (const auto out_by = std::exchange(entry.out_by, std::nullopt)) quota_.give_back({&*out_by, 1});
 }
 
-}  // namespace vas::app
+}  // namespace vas::control

@@ -8,13 +8,13 @@
 #include "base/thread_check.h"
 #include "base/watchdog.h"
 #include "vas/api/platform_service.h"
-#include "vas/control/callback_desk.h"
+#include "vas/control/callback_dispatcher.h"
 #include "vas/control/metrics.h"
 
-namespace vas::app {
+namespace vas::control {
 
 // Threads: control only.
-class PlatformDesk final : public api::PlatformService {
+class PlatformController final : public api::PlatformService {
  public:
   struct Addresses {
     std::string node;
@@ -22,7 +22,7 @@ class PlatformDesk final : public api::PlatformService {
     std::vector<std::string> signaling;
     std::string phone_server;  // phone_page.h
   };
-  PlatformDesk(CallbackDesk& callbacks, Addresses addresses, std::function<Snapshot()> snapshot)
+  PlatformController(CallbackDispatcher& callbacks, Addresses addresses, std::function<Snapshot()> snapshot)
       : callbacks_(callbacks), addresses_(std::move(addresses)), snapshot_(std::move(snapshot)) {}
   void set_watchdog(const Watchdog& watchdog) { watchdog_ = &watchdog; }  // which outlives its last call
 
@@ -52,12 +52,12 @@ class PlatformDesk final : public api::PlatformService {
   }
 
  private:
-  CallbackDesk& callbacks_;
+  CallbackDispatcher& callbacks_;
   const Addresses addresses_;
   const std::function<Snapshot()> snapshot_;
   const Watchdog* watchdog_ = nullptr;
   bool is_draining_ = false;
-  ThreadCheck thread_check_{"PlatformDesk"};
+  ThreadCheck thread_check_{"PlatformController"};
 };
 
-}  // namespace vas::app
+}  // namespace vas::control

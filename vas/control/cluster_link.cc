@@ -1,4 +1,4 @@
-#include "vas/control/cluster_desk.h"
+#include "vas/control/cluster_link.h"
 
 #include <boost/asio/post.hpp>
 #include <boost/json.hpp>
@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/match.h"
 
-namespace vas::app {
+namespace vas::control {
 namespace {
 
 namespace json = boost::json;
@@ -56,45 +56,46 @@ PeerRequest read(const json::object& object, What what) {
 
 }  // namespace
 
-ClusterDesk::ClusterDesk(const Parts& parts, const std::string& url, const std::string& sip) : parts_(parts) {
-  parts_.front_door.set_look_up([this](std::string token, std::function<void()> done) {
+ClusterLink::ClusterLink(const Parts& parts, const std::string& url, const std::string& sip) : parts_(parts) {
+  parts_.admission_index.set_look_up([this](std::string token, std::function<void()> done) {
     boost::asio::post(parts_.context,
                       [this, token = std::move(token), done = std::move(done)] { look_up(token, done); });
   });
   const auto sink = [this](store::FeedEvent event) {
-    boost::asio::post(parts_.context, [this, event = std::move(event)]() mutable { take(std::move(event)); });
+    boost::asio::post(parts_.context,
+                      [this, event = std::move(event)]() mutable { dispatch(std::move(event)); });
   };
   feed_ = store::ChangeFeed::start(url, parts_.sessions.node(), sip, parts_.store.sealer(), sink);
 }
 
-void ClusterDesk::take(store::FeedEvent event) {
+void ClusterLink::dispatch(store::FeedEvent event) {
   thread_check_.check();
   match(
       std::move(event),
-      [this](store::SessionChanged&& each) { parts_.sessions.take_replica(std::move(each.session)); },
+      [this](store::SessionChanged&& each) { parts_.sessions.adopt_replica(std::move(each.session)); },
       [this](const store::SessionRemoved& each) { parts_.sessions.drop_replica(each.id); },
-      [this](const store::DirectoryChanged& each) { parts_.directory.take(each.change); },
-      [this](const store::NodesSeen& each) { take_nodes(each.nodes); },
-      [this](const store::NodeMessage& each) { take_message(each.text); },
+      [this](const store::DirectoryChanged& each) { parts_.directory.adopt(each.change); },
+      [this](const store::NodesSeen& each) { adopt_nodes(each.nodes); },
+      [this](const store::NodeMessage& each) { dispatch_message(each.text); },
       [this](store::FeedRestored&& each) { restore(std::move(each)); });
 }
 
-void ClusterDesk::restore(store::FeedRestored&& all) {
+void ClusterLink::restore(store::FeedRestored&& all) {
   parts_.directory.replace(all.directory);
   parts_.sessions.replace_replicas(std::move(all.sessions));
 }
 
 // One that is silent stays known: its calls may live though the database is away for it.
-void ClusterDesk::take_nodes(const std::vector<store::NodeEntry>& nodes) {
+void ClusterLink::adopt_nodes(const std::vector<store::NodeEntry>& nodes) {
   std::map<std::string, Endpoint> others;
   for (const store::NodeEntry& node : nodes) {
     const auto sip = Endpoint::parse(node.sip);
     if (node.name != parts_.sessions.node() && sip) others.emplace(node.name, *sip);
   }
-  parts_.front_door.set_nodes(std::move(others));
+  parts_.admission_index.set_nodes(std::move(others));
 }
 
-void ClusterDesk::ask(const std::string& node, const PeerRequest& request, std::function<void()> done) {
+void ClusterLink::ask(const std::string& node, const PeerRequest& request, std::function<void()> done) {
   thread_check_.check();
   const std::int64_t id = next_id_++;
   if (asked_.size() >= kMaxAsked || !feed_->send(node, write(request, id, parts_.sessions.node())))
@@ -108,7 +109,7 @@ void ClusterDesk::ask(const std::string& node, const PeerRequest& request, std::
   asked_.emplace(id, std::move(asked));
 }
 
-void ClusterDesk::finish(std::int64_t id) {
+void ClusterLink::finish(std::int64_t id) {
   const auto found = asked_.find(id);
   if (found == asked_.end()) return;
   const auto done = std::move(found->second.done);
@@ -116,11 +117,11 @@ void ClusterDesk::finish(std::int64_t id) {
   done();
 }
 
-void ClusterDesk::answer(const std::string& node, std::int64_t id) {
+void ClusterLink::reply(const std::string& node, std::int64_t id) {
   feed_->send(node, to_text(json::object{{"id", id}, {"do", kReply}}));
 }
 
-void ClusterDesk::take_message(const std::string& text) {
+void ClusterLink::dispatch_message(const std::string& text) {
   const auto object = parse_object(text);
   const auto id = object ? integer_field(*object, "id") : std::nullopt;
   if (!id) return;
@@ -132,28 +133,28 @@ void ClusterDesk::take_message(const std::string& text) {
   const sessions::Session* session = parts_.sessions.find(request.token);
   const std::string from = text_field(*object, "from");
   // Only what is ours: two nodes must not send each other round in circles.
-  if (session == nullptr || session->node != parts_.sessions.node()) return answer(from, *id);
+  if (session == nullptr || session->node != parts_.sessions.node()) return reply(from, *id);
   switch (request.what) {
     case What::kDestroy:
-      return parts_.sessions.destroy(request.token, request.reason, [this, from, id] { answer(from, *id); });
+      return parts_.sessions.destroy(request.token, request.reason, [this, from, id] { reply(from, *id); });
     case What::kChange:
       // What could be wrong with it was looked at where it came from.
       if (parts_.sessions.change(request.token, request.change,
-                                 [this, from, id](const sessions::Session*) { answer(from, *id); }))
-        answer(from, *id);
+                                 [this, from, id](const sessions::Session*) { reply(from, *id); }))
+        reply(from, *id);
       return;
-    case What::kRing: parts_.sessions.mark_ringing(request.token); return answer(from, *id);
+    case What::kRing: parts_.sessions.mark_ringing(request.token); return reply(from, *id);
   }
 }
 
-void ClusterDesk::look_up(const std::string& token, std::function<void()> done) {
+void ClusterLink::look_up(const std::string& token, std::function<void()> done) {
   if (parts_.sessions.find(token) != nullptr) return done();
   parts_.store.queries().find_session(token,
                                       [this, done = std::move(done)](std::optional<sessions::Session> found) {
                                         if (found && found->node != parts_.sessions.node())
-                                          parts_.sessions.take_replica(std::move(*found));
+                                          parts_.sessions.adopt_replica(std::move(*found));
                                         done();
                                       });
 }
 
-}  // namespace vas::app
+}  // namespace vas::control

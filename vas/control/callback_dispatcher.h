@@ -17,14 +17,14 @@
 #include "vas/webhooks/outbox.h"
 #include "vas/webhooks/webhook_client.h"
 
-namespace vas::app {
+namespace vas::control {
 
 // Keeps the outbox of status callbacks beside the store that holds them. It decides when the next is sent
 // (Outbox says which), commits what became of a try, and buries what was given up. What a callback tells it
 // need not know: who changes a session makes it.
 //
 // Threads: control only.
-class CallbackDesk {
+class CallbackDispatcher {
  public:
   struct Counters {
     std::uint64_t delivered = 0;
@@ -32,8 +32,8 @@ class CallbackDesk {
     std::uint64_t buried = 0;
   };
 
-  CallbackDesk(boost::asio::io_context& context, const directory::Directory& directory, store::Store& store,
-               webhooks::WebhookClient& client);
+  CallbackDispatcher(boost::asio::io_context& context, const directory::Directory& directory,
+                     store::Store& store, webhooks::WebhookClient& client);
 
   // What an earlier process left, by session and number.
   void restore(std::vector<webhooks::Event> events);
@@ -53,7 +53,7 @@ class CallbackDesk {
   void enqueue(webhooks::Event event, Duration wait);
   void send_due();
   void send(const webhooks::Event& event);
-  void on_answered(const std::string& id, const webhooks::Answer& answer);
+  void on_replied(const std::string& id, const webhooks::Reply& reply);
   void arm();
   void forget_old();
 
@@ -67,7 +67,7 @@ class CallbackDesk {
   boost::asio::steady_timer timer_;
   Time armed_for_ = kNever;
   boost::asio::steady_timer forget_timer_;
-  ThreadCheck thread_check_{"CallbackDesk"};
+  ThreadCheck thread_check_{"CallbackDispatcher"};
 };
 
-}  // namespace vas::app
+}  // namespace vas::control

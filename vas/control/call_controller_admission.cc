@@ -7,9 +7,9 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "signaling/sip/reason_phrase.h"
-#include "vas/control/switchboard.h"
+#include "vas/control/call_controller.h"
 
-namespace vas::app {
+namespace vas::control {
 namespace {
 
 using records::LocalCause;
@@ -27,14 +27,14 @@ bool has_backend(const directory::Domain& domain) {
 
 }  // namespace
 
-void Switchboard::reject(const signaling::InviteReceived& invite, int status,
-                         std::vector<signaling::Header> headers) {
+void CallController::reject(const signaling::InviteReceived& invite, int status,
+                            std::vector<signaling::Header> headers) {
   log::info(invite.session_token, "INVITE from {} refused with {} {}", to_string(invite.source.peer), status,
             signaling::reason_phrase(status));
-  send(signaling::AnswerInvite{invite.dialog, status, "", std::move(headers)});
+  send(signaling::RespondToInvite{invite.dialog, status, "", std::move(headers)});
 }
 
-void Switchboard::admit(const signaling::InviteReceived& invite) {
+void CallController::admit(const signaling::InviteReceived& invite) {
   if (!invite.unsupported_extensions.empty()) {
     return reject(invite, 420, {{"Unsupported", invite.unsupported_extensions}});
   }
@@ -48,7 +48,7 @@ void Switchboard::admit(const signaling::InviteReceived& invite) {
 // The trunk that trusts the INVITE's source. A carrier that serves several domains from one address is told
 // apart by the number that it calls; where several have that number, by the domain that the Request-URI
 // names.
-const directory::Trunk* Switchboard::trunk_of(const signaling::InviteReceived& invite) const {
+const directory::Trunk* CallController::trunk_of(const signaling::InviteReceived& invite) const {
   const auto trunks = parts_.directory.trusted_trunks(invite.source.peer.address);
   const directory::Domain* named = parts_.directory.find_domain(invite.request_host);
   const directory::Trunk* has_number = nullptr;
@@ -62,8 +62,8 @@ const directory::Trunk* Switchboard::trunk_of(const signaling::InviteReceived& i
 }
 
 // The trunk of that domain that trusts the INVITE's source.
-const directory::Trunk* Switchboard::trunk_of(const signaling::InviteReceived& invite,
-                                              std::int64_t domain_id) const {
+const directory::Trunk* CallController::trunk_of(const signaling::InviteReceived& invite,
+                                                 std::int64_t domain_id) const {
   for (const directory::Trunk* trunk : parts_.directory.trusted_trunks(invite.source.peer.address)) {
     if (trunk->domain_id == domain_id) return trunk;
   }
@@ -71,7 +71,7 @@ const directory::Trunk* Switchboard::trunk_of(const signaling::InviteReceived& i
 }
 
 // The session of a token that may be presented; nothing otherwise, and the peer learns no more than that.
-const Session* Switchboard::valid_session(const signaling::InviteReceived& invite) const {
+const Session* CallController::valid_session(const signaling::InviteReceived& invite) const {
   const Session* session = parts_.sessions.find(invite.session_token);
   const bool is_ours = session != nullptr && session->node == config_.node;
   if (!is_ours || session->token_state != TokenState::kFree) return nullptr;
@@ -84,7 +84,7 @@ const Session* Switchboard::valid_session(const signaling::InviteReceived& invit
   return session;
 }
 
-void Switchboard::admit_token(const signaling::InviteReceived& invite) {
+void CallController::admit_token(const signaling::InviteReceived& invite) {
   const Session* session = valid_session(invite);
   if (session != nullptr && session->direction == sessions::Direction::kOutgoing)
     return admit_outgoing(invite, *session);
@@ -97,8 +97,9 @@ void Switchboard::admit_token(const signaling::InviteReceived& invite) {
   admit_trunk(invite, *trunk, parts_.sessions.find(session->token));
 }
 
-records::CallRecord Switchboard::draft(const signaling::InviteReceived& invite,
-                                       const directory::Domain& domain, const std::string& direction) const {
+records::CallRecord CallController::draft(const signaling::InviteReceived& invite,
+                                          const directory::Domain& domain,
+                                          const std::string& direction) const {
   records::CallRecord record{.id = random_hex(16),
                              .node = config_.node,
                              .direction = direction,
@@ -113,8 +114,8 @@ records::CallRecord Switchboard::draft(const signaling::InviteReceived& invite,
 }
 
 // What is the same for every call of a domain; the caller is taken for one of its subscribers.
-calls::CallSetup Switchboard::draft_setup(const signaling::InviteReceived& invite,
-                                          const directory::Domain& domain, const std::string& direction) {
+calls::CallSetup CallController::draft_setup(const signaling::InviteReceived& invite,
+                                             const directory::Domain& domain, const std::string& direction) {
   return {.id = next_call_++,
           .invite = invite,
           .route_timeouts = domain.profile.route_timeouts,
@@ -132,11 +133,11 @@ calls::CallSetup Switchboard::draft_setup(const signaling::InviteReceived& invit
           .record = draft(invite, domain, direction)};
 }
 
-void Switchboard::admit_outgoing(const signaling::InviteReceived& invite, const Session& session) {
+void CallController::admit_outgoing(const signaling::InviteReceived& invite, const Session& session) {
   const directory::Domain& domain = *parts_.directory.domain(session.domain_id);
   auto shares = shares_of(domain, nullptr);
   // The token stays as it is: it may be presented again.
-  if (const auto refusal = take_shares(shares)) {
+  if (const auto refusal = claim_shares(shares)) {
     log::warn(session.token, "not admitted: {}", refusal->reason);
     return reject(invite, refusal->status, {{"Retry-After", kRetryAfter}});
   }
@@ -170,10 +171,10 @@ void Switchboard::admit_outgoing(const signaling::InviteReceived& invite, const 
     entry.subscriber_id = callee->id;
     entry.dnid = callee->msisdn;
   } else if (!session.routing_json.empty()) {
-    if (auto plan = calls::parse_routing_plan(session.routing_json)) setup.plan = std::move(*plan);
-    calls::adopt_rules_of_trunks(parts_.directory, domain.id, setup.plan);
+    if (auto plan = routing::parse_routing_plan(session.routing_json)) setup.plan = std::move(*plan);
+    routing::adopt_rules_of_trunks(parts_.directory, domain.id, setup.plan);
   } else {
-    setup.plan = calls::plan_by_trunks(parts_.directory, domain.id, session.remote);
+    setup.plan = routing::plan_by_trunks(parts_.directory, domain.id, session.remote);
   }
   entry.call = std::make_unique<calls::Call>(std::move(setup));
   begin(std::move(entry), TokenState::kUsed, {});
@@ -182,8 +183,8 @@ void Switchboard::admit_outgoing(const signaling::InviteReceived& invite, const 
 // A carrier that is a proxy brings our own INVITE back where the number that we call is one that it leads to
 // us: for another subscriber, as it should, or for the one whose application sent it out. What carriers that
 // are no proxies bring round ends by its Max-Forwards.
-bool Switchboard::goes_round(const signaling::InviteReceived& invite, const directory::Domain& domain,
-                             Entry& entry) const {
+bool CallController::goes_round(const signaling::InviteReceived& invite, const directory::Domain& domain,
+                                Entry& entry) const {
   // Each has another number: a call that goes so often through us will not arrive.
   constexpr std::size_t kMostReturns = 8;
   const auto parent = calls_by_dialog_.find(invite.returned_from.value);
@@ -198,8 +199,8 @@ bool Switchboard::goes_round(const signaling::InviteReceived& invite, const dire
   return is_round || entry.came_for.size() > kMostReturns;
 }
 
-void Switchboard::admit_trunk(const signaling::InviteReceived& invite, const directory::Trunk& trunk,
-                              Session* named) {
+void CallController::admit_trunk(const signaling::InviteReceived& invite, const directory::Trunk& trunk,
+                                 Session* named) {
   const directory::Domain& domain = *parts_.directory.domain(trunk.domain_id);
   const directory::Subscriber* subscriber = parts_.directory.find_subscriber(domain.id, invite.request_user);
   // Only those that the system knows speak for their callers (RFC 3325 §5).
@@ -221,7 +222,7 @@ void Switchboard::admit_trunk(const signaling::InviteReceived& invite, const dir
               .shares = shares_of(domain, &trunk)};
   const bool is_loop = goes_round(invite, domain, entry);
   std::optional<Refusal> refusal =
-      is_loop ? Refusal{482, LocalCause::kLoop, "loop"} : take_shares(entry.shares);
+      is_loop ? Refusal{482, LocalCause::kLoop, "loop"} : claim_shares(entry.shares);
   if (refusal) {
     entry.shares.clear();
   } else if (subscriber == nullptr) {
@@ -255,7 +256,7 @@ void Switchboard::admit_trunk(const signaling::InviteReceived& invite, const dir
 // Nothing leaves before the journal has the call and the store knows that its token was presented: whatever
 // happens then, there will be one record, and no second call under the token. `state`: of the token that was
 // presented; a call that waits to be picked up leaves its own free.
-void Switchboard::begin(Entry entry, TokenState state, std::optional<Refusal> refusal) {
+void CallController::begin(Entry entry, TokenState state, std::optional<Refusal> refusal) {
   const std::uint64_t id = entry.call->id();
   const records::CallRecord record = entry.call->record();
   const std::string call_id = record.call_ids.front();
@@ -270,26 +271,26 @@ void Switchboard::begin(Entry entry, TokenState state, std::optional<Refusal> re
   wait_for_store(entries_.emplace(id, std::move(entry)).first->second);
   for (const auto& [token, token_state] : tokens) {
     if (!token.empty())
-      parts_.sessions.admit_call(token, call_id, token_state, [this, id] { note_stored(id); });
+      parts_.sessions.admit_call(token, call_id, token_state, [this, id] { on_stored(id); });
   }
   parts_.journal.start(record, [this, id](bool written) {
     boost::asio::post(parts_.context, [this, id, written] {
       const auto found = entries_.find(id);
       if (found == entries_.end()) return;
       found->second.is_journaled = written;
-      note_stored(id);
+      on_stored(id);
     });
   });
 }
 
-void Switchboard::note_stored(std::uint64_t id) {
+void CallController::on_stored(std::uint64_t id) {
   const auto found = entries_.find(id);
   if (found != entries_.end() && --found->second.waits_for == 0) start(found->second);
 }
 
 // A database that is slow or down holds up no call: the journal has it, and memory knows that its token is
 // taken.
-void Switchboard::wait_for_store(Entry& entry) {
+void CallController::wait_for_store(Entry& entry) {
   entry.admission_timer = std::make_unique<boost::asio::steady_timer>(parts_.context, kLongestAdmission);
   entry.admission_timer->async_wait([this, id = entry.call->id()](boost::system::error_code failure) {
     const auto found = entries_.find(id);
@@ -300,7 +301,7 @@ void Switchboard::wait_for_store(Entry& entry) {
   });
 }
 
-void Switchboard::start(Entry& entry) {
+void CallController::start(Entry& entry) {
   if (std::exchange(entry.admission_timer, nullptr) == nullptr) return;  // it was started already
   calls::CallActions actions;
   calls::Call& call = *entry.call;
@@ -315,7 +316,7 @@ void Switchboard::start(Entry& entry) {
   run(entry, std::move(actions));
 }
 
-void Switchboard::pick_up(const signaling::InviteReceived& invite, const std::string& token) {
+void CallController::pick_up(const signaling::InviteReceived& invite, const std::string& token) {
   const std::uint64_t id = calls_by_token_.at(token);
   if (!entries_.at(id).call->is_waiting_for_pick_up()) return reject(invite, 403);
   log::info(token, "picked up from {}", to_string(invite.source.peer));
@@ -325,4 +326,4 @@ void Switchboard::pick_up(const signaling::InviteReceived& invite, const std::st
   deliver(id, calls::PickUp{invite});
 }
 
-}  // namespace vas::app
+}  // namespace vas::control

@@ -20,7 +20,7 @@ struct mnl_socket;
 
 namespace vas::bridge {
 
-struct Route {
+struct NextHop {
   enum class Kind : std::uint8_t {
     kNone,      // none, or through an interface that the fast path cannot watch
     kLocal,     // an address of this machine: by the loopback interface
@@ -32,23 +32,23 @@ struct Route {
   std::uint64_t destination_mac = 0;  // in the first six bytes; 0: not known now
   std::uint64_t source_mac = 0;
   IpAddress source;  // ours, that a socket without an address would send from
-  friend bool operator==(const Route&, const Route&) = default;
+  friend bool operator==(const NextHop&, const NextHop&) = default;
 };
 
-class RouteListener {
+class NextHopListener {
  public:
   // From the keeper's thread.
-  virtual void on_route(const IpAddress& to, const Route& route) = 0;
+  virtual void on_next_hop(const IpAddress& to, const NextHop& route) = 0;
 
  protected:
-  ~RouteListener() = default;
+  ~NextHopListener() = default;
 };
 
 // Asks the kernel by netlink and attaches, both of which may wait for its locks: hence a thread of its own.
 //
 // Threads: ask() from any; the rest is its own thread.
 // Bounds:  kMaxDestinations; more are not answered. What nobody has asked for in kForgetAfter is forgotten.
-class RouteKeeper {
+class NextHopKeeper {
  public:
   // One for each far end that any worker sends to.
   static constexpr std::size_t kMaxDestinations = 65536;
@@ -58,17 +58,17 @@ class RouteKeeper {
   static constexpr Duration kForgetAfter = std::chrono::seconds(60);
 
   // `relay`: what to attach; it outlives the keeper. None: routes only.
-  static Result<std::unique_ptr<RouteKeeper>> open(KernelRelay* relay);
-  ~RouteKeeper();
+  static Result<std::unique_ptr<NextHopKeeper>> open(KernelRelay* relay);
+  ~NextHopKeeper();
 
   // No listener is told anything after it; questions are taken and never answered.
   void stop();
-  RouteKeeper(const RouteKeeper&) = delete;
-  RouteKeeper& operator=(const RouteKeeper&) = delete;
+  NextHopKeeper(const NextHopKeeper&) = delete;
+  NextHopKeeper& operator=(const NextHopKeeper&) = delete;
 
   // `listener` is told now, and of every change. It outlives the keeper. False when too much is asked at
   // once.
-  bool ask(const IpAddress& to, RouteListener& listener);
+  bool ask(const IpAddress& to, NextHopListener& listener);
 
   void ask(Time now);  // from any thread: see pulse.h
   const Pulse& pulse() const { return pulse_; }
@@ -76,20 +76,20 @@ class RouteKeeper {
  private:
   struct Question {
     IpAddress to;
-    RouteListener* listener = nullptr;
+    NextHopListener* listener = nullptr;
   };
   struct Destination {
-    Route route;
+    NextHop route;
     Time asked_at{};
-    std::vector<RouteListener*> listeners;
+    std::vector<NextHopListener*> listeners;
   };
 
-  RouteKeeper(KernelRelay* relay, mnl_socket* questions, mnl_socket* events);
+  NextHopKeeper(KernelRelay* relay, mnl_socket* questions, mnl_socket* events);
   void run();
   void on_question(const Question& question);
   bool drain_events();
   void refresh();
-  Route resolve(const IpAddress& to);
+  NextHop resolve(const IpAddress& to);
 
   // Borrowed.
   KernelRelay* const relay_;
@@ -104,7 +104,7 @@ class RouteKeeper {
   unsigned sequence_ = 0;
   Pulse pulse_;
   std::atomic<bool> is_stopping_{false};
-  ThreadCheck thread_check_{"RouteKeeper"};
+  ThreadCheck thread_check_{"NextHopKeeper"};
   std::thread thread_;
 };
 

@@ -1,4 +1,4 @@
-#include "vas/control/directory_desk.h"
+#include "vas/control/directory_controller.h"
 
 #include <algorithm>
 
@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "vas/webhooks/url.h"
 
-namespace vas::app {
+namespace vas::control {
 namespace {
 
 using directory::Kind;
@@ -26,12 +26,12 @@ bool touches(const directory::Change& change, Kind kind) {
 
 }  // namespace
 
-DirectoryDesk::DirectoryDesk(store::Store& store, webhooks::AddressGuard guard,
-                             std::shared_ptr<const AddressPolicy> peers)
+DirectoryController::DirectoryController(store::Store& store, webhooks::AddressGuard guard,
+                                         std::shared_ptr<const AddressPolicy> peers)
     : store_(store), guard_(std::move(guard)), peers_(std::move(peers)) {}
 
-void DirectoryDesk::restore(const directory::Change& entries,
-                            const std::vector<std::pair<std::string, std::int64_t>>& counters) {
+void DirectoryController::restore(const directory::Change& entries,
+                                  const std::vector<std::pair<std::string, std::int64_t>>& counters) {
   thread_check_.check();
   directory_.apply(entries);
   for (const Kind kind : directory::kKinds) {
@@ -43,13 +43,13 @@ void DirectoryDesk::restore(const directory::Change& entries,
   }
 }
 
-std::int64_t DirectoryDesk::next_id(Kind kind) {
+std::int64_t DirectoryController::next_id(Kind kind) {
   thread_check_.check();
   std::int64_t& last = last_ids_[index_of(kind)];
   return last = ids_.next(last);
 }
 
-void DirectoryDesk::take(const directory::Change& change) {
+void DirectoryController::adopt(const directory::Change& change) {
   thread_check_.check();
   directory_.apply(change);
   for (const Kind kind : directory::kKinds)
@@ -57,13 +57,13 @@ void DirectoryDesk::take(const directory::Change& change) {
   if (observer_) observer_(directory_);
 }
 
-void DirectoryDesk::replace(const directory::Change& entries) {
+void DirectoryController::replace(const directory::Change& entries) {
   thread_check_.check();
   directory_ = directory::Directory();
-  take(entries);
+  adopt(entries);
 }
 
-void DirectoryDesk::change(Plan plan, Done done) {
+void DirectoryController::change(Plan plan, Done done) {
   thread_check_.check();
   if (waiting_.size() >= kMaxWaiting)
     return done(api::Refused{503, "Too many changes of the directory wait. Try again in a moment."});
@@ -72,7 +72,7 @@ void DirectoryDesk::change(Plan plan, Done done) {
 }
 
 // Stored first, in force then, answered last.
-void DirectoryDesk::begin_next() {
+void DirectoryController::begin_next() {
   while (!waiting_.empty()) {
     auto change = std::make_shared<directory::Change>();
     if (const auto refused = waiting_.front().plan(directory_, *change)) {
@@ -99,22 +99,22 @@ void DirectoryDesk::begin_next() {
   }
 }
 
-void DirectoryDesk::list(Kind kind, std::int64_t parent, const PageRequest& page,
-                         std::function<void(std::optional<Page>)> done) {
+void DirectoryController::list(Kind kind, std::int64_t parent, const PageRequest& page,
+                               std::function<void(std::optional<Page>)> done) {
   thread_check_.check();
   store_.queries().list_directory(kind, parent, page, std::move(done));
 }
 
-std::size_t DirectoryDesk::sessions_of(std::int64_t domain_id) const {
+std::size_t DirectoryController::sessions_of(std::int64_t domain_id) const {
   return sessions_ != nullptr ? sessions_->size_of_domain(domain_id) : 0;
 }
 
-std::optional<std::string> DirectoryDesk::fault_of_url(const std::string& url) const {
+std::optional<std::string> DirectoryController::fault_of_url(const std::string& url) const {
   return webhooks::fault_of_url(url, guard_);
 }
 
-std::optional<std::string> DirectoryDesk::fault_of_server(std::string_view server,
-                                                          bool reaches_private) const {
+std::optional<std::string> DirectoryController::fault_of_server(std::string_view server,
+                                                                bool reaches_private) const {
   const auto parsed = HostPort::parse(server.substr(0, server.find(';')));
   const auto address = parsed ? IpAddress::parse(parsed->host) : std::nullopt;
   if (!address) return {};
@@ -126,4 +126,4 @@ std::optional<std::string> DirectoryDesk::fault_of_server(std::string_view serve
          "; the operator's `peer-allow` can let it through";
 }
 
-}  // namespace vas::app
+}  // namespace vas::control

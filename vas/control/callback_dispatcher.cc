@@ -1,10 +1,10 @@
-#include "vas/control/callback_desk.h"
+#include "vas/control/callback_dispatcher.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
 
-namespace vas::app {
+namespace vas::control {
 namespace {
 
 using store::Transaction;
@@ -18,13 +18,14 @@ double chance() { return static_cast<double>(random_u32()) / 4294967296.0; }
 
 }  // namespace
 
-CallbackDesk::CallbackDesk(boost::asio::io_context& context, const directory::Directory& directory,
-                           store::Store& store, webhooks::WebhookClient& client)
+CallbackDispatcher::CallbackDispatcher(boost::asio::io_context& context,
+                                       const directory::Directory& directory, store::Store& store,
+                                       webhooks::WebhookClient& client)
     : directory_(directory), store_(store), client_(client), timer_(context), forget_timer_(context) {
   forget_old();
 }
 
-void CallbackDesk::restore(std::vector<webhooks::Event> events) {
+void CallbackDispatcher::restore(std::vector<webhooks::Event> events) {
   thread_check_.check();
   const WallTime now = wall_now();
   for (webhooks::Event& event : events) {
@@ -34,12 +35,12 @@ void CallbackDesk::restore(std::vector<webhooks::Event> events) {
   }
 }
 
-void CallbackDesk::add(webhooks::Event event) {
+void CallbackDispatcher::add(webhooks::Event event) {
   thread_check_.check();
   enqueue(std::move(event), Duration::zero());
 }
 
-void CallbackDesk::enqueue(webhooks::Event event, Duration wait) {
+void CallbackDispatcher::enqueue(webhooks::Event event, Duration wait) {
   if (!outbox_.add(event, monotonic_now(), wait)) {
     ++counters_.buried;
     log::warn(event.token, "a callback goes to the dead letters at once: {} wait already", outbox_.size());
@@ -50,12 +51,12 @@ void CallbackDesk::enqueue(webhooks::Event event, Duration wait) {
   send_due();
 }
 
-void CallbackDesk::send_due() {
-  for (const webhooks::Event* event : outbox_.take_due(monotonic_now())) send(*event);
+void CallbackDispatcher::send_due() {
+  for (const webhooks::Event* event : outbox_.pop_due(monotonic_now())) send(*event);
   arm();
 }
 
-void CallbackDesk::send(const webhooks::Event& event) {
+void CallbackDispatcher::send(const webhooks::Event& event) {
   const directory::Domain* domain = directory_.domain(event.domain_id);
   webhooks::WebhookRequest request{
       .url = event.url, .body = event.body, .id = event.id, .timestamp = wall_now()};
@@ -68,13 +69,13 @@ void CallbackDesk::send(const webhooks::Event& event) {
     request.most_of_tenant = caps != nullptr ? static_cast<std::size_t>(caps->webhooks) : 0;
   }
   client_.post(std::move(request),
-               [this, id = event.id](const webhooks::Answer& answer) { on_answered(id, answer); });
+               [this, id = event.id](const webhooks::Reply& reply) { on_replied(id, reply); });
 }
 
-void CallbackDesk::on_answered(const std::string& id, const webhooks::Answer& answer) {
+void CallbackDispatcher::on_replied(const std::string& id, const webhooks::Reply& reply) {
   thread_check_.check();
   webhooks::Event event;
-  switch (outbox_.answered(id, answer, monotonic_now(), wall_now(), chance(), event)) {
+  switch (outbox_.replied(id, reply, monotonic_now(), wall_now(), chance(), event)) {
     case webhooks::Fate::kDelivered:
       ++counters_.delivered;
       store_.commit(Transaction().remove_event(id), Urgency::kMustLast);
@@ -92,7 +93,7 @@ void CallbackDesk::on_answered(const std::string& id, const webhooks::Answer& an
   send_due();
 }
 
-void CallbackDesk::arm() {
+void CallbackDispatcher::arm() {
   const Time due = outbox_.next_due();
   if (due == armed_for_) return;
   armed_for_ = due;
@@ -105,14 +106,14 @@ void CallbackDesk::arm() {
   });
 }
 
-void CallbackDesk::list_dead(std::int64_t domain_id, const PageRequest& page,
-                             std::function<void(std::optional<Page>)> done) {
+void CallbackDispatcher::list_dead(std::int64_t domain_id, const PageRequest& page,
+                                   std::function<void(std::optional<Page>)> done) {
   thread_check_.check();
   store_.queries().list_dead_events(domain_id, page, std::move(done));
 }
 
-void CallbackDesk::replay_dead(std::int64_t domain_id, const std::string& id,
-                               std::function<void(bool)> done) {
+void CallbackDispatcher::replay_dead(std::int64_t domain_id, const std::string& id,
+                                     std::function<void(bool)> done) {
   thread_check_.check();
   store_.queries().find_dead_event(
       domain_id, id, [this, done = std::move(done)](std::optional<webhooks::Event> event) {
@@ -127,7 +128,8 @@ void CallbackDesk::replay_dead(std::int64_t domain_id, const std::string& id,
       });
 }
 
-void CallbackDesk::drop_dead(std::int64_t domain_id, const std::string& id, std::function<void(bool)> done) {
+void CallbackDispatcher::drop_dead(std::int64_t domain_id, const std::string& id,
+                                   std::function<void(bool)> done) {
   thread_check_.check();
   store_.queries().find_dead_event(domain_id, id,
                                    [this, done = std::move(done)](std::optional<webhooks::Event> event) {
@@ -137,7 +139,7 @@ void CallbackDesk::drop_dead(std::int64_t domain_id, const std::string& id, std:
                                    });
 }
 
-void CallbackDesk::forget_old() {
+void CallbackDispatcher::forget_old() {
   store_.commit(Transaction().forget_dead_events(wall_now() - kDeadLettersAreKept), Urgency::kMustLast);
   forget_timer_.expires_after(kForgetEvery);
   forget_timer_.async_wait([this](boost::system::error_code failure) {
@@ -145,4 +147,4 @@ void CallbackDesk::forget_old() {
   });
 }
 
-}  // namespace vas::app
+}  // namespace vas::control

@@ -1,8 +1,8 @@
-#include "vas/control/platform_desk.h"
+#include "vas/control/platform_controller.h"
 
 #include "base/clock.h"
 
-namespace vas::app {
+namespace vas::control {
 namespace {
 
 const char* name_of(Pulse::State state) {
@@ -16,7 +16,7 @@ const char* name_of(Pulse::State state) {
 
 }  // namespace
 
-std::vector<api::PartHealth> PlatformDesk::health() const {
+std::vector<api::PartHealth> PlatformController::health() const {
   thread_check_.check();
   std::vector<api::PartHealth> parts;
   if (watchdog_ == nullptr) return parts;
@@ -32,4 +32,4 @@ std::vector<api::PartHealth> PlatformDesk::health() const {
   return parts;
 }
 
-}  // namespace vas::app
+}  // namespace vas::control

@@ -1,4 +1,4 @@
-#include "vas/control/switchboard.h"
+#include "vas/control/call_controller.h"
 
 #include "signaling/sip/sip_message.h"
 
@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/match.h"
 
-namespace vas::app {
+namespace vas::control {
 namespace {
 
 using bridge::LegSide;
@@ -20,9 +20,9 @@ signaling::SipCommand labelled(signaling::SipCommand command, const std::string&
   };
   match(
       command, [&](signaling::SendInvite& each) { label(each.headers); },
-      [&](signaling::AnswerInvite& each) { label(each.headers); },
+      [&](signaling::RespondToInvite& each) { label(each.headers); },
       ignoring<std::monostate, signaling::CancelInvite, signaling::SendBye, signaling::SendOffer,
-               signaling::SendInfo, signaling::AnswerRequest, signaling::SaveDialog,
+               signaling::SendInfo, signaling::RespondToRequest, signaling::SaveDialog,
                signaling::RestoreDialog>);
   return command;
 }
@@ -37,40 +37,40 @@ calls::DeleteReason delete_reason(const std::string& word) {
 
 }  // namespace
 
-Switchboard::Switchboard(const Parts& parts, SwitchboardConfig config)
+CallController::CallController(const Parts& parts, CallControllerConfig config)
     : parts_(parts), config_(std::move(config)), timer_(parts.context) {}
 
 // ---- events and actions ----
 
-void Switchboard::on_sip(signaling::SipEvent event) {
+void CallController::on_sip(signaling::SipEvent event) {
   thread_check_.check();
   if (const auto* invite = std::get_if<signaling::InviteReceived>(&event)) return admit(*invite);
   const auto call = calls_by_dialog_.find(signaling::dialog_of(event).value);
-  if (call == calls_by_dialog_.end()) return answer_orphan(event);
+  if (call == calls_by_dialog_.end()) return respond_to_orphan(event);
   deliver(call->second, std::move(event));
 }
 
 // Of a call that has left its record already: what still comes of it is ended.
-void Switchboard::answer_orphan(const signaling::SipEvent& event) {
+void CallController::respond_to_orphan(const signaling::SipEvent& event) {
   match(
       event,
       [this](const signaling::InviteAnswered& each) {
         send(signaling::SendBye{each.dialog, ""});
       },
       [this](const signaling::OfferReceived& each) {
-        send(signaling::AnswerRequest{each.dialog, each.request, 481, ""});
+        send(signaling::RespondToRequest{each.dialog, each.request, 481, ""});
       },
       [this](const signaling::InfoReceived& each) {
-        send(signaling::AnswerRequest{each.dialog, each.request, 481, ""});
+        send(signaling::RespondToRequest{each.dialog, each.request, 481, ""});
       },
       ignoring<std::monostate, signaling::ProbeReceived, signaling::InviteReceived,
                signaling::ProgressReceived, signaling::InviteFailed, signaling::InviteCancelled,
                signaling::AckReceived, signaling::DialogLost, signaling::OfferAnswered,
-               signaling::InfoAnswered, signaling::SessionRefreshed, signaling::ByeReceived,
+               signaling::InfoResponded, signaling::SessionRefreshed, signaling::ByeReceived,
                signaling::DialogSaved>);
 }
 
-void Switchboard::deliver(std::uint64_t call, const calls::CallEvent& event) {
+void CallController::deliver(std::uint64_t call, const calls::CallEvent& event) {
   const auto found = entries_.find(call);
   if (found == entries_.end()) return;
   calls::CallActions actions;
@@ -79,7 +79,7 @@ void Switchboard::deliver(std::uint64_t call, const calls::CallEvent& event) {
 }
 
 // Carrying out an action may make the call ask for more: those follow in order.
-void Switchboard::run(Entry& entry, calls::CallActions actions) {
+void CallController::run(Entry& entry, calls::CallActions actions) {
   const std::uint64_t id = entry.call->id();
   for (std::size_t i = 0; i < actions.size(); ++i) {
     const calls::CallAction action = std::move(actions[i]);
@@ -89,7 +89,7 @@ void Switchboard::run(Entry& entry, calls::CallActions actions) {
   schedule(entry);
 }
 
-void Switchboard::carry_out(Entry& entry, const calls::CallAction& action, calls::CallActions& more) {
+void CallController::carry_out(Entry& entry, const calls::CallAction& action, calls::CallActions& more) {
   match(
       action, [&](const signaling::SipCommand& each) { send_for(entry, each, more); },
       [&](const calls::OpenLeg& each) { open_leg(entry, each, more); },
@@ -104,34 +104,34 @@ void Switchboard::carry_out(Entry& entry, const calls::CallAction& action, calls
       [&](const calls::Ended&) { finish(entry); });
 }
 
-void Switchboard::send_for(Entry& entry, const signaling::SipCommand& command, calls::CallActions& more) {
+void CallController::send_for(Entry& entry, const signaling::SipCommand& command, calls::CallActions& more) {
   if (const auto* invite = std::get_if<signaling::SendInvite>(&command)) {
     add_dialog(entry, invite->dialog);
-    if (!take_out_trunk(entry)) return skip_trunk(entry, invite->dialog, more);
+    if (!drop_trunk(entry)) return skip_trunk(entry, invite->dialog, more);
   }
   send(labelled(command, entry.token));
 }
 
-void Switchboard::configure_media(Entry& entry, const calls::ConfigureLegMedia& action,
-                                  calls::CallActions& more) {
+void CallController::configure_media(Entry& entry, const calls::ConfigureLegMedia& action,
+                                     calls::CallActions& more) {
   const bool is_safe = parts_.media.configure_leg(*entry.bridge, action.side, action.config);
   if (!is_safe) entry.call->on(calls::MediaRefused{}, monotonic_now(), wall_now(), more);
 }
 
 // As if it could not be sent: the call goes on with its next route, or says why it ends.
-void Switchboard::skip_trunk(Entry& entry, signaling::DialogId dialog, calls::CallActions& more) {
+void CallController::skip_trunk(Entry& entry, signaling::DialogId dialog, calls::CallActions& more) {
   calls::Call& call = *entry.call;
   call.on(signaling::InviteFailed{dialog, 0}, monotonic_now(), wall_now(), more);
   if (call.is_ended() && call.record().local_cause == records::LocalCause::kNone)
     call.record().local_cause = records::LocalCause::kTrunkUsedUp;
 }
 
-void Switchboard::add_dialog(Entry& entry, signaling::DialogId dialog) {
+void CallController::add_dialog(Entry& entry, signaling::DialogId dialog) {
   entry.dialogs.push_back(dialog.value);
   calls_by_dialog_[dialog.value] = entry.call->id();
 }
 
-void Switchboard::open_leg(Entry& entry, const calls::OpenLeg& action, calls::CallActions& more) {
+void CallController::open_leg(Entry& entry, const calls::OpenLeg& action, calls::CallActions& more) {
   if (!entry.bridge) {
     entry.bridge = parts_.media.open_bridge();
     calls_by_bridge_[*entry.bridge] = entry.call->id();
@@ -149,7 +149,7 @@ void Switchboard::open_leg(Entry& entry, const calls::OpenLeg& action, calls::Ca
                  monotonic_now(), wall_now(), more);
 }
 
-void Switchboard::set_status(const Entry& entry, sessions::Status status) {
+void CallController::set_status(const Entry& entry, sessions::Status status) {
   for (const std::string& token : {entry.token, entry.linked_token}) {
     if (!token.empty()) parts_.sessions.set_status(token, status);
   }
@@ -158,12 +158,12 @@ void Switchboard::set_status(const Entry& entry, sessions::Status status) {
 
 // The stack's inbox holds tens of thousands of commands. When it is full the stack is stuck, and a lost
 // command is mended by the timers of SIP.
-void Switchboard::send(signaling::SipCommand command) {
+void CallController::send(signaling::SipCommand command) {
   if (!parts_.sip.send(std::move(command)))
     log::error("", "the SIP stack's inbox is full; a command was dropped");
 }
 
-void Switchboard::finish(Entry& entry) {
+void CallController::finish(Entry& entry) {
   const records::CallRecord& record = entry.call->record();
   log::info(entry.token, "ended: {} {}, by {}", to_string(record.disposition), record.termination_reason,
             to_string(record.ended_by));
@@ -182,7 +182,7 @@ void Switchboard::finish(Entry& entry) {
   write_record(entry.call->id());
 }
 
-void Switchboard::on_media(const bridge::MediaEvent& event) {
+void CallController::on_media(const bridge::MediaEvent& event) {
   thread_check_.check();
   match(
       event, ignoring<std::monostate, ice::AgentEvent>,  // what agents say has become a leg's event
@@ -196,12 +196,12 @@ void Switchboard::on_media(const bridge::MediaEvent& event) {
 }
 
 // To the call whose bridge it is, if that lives.
-void Switchboard::deliver_to(bridge::BridgeId bridge, const calls::CallEvent& event) {
+void CallController::deliver_to(bridge::BridgeId bridge, const calls::CallEvent& event) {
   const auto call = calls_by_bridge_.find(bridge);
   if (call != calls_by_bridge_.end()) deliver(call->second, event);
 }
 
-void Switchboard::on_gathered(const bridge::LegGathered& event) {
+void CallController::on_gathered(const bridge::LegGathered& event) {
   const auto call = calls_by_bridge_.find(event.bridge);
   if (call == calls_by_bridge_.end()) return;
   if (!event.local)
@@ -211,7 +211,7 @@ void Switchboard::on_gathered(const bridge::LegGathered& event) {
                            event.candidates});
 }
 
-void Switchboard::on_closed(const bridge::BridgeClosed& event) {
+void CallController::on_closed(const bridge::BridgeClosed& event) {
   const auto call = calls_by_bridge_.find(event.bridge);
   if (call == calls_by_bridge_.end()) return;
   const std::uint64_t id = call->second;
@@ -220,14 +220,14 @@ void Switchboard::on_closed(const bridge::BridgeClosed& event) {
   write_record(id);
 }
 
-void Switchboard::write_record(std::uint64_t call) {
+void CallController::write_record(std::uint64_t call) {
   parts_.journal.end(entries_.at(call).call->record(), {});
   for (const std::uint64_t dialog : entries_.at(call).dialogs) calls_by_dialog_.erase(dialog);
   give_back_shares(entries_.at(call));
   entries_.erase(call);
 }
 
-bool Switchboard::delete_call(const std::string& token, const std::string& reason) {
+bool CallController::delete_call(const std::string& token, const std::string& reason) {
   thread_check_.check();
   const auto call = calls_by_token_.find(token);
   if (call == calls_by_token_.end()) return false;
@@ -235,19 +235,19 @@ bool Switchboard::delete_call(const std::string& token, const std::string& reaso
   return true;
 }
 
-void Switchboard::change_time_limit(const std::string& token, std::optional<std::int64_t> seconds) {
+void CallController::change_time_limit(const std::string& token, std::optional<std::int64_t> seconds) {
   thread_check_.check();
   const auto call = calls_by_token_.find(token);
   if (call != calls_by_token_.end()) deliver(call->second, calls::TimeLimitChanged{seconds});
 }
 
-void Switchboard::change_call_timeout(const std::string& token, Duration timeout) {
+void CallController::change_call_timeout(const std::string& token, Duration timeout) {
   thread_check_.check();
   const auto call = calls_by_token_.find(token);
   if (call != calls_by_token_.end()) deliver(call->second, calls::CallTimeoutChanged{timeout});
 }
 
-void Switchboard::shut_down() {
+void CallController::shut_down() {
   thread_check_.check();
   is_shutting_down_ = true;
   std::vector<std::uint64_t> open;
@@ -257,7 +257,7 @@ void Switchboard::shut_down() {
 
 // ---- time ----
 
-void Switchboard::schedule(Entry& entry) {
+void CallController::schedule(Entry& entry) {
   const Time next = entry.call->next_deadline();
   if (next == entry.deadline) return;
   deadlines_.erase({entry.deadline, entry.call->id()});
@@ -267,7 +267,7 @@ void Switchboard::schedule(Entry& entry) {
   arm_timer();
 }
 
-void Switchboard::arm_timer() {
+void CallController::arm_timer() {
   if (deadlines_.empty()) return;
   const Duration left = std::max(Duration::zero(), deadlines_.begin()->first - monotonic_now());
   timer_.expires_after(left);
@@ -276,7 +276,7 @@ void Switchboard::arm_timer() {
   });
 }
 
-void Switchboard::on_timer() {
+void CallController::on_timer() {
   thread_check_.check();
   const Time now = monotonic_now();
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
@@ -291,4 +291,4 @@ void Switchboard::on_timer() {
   arm_timer();
 }
 
-}  // namespace vas::app
+}  // namespace vas::control

@@ -13,7 +13,7 @@
 #include "vas/store/store.h"
 #include "vas/webhooks/address_guard.h"
 
-namespace vas::app {
+namespace vas::control {
 
 // Keeps the directory, and the changes that wait for their turn. It decides that they take effect one after
 // the other: each is planned on what stands, committed, and in force when it is on disk. What is a sensible
@@ -21,13 +21,13 @@ namespace vas::app {
 //
 // Threads: control only.
 // Bounds:  kMaxWaiting changes wait for their turn; one more is refused with 503.
-class DirectoryDesk final : public api::DirectoryService {
+class DirectoryController final : public api::DirectoryService {
  public:
   static constexpr std::size_t kMaxWaiting = 10'000;
 
   // `peers`: where SIP may go.
-  DirectoryDesk(store::Store& store, webhooks::AddressGuard guard,
-                std::shared_ptr<const AddressPolicy> peers);
+  DirectoryController(store::Store& store, webhooks::AddressGuard guard,
+                      std::shared_ptr<const AddressPolicy> peers);
 
   // What an earlier process left.
   void restore(const directory::Change& entries,
@@ -38,7 +38,7 @@ class DirectoryDesk final : public api::DirectoryService {
     observer_(directory_);
   }
   // What another node changed, stored already.
-  void take(const directory::Change& change);
+  void adopt(const directory::Change& change);
   // The whole of it, as it is stored.
   void replace(const directory::Change& entries);
   void set_ids(const IdSpace& ids) { ids_ = ids; }
@@ -71,7 +71,7 @@ class DirectoryDesk final : public api::DirectoryService {
   IdSpace ids_;
   std::array<std::int64_t, 5> last_ids_{};  // by kind
   std::deque<Waiting> waiting_;             // the front one is under way
-  ThreadCheck thread_check_{"DirectoryDesk"};
+  ThreadCheck thread_check_{"DirectoryController"};
 };
 
-}  // namespace vas::app
+}  // namespace vas::control

@@ -7,12 +7,12 @@
 #include "signaling/gateway/gateway.h"
 #include "vas/api/gateway_service.h"
 
-namespace vas::app {
+namespace vas::control {
 
 // Threads: control only.
-class GatewayDesk final : public api::GatewayService {
+class GatewayController final : public api::GatewayService {
  public:
-  GatewayDesk(boost::asio::io_context& context, signaling::Gateway& gateway)
+  GatewayController(boost::asio::io_context& context, signaling::Gateway& gateway)
       : context_(context), gateway_(gateway) {}
 
   void list_bans(std::function<void(const std::vector<api::BannedSource>&)> done) override;
@@ -23,7 +23,7 @@ class GatewayDesk final : public api::GatewayService {
  private:
   boost::asio::io_context& context_;
   signaling::Gateway& gateway_;
-  ThreadCheck thread_check_{"GatewayDesk"};
+  ThreadCheck thread_check_{"GatewayController"};
 };
 
-}  // namespace vas::app
+}  // namespace vas::control
