@@ -264,8 +264,8 @@ FIGURES = {
         (
             "{} Vias, {} Routes, {} Record-Routes, {} Contacts, {} commas and semicolons",
             "signaling/sip/header_bounds.h: kMaxVias",
-            "signaling/sip/header_bounds.h: kMaxNextHops",
-            "signaling/sip/header_bounds.h: kMaxNextHops",
+            "signaling/sip/header_bounds.h: kMaxRoutes",
+            "signaling/sip/header_bounds.h: kMaxRoutes",
             "signaling/sip/header_bounds.h: kMaxContacts",
             "signaling/sip/header_bounds.h: kMaxSeparators",
         ),

@@ -24,7 +24,7 @@ bool is_within_bounds(const SipMessage& message) {
       default: break;
     }
   }
-  return vias <= kMaxVias && std::max(routes, record_routes) <= kMaxNextHops && contacts <= kMaxContacts;
+  return vias <= kMaxVias && std::max(routes, record_routes) <= kMaxRoutes && contacts <= kMaxContacts;
 }
 
 }  // namespace vas::signaling

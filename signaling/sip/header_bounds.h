@@ -10,7 +10,7 @@ namespace vas::signaling {
 // Max-Forwards begins at 70 (RFC 3261 §8.1.1.6): no message has come further, nor over more recording
 // proxies.
 inline constexpr std::size_t kMaxVias = 70;
-inline constexpr std::size_t kMaxNextHops = 70;  // of Route, and of Record-Route
+inline constexpr std::size_t kMaxRoutes = 70;  // of Route, and of Record-Route
 // More than any redirection has; an INVITE has one.
 inline constexpr std::size_t kMaxContacts = 16;
 // Commas and semicolons of any one header field.

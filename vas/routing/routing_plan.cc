@@ -13,7 +13,7 @@ namespace {
 namespace json = boost::json;
 
 // A dead route costs four seconds: nobody waits for more than a few.
-constexpr std::size_t kMaxNextHops = 32;
+constexpr std::size_t kMaxRoutes = 32;
 
 std::optional<double> number_of(const json::object& object, std::string_view key) {
   const json::value* value = object.if_contains(key);
@@ -103,8 +103,8 @@ Result<RoutingPlan> parse_routing_plan(std::string_view json_text) {
   if (!object) return Error{object.error()};
   const json::value* routes = routes_of(*object);
   if (routes == nullptr || !routes->is_array()) return Error{"routing.routes is not a list"};
-  if (routes->as_array().size() > kMaxNextHops)
-    return Error{fmt::format("routing.routes has more than {} routes", kMaxNextHops)};
+  if (routes->as_array().size() > kMaxRoutes)
+    return Error{fmt::format("routing.routes has more than {} routes", kMaxRoutes)};
 
   RoutingPlan plan{.sell_price = price_of(*object, "sellrate")};
   for (const json::value& each : routes->as_array()) {

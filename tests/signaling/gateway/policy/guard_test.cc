@@ -117,8 +117,8 @@ TEST(Guard, BoundsTheElementsOfHeaders) {
             400);
   for (const char* name : {"Route: ", "Record-Route: "}) {
     const std::string route = name + std::string("<sip:a;lr>");
-    EXPECT_EQ(verdict(request("From:", route + times(",<sip:a;lr>", kMaxNextHops - 1) + "\r\nFrom:")), 200);
-    EXPECT_EQ(verdict(request("From:", route + times(",<sip:a;lr>", kMaxNextHops) + "\r\nFrom:")), 400);
+    EXPECT_EQ(verdict(request("From:", route + times(",<sip:a;lr>", kMaxRoutes - 1) + "\r\nFrom:")), 200);
+    EXPECT_EQ(verdict(request("From:", route + times(",<sip:a;lr>", kMaxRoutes) + "\r\nFrom:")), 400);
   }
   EXPECT_EQ(
       verdict(request("<sip:a@192.0.2.1>", "<sip:a@h>" + times(", <sip:a@h>", kMaxContacts), "OPTIONS")),
