@@ -70,7 +70,7 @@ bool Latch::judge(Time now, const Endpoint& source, media::Ssrc ssrc) {
   }
   if (ghost_ == HeardStream{source, ssrc}) return false;
 
-  const Candidate& candidate = record(now, source, ssrc);
+  const Candidate& candidate = measure(now, source, ssrc);
   if (others_ == Others::kAnotherPort) {
     // Not before it has gone on for all of a window in which SDP's own port said nothing.
     if (candidate.length() < kWindow) return false;
@@ -103,7 +103,7 @@ bool Latch::may_take(const Endpoint& source) const {
   return false;
 }
 
-const Latch::Candidate& Latch::record(Time now, const Endpoint& source, media::Ssrc ssrc) {
+const Latch::Candidate& Latch::measure(Time now, const Endpoint& source, media::Ssrc ssrc) {
   Candidate& candidate = place_for(source);
   const bool goes_on =
       candidate.source == source && candidate.ssrc == ssrc && now - candidate.last <= kLongestGap;

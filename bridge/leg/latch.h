@@ -83,7 +83,7 @@ class Latch {
   bool is_former(const Endpoint& source) const;
   bool may_take(const Endpoint& source) const;
   bool is_over(Time now) const { return opened_at_ && now - *opened_at_ > kWindow; }
-  const Candidate& record(Time now, const Endpoint& source, media::Ssrc ssrc);
+  const Candidate& measure(Time now, const Endpoint& source, media::Ssrc ssrc);
   Candidate& place_for(const Endpoint& source);
   bool leads(const Candidate& candidate) const;
   void move_to(const Endpoint& source);

@@ -116,7 +116,7 @@ class MediaPlane {
   template <typename Consumer>
   void drain(Consumer&& consume) {
     events_.drain([&](MediaEvent&& event) {
-      record(event);
+      apply(event);
       consume(std::move(event));
     });
   }
@@ -166,7 +166,7 @@ class MediaPlane {
   std::optional<Owner> owner_of(const Endpoint& endpoint) const;
   // What the plane itself has to do about an event; one of an agent becomes what it means to its leg's owner,
   // which is nothing where the leg has another agent by now.
-  void record(MediaEvent& event);
+  void apply(MediaEvent& event);
   MediaEvent translate(ice::AgentEvent&& event);
   MediaEvent accept_candidates(const Owner& owner, ice::Gathered&& gathered);
   MediaEvent accept_path(const Owner& owner, ice::PathFound&& path);

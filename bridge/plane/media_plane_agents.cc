@@ -67,7 +67,7 @@ void MediaPlane::close_agent(std::optional<ice::AgentId>& agent) {
   agent.reset();
 }
 
-void MediaPlane::record(MediaEvent& event) {
+void MediaPlane::apply(MediaEvent& event) {
   thread_check_.check();
   match(
       event, [this](const BridgeClosed& closed) { forget(closed); },

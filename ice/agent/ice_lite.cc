@@ -85,8 +85,8 @@ std::optional<Bytes> IceLite::on_check(Time now, const Endpoint& source, const S
     writer.add_xor_mapped_address(source);
     if (side != &current_) begin_next();
     side = &current_;
-    record(now, source,
-           role_ == IceRole::kControlled && check.find(StunAttribute::kUseCandidate).has_value());
+    remember(now, source,
+             role_ == IceRole::kControlled && check.find(StunAttribute::kUseCandidate).has_value());
   }
   return writer.sign(side->local.password);
 }
@@ -102,7 +102,7 @@ void IceLite::begin_next() {
 void IceLite::on_proved(Time now, const Endpoint& source, bool is_chosen) {
   thread_check_.check();
   if (next_) begin_next();
-  record(now, source, is_chosen);
+  remember(now, source, is_chosen);
 }
 
 void IceLite::learn_habit(Time now) {
@@ -120,7 +120,7 @@ void IceLite::on_alive(Time now, const Endpoint& source) {
   lives_by_media_ = last_check_ && now - *last_check_ >= kAbandoned;
 }
 
-void IceLite::record(Time now, const Endpoint& source, bool is_chosen) {
+void IceLite::remember(Time now, const Endpoint& source, bool is_chosen) {
   learn_habit(now);
   const auto same = [&](const Proved& each) { return each.source == source; };
   const auto found = std::find_if(proved_.begin(), proved_.end(), same);

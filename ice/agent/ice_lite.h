@@ -108,7 +108,7 @@ class IceLite {
   const Side* named_by(const StunMessage& check) const;
   bool is_signed(Time now, const Endpoint& source, const Side& side, const StunMessage& check);
   void begin_next();
-  void record(Time now, const Endpoint& source, bool is_chosen);
+  void remember(Time now, const Endpoint& source, bool is_chosen);
   void learn_habit(Time now);
   bool was_proved_within(Duration period, Time now, const Endpoint& source) const;
 

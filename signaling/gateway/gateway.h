@@ -79,7 +79,7 @@ class Gateway {
   virtual LiveDialogs& dialogs() = 0;
 
   // Call control, when a probe has come through to it (stack_link.h).
-  virtual void respond_to_probe(std::uint64_t number) = 0;
+  virtual void confirm_probe(std::uint64_t number) = 0;
 
   virtual void ask(Time now) = 0;  // see pulse.h
   virtual const Pulse& pulse() const = 0;

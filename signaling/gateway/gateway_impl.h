@@ -66,7 +66,7 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   std::optional<Flow> verify_flow(std::string_view token) const override { return signer_.verify(token); }
   const GatewayCounters& counters() const override { return counters_; }
   LiveDialogs& dialogs() override { return dialogs_; }
-  void respond_to_probe(std::uint64_t number) override { link_.respond_to_probe(number); }
+  void confirm_probe(std::uint64_t number) override { link_.confirm_probe(number); }
   void ask(Time now) override {
     pulse_.ask(now);
     boost::asio::post(context_, [this] { pulse_.answer(); });

@@ -89,7 +89,7 @@ bool GatewayImpl::receive_response(const SipMessage& response, std::string_view 
     if (!has_connections(source.transport)) judge_.proved().remember(source.peer, now);
     gate_.learn_party(response, source, now);
   }
-  tap_.record(response, text, source, true);
+  tap_.keep(response, text, source, true);
   link_.send(edited->stack, edited->text);
   return true;
 }
@@ -130,7 +130,7 @@ bool GatewayImpl::receive_request(const SipMessage& request, std::string_view te
   } else if (!may_be_outside(request, branch, text, source)) {
     return false;
   }
-  tap_.record(request, text, source, true);
+  tap_.keep(request, text, source, true);
   std::string origin;
   if (judge_.is_node(source)) {
     if (const auto seen = relay_.origin_of(request))
@@ -228,7 +228,7 @@ bool GatewayImpl::look_up(std::string_view token, std::string_view text, const F
     return true;  // a retransmission: the one that is held will do
   const bool may_ask = config_.admission->looks_further() && looking_up_.size() < kMaxLookUps &&
                        look_ups_left_ != 0 && token.size() == kTokenDigits &&
-                       asked_.count(token, monotonic_now()) == 0;
+                       asked_.add(token, monotonic_now()) == 0;
   if (!may_ask) return false;
   --look_ups_left_;
   looking_up_.insert(std::string(token));

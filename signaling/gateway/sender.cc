@@ -43,12 +43,12 @@ void Sender::on_stack_response(const SipMessage& response, std::string_view text
   if (!outbound) return;
   const Flow flow = outbound->flow;
   const std::string shown = outbound->text;
-  if (send_response(response, text, std::move(*outbound))) parts_.tap.record(response, shown, flow, false);
+  if (send_response(response, text, std::move(*outbound))) parts_.tap.keep(response, shown, flow, false);
 }
 
 bool Sender::send_response(const SipMessage& response, std::string_view text, Outbound outbound) {
   thread_check_.check();
-  if (!parts_.judge.is_proved(outbound.flow) && repeats_.count(text, monotonic_now()) > kRepeatsOfResponse) {
+  if (!parts_.judge.is_proved(outbound.flow) && repeats_.add(text, monotonic_now()) > kRepeatsOfResponse) {
     ++parts_.counters.unproved;
     return false;
   }
@@ -88,7 +88,7 @@ bool Sender::may_go_to(const SipMessage& message, const Flow& hop, AddressPolicy
   if (!fault) return true;
   ++parts_.counters.refused_hops;
   const std::string_view call_id = value_of(message, HeaderName::kCallId);
-  if (refused_hops_.count(call_id, monotonic_now()) == 0)
+  if (refused_hops_.add(call_id, monotonic_now()) == 0)
     log::warn(private_value(message, kCallHeader), "no {} is sent: {}",
               message.is_request() ? message.method() : "answer", *fault);
   return false;
@@ -109,8 +109,8 @@ void Sender::send_resolved(const std::string& text, const ServerName& name,
   if (open.empty()) return respond_no_hop(*request);
   const std::string_view via = value_of(*request, HeaderName::kVia);
   const Time now = monotonic_now();
-  std::uint32_t before = attempts_.count(via, now);
-  if (has_failed && before % kTransmissionsEach != 0) before = attempts_.count(via, now);
+  std::uint32_t before = attempts_.add(via, now);
+  if (has_failed && before % kTransmissionsEach != 0) before = attempts_.add(via, now);
   if (has_failed && before / kTransmissionsEach >= open.size()) return respond_no_hop(*request);
   const Target& target = open[before / kTransmissionsEach % open.size()];
   send_request(*request, text, {{target.transport, target.address, 0}, FlowBond::kNone, name.host});
@@ -123,7 +123,7 @@ void Sender::send_request(const SipMessage& request, std::string_view as_from_st
   const bool is_in_dialog = has_to_tag(request);
   const Time now = monotonic_now();
   if (is_in_dialog && !parts_.judge.is_proved(hop.flow) &&
-      !parts_.gate.is_proved_party(request, hop.flow, now) && repeats_.count(text, now) > kRepeatsOfRequest) {
+      !parts_.gate.is_proved_party(request, hop.flow, now) && repeats_.add(text, now) > kRepeatsOfRequest) {
     ++parts_.counters.unproved;
     return;
   }
@@ -132,7 +132,7 @@ void Sender::send_request(const SipMessage& request, std::string_view as_from_st
   const std::string shown = text;
   const std::string name = is_secure(hop.flow.transport) ? hop.host : std::string();
   if (send(hop.flow, std::move(text), {.tls_name = name, .is_repeated = false}))
-    parts_.tap.record(request, shown, hop.flow, false);
+    parts_.tap.keep(request, shown, hop.flow, false);
 }
 
 // Who quotes its branch has seen it; and nothing is given up for it but an INVITE of a new call that nothing
@@ -151,7 +151,7 @@ void Sender::on_undelivered(std::string_view text) {
 // UDP. False for a repeat, as far as that is known here.
 bool Sender::send(const Flow& flow, std::string text, const Manner& manner) {
   const bool is_new =
-      !has_connections(flow.transport) || manner.is_repeated || sent_.count(text, monotonic_now()) == 0;
+      !has_connections(flow.transport) || manner.is_repeated || sent_.add(text, monotonic_now()) == 0;
   parts_.transports.send(flow, std::move(text), manner);
   return is_new;
 }

@@ -143,7 +143,7 @@ struct DialogSaved {
   DialogState state;
 };
 
-// One of the gateway's probes has come all the way: answer it with Gateway::respond_to_probe.
+// One of the gateway's probes has come all the way: Gateway::confirm_probe says so.
 struct ProbeReceived {
   std::uint64_t number = 0;
 };

@@ -248,7 +248,7 @@ void Dialog::tick(Time now) {
   thread_check_.check();
   if (is_finished_ && now >= late_responses_until_) return context_.finished(id_);
   if (phase_ != Phase::kEstablished) return;
-  if (timer_.claims_refresh(now)) refresh();
+  if (timer_.claim_refresh(now)) refresh();
   if (timer_.is_expired(now)) {
     timer_.restart(now, 0, false);
     lose("session timer expired");

@@ -40,7 +40,7 @@ class SessionTimer {
   }
 
   // True once when a refresh is due.
-  bool claims_refresh(Time now) {
+  bool claim_refresh(Time now) {
     thread_check_.check();
     if (now < refresh_at_) return false;
     refresh_at_ = kNever;

@@ -179,7 +179,7 @@ class Api {
   bool may_be_wrong(const HttpRequest& request) {
     if (!request.client) return true;
     const bool may = clients_.may_try(*request.client, monotonic_now());
-    clients_.record_failure(*request.client, monotonic_now());
+    clients_.count_failure(*request.client, monotonic_now());
     return may;
   }
 

@@ -25,7 +25,7 @@ bool ClientLedger::may_try(const IpAddress& client, Time now) {
   return touch(client).failures.has_token(rate_of_failures(), now);
 }
 
-void ClientLedger::record_failure(const IpAddress& client, Time now) {
+void ClientLedger::count_failure(const IpAddress& client, Time now) {
   thread_check_.check();
   if (limits_.failures_per_minute == 0) return;
   touch(client).failures.spend(rate_of_failures(), now);

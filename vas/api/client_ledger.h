@@ -35,7 +35,7 @@ class ClientLedger {
 
   // False where the address was wrong too often: then a key that is not known from there is not looked at.
   bool may_try(const IpAddress& client, Time now);
-  void record_failure(const IpAddress& client, Time now);
+  void count_failure(const IpAddress& client, Time now);
   // False where it asked too much without a key.
   bool accepts_keyless(const IpAddress& client, Time now);
 

@@ -238,7 +238,7 @@ Result<bool> Server::start() {
 
 void Server::dispatch(signaling::SipEvent event) {
   if (const auto* probe = std::get_if<signaling::ProbeReceived>(&event))
-    return gateway_->respond_to_probe(probe->number);
+    return gateway_->confirm_probe(probe->number);
   call_controller_->on_sip(std::move(event));
 }
 

@@ -183,7 +183,7 @@ void Call::on_any_answer(const signaling::InviteAnswered& event, Now& now) {
 
 void Call::on_any_offer(const signaling::OfferReceived& event, Now& now) {
   const auto side = side_of(event.dialog);
-  if (side) record_move(*side, event.source);
+  if (side) follow_source(*side, event.source);
   watch_hold(now);
   if (side && phase_ == Phase::kConnected) return on_offer(event, *side, now);
   send(signaling::RespondToRequest{event.dialog, event.request, 481, ""}, now);
@@ -197,7 +197,7 @@ void Call::on_any_info(const signaling::InfoReceived& event, Now& now) {
 }
 
 void Call::on_refreshed(const signaling::SessionRefreshed& event, Now& now) {
-  if (const auto side = side_of(event.dialog)) record_move(*side, event.source);
+  if (const auto side = side_of(event.dialog)) follow_source(*side, event.source);
   watch_hold(now);
 }
 

@@ -287,7 +287,7 @@ class Call {
 
   // call_up.cc: both are connected
   // The party's SIP comes from another place or by another transport than before.
-  void record_move(LegSide side, const signaling::Flow& source);
+  void follow_source(LegSide side, const signaling::Flow& source);
   // An offer goes to the other party as ours (renegotiation_); its answer comes back, or a refusal does.
   void on_offer(const signaling::OfferReceived& event, LegSide side, Now& now);
   void on_offer_answered(const signaling::OfferAnswered& event, LegSide side, Now& now);

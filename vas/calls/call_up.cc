@@ -48,7 +48,7 @@ EndedBy ended_by(LegSide side) { return side == LegSide::kA ? EndedBy::kCaller :
 
 // A party's SIP came another way: from another network, or over another transport. What it may say of its
 // media goes by that at once, and so do we: keys that came over TLS are not to be said over what is plain.
-void Call::record_move(LegSide side, const signaling::Flow& source) {
+void Call::follow_source(LegSide side, const signaling::Flow& source) {
   if (source.peer.is_set()) party(side).source = source;
 }
 

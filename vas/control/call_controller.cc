@@ -46,12 +46,12 @@ void CallController::on_sip(signaling::SipEvent event) {
   thread_check_.check();
   if (const auto* invite = std::get_if<signaling::InviteReceived>(&event)) return admit(*invite);
   const auto call = calls_by_dialog_.find(signaling::dialog_of(event).value);
-  if (call == calls_by_dialog_.end()) return respond_to_orphan(event);
+  if (call == calls_by_dialog_.end()) return end_orphan(event);
   deliver(call->second, std::move(event));
 }
 
 // Of a call that has left its record already: what still comes of it is ended.
-void CallController::respond_to_orphan(const signaling::SipEvent& event) {
+void CallController::end_orphan(const signaling::SipEvent& event) {
   match(
       event,
       [this](const signaling::InviteAnswered& each) {
@@ -107,7 +107,7 @@ void CallController::carry_out(Entry& entry, const calls::CallAction& action, ca
 void CallController::send_for(Entry& entry, const signaling::SipCommand& command, calls::CallActions& more) {
   if (const auto* invite = std::get_if<signaling::SendInvite>(&command)) {
     add_dialog(entry, invite->dialog);
-    if (!drop_trunk(entry)) return skip_trunk(entry, invite->dialog, more);
+    if (!claim_trunk(entry)) return skip_trunk(entry, invite->dialog, more);
   }
   send(labelled(command, entry.token));
 }

@@ -120,7 +120,7 @@ class CallController final : public CallControl {
                                                   const directory::Trunk* trunk) const;
   // Takes them; says why not.
   std::optional<Refusal> claim_shares(const std::vector<calls::CallQuota::Holder>& shares);
-  bool drop_trunk(Entry& entry);
+  bool claim_trunk(Entry& entry);
   // Notes what the call came for. True: it, or a call that it is the return of, has come for that before.
   bool goes_round(const signaling::InviteReceived& invite, const directory::Domain& domain,
                   Entry& entry) const;
@@ -146,7 +146,7 @@ class CallController final : public CallControl {
   void configure_media(Entry& entry, const calls::ConfigureLegMedia& action, calls::CallActions& more);
   void send_for(Entry& entry, const signaling::SipCommand& command, calls::CallActions& more);
   void send(signaling::SipCommand command);
-  void respond_to_orphan(const signaling::SipEvent& event);
+  void end_orphan(const signaling::SipEvent& event);
   void set_status(const Entry& entry, sessions::Status status);
   void finish(Entry& entry);
   void write_record(std::uint64_t call);

@@ -49,7 +49,7 @@ std::optional<CallController::Refusal> CallController::claim_shares(
 }
 
 // An INVITE is about to leave: a trunk of the domain's own counts it. False: the trunk has all it may.
-bool CallController::drop_trunk(Entry& entry) {
+bool CallController::claim_trunk(Entry& entry) {
   if (const auto before = std::exchange(entry.out_by, std::nullopt)) quota_.give_back({&*before, 1});
   const records::CallRecord& record = entry.call->record();
   const auto id = record.route.empty() ? std::nullopt : record.route.back().trunk_id;

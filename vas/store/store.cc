@@ -198,9 +198,9 @@ void Store::probe() {
     } else if (is_shared_) {
       *database_ << "SELECT 1";
     }
-    record_success();
+    on_success();
   } catch (const std::exception& failure) {
-    record_failure(failure);
+    on_failure(failure);
   }
   line_.end();
   pulse_.answer();
@@ -244,11 +244,11 @@ Store::Written Store::write_together(const std::vector<Queued>& batch) {
       }
     }
     transaction.commit();
-    record_success();
+    on_success();
     return Written::kAll;
   } catch (const std::exception& failure) {
     if (is_of_the_row(failure)) return Written::kRowRefused;
-    record_failure(failure);
+    on_failure(failure);
     return Written::kNothing;
   }
 }
@@ -262,10 +262,10 @@ bool Store::write_one_by_one(std::vector<Queued>& batch) {
     for (Queued& each : batch)
       each.urgency == Urgency::kMayFail ? write_whole(each) : write_what_is_taken(each);
     transaction.commit();
-    record_success();
+    on_success();
     return true;
   } catch (const std::exception& failure) {
-    record_failure(failure);
+    on_failure(failure);
     return false;
   }
 }
@@ -324,13 +324,13 @@ void Store::prepare() {
   if (statements_ == nullptr) statements_ = std::make_unique<Statements>(*database_, rows_, node_);
 }
 
-void Store::record_success() {
+void Store::on_success() {
   if (pulse_.is_failing()) log::info("", "the store commits again");
   pulse_.succeed();
 }
 
 // Said once: what must last is tried again five times a second.
-void Store::record_failure(const std::exception& failure) {
+void Store::on_failure(const std::exception& failure) {
   if (!pulse_.is_failing()) log::error("", "the store does not commit: {}", reason_of(failure));
   pulse_.fail(monotonic_now());
   statements_.reset();

@@ -157,8 +157,8 @@ class Store {
   void keep_what_must_last(std::vector<Queued>& batch);
 
   void prepare();
-  void record_success();
-  void record_failure(const std::exception& failure);
+  void on_success();
+  void on_failure(const std::exception& failure);
 
   std::unique_ptr<secrets::Sealer> sealer_;
   const SealedRows rows_{*sealer_};

@@ -92,18 +92,18 @@ void StackLink::probe() {
   });
 }
 
-void StackLink::respond_to_probe(std::uint64_t number) {
+void StackLink::confirm_probe(std::uint64_t number) {
   if (stacks_.empty()) return;
   Stack& stack = stacks_[number % stacks_.size()];
-  stack.answered_at.store(monotonic_now().time_since_epoch().count(), std::memory_order_relaxed);
-  stack.answered.store(number / stacks_.size(), std::memory_order_release);
+  stack.confirmed_at.store(monotonic_now().time_since_epoch().count(), std::memory_order_relaxed);
+  stack.confirmed.store(number / stacks_.size(), std::memory_order_release);
 }
 
 Duration StackLink::age(const Stack& stack, Time now) {
   if (stack.probe == 0) return {};
-  const std::uint64_t behind = (stack.probe - stack.answered.load(std::memory_order_acquire)) % kProbeSpan;
+  const std::uint64_t behind = (stack.probe - stack.confirmed.load(std::memory_order_acquire)) % kProbeSpan;
   if (behind == 0)
-    return Time(Duration(stack.answered_at.load(std::memory_order_relaxed))) - stack.sent_at(stack.probe);
+    return Time(Duration(stack.confirmed_at.load(std::memory_order_relaxed))) - stack.sent_at(stack.probe);
   const std::uint64_t kept = std::min<std::uint64_t>({behind, stack.probe, kProbesKept});
   return now - stack.sent_at(stack.probe - kept + 1);
 }

@@ -23,7 +23,7 @@ inline constexpr std::string_view kProbeCallId = "vas-probe";
 // A probe goes the way of every message: through the stack's socket, its loop, and call control's queue. Its
 // age is what a new call would wait. There are probes as long as there is anything to wait behind.
 //
-// Threads: the context's; respond_to_probe from any.
+// Threads: the context's; confirm_probe from any.
 // Bounds:  the sockets' buffers; what is over is lost, as on any network, and retransmitted.
 class StackLink {
  public:
@@ -39,10 +39,10 @@ class StackLink {
   std::size_t stacks() const { return stacks_.size(); }
   void send(std::size_t stack, std::string_view text);
 
-  // Of the oldest probe that is under way, or of the last that came through. A response to one says that
+  // Of the oldest probe that is under way, or of the last that came through. One that is confirmed says that
   // those before it are through too, or lost: what is lost makes no queue look long.
   Duration age(std::size_t stack, Time now) const { return age(stacks_[stack], now); }
-  void respond_to_probe(std::uint64_t number);
+  void confirm_probe(std::uint64_t number);
   // How long what the stacks send waits for us at present.
   Duration waited() const { return reader_.waited(); }
 
@@ -52,10 +52,10 @@ class StackLink {
 
   struct Stack {
     Endpoint endpoint;
-    std::uint64_t probe = 0;                 // number of the last one sent
-    std::array<Time, kProbesKept> sent{};    // by number, the last ones
-    std::atomic<std::uint64_t> answered{0};  // modulo kProbeSpan
-    std::atomic<Time::rep> answered_at{0};
+    std::uint64_t probe = 0;                  // number of the last one sent
+    std::array<Time, kProbesKept> sent{};     // by number, the last ones
+    std::atomic<std::uint64_t> confirmed{0};  // modulo kProbeSpan
+    std::atomic<Time::rep> confirmed_at{0};
 
     Time& sent_at(std::uint64_t number) { return sent[number % kProbesKept]; }
     Time sent_at(std::uint64_t number) const { return sent[number % kProbesKept]; }

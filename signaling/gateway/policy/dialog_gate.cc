@@ -3,7 +3,7 @@
 namespace vas::signaling {
 namespace {
 
-// An ACK may carry the response to our offer.
+// An ACK may carry the answer to our offer.
 bool moves_media_or_target(const SipMessage& request) {
   const std::string_view method = request.method();
   return method == "INVITE" || method == "UPDATE" || (method == "ACK" && !request.body.empty());

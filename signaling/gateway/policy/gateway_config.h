@@ -46,7 +46,7 @@ struct GatewayConfig {
   std::uint32_t hep_capture_id = 1;
   std::optional<Endpoint> dns_server;  // none: those of the system
   std::string cluster_secret;  // what nodes vouch with for whom they forward; empty: there is one node
-  bool sheds_load = false;     // then probes must be answered: respond_to_probe
+  bool sheds_load = false;     // then probes must be confirmed: confirm_probe
   AdmissionCheck* admission = nullptr;  // none: everything that is well-formed may come in; outlives it
   std::shared_ptr<const AddressPolicy> peers;  // where requests may go; none: anywhere
 };

@@ -18,8 +18,8 @@ class RecentSet {
   static constexpr std::size_t kMaxRemembered = 65536;
   static constexpr Duration kMemory = std::chrono::seconds(32);  // 64 T1: RFC 3261 §17; at most twice that
 
-  // How often `text` was counted before.
-  std::uint32_t count(std::string_view text, Time now) {
+  // Adds `text`; how often it was added before.
+  std::uint32_t add(std::string_view text, Time now) {
     thread_check_.check();
     turn(now);
     const std::size_t key = std::hash<std::string_view>{}(text);

@@ -30,9 +30,9 @@ class ServerTransactions {
     thread_check_.check();
     if (request.method() == "ACK") return;
     const bool is_cancel = request.method() == "CANCEL";
-    const bool is_repeat = !is_cancel && seen_.count(key_of(request, branch), now) != 0;
+    const bool is_repeat = !is_cancel && seen_.add(key_of(request, branch), now) != 0;
     if (is_cancel || is_repeat) moved_.remember(branch, source, now);
-    if (!is_cancel) seen_.count(copy_of(request), now);
+    if (!is_cancel) seen_.add(copy_of(request), now);
   }
   // Where the responses of a transaction go, if not where its first request came from.
   std::optional<Flow> flow_of(std::string_view branch) const { return moved_.find(branch); }

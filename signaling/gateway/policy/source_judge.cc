@@ -74,7 +74,7 @@ bool SourceJudge::offend(const Flow& source, Offence offence, Time now) {
   const bool may_be_forged = kind == SourceKind::kDatagram;
   if (exempts(source) || is_own(address)) return false;
   if (may_be_forged && proved_.knows(address)) return false;
-  const auto ban = ledger_.record(address, offence, kind, now);
+  const auto ban = ledger_.count_offence(address, offence, kind, now);
   if (!ban) return false;
   log::warn("", "gateway: ban {} reason={} transport={} seconds={}", to_string(ban->source),
             to_string(offence), to_string(source.transport),

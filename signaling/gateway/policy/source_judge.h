@@ -53,7 +53,7 @@ class SourceJudge {
   // Of its branch an INVITE was let in, and may still be ringing.
   bool is_let_in(const std::string& branch, Time now) const;
   bool was_admitted(const std::string& branch) const { return admitted_.contains(branch); }
-  void admit(const std::string& branch, Time now) { admitted_.count(branch, now); }
+  void admit(const std::string& branch, Time now) { admitted_.add(branch, now); }
 
   ProvedSources& proved() { return proved_; }
   SourceLedger& ledger() { return ledger_; }

@@ -80,7 +80,8 @@ bool SourceLedger::accepts_refusal(const IpAddress& source, Time now) {
   return touch(source).refusals.draw({kRefusalsPerSecond}, now);
 }
 
-std::optional<Ban> SourceLedger::record(const IpAddress& source, Offence offence, SourceKind kind, Time now) {
+std::optional<Ban> SourceLedger::count_offence(const IpAddress& source, Offence offence, SourceKind kind,
+                                               Time now) {
   thread_check_.check();
   if (limits_.offences == 0) return {};
   Entry& entry = touch(source);

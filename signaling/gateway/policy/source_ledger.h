@@ -67,7 +67,7 @@ class SourceLedger {
   // False when it has had enough answers for its mistakes.
   bool accepts_refusal(const IpAddress& source, Time now);
   // The ban that this offence brings, if it does.
-  std::optional<Ban> record(const IpAddress& source, Offence offence, SourceKind kind, Time now);
+  std::optional<Ban> count_offence(const IpAddress& source, Offence offence, SourceKind kind, Time now);
 
   std::vector<Ban> bans(Time now) const;
   bool lift(const IpAddress& source);

@@ -7,7 +7,7 @@
 
 namespace vas::signaling {
 
-void MessageTrace::record(TracedMessage message, std::string_view call_id) {
+void MessageTrace::keep(TracedMessage message, std::string_view call_id) {
   thread_check_.check();
   if (!is_on()) return;
   Entry entry{std::move(message), std::string(call_id)};

@@ -32,7 +32,7 @@ class MessageTrace {
   explicit MessageTrace(std::size_t max_bytes) : max_bytes_(max_bytes) {}
 
   bool is_on() const { return max_bytes_ != 0; }
-  void record(TracedMessage message, std::string_view call_id);
+  void keep(TracedMessage message, std::string_view call_id);
   // From now on, and for what is noted already, the dialog belongs to the session.
   void link(std::string_view token, std::string_view call_id);
 

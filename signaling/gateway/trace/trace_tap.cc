@@ -16,7 +16,7 @@ void TraceTap::bind() {
   hep_socket_.non_blocking(true);
 }
 
-void TraceTap::record(const SipMessage& message, std::string_view text, const Flow& flow, bool is_inbound) {
+void TraceTap::keep(const SipMessage& message, std::string_view text, const Flow& flow, bool is_inbound) {
   thread_check_.check();
   if (!trace_.is_on() && !config_.hep_collector) return;
   const HeaderField* call_id = message.first(HeaderName::kCallId);
@@ -35,7 +35,7 @@ void TraceTap::record(const SipMessage& message, std::string_view text, const Fl
     hep_socket_.send_to(asio::buffer(packet), to_asio<asio::ip::udp::endpoint>(*config_.hep_collector), 0,
                         ignored);
   }
-  trace_.record(std::move(traced), call_id->value);
+  trace_.keep(std::move(traced), call_id->value);
   if (!token.empty()) trace_.link(token, call_id->value);
 }
 

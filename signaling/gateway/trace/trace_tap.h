@@ -24,7 +24,7 @@ class TraceTap {
 
   void bind();
   // `message`: as it came, or as the stack gave it; `text`: as it is on the wire.
-  void record(const SipMessage& message, std::string_view text, const Flow& flow, bool is_inbound);
+  void keep(const SipMessage& message, std::string_view text, const Flow& flow, bool is_inbound);
   std::vector<TracedMessage> of(const std::string& token) const { return trace_.of(token); }
 
  private:

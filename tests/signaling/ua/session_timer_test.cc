@@ -10,9 +10,9 @@ using std::chrono::seconds;
 TEST(SessionTimer, WhoRefreshesDoesSoAtHalfTheIntervalOnce) {
   SessionTimer timer;
   timer.restart(Time{}, 120, true);
-  EXPECT_FALSE(timer.claims_refresh(Time(seconds(59))));
-  EXPECT_TRUE(timer.claims_refresh(Time(seconds(60))));
-  EXPECT_FALSE(timer.claims_refresh(Time(seconds(61))));
+  EXPECT_FALSE(timer.claim_refresh(Time(seconds(59))));
+  EXPECT_TRUE(timer.claim_refresh(Time(seconds(60))));
+  EXPECT_FALSE(timer.claim_refresh(Time(seconds(61))));
   EXPECT_FALSE(timer.is_expired(Time(seconds(119))));
   EXPECT_TRUE(timer.is_expired(Time(seconds(120))));
 }
@@ -20,7 +20,7 @@ TEST(SessionTimer, WhoRefreshesDoesSoAtHalfTheIntervalOnce) {
 TEST(SessionTimer, TheOtherGivesUpBeforeTheEnd) {
   SessionTimer timer;
   timer.restart(Time{}, 120, false);
-  EXPECT_FALSE(timer.claims_refresh(Time(seconds(100))));
+  EXPECT_FALSE(timer.claim_refresh(Time(seconds(100))));
   EXPECT_FALSE(timer.is_expired(Time(seconds(87))));
   EXPECT_TRUE(timer.is_expired(Time(seconds(88))));
 }
@@ -29,10 +29,10 @@ TEST(SessionTimer, ARefusedRefreshIsTriedAgainWhileThePeerListens) {
   SessionTimer timer;
   timer.restart(Time{}, 90, true);  // the peer gives up after 60 s
   Time now(seconds(45));
-  ASSERT_TRUE(timer.claims_refresh(now));
+  ASSERT_TRUE(timer.claim_refresh(now));
   int tries = 0;
   for (timer.retry(now, Duration::zero()); now < Time(seconds(60)); now += std::chrono::milliseconds(100)) {
-    if (!timer.claims_refresh(now)) continue;
+    if (!timer.claim_refresh(now)) continue;
     ++tries;
     timer.retry(now, Duration::zero());
   }
@@ -44,10 +44,10 @@ TEST(SessionTimer, WaitsAsLongAsItIsAskedToUnlessThePeerWouldGiveUp) {
   SessionTimer timer;
   timer.restart(Time{}, 1800, true);
   timer.retry(Time(seconds(900)), seconds(20));
-  EXPECT_FALSE(timer.claims_refresh(Time(seconds(919))));
-  EXPECT_TRUE(timer.claims_refresh(Time(seconds(920))));
+  EXPECT_FALSE(timer.claim_refresh(Time(seconds(919))));
+  EXPECT_TRUE(timer.claim_refresh(Time(seconds(920))));
   timer.retry(Time(seconds(1760)), seconds(600));
-  EXPECT_TRUE(timer.claims_refresh(Time(seconds(1764))));
+  EXPECT_TRUE(timer.claim_refresh(Time(seconds(1764))));
   EXPECT_FALSE(timer.is_expired(Time(seconds(1799))));
   EXPECT_TRUE(timer.is_expired(Time(seconds(1800))));
 }
@@ -59,8 +59,8 @@ TEST(SessionTimer, EachRefusalMakesItWaitLonger) {
   for (const int wait : {2, 4, 8, 16, 32, 32}) {
     timer.retry(now, Duration::zero());
     now += seconds(wait);
-    EXPECT_FALSE(timer.claims_refresh(now - std::chrono::milliseconds(1))) << wait;
-    EXPECT_TRUE(timer.claims_refresh(now)) << wait;
+    EXPECT_FALSE(timer.claim_refresh(now - std::chrono::milliseconds(1))) << wait;
+    EXPECT_TRUE(timer.claim_refresh(now)) << wait;
   }
 }
 

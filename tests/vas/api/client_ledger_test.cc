@@ -21,10 +21,10 @@ TEST(ClientLedger, WhoIsWrongTooOftenMayNotTryForAWhile) {
   ClientLedger ledger({.failures_per_minute = 10});
   for (int i = 0; i < ClientLedger::kFailuresAtOnce; ++i) {
     EXPECT_TRUE(ledger.may_try(kOffice, kBegin));
-    ledger.record_failure(kOffice, kBegin);
+    ledger.count_failure(kOffice, kBegin);
   }
   EXPECT_FALSE(ledger.may_try(kOffice, kBegin));
-  ledger.record_failure(kOffice, kBegin);
+  ledger.count_failure(kOffice, kBegin);
   EXPECT_TRUE(ledger.may_try(*IpAddress::parse("192.0.2.8"), kBegin)) << "the neighbour";
   EXPECT_FALSE(ledger.may_try(kOffice, kBegin + std::chrono::seconds(5)));
   EXPECT_TRUE(ledger.may_try(kOffice, kBegin + std::chrono::milliseconds(6001))) << "ten a minute";
@@ -51,10 +51,10 @@ TEST(ClientLedger, RequestsWithoutAKeyHaveARate) {
 
 TEST(ClientLedger, RemembersSoManyAndForgetsWhoWasQuietLongest) {
   ClientLedger ledger({.failures_per_minute = 10});
-  for (int i = 0; i < ClientLedger::kFailuresAtOnce; ++i) ledger.record_failure(kOffice, kBegin);
-  for (unsigned i = 0; i < ClientLedger::kMaxClients - 1; ++i) ledger.record_failure(numbered(i), kBegin);
+  for (int i = 0; i < ClientLedger::kFailuresAtOnce; ++i) ledger.count_failure(kOffice, kBegin);
+  for (unsigned i = 0; i < ClientLedger::kMaxClients - 1; ++i) ledger.count_failure(numbered(i), kBegin);
   EXPECT_FALSE(ledger.may_try(kOffice, kBegin));
-  for (unsigned i = 0; i < ClientLedger::kMaxClients; ++i) ledger.record_failure(numbered(i), kBegin);
+  for (unsigned i = 0; i < ClientLedger::kMaxClients; ++i) ledger.count_failure(numbered(i), kBegin);
   EXPECT_EQ(ledger.size(), ClientLedger::kMaxClients);
   EXPECT_TRUE(ledger.may_try(kOffice, kBegin)) << "forgotten";
   for (unsigned i = 0; i <= ClientLedger::kMaxKnown; ++i) ledger.learn(numbered(i), 1);

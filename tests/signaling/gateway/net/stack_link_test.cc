@@ -28,7 +28,7 @@ class StackLinkTest : public testing::Test {
         if (text.find(kProbeCallId) == std::string::npos) continue;
         ++probes;
         number_ = std::stoull(text.substr(text.find("CSeq: ") + 6));
-        if (answers_) link_.respond_to_probe(number_);
+        if (confirms_) link_.confirm_probe(number_);
       }
     }
     return probes;
@@ -46,7 +46,7 @@ class StackLinkTest : public testing::Test {
   const UdpSocket stack_{"127.0.0.1:0"};
   StackLink link_{context_};
   std::uint64_t number_ = 0;
-  bool answers_ = true;
+  bool confirms_ = true;
 };
 
 TEST_F(StackLinkTest, WhereNothingIsSentNothingProbes) {
@@ -63,13 +63,13 @@ TEST_F(StackLinkTest, AMessageIsFollowedByAProbeAndThenThereIsRest) {
   }
 }
 
-TEST_F(StackLinkTest, AStackThatDoesNotAnswerIsProbedOnAndItsAgeGrows) {
-  answers_ = false;
+TEST_F(StackLinkTest, AStackThatConfirmsNothingIsProbedOnAndItsAgeGrows) {
+  confirms_ = false;
   link_.send(0, "INVITE");
   EXPECT_GE(probes_within(milliseconds(500)), 5);
   EXPECT_GE(age(), milliseconds(450));
-  answers_ = true;
-  link_.respond_to_probe(number_);
+  confirms_ = true;
+  link_.confirm_probe(number_);
   EXPECT_TRUE(comes_to_rest());
   EXPECT_LT(age(), milliseconds(20));
 }

@@ -22,7 +22,7 @@ class SourceLedgerTest : public testing::Test {
 };
 
 TEST_F(SourceLedgerTest, ABanByDatagramStopsDatagramsForAMinuteAtMost) {
-  const auto ban = ledger_.record(source_, Offence::kScanner, Kind::kDatagram, kStart);
+  const auto ban = ledger_.count_offence(source_, Offence::kScanner, Kind::kDatagram, kStart);
   ASSERT_TRUE(ban);
   EXPECT_EQ(ban->until, kStart + 60s);
   EXPECT_TRUE(ledger_.is_banned(source_, Kind::kDatagram, kStart));
@@ -33,32 +33,33 @@ TEST_F(SourceLedgerTest, ABanByDatagramStopsDatagramsForAMinuteAtMost) {
 TEST_F(SourceLedgerTest, ABanByDatagramIsNoLongerTheNextTime) {
   for (int i = 0; i < 5; ++i) {
     const Time now = kStart + i * 61s;
-    EXPECT_EQ(ledger_.record(source_, Offence::kScanner, Kind::kDatagram, now)->until, now + 60s);
+    EXPECT_EQ(ledger_.count_offence(source_, Offence::kScanner, Kind::kDatagram, now)->until, now + 60s);
   }
 }
 
 TEST_F(SourceLedgerTest, ABanOfAConnectionStopsEverythingAndDoubles) {
-  const auto ban = ledger_.record(source_, Offence::kScanner, Kind::kConnection, kStart);
+  const auto ban = ledger_.count_offence(source_, Offence::kScanner, Kind::kConnection, kStart);
   ASSERT_TRUE(ban);
   EXPECT_EQ(ban->until, kStart + 300s);
   EXPECT_TRUE(ledger_.is_banned(source_, Kind::kDatagram, kStart));
   EXPECT_TRUE(ledger_.is_banned(source_, Kind::kConnection, kStart));
-  EXPECT_EQ(ledger_.record(source_, Offence::kScanner, Kind::kConnection, kStart + 301s)->until,
+  EXPECT_EQ(ledger_.count_offence(source_, Offence::kScanner, Kind::kConnection, kStart + 301s)->until,
             kStart + 301s + 600s);
 }
 
 TEST_F(SourceLedgerTest, DatagramsDoNotBringAConnectionNearerToItsBan) {
-  ledger_.record(source_, Offence::kBadToken, Kind::kDatagram, kStart);
-  ledger_.record(source_, Offence::kBadToken, Kind::kDatagram, kStart);
-  EXPECT_FALSE(ledger_.record(source_, Offence::kBadToken, Kind::kConnection, kStart));
-  EXPECT_TRUE(ledger_.record(source_, Offence::kBadToken, Kind::kDatagram, kStart));
+  ledger_.count_offence(source_, Offence::kBadToken, Kind::kDatagram, kStart);
+  ledger_.count_offence(source_, Offence::kBadToken, Kind::kDatagram, kStart);
+  EXPECT_FALSE(ledger_.count_offence(source_, Offence::kBadToken, Kind::kConnection, kStart));
+  EXPECT_TRUE(ledger_.count_offence(source_, Offence::kBadToken, Kind::kDatagram, kStart));
 }
 
 TEST_F(SourceLedgerTest, BansOfAThousandForgedSourcesAreFewAndPushOutNoneThatIsProved) {
-  ASSERT_TRUE(ledger_.record(source_, Offence::kScanner, Kind::kConnection, kStart));
+  ASSERT_TRUE(ledger_.count_offence(source_, Offence::kScanner, Kind::kConnection, kStart));
   int bans = 0;
   for (std::uint32_t i = 2; i < 200'000; ++i)
-    bans += ledger_.record(address(i), Offence::kScanner, Kind::kDatagram, kStart + Duration(i)) ? 1 : 0;
+    bans +=
+        ledger_.count_offence(address(i), Offence::kScanner, Kind::kDatagram, kStart + Duration(i)) ? 1 : 0;
   EXPECT_LE(bans, 2 * 20 + 20);
   EXPECT_TRUE(ledger_.is_banned(source_, Kind::kConnection, kStart + 1s));
   EXPECT_EQ(ledger_.size(), SourceLedger::kMaxSources);
@@ -79,8 +80,8 @@ TEST_F(SourceLedgerTest, RequestsAndAnswersHaveBudgets) {
 }
 
 TEST_F(SourceLedgerTest, ALiftedBanIsForgottenOfBothKinds) {
-  ledger_.record(source_, Offence::kScanner, Kind::kDatagram, kStart);
-  ledger_.record(source_, Offence::kScanner, Kind::kConnection, kStart);
+  ledger_.count_offence(source_, Offence::kScanner, Kind::kDatagram, kStart);
+  ledger_.count_offence(source_, Offence::kScanner, Kind::kConnection, kStart);
   EXPECT_EQ(ledger_.bans(kStart).size(), 2u);
   EXPECT_TRUE(ledger_.lift(source_));
   EXPECT_FALSE(ledger_.lift(source_));
