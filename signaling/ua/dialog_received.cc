@@ -9,7 +9,7 @@
 #include "base/random.h"
 #include "signaling/sip/reason_phrase.h"
 #include "signaling/ua/dialog.h"
-#include "signaling/ua/reply.h"
+#include "signaling/ua/respond.h"
 #include "signaling/ua/sofia_text.h"
 
 namespace vas::signaling {
@@ -19,7 +19,8 @@ namespace {
 int respond_to_overlapping(nta_incoming_t* request) {
   // RFC 3261 §14.2.
   constexpr std::uint32_t kLongestWaitS = 10;
-  return respond(request, 500, {{"Retry-After", std::to_string(random_u32() % (kLongestWaitS + 1))}});
+  return respond_and_release(request, 500,
+                             {{"Retry-After", std::to_string(random_u32() % (kLongestWaitS + 1))}});
 }
 
 }  // namespace
@@ -35,7 +36,7 @@ int Dialog::receive_request(nta_incoming_t* request, const sip_t* sip) {
   // A BYE ends the call whatever it asks for: who sent it is gone (RFC 3261 §15.1.1).
   const bool may_be_refused = !is_ack && sip->sip_request->rq_method != sip_method_bye;
   const std::string unknown = may_be_refused ? unsupported_of(sip->sip_require) : "";
-  if (!unknown.empty()) return respond(request, 420, {{"Unsupported", unknown}});
+  if (!unknown.empty()) return respond_and_release(request, 420, {{"Unsupported", unknown}});
   switch (sip->sip_request->rq_method) {
     case sip_method_ack:  // that nta takes for none of our 2xx
       if (is_of_this_dialog(sip) && is_of_invite(sip) && phase_ == Phase::kEstablished)
@@ -47,10 +48,10 @@ int Dialog::receive_request(nta_incoming_t* request, const sip_t* sip) {
     case sip_method_update: return receive_offer(request, sip);
     case sip_method_info: return receive_info(request, sip);
     case sip_method_options:
-      return respond(request, 200,
-                     {{"Allow", kAllow}, {"Supported", kSupported}, {"Accept", "application/sdp"}});
+      return respond_and_release(
+          request, 200, {{"Allow", kAllow}, {"Supported", kSupported}, {"Accept", "application/sdp"}});
     case sip_method_prack: return 481;  // PRACKs of ours go to on_prack
-    default: return respond(request, 405, {{"Allow", kAllow}});
+    default: return respond_and_release(request, 405, {{"Allow", kAllow}});
   }
 }
 
@@ -58,10 +59,10 @@ int Dialog::receive_bye(nta_incoming_t* request, const sip_t* sip) {
   const bool is_of_unanswered_callee = phase_ == Phase::kInviting && !invite_in_;
   if (is_of_unanswered_callee) return 481;  // it refuses the INVITE instead (RFC 3261 §15)
   const std::string reason = reasons_of(sip);
-  respond(request, 200);
+  respond_and_release(request, 200);
   if (phase_ == Phase::kClosing) return 0;
   const bool was_inviting = !has_answered();
-  if (was_inviting && invite_in_) reply(invite_in_.get(), 487);
+  if (was_inviting && invite_in_) respond(invite_in_.get(), 487);
   context_.publish(was_inviting ? SipEvent(InviteCancelled{id_, reason})
                                 : SipEvent(ByeReceived{id_, reason}));
   finish();
@@ -103,7 +104,7 @@ int Dialog::receive_offer(nta_incoming_t* request, const sip_t* sip) {
     return 0;
   }
   const RequestId id = context_.next_request();
-  if (is_invite) reply(request, 100);
+  if (is_invite) respond(request, 100);
   waiting_.emplace(id, Waiting{IncomingHandle(request), is_invite, sdp.value_or("")});
   context_.publish(OfferReceived{id_, id, sdp, source.value_or(Flow{})});
   return 0;

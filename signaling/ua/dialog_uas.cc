@@ -17,7 +17,7 @@
 #include "signaling/sip/sip_message.h"
 #include "signaling/sip/user_of.h"
 #include "signaling/ua/dialog.h"
-#include "signaling/ua/reply.h"
+#include "signaling/ua/respond.h"
 #include "signaling/ua/sofia_text.h"
 
 namespace vas::signaling {
@@ -70,7 +70,7 @@ bool Dialog::receive_invite(nta_incoming_t* request, const sip_t* sip, const Flo
   call_id_ = sip->sip_call_id->i_id;
   if (!live_.hold(dialogs, dialogs.key_of(call_id_, tag), &source) ||
       !live_invite_.hold(dialogs, dialogs.key_of_invite(text(sip->sip_via->v_branch)), nullptr)) {
-    reply(request, 503, {{"Retry-After", "10"}});
+    respond(request, 503, {{"Retry-After", "10"}});
     return false;
   }
   peer_supports_100rel_ = sip_has_feature(sip->sip_supported, "100rel") != 0;
@@ -86,14 +86,14 @@ bool Dialog::receive_invite(nta_incoming_t* request, const sip_t* sip, const Flo
   remote_ = header_text(reinterpret_cast<const sip_header_t*>(sip->sip_from));
   leg_ = make_leg(local_, remote_, call_id_, 0, sip->sip_cseq->cs_seq);
   if (!leg_) {
-    reply(request, 500);
+    respond(request, 500);
     return false;
   }
   is_of_token_ = !unknown_header(sip, "X-Cloudonix-Session").empty();
   set_route(leg_.get(), way_by(sip, true));
   nta_incoming_bind(request, on_ack_or_cancel, reinterpret_cast<nta_incoming_magic_t*>(this));
   contact_ = contact_text(*context_.gateway, source, sip->sip_request->rq_url->url_type == url_sips);
-  reply(request, 100);
+  respond(request, 100);
 
   const auto ours = context_.callers.find(call_id_);
   InviteReceived event = described(sip);
@@ -116,7 +116,7 @@ bool Dialog::refuses_interval(nta_incoming_t* request, const sip_t* sip) {
   (void)accepts_longer_session(sip);
   if (sip->sip_session_expires == nullptr || sip->sip_session_expires->x_delta >= kMinSessionExpires)
     return false;
-  reply(request, 422, {{"Min-SE", std::to_string(kMinSessionExpires)}});
+  respond(request, 422, {{"Min-SE", std::to_string(kMinSessionExpires)}});
   return true;
 }
 
@@ -155,7 +155,7 @@ void Dialog::respond_to_invite(const RespondToInvite& command) {
   const bool is_reliable =
       command.status > 100 && command.status < 200 && peer_supports_100rel_ && (requires_100rel_ || has_body);
 
-  const auto reply = [&](auto&& send) {
+  const auto respond_with = [&](auto&& send) {
     send(SIPTAG_CONTACT_STR(has_contact ? contact_.c_str() : nullptr),
          SIPTAG_ALLOW_STR(has_contact ? kAllow : nullptr),
          SIPTAG_SUPPORTED_STR(is_success ? kSupported : nullptr),
@@ -164,12 +164,12 @@ void Dialog::respond_to_invite(const RespondToInvite& command) {
          SIPTAG_HEADER_STR(headers.empty() ? nullptr : headers.c_str()));
   };
   if (is_reliable) {
-    reply([&](auto... tags) {
+    respond_with([&](auto... tags) {
       nta_reliable_treply(invite_in_.get(), on_prack, nullptr, command.status, reason_phrase(command.status),
                           tags..., TAG_END());
     });
   } else {
-    reply([&](auto... tags) {
+    respond_with([&](auto... tags) {
       nta_incoming_treply(invite_in_.get(), command.status, reason_phrase(command.status), tags...,
                           TAG_END());
     });

@@ -11,7 +11,7 @@
 
 namespace vas::signaling {
 
-// From the streams to the gateway. Each is answered by one order, kWelcome or kHandled.
+// From the streams to the gateway. Of each comes one order back, kWelcome or kHandled.
 struct Arrival {
   enum class Kind : std::uint8_t { kNewcomer, kMessage, kUnsent } kind = Kind::kMessage;
   Flow flow;
@@ -40,7 +40,7 @@ inline constexpr std::size_t kMaxBytesWaiting = 4 << 20;
 using ArrivalInbox = Inbox<Arrival>;
 inline constexpr std::size_t kArrivalCapacity = 2048;
 
-// Waiting at the streams at most: so many messages that are to be sent, their bytes, and a response to each
+// Waiting at the streams at most: so many messages that are to be sent, their bytes, and what is said to each
 // arrival.
 inline constexpr std::size_t kMaxSendsWaiting = 4096;
 inline constexpr std::size_t kMaxSendBytesWaiting = 8 << 20;

@@ -102,11 +102,11 @@ void Streams::drop(const IpAddress& peer) {
 }
 
 // There is room for these two: no more arrivals are on their way than orders have room for.
-void Streams::answer_newcomer(const Flow& flow, Welcome welcome) {
+void Streams::welcome_newcomer(const Flow& flow, Welcome welcome) {
   orders_.push({.kind = Order::Kind::kWelcome, .flow = flow, .welcome = welcome});
 }
 
-void Streams::reply(const Arrival& arrival, bool is_good) {
+void Streams::confirm_handled(const Arrival& arrival, bool is_good) {
   orders_.push({.kind = Order::Kind::kHandled,
                 .flow = arrival.flow,
                 .of = arrival.kind,

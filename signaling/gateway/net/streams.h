@@ -60,8 +60,8 @@ class Streams final : public ConnectionOwner {
   // False where too much waits to be sent; then nothing was taken.
   bool send(const Flow& flow, std::string&& text, const std::string& tls_name, bool is_repeated);
   void drop(const IpAddress& peer);
-  void answer_newcomer(const Flow& flow, Welcome welcome);
-  void reply(const Arrival& arrival, bool is_good);
+  void welcome_newcomer(const Flow& flow, Welcome welcome);
+  void confirm_handled(const Arrival& arrival, bool is_good);
 
   const StreamCounters& counters() const { return counters_; }
 

@@ -165,12 +165,12 @@ void Transports::on_arrival(const Arrival& arrival) {
   arrivals_waited_ = monotonic_now() - arrival.came;
   switch (arrival.kind) {
     case Arrival::Kind::kNewcomer:
-      return streams_.answer_newcomer(arrival.flow, receiver_.welcome(arrival.flow.peer.address));
+      return streams_.welcome_newcomer(arrival.flow, receiver_.welcome(arrival.flow.peer.address));
     case Arrival::Kind::kMessage:
-      return streams_.reply(arrival, receiver_.on_message(arrival.text, arrival.flow));
+      return streams_.confirm_handled(arrival, receiver_.on_message(arrival.text, arrival.flow));
     case Arrival::Kind::kUnsent:
       receiver_.on_unsent(arrival.text, arrival.flow);
-      return streams_.reply(arrival, false);
+      return streams_.confirm_handled(arrival, false);
   }
 }
 

@@ -1,4 +1,4 @@
-// Answers that are a status and headers.
+// Responses that are a status and headers.
 #pragma once
 
 #include <sofia-sip/nta_tag.h>
@@ -13,15 +13,15 @@
 
 namespace vas::signaling {
 
-inline void reply(nta_incoming_t* request, int status, const std::vector<Header>& headers = {}) {
+inline void respond(nta_incoming_t* request, int status, const std::vector<Header>& headers = {}) {
   const std::string lines = header_lines(headers);
   nta_incoming_treply(request, status, reason_phrase(status),
                       SIPTAG_HEADER_STR(lines.empty() ? nullptr : lines.c_str()), TAG_END());
 }
 
-// Answers what control is not asked about. As a callback's value: nta has nothing left to do.
-inline int respond(nta_incoming_t* request, int status, const std::vector<Header>& headers = {}) {
-  reply(request, status, headers);
+// For what control is not asked about. As a callback's value: nta has nothing left to do.
+inline int respond_and_release(nta_incoming_t* request, int status, const std::vector<Header>& headers = {}) {
+  respond(request, status, headers);
   nta_incoming_destroy(request);
   return 0;
 }
