@@ -11,7 +11,6 @@
 #include "base/thread_check.h"
 #include "base/time.h"
 #include "signaling/gateway/gateway.h"
-#include "signaling/gateway/policy/stateless_response.h"
 #include "signaling/sip/authentication.h"
 #include "signaling/sip/sip_event.h"
 #include "signaling/sip/sip_message.h"

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/random.h"
+#include "signaling/sip/capabilities.h"
 #include "signaling/sip/reason_phrase.h"
 #include "signaling/ua/dialog.h"
 #include "signaling/ua/respond.h"

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "signaling/sip/capabilities.h"
 #include "signaling/sip/sip_message.h"
 #include "signaling/ua/dialog.h"
 #include "signaling/ua/sofia_text.h"

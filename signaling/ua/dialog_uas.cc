@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "signaling/sip/capabilities.h"
 #include "signaling/sip/reason_phrase.h"
 #include "signaling/sip/sip_message.h"
 #include "signaling/sip/user_of.h"

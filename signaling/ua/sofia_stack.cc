@@ -21,6 +21,7 @@
 #include "base/text.h"
 #include "base/thread_check.h"
 #include "signaling/gateway/net/stack_link.h"
+#include "signaling/sip/capabilities.h"
 #include "signaling/sip/reason_phrase.h"
 #include "signaling/ua/dialog.h"
 #include "signaling/ua/sip_stack.h"

@@ -189,10 +189,10 @@ void Server::open_call_controller() {
                                     capacity(),
                                     std::chrono::seconds(config_.control_endpoint_timeout_s)});
   sessions_->set_call_control(*call_controller_);
-  sip_reader_ = std::make_unique<InboxReader>(context_, sip_events_.descriptor(), [this] {
+  sip_watch_ = std::make_unique<InboxWatch>(context_, sip_events_.descriptor(), [this] {
     sip_events_.drain([this](signaling::SipEvent&& event) { dispatch(std::move(event)); }, kEventsAtOnce);
   });
-  media_reader_ = std::make_unique<InboxReader>(context_, media_->descriptor(), [this] {
+  media_watch_ = std::make_unique<InboxWatch>(context_, media_->descriptor(), [this] {
     media_->drain([this](const bridge::MediaEvent& event) { call_controller_->on_media(event); });
   });
 }

@@ -26,13 +26,13 @@
 namespace vas::app {
 
 // Calls `drain` on control's thread whenever an inbox has something.
-class InboxReader {
+class InboxWatch {
  public:
-  InboxReader(boost::asio::io_context& context, int descriptor, std::function<void()> drain)
+  InboxWatch(boost::asio::io_context& context, int descriptor, std::function<void()> drain)
       : descriptor_(context, descriptor), drain_(std::move(drain)) {
     wait();
   }
-  ~InboxReader() { descriptor_.release(); }  // the inbox owns it
+  ~InboxWatch() { descriptor_.release(); }  // the inbox owns it
 
  private:
   void wait() {
@@ -110,8 +110,8 @@ class Server {
   std::unique_ptr<control::CallController> call_controller_;
   std::unique_ptr<control::PlatformController> platform_;
   std::unique_ptr<control::GatewayController> gateway_controller_;
-  std::unique_ptr<InboxReader> sip_reader_;
-  std::unique_ptr<InboxReader> media_reader_;
+  std::unique_ptr<InboxWatch> sip_watch_;
+  std::unique_ptr<InboxWatch> media_watch_;
   api::ApiCounters api_counters_;
   std::unique_ptr<api::HttpServer> http_;
   boost::asio::signal_set signals_;

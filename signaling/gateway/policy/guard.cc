@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "signaling/sip/capabilities.h"
 #include "signaling/sip/header_bounds.h"
 #include "signaling/sip/user_of.h"
 

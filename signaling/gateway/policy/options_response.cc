@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "signaling/sip/capabilities.h"
 
 namespace vas::signaling {
 namespace {

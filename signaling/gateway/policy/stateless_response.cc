@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "signaling/sip/capabilities.h"
 #include "signaling/sip/message_lines.h"
 #include "signaling/sip/reason_phrase.h"
 

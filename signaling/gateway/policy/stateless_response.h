@@ -1,4 +1,4 @@
-// Answers that the gateway gives by itself and forgets: nothing is kept of the request. (RFC 3261 §8.2.7)
+// Responses that the gateway gives by itself and forgets: nothing is kept of the request. (RFC 3261 §8.2.7)
 #pragma once
 
 #include <cstdint>
@@ -10,12 +10,8 @@
 
 namespace vas::signaling {
 
-// What we take: everything else ends at the gateway.
-inline constexpr const char* kAllow = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO";
-inline constexpr const char* kSupported = "timer, 100rel";
-
 struct StatelessResponse {
-  int status = 0;                   // 0: none; a response, an ACK, or nothing that could be answered
+  int status = 0;                   // 0: none; a response, an ACK, or nothing that could have one
   std::string_view why;             // the reason phrase, a literal; empty: the table's (reason_phrase)
   std::uint32_t retry_after_s = 0;  // 0: no Retry-After
   bool says_allow = false;          // which methods there are
