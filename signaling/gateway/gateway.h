@@ -27,14 +27,14 @@ namespace vas::signaling {
 // Read by any thread, written by the gateway's own.
 struct GatewayCounters {
   std::atomic<std::uint64_t> received{0};
-  std::atomic<std::uint64_t> refused{0};     // answered statelessly: 400, 416, 483, 505, 513
-  std::atomic<std::uint64_t> dropped{0};     // not SIP, or nothing to answer
-  std::atomic<std::uint64_t> bad_tokens{0};  // answered 403: no such session, or no right to call without one
+  std::atomic<std::uint64_t> refused{0};     // responded to statelessly: 400, 416, 483, 505, 513
+  std::atomic<std::uint64_t> dropped{0};     // not SIP, or nothing to respond to
+  std::atomic<std::uint64_t> bad_tokens{0};  // got 403: no such session, or no right to call without one
   std::atomic<std::uint64_t> limited{0};     // over the source's budget
   std::atomic<std::uint64_t> banned{0};      // dropped because its source is banned
   std::atomic<std::uint64_t> no_dialog{0};   // said to be in a dialog that is not here
   std::atomic<std::uint64_t> unproved{0};    // would have moved a dialog, or repeated a message, unproved
-  std::atomic<std::uint64_t> shed{0};        // new INVITEs answered 503 under overload
+  std::atomic<std::uint64_t> shed{0};        // new INVITEs that got 503 under overload
   std::atomic<std::uint64_t> forwarded{0};   // to or for another node
   std::atomic<std::uint64_t> no_next_hop{0};
   std::atomic<std::uint64_t> refused_hops{0};  // of these: to where nobody may have us send

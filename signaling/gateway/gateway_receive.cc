@@ -1,4 +1,4 @@
-// What the network sends: what passes to a stack or another node, and what is answered here.
+// What the network sends: what passes to a stack or another node, and what is responded to here.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -24,8 +24,8 @@ constexpr std::size_t kMaxLookUps = 64;  // at once
 constexpr std::size_t kTokenDigits = 32;
 
 // An unproved source gets no more than it sent, give or take: nobody is to be flooded through us.
-bool amplifies(std::size_t answer_bytes, std::size_t request_bytes) {
-  return 10 * answer_bytes > 13 * request_bytes;
+bool amplifies(std::size_t response_bytes, std::size_t request_bytes) {
+  return 10 * response_bytes > 13 * request_bytes;
 }
 
 }  // namespace
@@ -50,7 +50,7 @@ bool GatewayImpl::on_message(std::string_view text, const Flow& source) {
                                : receive_response(*message, text, source);
 }
 
-// STUN alone is answered here; connections answer theirs.
+// STUN alone is responded to here; connections respond to theirs.
 bool GatewayImpl::respond_to_keep_alive(std::string_view text, const Flow& source) {
   if (has_connections(source.transport)) return false;
   std::string response = stun_response(text, source.peer);
@@ -173,7 +173,7 @@ bool GatewayImpl::may_be_outside(const SipMessage& request, const std::string& b
   return false;
 }
 
-// One question for one request: who answers has its request heard when it comes again.
+// One question for one request: who responds has its request heard when it comes again.
 void GatewayImpl::ask_for_proof(const Flow& source, std::size_t request_bytes) {
   const Time now = monotonic_now();
   std::string question = proof_question(source, contact_endpoint(source), signer_, now);
@@ -222,7 +222,7 @@ void GatewayImpl::forward(const SipMessage& request, const Flow& source, const F
 }
 
 // A token that memory does not know may be one that another node has just made. Held until the store has said
-// so, and then seen anew; a caller that asks for too many is answered by what memory knows.
+// so, and then seen anew; a caller that asks for too many gets what memory knows.
 bool GatewayImpl::look_up(std::string_view token, std::string_view text, const Flow& source) {
   if (looking_up_.contains(std::string(token)))
     return true;  // a retransmission: the one that is held will do

@@ -90,7 +90,7 @@ bool Sender::may_go_to(const SipMessage& message, const Flow& hop, AddressPolicy
   const std::string_view call_id = value_of(message, HeaderName::kCallId);
   if (refused_hops_.add(call_id, monotonic_now()) == 0)
     log::warn(private_value(message, kCallHeader), "no {} is sent: {}",
-              message.is_request() ? message.method() : "answer", *fault);
+              message.is_request() ? message.method() : "response", *fault);
   return false;
 }
 
@@ -135,8 +135,8 @@ void Sender::send_request(const SipMessage& request, std::string_view as_from_st
     parts_.tap.keep(request, shown, hop.flow, false);
 }
 
-// Who quotes its branch has seen it; and nothing is given up for it but an INVITE of a new call that nothing
-// has answered.
+// Who quotes its branch has seen it; and nothing is given up for it but an INVITE of a new call that has
+// no response.
 void Sender::on_undelivered(std::string_view text) {
   thread_check_.check();
   const auto unsent = unanswered_.pop(branch_of_quote(text), monotonic_now());

@@ -16,7 +16,7 @@ std::size_t bytes_of(std::string_view text, std::string_view piece) {
 }  // namespace
 
 Framer::Frame Framer::next() {
-  // However many pings came at once, one answer says as much.
+  // However many pings came at once, one pong says as much.
   if (const std::size_t pings = bytes_of(buffer_, "\r\n\r\n"); pings != 0) {
     buffer_.erase(0, pings);
     return {Frame::Kind::kPing, {}};

@@ -91,7 +91,7 @@ constexpr std::array kPhrases = {
 
 const char* phrase_of_class(int status) {
   switch (status / 100) {
-    case 1: return "Session Progress";  // an unknown provisional answer counts as 183
+    case 1: return "Session Progress";  // an unknown provisional response counts as 183
     case 2: return "OK";
     case 3: return "Multiple Choices";
     case 4: return "Bad Request";

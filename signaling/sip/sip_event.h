@@ -22,7 +22,7 @@ struct DialogId {
   friend auto operator<=>(DialogId, DialogId) = default;
 };
 
-// Names an incoming in-dialog request that waits for its answer.
+// Names an incoming in-dialog request that waits for its response.
 struct RequestId {
   std::uint64_t value = 0;
   friend auto operator<=>(RequestId, RequestId) = default;
@@ -75,7 +75,7 @@ struct InviteAnswered {
   std::optional<std::string> sdp;
 };
 
-// A final answer other than 2xx. `status` 0: nothing came back, or the request could not be sent.
+// A final response other than 2xx. `status` 0: nothing came back, or the request could not be sent.
 struct InviteFailed {
   DialogId dialog;
   int status = 0;
@@ -101,8 +101,8 @@ struct DialogLost {
   bool was_answered = true;  // false: no 2xx to its INVITE has gone
 };
 
-// A re-INVITE or UPDATE that changes media, or (without SDP) asks for our offer. Answer with
-// RespondToRequest.
+// A re-INVITE or UPDATE that changes media, or (without SDP) asks for our offer.
+// RespondToRequest follows.
 struct OfferReceived {
   DialogId dialog;
   RequestId request;
@@ -181,7 +181,7 @@ struct SendInvite {
   int max_forwards = 70;
 };
 
-// Ends an INVITE of ours that has no final answer; one that comes all the same is hung up.
+// Ends an INVITE of ours that has no final response; one that comes all the same is hung up.
 struct CancelInvite {
   DialogId dialog;
   std::string reason;  // Reason header, may be empty

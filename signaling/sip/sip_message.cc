@@ -141,7 +141,7 @@ bool SipMessage::parse_header(std::string_view line) {
   if (is_good_name && is_text_line(line)) {
     headers.push_back(field);
   } else if (!is_good_name || !may_be_left_out(field.name)) {
-    headers.push_back(field);  // for the answer that says so
+    headers.push_back(field);  // for the response that says so
     is_text = false;
   }
   return true;

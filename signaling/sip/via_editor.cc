@@ -96,7 +96,7 @@ std::string ViaEditor::request_to_stack(const SipMessage& request, const Flow& s
 }
 
 // A branch that went out is the stack's own, which stack that is with what held it to a flow, a keyed hash
-// over both, and one over both and where it went: answers may come from elsewhere, but prove nothing then.
+// over both, and one over both and where it went: responses may come from elsewhere, but prove nothing then.
 std::optional<ViaEditor::SentBranch> ViaEditor::sent_branch(std::string_view branch) const {
   const auto last_dot = branch.rfind('.');
   if (last_dot == std::string_view::npos) return {};
@@ -171,7 +171,7 @@ std::optional<Outbound> ViaEditor::response_to_peer(const SipMessage& response,
     }
   }
   if (!next) return {};
-  // Without rport the answer goes to the port that the Via names, at the address that was seen (RFC 3261
+  // Without rport the response goes to the port that the Via names, at the address that was seen (RFC 3261
   // §18.2.2).
   if (!has_connections(flow->transport) && !next->has_rport)
     outbound.flow.peer.port = next->port != 0 ? next->port : default_port(flow->transport);

@@ -30,7 +30,7 @@ enum class NoHop { kUnsupportedTransport, kMalformed };
 // Threads: any, immutable.
 class ViaEditor {
  public:
-  // `gateway`: our end of the loopback. `stacks`: the other ends, where answers go back to.
+  // `gateway`: our end of the loopback. `stacks`: the other ends, where responses go back to.
   ViaEditor(const FlowSigner& signer, const Endpoint& gateway, std::vector<Endpoint> stacks = {})
       : signer_(signer), gateway_(gateway), stacks_(std::move(stacks)) {}
 
@@ -42,7 +42,7 @@ class ViaEditor {
   // The branch that it gets there: one for a request, its retransmissions, its CANCEL and its ACK, wherever
   // they come from (RFC 3261 §17.2.3, §9.2).
   std::string branch_of(const SipMessage& request, const Flow& source) const;
-  // Of the Via that it gets: the branch, and the flow that answers go by.
+  // Of the Via that it gets: the branch, and the flow that responses go by.
   std::string via_parameters(const std::string& branch, const Flow& source) const;
 
   // Peer -> stack. Nothing when the top Via is none that this gateway wrote.

@@ -228,7 +228,7 @@ void Dialog::restore(const DialogState& state) {
   is_acked_ = true;
 }
 
-// A dialog whose INVITE was answered stays for as long as another branch of it may answer too: who is not
+// A dialog whose INVITE has a 2xx stays for as long as another branch of it may send one too: who is not
 // told that it is over talks to nobody, and bills.
 void Dialog::finish() {
   if (is_finished_) return;
@@ -236,7 +236,7 @@ void Dialog::finish() {
   phase_ = Phase::kClosing;
   live_.reset();
   if (monotonic_now() >= late_responses_until_) return context_.finished(id_);
-  waiting_.clear();  // nobody answers them any more
+  waiting_.clear();  // nobody responds to them any more
 }
 
 void Dialog::lose(const std::string& why) {

@@ -69,7 +69,7 @@ class Dialog {
   void respond_to_request(const RespondToRequest& command);
   void tick(Time now);
   DialogId id() const { return id_; }
-  // It is over, and here for those branches alone that answer its INVITE late: control has no say in it.
+  // It is over, and here for those branches alone that respond to its INVITE late: control has no say in it.
   bool is_finished() const { return is_finished_; }
 
   // A 2xx to its INVITE that matches no transaction: the far side repeats it, or a fork made another.
@@ -96,11 +96,11 @@ class Dialog {
     std::vector<CarriedCredentials> carried;
   };
   // An early dialog of our INVITE, or one that a fork made beside the dialog that we took (RFC 3261 §12.1.2,
-  // §13.2.2.4): each has its own tag, route and numbers of requests and of reliable answers.
+  // §13.2.2.4): each has its own tag, route and numbers of requests and of reliable responses.
   struct Branch {
     LegHandle leg;  // none: the dialog's own, until the INVITE is answered
     std::string target;
-    std::uint32_t reliable = 0;  // RSeq of the last answer that was acknowledged
+    std::uint32_t reliable = 0;  // RSeq of the last response that was acknowledged
     bool is_hung_up = false;
   };
   // The way of requests.
@@ -111,12 +111,12 @@ class Dialog {
 
     std::string first_hop() const;
   };
-  // That an answer to our INVITE would begin.
+  // That a 2xx to our INVITE would begin.
   struct Early {
     std::string tag;
     Way way;
   };
-  struct Waiting {  // an incoming request that control answers
+  struct Waiting {  // an incoming request that control responds to
     IncomingHandle handle;
     bool is_invite = false;
     std::string sdp;  // the peer's, when it made an offer
@@ -216,14 +216,14 @@ class Dialog {
   LegHandle leg_;
 
   // UAS.
-  LiveEntry live_invite_;  // until it is answered: a CANCEL may come
+  LiveEntry live_invite_;  // until its final response: a CANCEL may come
   IncomingHandle invite_in_;
   bool peer_supports_100rel_ = false;
   bool requires_100rel_ = false;
   bool is_acked_ = false;
   std::optional<std::string> bye_after_ack_;
   std::map<RequestId, Waiting> waiting_;
-  std::map<nta_incoming_t*, IncomingHandle> unacked_;  // re-INVITEs answered 2xx
+  std::map<nta_incoming_t*, IncomingHandle> unacked_;  // re-INVITEs that have their 2xx
 
   // UAC.
   std::map<nta_outgoing_t*, Outgoing> outgoing_;
@@ -234,7 +234,7 @@ class Dialog {
   Authentication authentication_;
   bool is_abandoned_ = false;
   std::string abandoned_because_;  // the Reason of its CANCEL
-  Time late_responses_until_{};    // until then other branches of its INVITE may answer
+  Time late_responses_until_{};    // until then other branches of its INVITE may respond
   std::uint32_t invite_sequence_ = 0;
 
   // Session.

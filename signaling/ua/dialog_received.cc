@@ -1,4 +1,4 @@
-// What comes inside the dialog: BYE, offers, INFO, OPTIONS; and its answers. (RFC 3261 §14.2, §15.1.2)
+// What comes inside the dialog: BYE, offers, INFO, OPTIONS; and the responses. (RFC 3261 §14.2, §15.1.2)
 #include <sofia-sip/nta_tag.h>
 #include <sofia-sip/sip_header.h>
 #include <sofia-sip/sip_status.h>
@@ -30,7 +30,7 @@ int Dialog::on_leg_request(nta_leg_magic_t* magic, nta_leg_t*, nta_incoming_t* r
   return reinterpret_cast<Dialog*>(magic)->receive_request(request, sip);
 }
 
-// Returns the status that nta is to answer with, or 0 when the request was answered or is kept.
+// Returns the status that nta is to respond with, or 0 when that is done or the request is kept.
 int Dialog::receive_request(nta_incoming_t* request, const sip_t* sip) {
   const bool is_ack = sip->sip_request->rq_method == sip_method_ack;
   if ((!is_of_this_dialog(sip) || is_finished_) && !is_ack) return 481;

@@ -26,7 +26,7 @@ namespace vas::signaling {
 namespace {
 
 // How often one request is said again, with an answer to a challenge or a longer interval: a proxy and a
-// server ask once each, and their nonces grow old. Who asks on would be answered without end.
+// server ask once each, and their nonces grow old. Who asks on would be sent answers without end.
 constexpr int kMostRepeats = 5;
 
 // Before a re-INVITE that met the other's is said again (RFC 3261 §14.1): whose Call-ID it is waits longer.
@@ -292,7 +292,7 @@ void Dialog::receive_offer_response(nta_outgoing_t* handle, const sip_t* sip) {
   if (is_success && request.method == sip_method_invite) acknowledge(leg_.get(), sequence, remote_target_);
   if (phase_ != Phase::kEstablished) return;
 
-  // The peer does not know the dialog, or does not answer at all (RFC 3261 §12.2.1.2).
+  // The peer does not know the dialog, or does not respond at all (RFC 3261 §12.2.1.2).
   if (status == 481 || status == 408) {
     if (request.kind == Sent::kOffer) context_.publish(OfferAnswered{id_, status, {}});
     return lose("the peer has lost the dialog");

@@ -98,7 +98,7 @@ void Dialog::receive_invite_response(const sip_t* sip) {
       ProgressReceived{id_, status, sdp_of(sip), source_of(*context_.gateway, sip).value_or(Flow{})});
 }
 
-// The PRACK of a reliable answer, in its own early dialog. False when it was repeated, or came before its
+// The PRACK of a reliable response, in its own early dialog. False when it was repeated, or came before its
 // time: then it means nothing (RFC 3262 §4).
 bool Dialog::acknowledge_progress(const sip_t* sip) {
   const bool is_reliable = sip->sip_status->st_status > 100 && sip->sip_rseq != nullptr &&
@@ -116,7 +116,7 @@ bool Dialog::acknowledge_progress(const sip_t* sip) {
   return true;
 }
 
-// Nothing where its answer has no tag, or there are too many.
+// Nothing where its response has no tag, or there are too many.
 Dialog::Branch* Dialog::branch_of(const sip_t* sip) {
   const std::string tag = text(sip->sip_to->a_tag);
   if (const auto found = branches_.find(tag); found != branches_.end()) return &found->second;
@@ -183,8 +183,8 @@ void Dialog::receive_invite_success(const sip_t* sip) {
                                   source.value_or(Flow{}), sdp});
 }
 
-// The branch that answered is the dialog; it goes on with its own numbers. The others keep theirs, in case
-// that they answer too.
+// The branch that sent a 2xx is the dialog; it goes on with its own numbers. The others keep theirs, in case
+// that they send one too.
 void Dialog::adopt_leg_of(const std::string& tag) {
   const auto winner = branches_.find(tag);
   const auto first = std::find_if(branches_.begin(), branches_.end(),
@@ -230,7 +230,7 @@ void Dialog::cancel(const std::string& reason) {
   is_abandoned_ = true;
   abandoned_because_ = reason;
   for (auto& [handle, outgoing] : outgoing_) {
-    // nta holds the CANCEL back until a provisional answer has come (RFC 3261 §9.1).
+    // nta holds the CANCEL back until a provisional response has come (RFC 3261 §9.1).
     if (outgoing.request.kind == Sent::kInvite)
       nta_outgoing_tcancel(handle, nullptr, nullptr,
                            SIPTAG_REASON_STR(reason.empty() ? nullptr : reason.c_str()), TAG_END());

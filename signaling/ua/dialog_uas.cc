@@ -1,4 +1,4 @@
-// The dialog as it answers an INVITE: with its ACK and CANCEL. (RFC 3261 §13.3)
+// The dialog as it responds to an INVITE: with its ACK and CANCEL. (RFC 3261 §13.3)
 #include <fmt/format.h>
 #include <sofia-sip/nta_tag.h>
 #include <sofia-sip/sip_header.h>

@@ -24,7 +24,7 @@ std::vector<std::string> uris_of(const sip_record_route_t* route);  // each as `
 std::string unsupported_of(const sip_require_t* require);           // option tags that we do not know
 // Of an INFO: what belongs to its body, or says what it is for (RFC 6086 §4).
 std::vector<Header> info_headers_of(const sip_t* sip);
-// Of its answer: what would have been taken (RFC 3261 §21.4.6, §21.4.13; RFC 6086 §3.3).
+// Of its response: what would have been taken (RFC 3261 §21.4.6, §21.4.13; RFC 6086 §3.3).
 std::vector<Header> acceptance_of(const sip_t* sip);
 std::string reasons_of(const sip_t* sip);                       // all that may be passed on
 std::optional<std::uint32_t> retry_after_of(const sip_t* sip);  // seconds, a day at most

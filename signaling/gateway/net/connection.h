@@ -82,7 +82,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // A page that opened its socket to dial later.
   bool is_silent_page() const { return is_ready_ && may_wait_ && !is_proved_; }
   Time last_heard() const { return last_heard_; }
-  // What never left: for whoever waits for answers to it.
+  // What never left: for whoever waits for responses to it.
   std::deque<std::string> pop_unsent() { return std::exchange(queue_, {}); }
   const Flow& flow() const { return flow_; }
 
@@ -102,7 +102,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void mark_partial(bool is_partial);
   bool may_deliver() { return owner_.has_room(*this); }
   void deliver(std::string text);
-  // Nothing that follows can be understood: closes when what was delivered has been answered.
+  // Nothing that follows can be understood: closes when what was delivered has its responses.
   void finish();
 
  private:

@@ -23,7 +23,7 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-// Of the first try; the second has twice that. Together less than a route waits for its first answer.
+// Of the first try; the second has twice that. Together less than a route waits for its first response.
 constexpr int kTimeoutMs = 1000;
 constexpr int kTries = 2;
 constexpr Duration kTick = std::chrono::milliseconds(250);  // c-ares's own timeouts are looked at so often

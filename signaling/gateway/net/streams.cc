@@ -129,10 +129,10 @@ void Streams::obey(Order&& order) {
 void Streams::send_now(Order&& order) {
   --sends_waiting_;
   send_bytes_waiting_ -= order.text.size();
-  // Who says no more can answer nothing.
-  const bool is_answer = starts_with_ignoring_case(order.text, "SIP/");
+  // Who says no more can respond to nothing.
+  const bool is_response = starts_with_ignoring_case(order.text, "SIP/");
   const auto stands = [&](const Connection* each) {
-    return each != nullptr && (is_answer || !each->is_half_closed());
+    return each != nullptr && (is_response || !each->is_half_closed());
   };
   // What left by a connection that has broken since may never have arrived, and is sent anew.
   const Sent before = order.is_repeated ? Sent{} : sent_.find(order.text).value_or(Sent{});

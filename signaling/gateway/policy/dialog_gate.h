@@ -10,8 +10,8 @@ namespace vas::signaling {
 
 // A To tag is believed when such a dialog lives here. Who then sends from where the dialog's messages go
 // shows by our tag that they arrive. Who sends from elsewhere over UDP may say what does little harm when it
-// is false (BYE, INFO and the like: one answer each); what would move media or target must be asked for again
-// from an address that has proved itself.
+// is false (BYE, INFO and the like: one response each); what would move media or target must be asked for
+// again from an address that has proved itself.
 //
 // Threads: the gateway's. Lifetime: borrows both.
 class DialogGate {
@@ -31,7 +31,7 @@ class DialogGate {
   // Of a request with a To tag. `is_vouched`: it came over a connection, from a trunk or from a node.
   Verdict judge(const SipMessage& request, const Flow& source, bool is_vouched, Time now);
 
-  // A response that proves its source answers a request of ours: the dialog's messages go there.
+  // A response that proves its source, to a request of ours: the dialog's messages go there.
   void learn_party(const SipMessage& response, const Flow& source, Time now);
   // Whether the party of the dialog that `request`, ours, is in has proved itself at `hop`.
   bool is_proved_party(const SipMessage& request, const Flow& hop, Time now) const;

@@ -9,7 +9,7 @@
 
 namespace vas::signaling {
 
-// What is to be answered, or nothing when `message` may pass. `bytes`: its size, which may be more than was
+// The response, or nothing when `message` may pass. `bytes`: its size, which may be more than was
 // parsed.
 //
 // A Contact or Record-Route that is not sip: or sips: is refused here, before any dialog is made: the SIP

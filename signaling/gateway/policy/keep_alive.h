@@ -12,7 +12,7 @@ namespace vas::signaling {
 // anybody.
 bool is_keep_alive(std::string_view message);
 
-// What a STUN Binding request from `source` is answered: where it was seen. Empty for anything else.
+// The response to a STUN Binding request from `source`: where it was seen. Empty for anything else.
 std::string stun_response(std::string_view datagram, const Endpoint& source);
 
 }  // namespace vas::signaling

@@ -33,7 +33,7 @@ class LiveDialogs {
   explicit LiveDialogs(std::size_t slots = kSlots);
 
   Key key_of(std::string_view call_id, std::string_view our_tag) const;
-  // An INVITE that is not answered yet, by its branch (ViaEditor::branch_of): what a CANCEL goes after.
+  // An INVITE that has no final response yet, by its branch (ViaEditor::branch_of): what a CANCEL goes after.
   Key key_of_invite(std::string_view branch) const;
 
   // ---- the stacks ----

@@ -15,7 +15,7 @@ class LoadShedder {
  public:
   // Two probes' worth of waiting (stack_link.cc): less is a thread that was not scheduled at once.
   static constexpr Duration kLightAge = std::chrono::milliseconds(40);
-  // Still well within T1 (500 ms): who is let in is answered before it repeats its INVITE.
+  // Still well within T1 (500 ms): who is let in has a response before it repeats its INVITE.
   static constexpr Duration kHeavyAge = std::chrono::milliseconds(140);
   static constexpr std::uint32_t kRetryFrom =
       5;  // seconds; spread, so that they do not all come back at once

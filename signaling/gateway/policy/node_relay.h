@@ -1,4 +1,4 @@
-// Requests that another node answers: passed on without state, as a proxy that stays in the path.
+// Requests that another node responds to: passed on without state, as a proxy that stays in the path.
 // (RFC 3261 §16.11, §16.6)
 #pragma once
 

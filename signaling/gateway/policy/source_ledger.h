@@ -64,7 +64,7 @@ class SourceLedger {
   void count_dropped(const IpAddress& source);  // a message that was kept out
   // False when the source has used up its requests of that kind for now.
   bool accepts_request(const IpAddress& source, Purse purse, Time now);
-  // False when it has had enough answers for its mistakes.
+  // False when it has had enough responses to its mistakes.
   bool accepts_refusal(const IpAddress& source, Time now);
   // The ban that this offence brings, if it does.
   std::optional<Ban> count_offence(const IpAddress& source, Offence offence, SourceKind kind, Time now);

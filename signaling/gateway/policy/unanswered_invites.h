@@ -1,4 +1,4 @@
-// INVITEs of ours over UDP that nothing has answered yet: what an ICMP error may end. (RFC 3261 §18.4)
+// INVITEs of ours over UDP that have no response yet: what an ICMP error may end. (RFC 3261 §18.4)
 #pragma once
 
 #include <deque>
@@ -42,7 +42,7 @@ class UnansweredInvites {
     const auto found = waiting_.find(std::string(branch));
     if (found != waiting_.end()) found->second.text.clear();
   }
-  // What went under it; nothing once it was answered, or taken.
+  // What went under it; nothing once it had a response, or was taken.
   std::optional<std::string> pop(std::string_view branch, Time now) {
     thread_check_.check();
     const auto found = waiting_.find(std::string(branch));
