@@ -22,7 +22,7 @@ struct HandshakeLimits {
 };
 
 // Each bucket holds twice what comes in a second. Half of all is for strangers together, so that many of them
-// leave the other half to who is trusted and who has proved itself by SIP that deserved an answer.
+// leave the other half to who is trusted and who has proved itself by SIP that deserved a response.
 //
 // Threads: the streams'.
 // Bounds:  kMaxAddresses of strangers, as many of others; the one that was quiet longest is forgotten. An

@@ -90,7 +90,7 @@ using WorkerCommand =
 struct MediaSilent {
   BridgeId bridge;
 };
-// The answer to AskHeard.
+// What AskHeard brings.
 struct BridgeHeard {
   BridgeId bridge;
   Time last{};  // when either party sent anything: Bridge::last_heard_at()

@@ -101,8 +101,8 @@ struct DialogLost {
   bool was_answered = true;  // false: no 2xx to its INVITE has gone
 };
 
-// A re-INVITE or UPDATE that changes media, or (without SDP) asks for our offer.
-// RespondToRequest follows.
+// A re-INVITE or UPDATE that changes media, or (without SDP) asks for our offer. It waits for
+// RespondToRequest.
 struct OfferReceived {
   DialogId dialog;
   RequestId request;

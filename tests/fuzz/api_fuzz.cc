@@ -120,11 +120,11 @@ class Stub : public SessionService, public DirectoryService, public PlatformServ
   sessions::SessionRegistry registry_;
 };
 
-class OneAnswer final : public Responder {
+class OneReply final : public Responder {
  public:
-  explicit OneAnswer(int& answers) : answers_(answers) {}
+  explicit OneReply(int& replies) : replies_(replies) {}
   void send(HttpResponse response) override {
-    ++answers_;
+    ++replies_;
     require(response.status >= 200 && response.status < 504);
     boost::system::error_code failure;
     if (response.content_type.find("json") != std::string::npos && !response.body.empty())
@@ -137,7 +137,7 @@ class OneAnswer final : public Responder {
   void vouch(std::int64_t) override {}
 
  private:
-  int& answers_;
+  int& replies_;
 };
 
 }  // namespace
@@ -165,10 +165,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       .content_type = "application/json",
       .idempotency_key = std::string(tab == std::string_view::npos ? "" : second_line.substr(tab + 1)),
       .body = std::string(input.substr(second + 1))};
-  int answers = 0;
-  api(request, std::make_shared<OneAnswer>(answers));
+  int replies = 0;
+  api(request, std::make_shared<OneReply>(replies));
   const bool waits = request.path.find("/ringing/") != std::string::npos;  // and its client left at once
-  require(answers == 1 || (waits && answers == 0));
+  require(replies == 1 || (waits && replies == 0));
   (void)calls::parse_call_instructions(request.body);
   return 0;
 }

@@ -27,7 +27,7 @@ namespace json = boost::json;
 using directory::ApiKey;
 using directory::KeyScope;
 
-// Who guesses waits for each answer, and comes again by a connection of its own.
+// Who guesses waits for each reply, and comes again by a connection of its own.
 constexpr Duration kDelayOfGuesses = std::chrono::seconds(1);
 constexpr std::string_view kDraining = "This node is shutting down. Use another one.";
 
@@ -145,7 +145,7 @@ class Api {
     operations_.at(operation.id)(call);
   }
 
-  // False: it was answered.
+  // False: it has its reply.
   bool is_let_in(const Operation& operation, const HttpRequest& request, ApiCall& call) {
     if (operation.is_public) {
       if (!call.path("token").empty()) return proves_poll(request, call);
@@ -206,7 +206,7 @@ class Api {
   }
 
   // Whether a request without a key names a session that may be waited for. Who guesses uses up what its
-  // address may be wrong, and nothing of the domain's. False: it was answered.
+  // address may be wrong, and nothing of the domain's. False: it has its reply.
   bool proves_poll(const HttpRequest& request, ApiCall& call) {
     const sessions::Session* session = session_of(call);
     if (session != nullptr) {
@@ -272,7 +272,7 @@ class Api {
     RateLimit& limit = call.key != nullptr ? requests_ : polls_;
     const int per_second = call.domain->profile.requests_per_second;
     const RateTurn turn = limit.draw(call.domain->id, per_second, monotonic_now());
-    // Who polls is answered much later: what was left then is no news.
+    // Who polls gets its reply much later: what was left then is no news.
     if (call.key != nullptr)
       call.responder = std::make_shared<WithFields>(std::move(call.responder), rate_fields(per_second, turn));
     if (!turn.wait) return false;

@@ -1,4 +1,4 @@
-// One request that was found to be in order: what its operation works on, and where the answer goes.
+// One request that was found to be in order: what its operation works on, and where the reply goes.
 #pragma once
 
 #include <boost/json.hpp>
@@ -46,7 +46,7 @@ using Operations = std::unordered_map<std::string, std::function<void(ApiCall&)>
 
 // `limit` and `after` of a list.
 PageRequest page_request(const ApiCall& call);
-// Answers with the page and, where there is more, a Link header to the next (RFC 8288).
+// Replies with the page and, where there is more, a Link header to the next (RFC 8288).
 void send_page(const std::shared_ptr<Responder>& responder, const std::string& path,
                std::optional<Page> page);
 

@@ -50,7 +50,7 @@ json::object stored_object(const directory::Entry& entry) {
 namespace {
 
 // A domain whose profile has fields that were probably meant for others says so.
-std::string answer_of(const directory::Entry& entry) {
+std::string reply_of(const directory::Entry& entry) {
   const auto* domain = std::get_if<directory::Domain>(&entry);
   if (domain == nullptr || domain->profile.misspelt.empty()) return to_json(entry);
   json::array warnings;
@@ -68,7 +68,7 @@ DirectoryService::Done reply_with(const std::shared_ptr<Responder>& responder, i
   return [=](const std::optional<Refused>& refused) {
     if (refused) return responder->send(problem(*refused));
     HttpResponse response{.status = status};
-    if (entry) response.body = answer_of(*entry);
+    if (entry) response.body = reply_of(*entry);
     if (!location.empty())
       response.headers.emplace_back("Location", location + std::to_string(id_of(*entry)));
     responder->send(std::move(response));

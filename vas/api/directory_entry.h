@@ -1,4 +1,4 @@
-// What the directory's resources have in common: an entry out of a request, and the answer when it is stored.
+// What the directory's resources have in common: an entry out of a request, and the reply when it is stored.
 #pragma once
 
 #include <boost/json.hpp>
@@ -33,7 +33,7 @@ std::optional<Refused> check_caps(const directory::Caps& stands, const directory
 // The object that the store keeps of `entry`, to merge a patch into.
 boost::json::object stored_object(const directory::Entry& entry);
 
-// The answer of a change: the entry as it became with `status`, or 204 without one.
+// The reply to a change: the entry as it became with `status`, or 204 without one.
 DirectoryService::Done reply_with(const std::shared_ptr<Responder>& responder, int status,
                                   std::shared_ptr<directory::Entry> entry = nullptr,
                                   std::string location = {});

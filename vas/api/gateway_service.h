@@ -26,7 +26,7 @@ struct TracedMessage {
   std::string text;
 };
 
-// Threads: control only; answers come there too.
+// Threads: control only; what comes back comes there too.
 class GatewayService {
  public:
   virtual ~GatewayService() = default;

@@ -22,9 +22,9 @@ constexpr auto kIdleDeadline = std::chrono::seconds(60);
 // An API request as a rule; a waiting poll holds no more.
 constexpr std::size_t kFirstReadBytes = 2048;
 
-class OneAnswer final : public Responder {
+class OneReply final : public Responder {
  public:
-  explicit OneAnswer(std::shared_ptr<HttpConnection> connection) : connection_(std::move(connection)) {}
+  explicit OneReply(std::shared_ptr<HttpConnection> connection) : connection_(std::move(connection)) {}
   void send(HttpResponse response) override {
     if (const auto connection = std::exchange(connection_, nullptr)) connection->send(std::move(response));
   }
@@ -182,7 +182,7 @@ void HttpConnection::handle() {
   // What a long poll would hold for nothing.
   parser_.reset();
   buffer_.shrink_to_fit();
-  shared_->handler(request, std::make_shared<OneAnswer>(shared_from_this()));
+  shared_->handler(request, std::make_shared<OneReply>(shared_from_this()));
   give_back_body();
 }
 
@@ -210,29 +210,29 @@ void HttpConnection::vouch(std::int64_t owner) {
   if (!std::exchange(is_proved_, true) && is_secure_ && shared_->door) shared_->door->prove(peer_);
 }
 
-void HttpConnection::send(HttpResponse answer) {
+void HttpConnection::send(HttpResponse response) {
   if (is_replying_) return;
   is_replying_ = true;
   gone_ = nullptr;
-  const bool keeps_alive = keeps_alive_ && !answer.closes;
-  const std::size_t length = answer.body.size();
-  response_.emplace(static_cast<http::status>(answer.status), 11);
+  const bool keeps_alive = keeps_alive_ && !response.closes;
+  const std::size_t length = response.body.size();
+  response_.emplace(static_cast<http::status>(response.status), 11);
   response_->set(http::field::date, to_http_date(wall_now()));
   response_->set(http::field::server, "VAS");
   response_->set(http::field::cache_control, "no-store");
-  if (length != 0) response_->set(http::field::content_type, answer.content_type);
-  for (const auto& [name, value] : answer.headers) response_->set(name, value);
+  if (length != 0) response_->set(http::field::content_type, response.content_type);
+  for (const auto& [name, value] : response.headers) response_->set(name, value);
   response_->keep_alive(keeps_alive);
-  if (!is_head_) response_->body() = std::move(answer.body);
-  if (answer.status == 204) {
+  if (!is_head_) response_->body() = std::move(response.body);
+  if (response.status == 204) {
     response_->erase(http::field::content_length);
   } else {
     // Set by hand: for 205 the library would leave the length of a body out, and this API sends one there.
     // Of HEAD it is what GET would have brought (RFC 9110 §9.3.2).
     response_->content_length(length);
   }
-  if (answer.delay == Duration::zero()) return write(keeps_alive);
-  delay_.expires_after(answer.delay);
+  if (response.delay == Duration::zero()) return write(keeps_alive);
+  delay_.expires_after(response.delay);
   delay_.async_wait([self = shared_from_this(), keeps_alive](beast::error_code failure) {
     if (!failure) self->write(keeps_alive);
   });

@@ -1,4 +1,4 @@
-// One connection to the API: reads requests, writes answers. Beast stays here and in its .cc.
+// One connection to the API: reads requests, writes replies. Beast stays here and in its .cc.
 #pragma once
 
 #include <algorithm>
@@ -54,12 +54,12 @@ struct HttpShared {
   std::atomic<int> guests_waiting{0};
 };
 
-// Keeps one client's connection: what was read and not parsed, the request that is being answered, its
+// Keeps one client's connection: what was read and not parsed, the request that waits for its reply, its
 // deadlines, and what its body takes of the shares. It decides whether a request can be read in one way only,
 // and closes where it cannot. What is asked for, and by whom, it need not know: the handler says so
 // (Responder::vouch).
 //
-// Threads: control only. Lifetime: held by its own pending operations, and by who owes it an answer.
+// Threads: control only. Lifetime: held by its own pending operations, and by who owes it a reply.
 class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
  public:
   HttpConnection(std::shared_ptr<HttpShared> shared, ConnectionShares::Id id, ByteStream::Socket socket,
@@ -124,7 +124,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   std::optional<boost::beast::http::response<boost::beast::http::string_body>> response_;
   std::function<void()> gone_;
   bool is_replying_ = false;
-  bool keeps_alive_ = false;  // as the request that is being answered wants it
+  bool keeps_alive_ = false;  // as the request that waits for its reply wants it
   bool is_head_ = false;
 };
 

@@ -43,12 +43,12 @@ struct HttpResponse {
   Duration delay{};  // before it goes out: who guesses waits
 };
 
-// Where the answer to one request goes. Copyable; the first send() counts, later ones do nothing.
+// Where the reply to one request goes. Copyable; the first send() counts, later ones do nothing.
 class Responder {
  public:
   virtual ~Responder() = default;
   virtual void send(HttpResponse response) = 0;
-  // `gone` runs once if the client leaves before it got its answer.
+  // `gone` runs once if the client leaves before it got its reply.
   virtual void watch_client(std::function<void()> gone) = 0;
   // Whoever sent it has proved to be `owner`: its connection makes no room for strangers.
   virtual void vouch(std::int64_t owner) = 0;

@@ -44,7 +44,7 @@ std::optional<Refused> check_owner(const Directory& directory, const ApiKey& key
   return {};
 }
 
-// The one answer that shows the key itself: only its hash is kept.
+// The one reply that shows the key itself: only its hash is kept.
 void create(ApiCall& call, DirectoryService& service) {
   const auto entry = std::make_shared<Entry>();
   const std::string secret = "XI" + random_hex(kKeyBytes);

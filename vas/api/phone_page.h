@@ -1,4 +1,4 @@
-// The browser phone of web/phone: part of the program, answered to whoever asks.
+// The browser phone of web/phone: part of the program, given to whoever asks.
 #pragma once
 
 #include <optional>

@@ -33,7 +33,7 @@ sessions::CreationKey creation_key(const ApiCall& call, Direction direction,
           .request = directory::hash_of_key(request + to_text(call.body))};
 }
 
-// The answer of a long poll. A 205 closes its connection: browsers read one as having no body.
+// The reply to a long poll. A 205 closes its connection: browsers read one as having no body.
 HttpResponse poll_response(PollOutcome outcome) {
   switch (outcome) {
     case PollOutcome::kConnected: return status_response(Status::kConnected);

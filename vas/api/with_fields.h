@@ -1,4 +1,4 @@
-// A responder that adds header fields to the answer, whatever that becomes.
+// A responder that adds header fields to the reply, whatever that becomes.
 #pragma once
 
 #include <memory>

@@ -17,7 +17,7 @@ namespace {
 constexpr auto kShutdownPoll = std::chrono::milliseconds(50);
 // Within what service managers wait before they kill.
 constexpr auto kLongestShutdown = std::chrono::seconds(8);
-constexpr auto kFarewell = std::chrono::milliseconds(700);  // for the last BYE's answer
+constexpr auto kFarewell = std::chrono::milliseconds(700);  // for the last BYE's response
 
 }  // namespace
 

@@ -193,7 +193,7 @@ class Call {
   void watch_hold(Now& now);
   // That clock has run out: media is asked when it was heard last, and the call ends where nobody knows.
   void on_hold_due(Now& now);
-  // Media's answer: the clock is wound up from there, or the call ends.
+  // What media says: the clock is wound up from there, or the call ends.
   void on_heard(Time last, Now& now);
   // The one way out of every phase: tells both parties but `how.gone`, fills in the record, asks for Ended.
   void end(const End& how, Now& now);
@@ -271,7 +271,7 @@ class Call {
 
   // call_in.cc: leg B calls us
   void start_parking(Now& now);
-  void on_backend(const BackendReplied& answer, Now& now);
+  void on_backend(const BackendReplied& reply, Now& now);
   void route_instead(routing::RoutingPlan plan, Now& now);
   // The backend agrees: the caller hears 180 and waits for who presents the token.
   void park(Now& now);
@@ -330,7 +330,7 @@ class Call {
 
   // Joining and while up.
   std::optional<Renegotiation> renegotiation_;
-  std::map<signaling::RequestId, LegSide> infos_;  // whose party waits for the answer
+  std::map<signaling::RequestId, LegSide> infos_;  // whose party waits for the response
   ThreadCheck thread_check_{"Call"};
 };
 

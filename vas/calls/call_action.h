@@ -18,7 +18,7 @@ using bridge::LegSide;
 
 // ---- events beside SIP's own ----
 
-struct LegOpened {  // the answer to OpenLeg
+struct LegOpened {  // what became of OpenLeg
   LegSide side = LegSide::kA;
   std::optional<Endpoint> local;                // absent: no port, or no such family
   media::Ssrc ssrc;                             // of what we send from there
@@ -56,7 +56,7 @@ struct IcePathFound {  // by full ICE
   ice::CandidateType local_type = ice::CandidateType::kHost;
 };
 struct MediaWentSilent {};
-struct MediaHeard {  // the answer to AskHeard
+struct MediaHeard {  // what AskHeard brings
   Time last{};       // when either party sent RTP or RTCP
 };
 struct MediaRefused {};  // a party named one of our own media ports as its address

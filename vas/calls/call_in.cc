@@ -25,9 +25,9 @@ void Call::begin_waiting(Now& now) {
   apply_call_timeout();
 }
 
-void Call::on_backend(const BackendReplied& answer, Now& now) {
+void Call::on_backend(const BackendReplied& reply, Now& now) {
   if (phase_ != Phase::kNotifying) return;
-  switch (answer.outcome) {
+  switch (reply.outcome) {
     case BackendOutcome::kPark: return park(now);
     case BackendOutcome::kNotFound:
       return end(
@@ -42,13 +42,13 @@ void Call::on_backend(const BackendReplied& answer, Now& now) {
     case BackendOutcome::kUnreachable:
       return end({.reason = "backend-unreachable", .cause = LocalCause::kBackendUnreachable}, now);
     case BackendOutcome::kReject:
-      return end({.disposition = disposition_of(answer.code),
+      return end({.disposition = disposition_of(reply.code),
                   .ended_by = EndedBy::kCallee,
                   .reason = "application-rejected",
                   .cause = LocalCause::kBackendRefused,
-                  .status_for_unanswered = answer.code},
+                  .status_for_unanswered = reply.code},
                  now);
-    case BackendOutcome::kRoute: return route_instead(answer.plan, now);
+    case BackendOutcome::kRoute: return route_instead(reply.plan, now);
   }
 }
 

@@ -62,7 +62,7 @@ void Call::try_next_route(Now& now) {
   give_back_infos(now);
   const routing::Route& route = plan_.routes[next_route_];
   Party& callee = party(LegSide::kB);
-  // A new dialog each time: what a silent route answers later is told apart from the next one's answer.
+  // A new dialog each time: what a silent route says later is told apart from what the next one says.
   callee = Party{.origin = callee.origin};
   callee.dialog = {setup_.id << 8 | (next_route_ + 1)};
   callee.encryption = route.media_encryption;
@@ -74,7 +74,7 @@ void Call::try_next_route(Now& now) {
                   .is_full = is_full,
                   .role = is_full ? ice::IceRole::kControlling : ice::IceRole::kControlled};
   }
-  // Of a name it is seen when the first answer comes.
+  // Of a name it is seen when the first response comes.
   const auto address = IpAddress::parse(route.server.host);
   callee.source.transport = route.transport.value_or(signaling::Transport::kUdp);
   if (address) callee.source.peer = {*address, kAnyPort};
@@ -158,7 +158,7 @@ void Call::on_progress(const signaling::ProgressReceived& event, Now& now) {
   if (!has_progress_) timers_.set(CallTimer::kRing, now.time + kRingTimeout);
   has_progress_ = true;
   timers_.clear(CallTimer::kRoute);
-  Refusal refusal;  // is one of the final answer too
+  Refusal refusal;  // is one of the final response too
   (void)apply_answer(party(LegSide::kB), event.sdp, refusal);
   relay_progress(event.status, now);
   ring(now);
@@ -229,7 +229,7 @@ void Call::on_invite_failed(const signaling::InviteFailed& event, Now& now) {
   give_up_routing(event, now);
 }
 
-// No answer at all, or 100 and then nothing: the next route, while the old INVITE is cancelled.
+// No response at all, or 100 and then nothing: the next route, while the old INVITE is cancelled.
 void Call::on_route_silent(Now& now) {
   if (phase_ != Phase::kRouting) return;
   send(signaling::CancelInvite{party(LegSide::kB).dialog}, now);

@@ -19,7 +19,7 @@ CallQuota::Verdict CallQuota::judge(const Holder& holder, const Entry& entry, Ti
   return entry.rate.has_token(rate_of(holder), now) ? Verdict::kGranted : Verdict::kTooFast;
 }
 
-CallQuota::Answer CallQuota::claim(std::span<const Holder> holders, Time now) {
+CallQuota::Outcome CallQuota::claim(std::span<const Holder> holders, Time now) {
   thread_check_.check();
   if (entries_.size() > kMaxIdle) forget_idle(now);
   for (const Holder& holder : holders) {

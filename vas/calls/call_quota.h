@@ -32,12 +32,12 @@ class CallQuota {
     std::int64_t per_second = 0;  // 0: at any rate
   };
   enum class Verdict : std::uint8_t { kGranted, kTooMany, kTooFast };
-  struct Answer {
+  struct Outcome {
     Verdict verdict = Verdict::kGranted;
     Kind kind = Kind::kDomain;  // whose share is used up
   };
 
-  Answer claim(std::span<const Holder> holders, Time now);
+  Outcome claim(std::span<const Holder> holders, Time now);
   void give_back(std::span<const Holder> holders);
 
   std::size_t calls_of(Kind kind, std::int64_t id) const;

@@ -9,9 +9,9 @@
 namespace vas::calls {
 
 inline constexpr Duration kRingTimeout =
-    std::chrono::seconds(180);  // 18x and no answer: Timer C, RFC 3261 §16.6
+    std::chrono::seconds(180);  // 18x and no final response: Timer C, RFC 3261 §16.6
 
-inline constexpr Duration kHeardPatience = std::chrono::seconds(10);  // for the media plane's answer
+inline constexpr Duration kHeardPatience = std::chrono::seconds(10);  // for what the media plane says
 
 enum class CallTimer : std::uint8_t { kRoute, kRing, kCallTimeout, kTimeLimit, kBackend, kExpiry, kHold };
 

@@ -153,8 +153,8 @@ class CallController final : public CallControl {
 
   // The control endpoint.
   void notify_backend(Entry& entry);
-  void on_backend_replied(std::uint64_t call, const webhooks::Reply& answer);
-  calls::BackendReplied instructions_of(Entry& entry, const webhooks::Reply& answer);
+  void on_backend_replied(std::uint64_t call, const webhooks::Reply& reply);
+  calls::BackendReplied instructions_of(Entry& entry, const webhooks::Reply& reply);
   bool park_under(Entry& entry, const std::string& token);
 
   // Time.

@@ -53,14 +53,14 @@ void CallController::notify_backend(Entry& entry) {
        .most_of_domain = static_cast<std::size_t>(profile.caps.webhooks),
        .tenant_id = domain->tenant_id,
        .most_of_tenant = caps != nullptr ? static_cast<std::size_t>(caps->webhooks) : 0},
-      [this, id = entry.call->id()](const webhooks::Reply& answer) { on_backend_replied(id, answer); });
+      [this, id = entry.call->id()](const webhooks::Reply& reply) { on_backend_replied(id, reply); });
 }
 
 // What an application asks for; of a control endpoint its code alone counts.
-calls::BackendReplied CallController::instructions_of(Entry& entry, const webhooks::Reply& answer) {
-  const calls::BackendOutcome outcome = outcome_of(answer.status);
+calls::BackendReplied CallController::instructions_of(Entry& entry, const webhooks::Reply& reply) {
+  const calls::BackendOutcome outcome = outcome_of(reply.status);
   if (!entry.asks_application || outcome != calls::BackendOutcome::kPark) return {.outcome = outcome};
-  auto instructions = calls::parse_call_instructions(answer.body);
+  auto instructions = calls::parse_call_instructions(reply.body);
   std::string fault = instructions ? "" : instructions.error();
   if (instructions && !instructions->session.empty() && !park_under(entry, instructions->session))
     fault = "`session` is no fresh token of an incoming session of the called subscriber";
@@ -97,17 +97,17 @@ bool CallController::park_under(Entry& entry, const std::string& token) {
   return true;
 }
 
-void CallController::on_backend_replied(std::uint64_t call, const webhooks::Reply& answer) {
+void CallController::on_backend_replied(std::uint64_t call, const webhooks::Reply& reply) {
   const auto found = entries_.find(call);
   if (found == entries_.end() || found->second.call->is_ended()) return;
   Entry& entry = found->second;
   const char* who = entry.asks_application ? "call routing application" : "control endpoint";
-  log::info(entry.token, "the {} answered {} {}", who, answer.status, answer.error);
-  if (answer.status / 100 != 2)
-    parts_.sessions.set_last_error(entry.token, std::string(who) + ": " + answer.error);
-  const bool is_final = outcome_of(answer.status) != calls::BackendOutcome::kUnreachable ||
-                        answer.is_refused || entry.backend_tries >= kBackendTries;
-  if (is_final) return deliver(call, instructions_of(entry, answer));
+  log::info(entry.token, "the {} answered {} {}", who, reply.status, reply.error);
+  if (reply.status / 100 != 2)
+    parts_.sessions.set_last_error(entry.token, std::string(who) + ": " + reply.error);
+  const bool is_final = outcome_of(reply.status) != calls::BackendOutcome::kUnreachable || reply.is_refused ||
+                        entry.backend_tries >= kBackendTries;
+  if (is_final) return deliver(call, instructions_of(entry, reply));
   entry.backend_timer = std::make_unique<boost::asio::steady_timer>(
       parts_.context, kBackendBackoff * (1 << (entry.backend_tries - 1)));
   entry.backend_timer->async_wait([this, call](boost::system::error_code failure) {

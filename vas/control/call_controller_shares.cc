@@ -32,10 +32,10 @@ std::vector<CallQuota::Holder> CallController::shares_of(const directory::Domain
 
 std::optional<CallController::Refusal> CallController::claim_shares(
     const std::vector<CallQuota::Holder>& shares) {
-  const CallQuota::Answer answer = quota_.claim(shares, monotonic_now());
-  if (answer.verdict == CallQuota::Verdict::kGranted) return {};
-  const bool is_too_fast = answer.verdict == CallQuota::Verdict::kTooFast;
-  switch (answer.kind) {
+  const CallQuota::Outcome outcome = quota_.claim(shares, monotonic_now());
+  if (outcome.verdict == CallQuota::Verdict::kGranted) return {};
+  const bool is_too_fast = outcome.verdict == CallQuota::Verdict::kTooFast;
+  switch (outcome.kind) {
     case CallQuota::Kind::kTenant:
       ++refused_.of_tenants;
       return Refusal{503, LocalCause::kShareUsedUp, is_too_fast ? "tenant-call-rate" : "tenant-calls"};

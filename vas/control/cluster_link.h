@@ -1,5 +1,5 @@
-// This node among others on one database: hears what they change, asks them for what they hold, answers them.
-// (docs/cluster.md)
+// This node among others on one database: hears what they change, asks them for what they hold, replies to
+// them. (docs/cluster.md)
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -16,16 +16,16 @@
 
 namespace vas::control {
 
-// Keeps which other nodes there are, and what was asked of them and not answered yet. It decides what a
+// Keeps which other nodes there are, and what was asked of them and has no reply yet. It decides what a
 // message from the feed means here: a session, an entry of the directory, a node, a request. How messages
 // travel it need not know.
 //
 // Threads: control only.
-// Bounds:  kMaxAsked requests to other nodes wait, each kPatience; over that they are answered at once.
+// Bounds:  kMaxAsked requests to other nodes wait, each kPatience; over that they have their reply at once.
 class ClusterLink final : public Peers {
  public:
   static constexpr std::size_t kMaxAsked = 10'000;
-  // A node that is there answers in milliseconds; whoever asked the API is not kept longer.
+  // A node that is there replies in milliseconds; whoever asked the API is not kept longer.
   static constexpr Duration kPatience = std::chrono::seconds(5);
 
   struct Parts {  // borrowed; all outlive the link

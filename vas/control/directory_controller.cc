@@ -71,7 +71,7 @@ void DirectoryController::change(Plan plan, Done done) {
   if (waiting_.size() == 1) begin_next();
 }
 
-// Stored first, in force then, answered last.
+// Stored first, in force then, replied to last.
 void DirectoryController::begin_next() {
   while (!waiting_.empty()) {
     auto change = std::make_shared<directory::Change>();

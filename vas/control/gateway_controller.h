@@ -1,4 +1,4 @@
-// The gateway's answers for the API, brought to control's thread.
+// What the gateway says to the API, brought to control's thread.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

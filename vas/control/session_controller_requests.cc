@@ -56,7 +56,7 @@ std::optional<api::Refused> SessionController::create(const api::NewSession& req
   return {};
 }
 
-// The same request once more: answered when what it made the first time would survive a crash.
+// The same request once more: replied to when what it made the first time would survive a crash.
 std::optional<api::Refused> SessionController::repeat(const sessions::CreationKeys::Made& made,
                                                       const std::string& request,
                                                       std::function<void(const Session*)> done) {
@@ -127,7 +127,7 @@ std::optional<api::Refused> SessionController::change(const std::string& token,
   }
   if (change.call_start && !session->call_start) session->call_start = change.call_start;
   session->modified_at = wall_now();
-  // As it became, for the answer: the session may be over before it is stored.
+  // As it became, for the reply: the session may be over before it is stored.
   commit(*session, "updated", "", [changed = *session, done = std::move(done)](bool) { done(&changed); });
   return {};
 }

@@ -98,7 +98,7 @@ Fate Outbox::replied(const std::string& id, const Reply& reply, Time now, WallTi
   const bool is_delivered = reply.status / 100 == 2;
   const bool is_given_up =
       reply.status == kGone || reply.is_refused || wall - front.created_at >= kLongestTrying;
-  // An endpoint that answers at all, be it with 4xx, does not hang.
+  // An endpoint that replies at all, be it with 4xx, does not hang.
   judge(endpoint, reply.status != 0 && reply.status / 100 != 5, now);
 
   if (!is_delivered && !is_given_up) {

@@ -28,7 +28,7 @@ std::string endpoint_of(std::string_view url);
 enum class Fate {
   kDelivered,
   kTriedAgain,  // later: tries, next_try_at and last_error have changed
-  kDead,        // given up: 24 h are over, the endpoint answered 410, or its address is forbidden
+  kDead,        // given up: 24 h are over, the endpoint replied 410, or its address is forbidden
 };
 
 // Pure: time and chance come in, decisions go out. `Time` is monotonic, wall time is for what is stored.

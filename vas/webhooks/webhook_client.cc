@@ -22,7 +22,7 @@
 namespace vas::webhooks {
 namespace {
 
-// Half of the whole: a backend that does not answer SYNs is known before its time is over.
+// Half of the whole: a backend that ignores SYNs is known before its time is over.
 constexpr long kConnectTimeoutMs = 5'000;
 // Name, connection, TLS and reply together.
 constexpr long kTotalTimeoutMs = 10'000;
@@ -284,7 +284,7 @@ void WebhookClient::run() {
 void WebhookClient::begin(std::unique_ptr<Transfer> transfer) {
   transfer->begun = monotonic_now();
   const auto host = host_of_url(transfer->request.url);
-  if (!host) return answer(std::move(transfer), {.error = "its URL names no host"});
+  if (!host) return reply(std::move(transfer), {.error = "its URL names no host"});
   if (IpAddress::parse(host->name)) return connect(std::move(transfer));
   look_up(std::move(transfer), host->name, host->port);
 }
@@ -297,7 +297,7 @@ void WebhookClient::look_up(std::unique_ptr<Transfer> transfer, const std::strin
     auto found = resolving_.extract(number);
     if (found.empty()) return;
     std::unique_ptr<Transfer> resolved = std::move(found.mapped());
-    if (addresses.empty()) return answer(std::move(resolved), {.error = "could not resolve host: " + name});
+    if (addresses.empty()) return reply(std::move(resolved), {.error = "could not resolve host: " + name});
     std::string all;
     for (const IpAddress& address : addresses) all += (all.empty() ? "" : ",") + to_host(address);
     // `+`: curl forgets it again. With and without the dot at the end, which curl takes off.
@@ -374,10 +374,10 @@ void WebhookClient::finish(void* easy, int result) {
   } else if (transfer->request.wants_body) {
     reply.body = std::move(transfer->received);
   }
-  this->answer(std::move(transfer), std::move(reply));
+  this->reply(std::move(transfer), std::move(reply));
 }
 
-void WebhookClient::answer(std::unique_ptr<Transfer> transfer, Reply reply) {
+void WebhookClient::reply(std::unique_ptr<Transfer> transfer, Reply reply) {
   post_([done = std::move(transfer->done), reply = std::move(reply)] { done(reply); });
   const std::lock_guard lock(mutex_);
   domains_.give_back(transfer->request.domain_id, 1);

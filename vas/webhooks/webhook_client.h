@@ -44,7 +44,7 @@ struct WebhookRequest {
 // Bounds:  `under_way` requests wait or run, kMaxQueued at most; three quarters of these of one domain, or
 // what
 //          it may have; kMaxPerEndpoint to one endpoint; one more fails at once. 5 s to connect, 10 s in all,
-//          name look-up among it; 64 KiB of answer.
+//          name look-up among it; 64 KiB of reply.
 // Threads: post() from any; completions go through the function that was given.
 class WebhookClient {
  public:
@@ -79,7 +79,7 @@ class WebhookClient {
   void look_up(std::unique_ptr<Transfer> transfer, const std::string& name, const std::string& port);
   void connect(std::unique_ptr<Transfer> transfer);
   void finish(void* easy, int result);
-  void answer(std::unique_ptr<Transfer> transfer, Reply reply);
+  void reply(std::unique_ptr<Transfer> transfer, Reply reply);
   const char* fault_of(const WebhookRequest& request, const std::string& endpoint);
 
   const AddressGuard guard_;
