@@ -44,9 +44,9 @@ std::uint8_t* put(std::uint8_t* at, const Header& header) {
   return at + sizeof header;
 }
 
-std::uint8_t* put_ethernet(std::uint8_t* at, const NextHop& route, std::uint16_t type) {
-  std::memcpy(at, &route.destination_mac, ETH_ALEN);
-  std::memcpy(at + ETH_ALEN, &route.source_mac, ETH_ALEN);
+std::uint8_t* put_ethernet(std::uint8_t* at, const NextHop& hop, std::uint16_t type) {
+  std::memcpy(at, &hop.destination_mac, ETH_ALEN);
+  std::memcpy(at + ETH_ALEN, &hop.source_mac, ETH_ALEN);
   return put(at + 2 * ETH_ALEN, htons(type));
 }
 
@@ -107,15 +107,14 @@ FrameSender::FrameSender(int socket) : socket_(socket), batch_(std::make_unique<
 
 FrameSender::~FrameSender() { ::close(socket_); }
 
-void FrameSender::add(const NextHop& route, const Endpoint& from, const Endpoint& to, Ttl ttl,
-                      Bytes payload) {
+void FrameSender::add(const NextHop& hop, const Endpoint& from, const Endpoint& to, Ttl ttl, Bytes payload) {
   if (ttl == 0) ttl = kMediaTtl;
   if (batch_->count == kBatch) flush();
   const std::size_t index = batch_->count++;
   const bool is_ipv4 = to.address.family == AddressFamily::kIpv4;
   const std::size_t udp_bytes = sizeof(udphdr) + payload.size();
   std::uint8_t* const frame = batch_->frames[index].data();
-  std::uint8_t* at = put_ethernet(frame, route, is_ipv4 ? ETHERTYPE_IP : ETHERTYPE_IPV6);
+  std::uint8_t* at = put_ethernet(frame, hop, is_ipv4 ? ETHERTYPE_IP : ETHERTYPE_IPV6);
   at = is_ipv4 ? put_ipv4(at, from.address, to.address, ttl, udp_bytes)
                : put_ipv6(at, from.address, to.address, ttl, udp_bytes);
 
@@ -135,7 +134,7 @@ void FrameSender::add(const NextHop& route, const Endpoint& from, const Endpoint
 
   batch_->vectors[index].iov_len = static_cast<std::size_t>(at - frame) + payload.size();
   sockaddr_ll& address = batch_->addresses[index];
-  address.sll_ifindex = static_cast<int>(route.ifindex);
+  address.sll_ifindex = static_cast<int>(hop.ifindex);
   address.sll_protocol = htons(is_ipv4 ? ETHERTYPE_IP : ETHERTYPE_IPV6);
 }
 

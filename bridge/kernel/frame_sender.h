@@ -34,12 +34,12 @@ class FrameSender {
   FrameSender(const FrameSender&) = delete;
   FrameSender& operator=(const FrameSender&) = delete;
 
-  static bool accepts(const NextHop& route, Bytes payload) {
-    return route.kind == NextHop::Kind::kEthernet && route.destination_mac != 0 &&
+  static bool accepts(const NextHop& hop, Bytes payload) {
+    return hop.kind == NextHop::Kind::kEthernet && hop.destination_mac != 0 &&
            payload.size() <= kLargestPayload;
   }
-  // A UDP datagram with DSCP EF. `route` and `payload` are such as accepts() accepts.
-  void add(const NextHop& route, const Endpoint& from, const Endpoint& to, Ttl ttl, Bytes payload);
+  // A UDP datagram with DSCP EF. `hop` and `payload` are such as accepts() accepts.
+  void add(const NextHop& hop, const Endpoint& from, const Endpoint& to, Ttl ttl, Bytes payload);
   void flush();
 
  private:

@@ -18,7 +18,7 @@ namespace vas::bridge {
 
 // The entries are shared memory with the kernel (relay_entry.h says who may write what).
 //
-// Threads:  open and close from control; attach from the route keeper; keep_alive from any worker; the
+// Threads:  open and close from control; attach from the next hop keeper; keep_alive from any worker; the
 //           rest from the worker that owns the entry's port.
 // Lifetime: the attachments end with the process, however it ends: by the kernel where it links programs to
 //           interfaces (Linux 6.6), else by a guardian process (clsact_filter.h).

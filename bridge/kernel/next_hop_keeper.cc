@@ -227,14 +227,14 @@ void NextHopKeeper::on_question(const Question& question) {
   auto found = destinations_.find(question.to);
   if (found == destinations_.end()) {
     if (destinations_.size() >= kMaxDestinations) return;
-    found = destinations_.emplace(question.to, Destination{.route = resolve(question.to)}).first;
+    found = destinations_.emplace(question.to, Destination{.next_hop = resolve(question.to)}).first;
   }
   Destination& destination = found->second;
   destination.asked_at = monotonic_now();
   auto& listeners = destination.listeners;
   if (std::find(listeners.begin(), listeners.end(), question.listener) != listeners.end()) return;
   listeners.push_back(question.listener);
-  question.listener->on_next_hop(question.to, destination.route);
+  question.listener->on_next_hop(question.to, destination.next_hop);
 }
 
 bool NextHopKeeper::drain_events() {
@@ -257,10 +257,10 @@ void NextHopKeeper::refresh() {
       each = destinations_.erase(each);
       continue;
     }
-    const NextHop route = resolve(each->first);
-    if (route != destination.route) {
-      destination.route = route;
-      for (NextHopListener* listener : destination.listeners) listener->on_next_hop(each->first, route);
+    const NextHop next_hop = resolve(each->first);
+    if (next_hop != destination.next_hop) {
+      destination.next_hop = next_hop;
+      for (NextHopListener* listener : destination.listeners) listener->on_next_hop(each->first, next_hop);
     }
     ++each;
   }

@@ -38,7 +38,7 @@ struct NextHop {
 class NextHopListener {
  public:
   // From the keeper's thread.
-  virtual void on_next_hop(const IpAddress& to, const NextHop& route) = 0;
+  virtual void on_next_hop(const IpAddress& to, const NextHop& hop) = 0;
 
  protected:
   ~NextHopListener() = default;
@@ -57,7 +57,7 @@ class NextHopKeeper {
   // Workers ask again well within it (FastPath::kAskAgain) for what they still send to.
   static constexpr Duration kForgetAfter = std::chrono::seconds(60);
 
-  // `relay`: what to attach; it outlives the keeper. None: routes only.
+  // `relay`: what to attach; it outlives the keeper. None: next hops only.
   static Result<std::unique_ptr<NextHopKeeper>> open(KernelRelay* relay);
   ~NextHopKeeper();
 
@@ -79,7 +79,7 @@ class NextHopKeeper {
     NextHopListener* listener = nullptr;
   };
   struct Destination {
-    NextHop route;
+    NextHop next_hop;
     Time asked_at{};
     std::vector<NextHopListener*> listeners;
   };

@@ -43,7 +43,7 @@ Result<std::unique_ptr<MediaPlane>> MediaPlane::open(const MediaPlaneConfig& con
   for (int i = 0; i < workers; ++i) {
     plane->workers_.push_back(
         std::make_unique<MediaWorker>(MediaWorker::Config{config.io,
-                                                          {plane->kernel_.get(), plane->routes_.get()},
+                                                          {plane->kernel_.get(), plane->next_hops_.get()},
                                                           plane->sends_frames_,
                                                           config.peers,
                                                           config.first_port,
@@ -61,7 +61,7 @@ MediaPlane::MediaPlane(const MediaPlaneConfig& config)
 MediaPlane::~MediaPlane() {
   is_stopping_ = true;
   agents_.reset();
-  if (routes_) routes_->stop();  // it speaks to the workers, and they to it
+  if (next_hops_) next_hops_->stop();  // it speaks to the workers, and they to it
   workers_.clear();
 }
 
@@ -74,11 +74,11 @@ void MediaPlane::open_kernel_relay() {
   }
   description_ += "; " + open_fast_path();
   if (!kernel_ && !sends_frames_) return;
-  auto routes = NextHopKeeper::open(kernel_.get());
-  if (routes) {
-    routes_ = std::move(*routes);
+  auto next_hops = NextHopKeeper::open(kernel_.get());
+  if (next_hops) {
+    next_hops_ = std::move(*next_hops);
   } else {
-    description_ += "; neither, for there is " + routes.error();
+    description_ += "; neither, for there is " + next_hops.error();
   }
 }
 
@@ -112,7 +112,7 @@ std::vector<MediaPlane::ThreadPulse> MediaPlane::pulses() {
     MediaWorker& worker = *workers_[i];
     all.push_back({"media-" + std::to_string(i), &worker.pulse(), [&worker](Time now) { worker.ask(now); }});
   }
-  if (routes_) all.push_back({"routes", &routes_->pulse(), [this](Time now) { routes_->ask(now); }});
+  if (next_hops_) all.push_back({"routes", &next_hops_->pulse(), [this](Time now) { next_hops_->ask(now); }});
   all.push_back({"ice", &agents_pulse_, {}});
   return all;
 }

@@ -187,7 +187,7 @@ class MediaPlane {
   // Two events a bridge at most are under way, and the port range bounds the bridges: this is never full.
   Inbox<MediaEvent> events_{65536};
   std::unique_ptr<KernelRelay> kernel_;
-  std::unique_ptr<NextHopKeeper> routes_;
+  std::unique_ptr<NextHopKeeper> next_hops_;
   std::unique_ptr<ice::NiceAgents> agents_;  // none until the first leg with full ICE
   std::map<ice::AgentId, Owner> agent_owners_;
   std::uint64_t next_agent_ = 1;

@@ -18,25 +18,25 @@ bool has_unread(int socket) {
 }  // namespace
 
 const NextHop* FastPath::next_hop_to(const IpAddress& to, Time now) {
-  auto known = routes_.find(to);
-  if (known == routes_.end()) {
-    if (routes_.size() >= kMaxNextHops)
-      std::erase_if(routes_, [&](const auto& each) { return now - each.second.asked_at > 2 * kAskAgain; });
-    if (routes_.size() >= kMaxNextHops) return nullptr;
-    known = routes_.emplace(to, KnownNextHop{}).first;
+  auto known = known_.find(to);
+  if (known == known_.end()) {
+    if (known_.size() >= kMaxNextHops)
+      std::erase_if(known_, [&](const auto& each) { return now - each.second.asked_at > 2 * kAskAgain; });
+    if (known_.size() >= kMaxNextHops) return nullptr;
+    known = known_.emplace(to, KnownNextHop{}).first;
   }
-  KnownNextHop& route = known->second;
-  const bool is_first = route.asked_at == Time{};
-  if ((is_first || now - route.asked_at > kAskAgain) && kernel_.routes->ask(to, listener_))
-    route.asked_at = now;
-  return route.is_answered ? &route.route : nullptr;
+  KnownNextHop& entry = known->second;
+  const bool is_first = entry.asked_at == Time{};
+  if ((is_first || now - entry.asked_at > kAskAgain) && kernel_.next_hops->ask(to, listener_))
+    entry.asked_at = now;
+  return entry.is_answered ? &entry.hop : nullptr;
 }
 
-void FastPath::on_next_hop(const IpAddress& to, const NextHop& route) {
+void FastPath::on_next_hop(const IpAddress& to, const NextHop& hop) {
   thread_check_.check();
-  const auto known = routes_.find(to);
-  if (known == routes_.end()) return;
-  known->second.route = route;
+  const auto known = known_.find(to);
+  if (known == known_.end()) return;
+  known->second.hop = hop;
   known->second.is_answered = true;
 }
 
@@ -49,7 +49,7 @@ bool FastPath::choose_way(const Bridge& bridge, LegSide near, const std::array<F
     return false;
   if (onward.kind == NextHop::Kind::kLocal && back->kind != NextHop::Kind::kLocal) return false;
 
-  // A socket that is bound to every address uses the one that the route names.
+  // A socket that is bound to every address uses the one that the next hop names.
   const Endpoint& near_local = directions[index_of(near)].local;
   const Endpoint& far_local = directions[index_of(other(near))].local;
   entry.near_local = to_relay(near_local.address.is_unspecified() ? back->source : near_local.address);
@@ -79,7 +79,7 @@ void FastPath::install(const Bridge& bridge, LegSide near, std::array<FastDirect
 
 void FastPath::tick(Bridge& bridge, LegSide near, std::array<FastDirection, 2>& directions, Time now) {
   thread_check_.check();
-  if (kernel_.routes == nullptr) return;
+  if (kernel_.next_hops == nullptr) return;
   FastDirection& direction = directions[index_of(near)];
   if (!direction.is_in_kernel) {
     learn_next_hop(bridge, near, direction, now);

@@ -37,13 +37,13 @@ class FastPath {
   // Ticks until an empty socket is waited for no longer: under overload none ever is, and the kernel is the
   // help.
   static constexpr int kLongestWait = 4;
-  static constexpr Duration kAskAgain = std::chrono::seconds(20);  // for a route: well within kForgetAfter
+  static constexpr Duration kAskAgain = std::chrono::seconds(20);  // for a next hop: well within kForgetAfter
   // One for each far end: more than a worker has legs as a rule.
   static constexpr std::size_t kMaxNextHops = 16384;
 
   struct Kernel {
-    KernelRelay* relay = nullptr;     // none: nothing goes into the kernel
-    NextHopKeeper* routes = nullptr;  // none: nothing is known of routes either
+    KernelRelay* relay = nullptr;        // none: nothing goes into the kernel
+    NextHopKeeper* next_hops = nullptr;  // none: nothing is known of next hops either
   };
   FastPath(const Kernel& kernel, NextHopListener& listener) : kernel_(kernel), listener_(listener) {}
 
@@ -62,7 +62,7 @@ class FastPath {
   // Takes the direction back because of a packet that the kernel did not know what to do with.
   void on_unusual(Bridge& bridge, LegSide near, FastDirection& direction, Time now);
 
-  void on_next_hop(const IpAddress& to, const NextHop& route);
+  void on_next_hop(const IpAddress& to, const NextHop& hop);
 
   // As often as there are ticks: the life sign without which the kernel relays no more.
   void keep_alive(Time now) const {
@@ -75,7 +75,7 @@ class FastPath {
 
  private:
   struct KnownNextHop {
-    NextHop route;
+    NextHop hop;
     bool is_answered = false;
     Time asked_at{};
   };
@@ -89,7 +89,7 @@ class FastPath {
 
   const Kernel kernel_;
   NextHopListener& listener_;
-  std::map<IpAddress, KnownNextHop> routes_;
+  std::map<IpAddress, KnownNextHop> known_;
   std::uint64_t in_kernel_ = 0;
   std::uint64_t packets_ = 0;
   ThreadCheck thread_check_{"FastPath"};

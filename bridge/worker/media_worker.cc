@@ -246,9 +246,9 @@ void MediaWorker::publish(MediaEvent event) {
   while (!events_.push(std::move(event)) && !is_stopping_) std::this_thread::yield();
 }
 
-void MediaWorker::on_next_hop(const IpAddress& to, const NextHop& route) {
-  // A full inbox loses nothing for good: the route is asked for again.
-  inbox_.push(NextHopChanged{to, route});
+void MediaWorker::on_next_hop(const IpAddress& to, const NextHop& hop) {
+  // A full inbox loses nothing for good: the next hop is asked for again.
+  inbox_.push(NextHopChanged{to, hop});
 }
 
 // Before anything that changes what is relayed.

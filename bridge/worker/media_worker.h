@@ -80,7 +80,7 @@ struct CloseBridge {
 };
 struct NextHopChanged {
   IpAddress to;
-  NextHop route;
+  NextHop hop;
 };
 using WorkerCommand =
     std::variant<std::monostate, OpenBridge, AddLeg, SharePort, JoinPort, AdoptSocket, LosePath, AwaitDtls,
@@ -149,7 +149,7 @@ class MediaWorker final : private PacketSink, private NextHopListener {
   struct Config {
     PacketIoKind io = PacketIoKind::kAuto;
     FastPath::Kernel kernel;    // borrowed; none: all is relayed in user space
-    bool sends_frames = false;  // where routes are known and privilege allows
+    bool sends_frames = false;  // where next hops are known and privilege allows
     // Which addresses are this host's, and our media ports: ICE does not lead there.
     std::shared_ptr<const AddressPolicy> peers = nullptr;
     std::uint16_t first_port = 0;
@@ -225,7 +225,7 @@ class MediaWorker final : private PacketSink, private NextHopListener {
   void publish(MediaEvent event);
 
   // The fast path.
-  void on_next_hop(const IpAddress& to, const NextHop& route) override;
+  void on_next_hop(const IpAddress& to, const NextHop& hop) override;
   void leave_fast_path(Entry& entry);
 
   void handle(WorkerCommand&& command);

@@ -20,7 +20,7 @@ void MediaWorker::handle(WorkerCommand&& command) {
       [this](const LosePath& each) { lose_path(each); }, [this](const AwaitDtls& each) { await_dtls(each); },
       [this](const ConfigureLeg& each) { configure(each); }, [this](const StartBridge& each) { start(each); },
       [this](const AskHeard& each) { tell_heard(each); }, [this](const CloseBridge& each) { close(each); },
-      [this](const NextHopChanged& each) { fast_path_.on_next_hop(each.to, each.route); });
+      [this](const NextHopChanged& each) { fast_path_.on_next_hop(each.to, each.hop); });
 }
 
 MediaWorker::Entry* MediaWorker::find(BridgeId bridge) {
