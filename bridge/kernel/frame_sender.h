@@ -38,7 +38,7 @@ class FrameSender {
     return hop.kind == NextHop::Kind::kEthernet && hop.destination_mac != 0 &&
            payload.size() <= kLargestPayload;
   }
-  // A UDP datagram with DSCP EF. `hop` and `payload` are such as accepts() accepts.
+  // A UDP datagram with DSCP EF. Only what accepts() is true for.
   void add(const NextHop& hop, const Endpoint& from, const Endpoint& to, Ttl ttl, Bytes payload);
   void flush();
 

@@ -50,7 +50,7 @@ struct QuotaCounters {
 // Threads: control only.
 class CallController final : public CallControl {
  public:
-  struct Parts {  // borrowed; all outlive the call_controller
+  struct Parts {  // borrowed; all outlive the controller
     boost::asio::io_context& context;
     const directory::Directory& directory;
     SessionController& sessions;

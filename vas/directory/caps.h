@@ -22,7 +22,7 @@ inline constexpr std::int64_t kMaxCallsPerSecondOfTrunk = 500;
 
 // In a domain's profile and in a tenant's `limits`; only a system key raises one.
 struct Caps {
-  std::int64_t calls = 0;  // max-calls; 0: a share of what the node carries (calls/call_quota.h)
+  std::int64_t calls = 0;  // max-calls; 0: a share of what the node carries (vas/calls/call_quota.h)
   std::int64_t calls_per_second = kMaxCallsPerSecondOfDomain;  // max-calls-per-second; twice as many at once
   std::int64_t sessions = kMaxSessionsOfDomain;                // max-sessions
   std::int64_t session_bytes = kMaxSessionBytesOfDomain;       // max-session-bytes: as they are stored

@@ -10,7 +10,7 @@
 
 namespace vas::signaling {
 
-// The same for kSameFor, so that asking twice is a retransmission to a phone.
+// The same for kProofQuestionSameFor, so that asking twice is a retransmission to a phone.
 inline constexpr Duration kProofQuestionSameFor = std::chrono::seconds(32);
 
 std::string proof_question(const Flow& asked, const Endpoint& own, const FlowSigner& signer, Time now);

@@ -1,4 +1,4 @@
-// What was noted within the last while, by a text's hash, with a value for each.
+// What was remembered within the last while, by a text's hash, with a value for each.
 #pragma once
 
 #include <functional>

@@ -33,7 +33,7 @@ class MessageTrace {
 
   bool is_on() const { return max_bytes_ != 0; }
   void keep(TracedMessage message, std::string_view call_id);
-  // From now on, and for what is noted already, the dialog belongs to the session.
+  // From now on, and for what is kept already, the dialog belongs to the session.
   void link(std::string_view token, std::string_view call_id);
 
   // Without secrets, in the order of time, over all dialogs of the session; `token` may be the beginning of
