@@ -12,8 +12,8 @@ struct HostPort {
   std::string host;        // a DNS name, or an address without brackets
   std::uint16_t port = 0;  // 0: none written
 
-  // "192.0.2.7", "[2001:db8::1]:5060", "sip.carrier.example:5061"; nothing for what is neither name nor
-  // address.
+  // "192.0.2.7", "[2001:db8::1]:5060", "sip.carrier.example:5061";
+  // nothing for what is neither name nor address.
   static std::optional<HostPort> parse(std::string_view text);
   friend bool operator==(const HostPort&, const HostPort&) = default;
 };

@@ -17,8 +17,8 @@ namespace vas {
 // Many producers, one consumer, no lock: each slot carries the turn it is ready for (Vyukov's bounded queue).
 //
 // Threads: push() from any; drain() and descriptor() by the consumer only.
-// Bounds:  holds `capacity` messages (a power of two). A full inbox refuses; the producer decides what that
-// means.
+// Bounds:  holds `capacity` messages (a power of two). A full inbox refuses;
+//          the producer decides what that means.
 template <typename Message>
 class Inbox {
  public:
@@ -51,8 +51,8 @@ class Inbox {
     }
   }
 
-  // Hands over at most `limit` messages; returns how many. When some may be left, the descriptor stays
-  // readable.
+  // Hands over at most `limit` messages; returns how many.
+  // When some may be left, the descriptor stays readable.
   template <typename Consumer>
   std::size_t drain(Consumer&& consume, std::size_t limit = SIZE_MAX) {
     thread_check_.check();

@@ -11,8 +11,7 @@
 namespace vas {
 
 // Threads: set() by one, the rest by any. The lock is held for as long as a look at a short list takes; who
-// is
-//          asked for each packet keeps what it was told.
+//          is asked for each packet keeps what it was told.
 class OwnAddresses {
  public:
   struct Lists {

@@ -14,8 +14,7 @@ namespace vas {
 //
 // Threads:  one at a time: HTTPS hands it on with its connection. Lifetime: outlives what it watches.
 // Bounds:   kMaxRecords in each kWindow. A handshake has less than a dozen, a connection that is up renews
-// its
-//           keys each few gigabytes.
+//           its keys each few gigabytes.
 class TlsRecordGuard {
  public:
   static constexpr int kMaxRecords = 60;

@@ -1,6 +1,6 @@
 // Sends one datagram over and over at a steady rate, from one source address, from a thousand forged ones, or
-// through a socket of its own. Eight `#` in the datagram become a number that grows, so that no two are
-// alike.
+// through a socket of its own. Eight `#` in the datagram become a number that grows,
+// so that no two are alike.
 //   udp-flood ADDRESS PORT[-LAST] RATE SECONDS FILE [FROM[/BITS] [SOURCE-PORT]]
 // FROM needs root: a raw socket. With /BITS each datagram comes from another address of the block. Prints
 // what it sent.

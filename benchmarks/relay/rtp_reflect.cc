@@ -1,5 +1,5 @@
-// rtp-reflect INTERFACE FIRST-PORT: sends UDP packets to FIRST-PORT and above back, by tc alone, until it is
-// stopped.
+// rtp-reflect INTERFACE FIRST-PORT: sends UDP packets to FIRST-PORT and above back, by tc alone,
+// until it is stopped.
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <net/if.h>

@@ -41,8 +41,8 @@ class PacketSink {
 // one system call then serve many packets. An idle worker wakes for each.
 //
 // Threads: one media worker, which also makes it.
-// Bounds:  the sockets' small receive buffers; what does not fit is dropped by the kernel and counted
-// (dropped()).
+// Bounds:  the sockets' small receive buffers;
+//          what does not fit is dropped by the kernel and counted (dropped()).
 class PacketIo {
  public:
   // Less than anybody hears, and a dozen packets at 50,000 a second.

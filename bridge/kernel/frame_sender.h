@@ -25,8 +25,8 @@ class FrameSender {
  public:
   // As many go out in one system call.
   static constexpr std::size_t kBatch = 64;
-  // With the longest headers (14 + 40 + 8 bytes) well within an Ethernet frame; what is larger goes by
-  // sockets.
+  // With the longest headers (14 + 40 + 8 bytes) well within an Ethernet frame;
+  // what is larger goes by sockets.
   static constexpr std::size_t kLargestPayload = 1400;
 
   static Result<std::unique_ptr<FrameSender>> open();

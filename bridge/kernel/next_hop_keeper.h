@@ -66,8 +66,8 @@ class NextHopKeeper {
   NextHopKeeper(const NextHopKeeper&) = delete;
   NextHopKeeper& operator=(const NextHopKeeper&) = delete;
 
-  // `listener` is told now, and of every change. It outlives the keeper. False when too much is asked at
-  // once.
+  // `listener` is told now, and of every change. It outlives the keeper.
+  // False when too much is asked at once.
   bool ask(const IpAddress& to, NextHopListener& listener);
 
   void ask(Time now);  // from any thread: see pulse.h

@@ -1,5 +1,5 @@
-// The kernel's ingress hook that programs are linked to (Linux 6.6): a link ends with the process that holds
-// it.
+// The kernel's ingress hook that programs are linked to (Linux 6.6):
+// a link ends with the process that holds it.
 #pragma once
 
 #include <bpf/bpf.h>

@@ -112,8 +112,8 @@ const Latch::Candidate& Latch::measure(Time now, const Endpoint& source, media::
   return candidate;
 }
 
-// Its own, or the shortest stream's, of these the one that has been quiet longest; never the one that is
-// heard.
+// Its own, or the shortest stream's, of these the one that has been quiet longest;
+// never the one that is heard.
 Latch::Candidate& Latch::place_for(const Endpoint& source) {
   const auto own = std::find_if(candidates_.begin(), candidates_.end(),
                                 [&](const Candidate& each) { return each.source == source; });

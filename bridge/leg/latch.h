@@ -1,5 +1,5 @@
-// Where a leg's media goes, and whose media it takes. (RFC 4961; the table of docs/media-relay.md, "The
-// latch")
+// Where a leg's media goes, and whose media it takes. (RFC 4961;
+// the table of docs/media-relay.md, "The latch")
 #pragma once
 
 #include <array>

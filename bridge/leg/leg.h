@@ -51,8 +51,8 @@ class Leg {
     return !path_.is_encrypted() || accepts_unprotected(path_.unprotect(packet));
   }
   bool unprotect_rtcp(media::PacketBuffer& compound);
-  // What costs least comes first: before a key is tried, whether RTP or RTCP from there can be the party's at
-  // all.
+  // What costs least comes first: before a key is tried,
+  // whether RTP or RTCP from there can be the party's at all.
   bool accepts_rtp_from(Time now, const Endpoint& source) {
     return !path_.is_encrypted() || may_be_party(now, source);
   }
@@ -76,8 +76,8 @@ class Leg {
   void count_malformed() { ++stats_.malformed; }
 
   // Far side. Turns the other party's packet, in place, into the next of this party's stream, and says where
-  // it goes. Null when it is not to be sent: on hold, nowhere to go, too late, or no payload type for its
-  // format.
+  // it goes. Null when it is not to be sent: on hold, nowhere to go, too late,
+  // or no payload type for its format.
   const Endpoint* rewrite_for_party(Time now, const media::RtpPacket& packet, const Admitted& admitted,
                                     MutableBytes datagram);
   void on_sent(std::size_t bytes) {

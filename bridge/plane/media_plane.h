@@ -88,8 +88,8 @@ class MediaPlane {
   // Binds a port pair, or has the leg share its worker's port, and returns what SDP is to say. kShared is for
   // a leg that is going to be configured with ICE in the lite role, and no other. Safe to call again for a
   // leg that is open already: the same ports are used, but for another family, and for a leg that shares a
-  // port and is no longer to. Fails, and changes nothing, when the range is used up or the family is not
-  // configured.
+  // port and is no longer to. Fails, and changes nothing,
+  // when the range is used up or the family is not configured.
   Result<Endpoint> open_leg(BridgeId bridge, LegSide side, AddressFamily family, PortUse use = PortUse::kOwn);
 
   // Begins to gather the candidates of a leg with full ICE; a LegGathered follows. Again for an ICE restart,

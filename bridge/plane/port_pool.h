@@ -11,8 +11,8 @@
 namespace vas::bridge {
 
 // Lends even ports; the odd one above is RTCP's (RFC 3550 §11). The whole range is used in turn, and the port
-// that was returned first is lent first, after a rest at least: late packets of one call do not reach the
-// next.
+// that was returned first is lent first, after a rest at least:
+// late packets of one call do not reach the next.
 //
 // Threads: control only.   Bounds: the range; nothing is lent when all are out or resting.
 class PortPool {

@@ -34,8 +34,8 @@ class FastPath {
   // user space has to touch all the time stays there.
   static constexpr Duration kShortestPause = std::chrono::milliseconds(500);
   static constexpr Duration kLongestPause = std::chrono::seconds(8);
-  // Ticks until an empty socket is waited for no longer: under overload none ever is, and the kernel is the
-  // help.
+  // Ticks until an empty socket is waited for no longer:
+  // under overload none ever is, and the kernel is the help.
   static constexpr int kLongestWait = 4;
   static constexpr Duration kAskAgain = std::chrono::seconds(20);  // for a next hop: well within kForgetAfter
   // One for each far end: more than a worker has legs as a rule.
@@ -47,16 +47,16 @@ class FastPath {
   };
   FastPath(const Kernel& kernel, NextHopListener& listener) : kernel_(kernel), listener_(listener) {}
 
-  // Once a tick: gives the direction to the kernel if it is ready, else brings the bridge's figures up to
-  // date.
+  // Once a tick: gives the direction to the kernel if it is ready,
+  // else brings the bridge's figures up to date.
   void tick(Bridge& bridge, LegSide near, std::array<FastDirection, 2>& directions, Time now);
 
   // True if it was in the kernel.
   bool withdraw(Bridge& bridge, LegSide near, FastDirection& direction);
 
   // True for a packet that waited in the socket while the direction went into the kernel, which has passed it
-  // by: it is too late to be relayed, and no reason to come back. There are none but under overload
-  // (kLongestWait).
+  // by: it is too late to be relayed, and no reason to come back.
+  // There are none but under overload (kLongestWait).
   bool is_straggler(const FastDirection& direction, Bytes datagram, Time now) const;
 
   // Takes the direction back because of a packet that the kernel did not know what to do with.

@@ -43,8 +43,8 @@ void MediaWorker::run(std::promise<void>& has_io) {
   keep_capabilities({});  // its sockets are made for it
   std::string why_not;
   auto io = make_packet_io(io_kind_, inbox_.descriptor(), why_not);
-  // The media plane has tried the same kind before; what is left is a limit that this worker is the one to
-  // meet.
+  // The media plane has tried the same kind before;
+  // what is left is a limit that this worker is the one to meet.
   if (!io) {
     log::error("", "a media worker falls back to epoll: {}", io.error());
     io = make_packet_io(PacketIoKind::kEpoll, inbox_.descriptor(), why_not);

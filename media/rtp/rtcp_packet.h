@@ -32,8 +32,8 @@ std::optional<RtcpView> next_rtcp(MutableBytes& compound);
 // Offsets inside SR and RR: the sender's SSRC, then (SR only) 20 bytes of sender information, then blocks.
 inline constexpr std::size_t kReportBlockBytes = 24;
 
-// The report blocks of an SR or RR, each kReportBlockBytes long; empty when `packet` is too short for its
-// count.
+// The report blocks of an SR or RR, each kReportBlockBytes long;
+// empty when `packet` is too short for its count.
 MutableBytes report_blocks(const RtcpView& packet);
 
 constexpr bool is_report(const RtcpView& packet) {

@@ -59,8 +59,8 @@ class StreamSplicer {
   // What was paused here goes on with the next packet as a new segment.
   void restart() { state_.has_stream = 0; }
 
-  // For RTCP: the same translation without moving the stream. Nothing when `ssrc` is not the stream that
-  // plays.
+  // For RTCP: the same translation without moving the stream.
+  // Nothing when `ssrc` is not the stream that plays.
   std::optional<RtpTimestamp> translate_timestamp(Ssrc ssrc, RtpTimestamp timestamp) const;
   // An outgoing extended sequence number, as a receiver reports it, back into the incoming stream's numbers.
   std::uint32_t untranslate_sequence(std::uint32_t extended_highest) const;

@@ -18,8 +18,8 @@ struct TelephoneEvent {
 };
 
 // True when a packet goes on with a press that outgrew the 16 bits of its duration: a new segment of it,
-// which begins where the one before it is full, or, as others have it, where its last packet ended (RFC 4733
-// §2.5.1.3).
+// which begins where the one before it is full, or, as others have it,
+// where its last packet ended (RFC 4733 §2.5.1.3).
 bool continues_press(RtpTimestamp segment, std::uint16_t duration, RtpTimestamp next);
 
 // Counts pressed keys, once however they are sent: packets repeated and overtaken, segments of a long press,

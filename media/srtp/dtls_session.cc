@@ -82,8 +82,8 @@ const DtlsSession::Flight& DtlsSession::on_datagram(Time now, Bytes datagram) {
   return collect();
 }
 
-// The SSL counts messages from the hello's on, as if it had sent the request itself; listening consumes the
-// datagram.
+// The SSL counts messages from the hello's on, as if it had sent the request itself;
+// listening consumes the datagram.
 const DtlsSession::Flight& DtlsSession::on_verified_hello(Time now, Bytes hello) {
   thread_check_.check();
   BIO_ADDR* const unused = BIO_ADDR_new();

@@ -1,5 +1,5 @@
-// SRTP under a master key that has an identifier (MKI): each packet names it. (RFC 3711 §3.1, §3.4; RFC 7714
-// §8.2)
+// SRTP under a master key that has an identifier (MKI): each packet names it.
+// (RFC 3711 §3.1, §3.4; RFC 7714 §8.2)
 #pragma once
 
 #include <memory>

@@ -15,8 +15,7 @@ namespace vas::media {
 //
 // Threads: its session's.
 // Bounds:  kSrtpMaxStreams, and kSrtpMostFormerStreams that are no more than their indices. Allocates only
-// for
-//          one who has the key and changes its SSRC often.
+//          for one who has the key and changes its SSRC often.
 class SrtpStreams {
  public:
   struct Stream {
@@ -31,8 +30,8 @@ class SrtpStreams {
   Stream* find(Ssrc ssrc);
   void touch(Stream& stream) { stream.used = ++uses_; }
 
-  // What is to be assumed of a stream that find() does not know: as though all had been there that may have
-  // been.
+  // What is to be assumed of a stream that find() does not know:
+  // as though all had been there that may have been.
   Stream unknown(Ssrc ssrc) const;
   // A known one, or what is to be assumed of it. Lifetime: as find()'s.
   class Found {

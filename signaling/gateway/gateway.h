@@ -45,8 +45,8 @@ struct GatewayCounters {
   std::atomic<std::uint64_t> queue_age_us{0};  // what a new call waits at present, of the slowest stack
 };
 
-// Owns its thread from start() on. The SIP stacks behind it listen on loopback alone and talk to this gateway
-// alone.
+// Owns its thread from start() on. The SIP stacks behind it listen on loopback alone and talk
+// to this gateway alone.
 //
 // Threads: construct, start and stop from one thread; the rest from any. What takes a callback runs it on the
 //          gateway's thread.

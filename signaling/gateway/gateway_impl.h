@@ -88,8 +88,8 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   bool respond_to_keep_alive(std::string_view text, const Flow& source);
   bool receive_request(const SipMessage& request, std::string_view text, const Flow& source);
   bool receive_response(const SipMessage& response, std::string_view text, const Flow& source);
-  // Whether a request with a To tag goes on to its dialog; what does not gets its response here, or is
-  // dropped.
+  // Whether a request with a To tag goes on to its dialog;
+  // what does not gets its response here, or is dropped.
   bool may_be_in_dialog(const SipMessage& request, std::string_view text, const Flow& source);
   bool may_be_outside(const SipMessage& request, const std::string& branch, std::string_view text,
                       const Flow& source);

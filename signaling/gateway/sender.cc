@@ -9,13 +9,13 @@ namespace vas::signaling {
 namespace {
 
 // Of one message, to an address of UDP that has not proved itself: what is lost on the way of an honest
-// caller comes through, and nobody is flooded through us. To where only a Contact or Record-Route points:
-// one.
+// caller comes through, and nobody is flooded through us.
+// To where only a Contact or Record-Route points: one.
 constexpr std::uint32_t kRepeatsOfResponse = 4;
 constexpr std::uint32_t kRepeatsOfRequest = 1;
 
-// The branch of a message of ours, of which there may be no more than the beginning; empty where that is not
-// there.
+// The branch of a message of ours, of which there may be no more than the beginning;
+// empty where that is not there.
 std::string_view branch_of_quote(std::string_view text) {
   constexpr std::string_view kVia = "Via: ";
   const auto line = text.find("\r\n");

@@ -1,5 +1,5 @@
-// What the stacks send, on its way to the peers: next hops, repeats, flows that are gone, hops that cannot be
-// reached.
+// What the stacks send, on its way to the peers:
+// next hops, repeats, flows that are gone, hops that cannot be reached.
 #pragma once
 
 #include <optional>

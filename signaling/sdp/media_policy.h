@@ -16,8 +16,8 @@ inline std::string_view to_string(MediaEncryption encryption) {
   return kMediaEncryptionNames[static_cast<std::size_t>(encryption)];
 }
 
-// How keys are agreed with whom we call: in SDP (RFC 4568), or by DTLS (RFC 5763). Who calls us has the
-// choice.
+// How keys are agreed with whom we call: in SDP (RFC 4568), or by DTLS (RFC 5763).
+// Who calls us has the choice.
 enum class MediaKeying : std::uint8_t { kSdes, kDtls };
 inline constexpr std::array<std::string_view, 2> kMediaKeyingNames{"sdes", "dtls"};
 inline std::string_view to_string(MediaKeying keying) {

@@ -81,8 +81,8 @@ struct MediaLine {
   std::string formats;   // as written
 };
 
-// Bounds: 64 KiB of text, 16 media lines, 64 formats a line, 1 KiB a line; more is no session description to
-// us.
+// Bounds: 64 KiB of text, 16 media lines, 64 formats a line, 1 KiB a line;
+//         more is no session description to us.
 struct SessionDescription {
   std::vector<MediaLine> lines;
   std::optional<std::size_t>

@@ -32,8 +32,8 @@ struct CarriedCredentials {
 // by side.
 //
 // Whether a challenge means a wrong password shows the nonce, not `stale`, which most servers leave out: an
-// answer that was refused when its nonce was fresh is wrong, and one whose nonce had served before has grown
-// old.
+// answer that was refused when its nonce was fresh is wrong,
+// and one whose nonce had served before has grown old.
 //
 // Threads: its dialog's.
 // Bounds:  kMaxRealms; more are not answered. How often one request is said again is its sender's to bound.

@@ -32,8 +32,8 @@ struct DigestChallenge {
   static std::optional<DigestChallenge> parse(std::string_view value);
 };
 
-// Those of one header field that can be answered: a field may hold several, of whatever schemes (RFC 9110
-// §11.6.1).
+// Those of one header field that can be answered:
+// a field may hold several, of whatever schemes (RFC 9110 §11.6.1).
 std::vector<DigestChallenge> challenges_in(std::string_view field);
 
 // SHA-256 goes before MD5 (RFC 8760 §2.4).

@@ -63,8 +63,8 @@ std::string FlowSigner::keyed_hash(std::string_view text) const {
   return to_hex(Bytes(mac, kMacBytes));
 }
 
-// "udp-127.0.0.1-5060-0-65535-<mac>": IPv6 colons become underscores, which neither a branch nor a user part
-// minds.
+// "udp-127.0.0.1-5060-0-65535-<mac>": IPv6 colons become underscores,
+// which neither a branch nor a user part minds.
 std::string FlowSigner::sign(const Flow& flow) const {
   std::string address = to_string(flow.peer.address);
   for (char& c : address) {

@@ -7,8 +7,8 @@
 
 namespace vas::signaling {
 
-// Max-Forwards begins at 70 (RFC 3261 §8.1.1.6): no message has come further, nor over more recording
-// proxies.
+// Max-Forwards begins at 70 (RFC 3261 §8.1.1.6):
+// no message has come further, nor over more recording proxies.
 inline constexpr std::size_t kMaxVias = 70;
 inline constexpr std::size_t kMaxRoutes = 70;  // of Route, and of Record-Route
 // More than any redirection has; an INVITE has one.

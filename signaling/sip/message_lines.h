@@ -9,8 +9,8 @@
 
 namespace vas::signaling {
 
-// One header line with its folds opened; what has no place in text (docs/signaling.md, "Bytes") stands as
-// `?`.
+// One header line with its folds opened; what has no place in text (docs/signaling.md,
+// "Bytes") stands as `?`.
 void append_line(std::string& out, std::string_view line);
 
 // As the stack reads it: `SIP/2.0` in capitals, and a blank before a reason phrase that is not there.

@@ -35,8 +35,8 @@ struct Header {
 
 // ---- events: stack to control ----
 //
-// A `reason` is what Reason headers say (RFC 3326), all their values that may be passed on
-// (passable_reasons).
+// A `reason` is what Reason headers say (RFC 3326),
+// all their values that may be passed on (passable_reasons).
 
 // A new INVITE, checked by the gateway; 100 is sent already.
 struct InviteReceived {
@@ -101,8 +101,8 @@ struct DialogLost {
   bool was_answered = true;  // false: no 2xx to its INVITE has gone
 };
 
-// A re-INVITE or UPDATE that changes media, or (without SDP) asks for our offer. It waits for
-// RespondToRequest.
+// A re-INVITE or UPDATE that changes media, or (without SDP) asks for our offer.
+// It waits for RespondToRequest.
 struct OfferReceived {
   DialogId dialog;
   RequestId request;

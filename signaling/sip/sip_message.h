@@ -40,8 +40,8 @@ struct HeaderField {
 
 // What a header field holds is text: UTF-8 without control characters, but for folds and tabs, which stand
 // for a blank (docs/signaling.md, "Bytes"). One that holds anything else is left out, as though it had not
-// come, and so is such a reason phrase; where the message depends on it, it `is_text` no more and passes no
-// guard.
+// come, and so is such a reason phrase; where the message depends on it,
+// it `is_text` no more and passes no guard.
 //
 // Lifetime: borrows the bytes it was parsed from.
 // Bounds:   at most kMaxHeaders header fields of kMaxLineBytes, else nothing is parsed.
@@ -93,8 +93,8 @@ std::optional<std::string_view> to_tag(const SipMessage& message);
 std::optional<std::string_view> from_tag(const SipMessage& message);
 inline bool has_to_tag(const SipMessage& message) { return to_tag(message).has_value(); }
 
-// The end of a header value's first element: commas part elements outside quotes and angle brackets (RFC 3261
-// §7.3.1).
+// The end of a header value's first element:
+// commas part elements outside quotes and angle brackets (RFC 3261 §7.3.1).
 std::string_view first_element(std::string_view value);
 std::string_view rest_elements(
     std::string_view value);  // what follows the first; empty where there is one only

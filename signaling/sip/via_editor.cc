@@ -171,8 +171,8 @@ std::optional<Outbound> ViaEditor::response_to_peer(const SipMessage& response,
     }
   }
   if (!next) return {};
-  // Without rport the response goes to the port that the Via names, at the address that was seen (RFC 3261
-  // §18.2.2).
+  // Without rport the response goes to the port that the Via names,
+  // at the address that was seen (RFC 3261 §18.2.2).
   if (!has_connections(flow->transport) && !next->has_rport)
     outbound.flow.peer.port = next->port != 0 ? next->port : default_port(flow->transport);
   outbound.text += "\r\n";

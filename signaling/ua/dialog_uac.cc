@@ -210,8 +210,8 @@ void Dialog::hang_up_fork(const sip_t* sip) {
       {.kind = Sent::kForkBye, .method = sip_method_bye, .name = "BYE", .branch = sip->sip_to->a_tag});
 }
 
-// Always with a branch of its own: nta looks for the INVITE's transaction otherwise, and aborts when it is
-// gone.
+// Always with a branch of its own: nta looks for the INVITE's transaction otherwise,
+// and aborts when it is gone.
 void Dialog::acknowledge(nta_leg_t* leg, std::uint32_t sequence, const std::string& target) {
   Scratch scratch;
   const std::string branch = "z9hG4bK" + random_hex(8);

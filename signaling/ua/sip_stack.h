@@ -24,8 +24,7 @@ struct SipStackConfig {
 //
 // Threads: send() from any; events go into the inbox that was given, which the caller drains.
 // Bounds:  both inboxes. A full command inbox refuses; a full event inbox makes the stack wait, and the
-// loopback
-//          socket's buffer then sheds load.
+//          loopback socket's buffer then sheds load.
 class SipStack {
  public:
   // `gateway` and `events` outlive the stack.

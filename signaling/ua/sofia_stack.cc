@@ -250,8 +250,8 @@ int SofiaStack::on_request(nta_leg_magic_t* stack, nta_leg_t*, nta_incoming_t* r
   return reinterpret_cast<SofiaStack*>(stack)->receive(request, sip);
 }
 
-// Requests outside any dialog. Returns the status that nta is to respond with, 0 when that is done or to
-// come.
+// Requests outside any dialog. Returns the status that nta is to respond with,
+// 0 when that is done or to come.
 int SofiaStack::receive(nta_incoming_t* request, const sip_t* sip) {
   thread_check_.check();
   const auto source = source_of(gateway_, sip);

@@ -1,5 +1,5 @@
-// Every byte value in every field, from the wire to each place where text is written. (docs/signaling.md,
-// "Bytes")
+// Every byte value in every field, from the wire to each place where text is written.
+// (docs/signaling.md, "Bytes")
 #include <gtest/gtest.h>
 
 #include <algorithm>

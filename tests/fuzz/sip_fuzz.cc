@@ -1,5 +1,5 @@
-// Bytes from the network through everything that sees them before the SIP stack: framer, parser, guard,
-// edits.
+// Bytes from the network through everything that sees them before the SIP stack:
+// framer, parser, guard, edits.
 #include <cstdlib>
 
 #include "base/text.h"

@@ -1,5 +1,5 @@
-// Readers that forgive nothing: what we write must please each of them. On purpose none of our own code is in
-// them.
+// Readers that forgive nothing: what we write must please each of them.
+// On purpose none of our own code is in them.
 #pragma once
 
 #include <iconv.h>
@@ -50,8 +50,8 @@ inline std::vector<std::string_view> crlf_lines(std::string_view text) {
   return lines;
 }
 
-// The head of a SIP message: a start line, then fields with a token for a name, no fold, nothing that is no
-// text.
+// The head of a SIP message: a start line, then fields with a token for a name, no fold,
+// nothing that is no text.
 inline bool is_strict_head(std::string_view message) {
   const auto end = message.find("\r\n\r\n");
   if (end == std::string_view::npos) return false;

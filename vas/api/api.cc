@@ -237,8 +237,8 @@ class Api {
     return missing(call);
   }
 
-  // Whether the key's tenant or domain is the path's. Who may not see all learns nothing of what does not
-  // exist.
+  // Whether the key's tenant or domain is the path's.
+  // Who may not see all learns nothing of what does not exist.
   bool reaches(const ApiKey& key, const ApiCall& call) const {
     if (key.scope == KeyScope::kSystem) return true;
     const bool names_domain = !call.path("domain").empty();

@@ -17,8 +17,7 @@ namespace vas::api {
 //
 // Pure: tells which to close. Threads: one.
 // Bounds:  `all` connections, `strangers_of_address` of them from one address (IPv6: one /64) before they
-// prove
-//          themselves; a proxy's are not counted by address.
+//          prove themselves; a proxy's are not counted by address.
 class ConnectionShares {
  public:
   using Id = std::uint64_t;

@@ -20,8 +20,8 @@ struct Refused {
 // Threads: control only.
 class DirectoryService {
  public:
-  // Looks at the directory as it stands when the change's turn has come; asks for the change, or says why
-  // not.
+  // Looks at the directory as it stands when the change's turn has come;
+  // asks for the change, or says why not.
   using Plan = std::function<std::optional<Refused>(const directory::Directory&, directory::Change&)>;
   // Nothing: it is stored, and in force.
   using Done = std::function<void(const std::optional<Refused>&)>;

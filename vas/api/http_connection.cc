@@ -254,8 +254,8 @@ void HttpConnection::watch(std::function<void()> gone) {
   wait_for_close();
 }
 
-// A readable socket with nothing to read is a client that left. Bytes there are its next request: it is
-// alive.
+// A readable socket with nothing to read is a client that left.
+// Bytes there are its next request: it is alive.
 void HttpConnection::wait_for_close() {
   stream_.async_wait_readable([weak = weak_from_this()](beast::error_code failure) {
     const auto self = weak.lock();

@@ -56,8 +56,8 @@ struct HttpShared {
 
 // Keeps one client's connection: what was read and not parsed, the request that waits for its reply, its
 // deadlines, and what its body takes of the shares. It decides whether a request can be read in one way only,
-// and closes where it cannot. What is asked for, and by whom, it need not know: the handler says so
-// (Responder::vouch).
+// and closes where it cannot. What is asked for, and by whom, it need not know:
+// the handler says so (Responder::vouch).
 //
 // Threads: control only. Lifetime: held by its own pending operations, and by who owes it a reply.
 class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
@@ -85,8 +85,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void close();
 
  private:
-  // Of what is read and not yet parsed: a chunk's size, an extension, a trailer have no longer lines than
-  // this.
+  // Of what is read and not yet parsed: a chunk's size, an extension,
+  // a trailer have no longer lines than this.
   static constexpr std::size_t kMaxUnparsedBytes = 32 * 1024;
 
   void read_head();

@@ -82,10 +82,9 @@ struct HttpCounters {
 
 // Threads: all on the thread that runs `context`.
 // Bounds:  connections as configured, kMaxConnections at most; kMaxBodyBytes of one body, kMaxBodiesBytes of
-// all
-//          that are being read, kMaxBodiesOfAddress of one address's, kMaxBodiesOfStrangers of those without
-//          a right key; kMaxHeadBytes of start line and headers; 10 s for a request to arrive whole, 60 s
-//          between requests. HTTPS: tls_door.h; who is at its door counts among the connections.
+//          all that are being read, kMaxBodiesOfAddress of one address's, kMaxBodiesOfStrangers of those
+//          without a right key; kMaxHeadBytes of start line and headers; 10 s for a request to arrive whole,
+//          60 s between requests. HTTPS: tls_door.h; who is at its door counts among the connections.
 class HttpServer {
  public:
   // Idle polls are cheap: 50,000 fit beside everything else.

@@ -130,8 +130,8 @@ class Sessions {
                      [responder = call.responder] { responder->send({.status = 204}); });
   }
 
-  // Unprivileged: who knows the token and the number may wait. All five conditions, or 403 that tells
-  // nothing.
+  // Unprivileged: who knows the token and the number may wait.
+  // All five conditions, or 403 that tells nothing.
   void poll_ringing(ApiCall& call) const {
     const Session* session = call.domain == nullptr ? nullptr : find(call, Direction::kIncoming);
     const auto* subscriber =
@@ -167,8 +167,8 @@ class Sessions {
   }
 
  private:
-  // A number that goes to a network must be one that a network could have. With a routing plan it goes to
-  // none.
+  // A number that goes to a network must be one that a network could have.
+  // With a routing plan it goes to none.
   std::optional<std::string> check_destination(NewSession& request) const {
     const bool is_dialled = request.direction == Direction::kOutgoing && request.routing_json.empty();
     if (!is_dialled || service_.directory().find_subscriber(request.domain->id, request.remote) != nullptr)

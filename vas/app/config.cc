@@ -26,8 +26,8 @@ std::optional<std::size_t> line_of(const std::string& file, const std::string& k
   return {};
 }
 
-// CLI11 does not say where in the file it stumbled. So each key is tried alone, and the first bad one is
-// named.
+// CLI11 does not say where in the file it stumbled.
+// So each key is tried alone, and the first bad one is named.
 std::optional<std::string> find_fault(const std::string& path) {
   std::ifstream in(path);
   if (!in) return "cannot read " + path;

@@ -43,8 +43,8 @@ void Call::on_expired(Now& now) {
       now);
 }
 
-// The caller hung up before the answer, or (crossing) just after we sent it: its 487 is out, so the call is
-// over.
+// The caller hung up before the answer, or (crossing) just after we sent it:
+// its 487 is out, so the call is over.
 void Call::on_cancelled(LegSide side, const std::string& reason, Now& now) {
   if (phase_ == Phase::kEnded) return;
   const bool is_pick_up = side == LegSide::kB && phase_ != Phase::kConnected;

@@ -18,8 +18,7 @@ namespace vas::calls {
 //
 // Pure: the time comes in. Threads: control only.
 // Bounds:  as many entries as holders with calls, and kMaxIdle of others, whose buckets are full again when
-// they
-//          are forgotten.
+//          they are forgotten.
 class CallQuota {
  public:
   static constexpr std::size_t kMaxIdle = 4096;

@@ -52,8 +52,8 @@ void Call::follow_source(LegSide side, const signaling::Flow& source) {
   if (source.peer.is_set()) party(side).source = source;
 }
 
-// Hold, resume and codec changes pass end to end: the offer goes to the other party as ours, its answer comes
-// back.
+// Hold, resume and codec changes pass end to end:
+// the offer goes to the other party as ours, its answer comes back.
 void Call::on_offer(const signaling::OfferReceived& event, LegSide side, Now& now) {
   const auto refuse = [&](int status, const Refusal& why = {}) {
     std::vector<signaling::Header> headers;

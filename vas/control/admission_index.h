@@ -1,5 +1,5 @@
-// What the gateway may know of us: which tokens live and where, and which addresses are our trunks' or
-// nodes'.
+// What the gateway may know of us: which tokens live and where,
+// and which addresses are our trunks' or nodes'.
 #pragma once
 
 #include <functional>

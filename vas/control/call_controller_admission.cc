@@ -46,8 +46,8 @@ void CallController::admit(const signaling::InviteReceived& invite) {
 }
 
 // The trunk that trusts the INVITE's source. A carrier that serves several domains from one address is told
-// apart by the number that it calls; where several have that number, by the domain that the Request-URI
-// names.
+// apart by the number that it calls; where several have that number,
+// by the domain that the Request-URI names.
 const directory::Trunk* CallController::trunk_of(const signaling::InviteReceived& invite) const {
   const auto trunks = parts_.directory.trusted_trunks(invite.source.peer.address);
   const directory::Domain* named = parts_.directory.find_domain(invite.request_host);
@@ -288,8 +288,8 @@ void CallController::on_stored(std::uint64_t id) {
   if (found != entries_.end() && --found->second.waits_for == 0) start(found->second);
 }
 
-// A database that is slow or down holds up no call: the journal has it, and memory knows that its token is
-// taken.
+// A database that is slow or down holds up no call:
+// the journal has it, and memory knows that its token is taken.
 void CallController::wait_for_store(Entry& entry) {
   entry.admission_timer = std::make_unique<boost::asio::steady_timer>(parts_.context, kLongestAdmission);
   entry.admission_timer->async_wait([this, id = entry.call->id()](boost::system::error_code failure) {

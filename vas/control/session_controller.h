@@ -1,5 +1,5 @@
-// Keeps sessions: made for the API and for trunk calls, changed as their call goes, stored, told to their
-// callbacks.
+// Keeps sessions: made for the API and for trunk calls, changed as their call goes, stored,
+// told to their callbacks.
 #pragma once
 
 #include <cstdint>
@@ -108,8 +108,8 @@ class SessionController final : public api::SessionService {
 
  private:
   sessions::SessionRegistry::Use use_of_tenant(std::int64_t tenant_id) const;
-  // Whose share so many sessions more, of `bytes`, would be too much for, in words; nothing where there is
-  // room.
+  // Whose share so many sessions more, of `bytes`, would be too much for, in words;
+  // nothing where there is room.
   std::optional<std::string> full_share(const directory::Domain& domain, std::size_t sessions,
                                         std::size_t bytes) const;
   std::optional<api::Refused> repeat(const sessions::CreationKeys::Made& made, const std::string& request,

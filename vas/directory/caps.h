@@ -38,8 +38,8 @@ inline constexpr Caps caps_of_tenants() {
           .polls = kMaxPollsOfTenant};
 }
 
-// The first cap of `wanted` that is above what stands, by its name; none: nullptr. No cap on calls is the
-// highest.
+// The first cap of `wanted` that is above what stands, by its name; none: nullptr.
+// No cap on calls is the highest.
 inline const char* raised_cap(const Caps& stands, const Caps& wanted) {
   if (stands.calls != 0 && (wanted.calls == 0 || wanted.calls > stands.calls)) return "max-calls";
   if (wanted.calls_per_second > stands.calls_per_second) return "max-calls-per-second";

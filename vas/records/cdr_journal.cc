@@ -349,8 +349,8 @@ void CdrJournal::write_lines(const std::vector<Queued>& batch) {
   if (!is_full_) pulse_.succeed();
 }
 
-// The disk refused: new calls are told so, a draft is as good as the one before, but an ending is never given
-// up.
+// The disk refused: new calls are told so, a draft is as good as the one before,
+// but an ending is never given up.
 void CdrJournal::keep_endings(std::vector<Queued>& batch) {
   const auto kept = std::stable_partition(
       batch.begin(), batch.end(), [](const Queued& each) { return each.entry.kind != EntryKind::kEnded; });

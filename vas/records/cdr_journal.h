@@ -23,8 +23,8 @@
 
 namespace vas::records {
 
-// Append-only, with a writer thread of its own that commits whatever is queued as soon as the previous commit
-// ends.
+// Append-only, with a writer thread of its own that commits whatever is queued as soon
+// as the previous commit ends.
 //
 // `journal` holds the entries, `records.jsonl` beside it every finished record, one JSON a line, each once:
 // at start the lines that a crash kept from it are added, and calls left open are closed as node-failure.
@@ -33,9 +33,8 @@ namespace vas::records {
 //
 // Threads: start(), update(), end() from control; callbacks run on the writer's thread.
 // Bounds:  the queue holds kMaxQueued entries. Beyond it start() refuses, so that no call is admitted without
-// its
-//          entry; what belongs to admitted calls is always taken, and an ending that the disk refuses is kept
-//          until it takes it.
+//          its entry; what belongs to admitted calls is always taken, and an ending that the disk refuses is
+//          kept until it takes it.
 class CdrJournal {
  public:
   // Minutes of entries, while the disk stalls.

@@ -42,8 +42,8 @@ std::optional<Found> read_body(std::string_view rest) {
   return Found{{static_cast<EntryKind>(kind), std::string(body.substr(1))}, kOldHeaderBytes + length};
 }
 
-// A checksum over each place of a damaged file would take hours: an old entry holds JSON, which is seen at
-// once.
+// A checksum over each place of a damaged file would take hours:
+// an old entry holds JSON, which is seen at once.
 bool may_be_old(std::string_view rest) {
   if (rest.size() < kOldHeaderBytes + 2 || rest[kOldHeaderBytes] != '{') return false;
   const std::size_t length = load_u32(as_bytes(rest), 0);

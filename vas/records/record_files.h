@@ -27,8 +27,8 @@ class RecordFiles {
   bool append(std::string_view lines);
   bool sync();
 
-  // Which of `wanted` have a record in the last `bytes` or so, older files included: all that is read of
-  // history.
+  // Which of `wanted` have a record in the last `bytes` or so, older files included:
+  // all that is read of history.
   std::set<std::string> ids_in_last(std::uint64_t bytes, const std::set<std::string>& wanted) const;
 
  private:

@@ -17,8 +17,8 @@ enum class Status { kNew, kProcessing, kRinging, kConnected };
 std::string_view to_string(Direction direction);
 std::string_view to_string(Status status);
 
-// A token is used once: taken by the INVITE that presents it, or (incoming) reserved and given back when that
-// fails.
+// A token is used once: taken by the INVITE that presents it,
+// or (incoming) reserved and given back when that fails.
 enum class TokenState { kFree, kReserved, kUsed };
 
 // A request that makes a session, and may come again though it should make one only. Both are digests.

@@ -1,5 +1,5 @@
-// Which tokens live, and at which node, for those who only need to know that: by keyed hash, read by other
-// threads.
+// Which tokens live, and at which node, for those who only need to know that:
+// by keyed hash, read by other threads.
 #pragma once
 
 #include <cstdint>

@@ -20,8 +20,7 @@ namespace vas::store {
 // library gives up at once.
 //
 // Threads: a Line belongs to the thread that uses its connection. The guard's own thread sleeps while no call
-// is
-//          under way, and wakes once in `longest` while there are some.
+//          is under way, and wakes once in `longest` while there are some.
 class CallGuard {
  public:
   // A commit takes milliseconds; with the connect beside it whoever asked has an answer within five seconds.

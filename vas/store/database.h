@@ -15,8 +15,8 @@ enum class Dialect { kSqlite, kPostgresql };
 // A path is a SQLite file; "postgresql://user@host/name" a server's database.
 Dialect dialect_of(const std::string& location);
 
-// A connection as the store wants it: commits that survive a power cut, no wait without an end. Throws
-// soci::soci_error.
+// A connection as the store wants it: commits that survive a power cut, no wait without an end.
+// Throws soci::soci_error.
 std::unique_ptr<soci::session> connect(const std::string& location);
 std::unique_ptr<soci::session> connect_to_read(const std::string& location);
 

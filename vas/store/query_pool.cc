@@ -17,8 +17,8 @@
 namespace vas::store {
 namespace {
 
-// Collects the elements of one page. One row more than the page holds is asked for: it says that there are
-// more.
+// Collects the elements of one page. One row more than the page holds is asked for:
+// it says that there are more.
 class PageWriter {
  public:
   explicit PageWriter(std::size_t limit) : limit_(limit) {}

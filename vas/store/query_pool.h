@@ -1,5 +1,5 @@
-// Lists and searches: threads that read the database and do nothing else, so that no list delays a call or a
-// commit.
+// Lists and searches: threads that read the database and do nothing else,
+// so that no list delays a call or a commit.
 #pragma once
 
 #include <condition_variable>

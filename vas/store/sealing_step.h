@@ -15,8 +15,8 @@ class session;
 
 namespace vas::store {
 
-// Seals every row that is not, and notes whose key it was. Within the caller's transaction; throws
-// soci::soci_error.
+// Seals every row that is not, and notes whose key it was. Within the caller's transaction;
+// throws soci::soci_error.
 void seal_rows(soci::session& database, const secrets::Sealer& sealer);
 
 // The id of the key that the database was sealed with; nothing where it is new, or of an earlier version.

@@ -279,8 +279,8 @@ void Store::write_whole(Queued& queued) {
   if (why) set_aside_.count_told(name_of(rows.front()), *why);
 }
 
-// A row goes out of the transaction as soon as it is kept elsewhere: should the commit fail, it is not kept
-// twice.
+// A row goes out of the transaction as soon as it is kept elsewhere:
+// should the commit fail, it is not kept twice.
 void Store::write_what_is_taken(Queued& queued) {
   for (std::size_t i = 0; i < queued.transaction.rows().size();) {
     const Transaction::Row& row = queued.transaction.rows()[i];

@@ -90,8 +90,7 @@ enum class Urgency {
 //
 // Threads: control only; completions are posted through the function given to open(), in the order of commit.
 // Bounds:  kMaxQueued transactions that may fail wait; one more fails at once. Those that must last are
-// always
-//          taken: they belong to sessions and callbacks, whose numbers are bounded.
+//          always taken: they belong to sessions and callbacks, whose numbers are bounded.
 class Store {
  public:
   static constexpr std::size_t kMaxQueued = 200'000;

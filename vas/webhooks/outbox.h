@@ -53,8 +53,8 @@ class Outbox {
   // event restored with a try behind it keeps its delay.
   bool add(Event event, Time now, Duration wait = Duration::zero());
 
-  // Those that are to be sent now; each is under way until replied() is told of it. The pointer holds until
-  // then.
+  // Those that are to be sent now; each is under way until replied() is told of it.
+  // The pointer holds until then.
   std::vector<const Event*> pop_due(Time now);
   // `chance`: 0…1, spreads the retries. `event` gets the event as it stands now.
   Fate replied(const std::string& id, const Reply& reply, Time now, WallTime wall, double chance,

@@ -42,9 +42,8 @@ struct WebhookRequest {
 // proxies of the environment are not followed.
 //
 // Bounds:  `under_way` requests wait or run, kMaxQueued at most; three quarters of these of one domain, or
-// what
-//          it may have; kMaxPerEndpoint to one endpoint; one more fails at once. 5 s to connect, 10 s in all,
-//          name look-up among it; 64 KiB of reply.
+//          what it may have; kMaxPerEndpoint to one endpoint; one more fails at once. 5 s to connect, 10 s in
+//          all, name look-up among it; 64 KiB of reply.
 // Threads: post() from any; completions go through the function that was given.
 class WebhookClient {
  public:

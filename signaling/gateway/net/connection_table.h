@@ -15,8 +15,8 @@ namespace vas::signaling {
 // Threads: the streams'.
 // Bounds:  `max_connections` in all: when they are used up, the one that has been silent longest without
 //          ever proving itself makes room. Of WebSockets that are open and have said nothing kMaxSilentPages;
-//          the one that was opened first goes. `max_of_address` from one address, an IPv6 /64 counting as
-//          one.
+//          the one that was opened first goes. `max_of_address` from one address,
+//          an IPv6 /64 counting as one.
 class ConnectionTable {
  public:
   // Each is a page that somebody has open and does not call with; a quarter of the connections by default.

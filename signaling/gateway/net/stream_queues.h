@@ -40,8 +40,8 @@ inline constexpr std::size_t kMaxBytesWaiting = 4 << 20;
 using ArrivalInbox = Inbox<Arrival>;
 inline constexpr std::size_t kArrivalCapacity = 2048;
 
-// Waiting at the streams at most: so many messages that are to be sent, their bytes, and what is said to each
-// arrival.
+// Waiting at the streams at most: so many messages that are to be sent, their bytes,
+// and what is said to each arrival.
 inline constexpr std::size_t kMaxSendsWaiting = 4096;
 inline constexpr std::size_t kMaxSendBytesWaiting = 8 << 20;
 inline constexpr std::size_t kOrderCapacity = 8192;

@@ -39,8 +39,8 @@ struct StreamCounters {
 // Threads:  open(), listen(), start(), stop() from one; send() and the other orders from the gateway's.
 // Lifetime: `config`, `listeners` and `arrivals` outlive it; `listeners` is filled before start().
 // Bounds:   stream_queues.h, connection_table.h, handshake_budget.h, connection.h. A connection whose
-// messages
-//           the gateway has no room for is not read; nor is one accepted while too many wait to be welcome.
+//           messages the gateway has no room for is not read;
+//           nor is one accepted while too many wait to be welcome.
 class Streams final : public ConnectionOwner {
  public:
   static constexpr std::size_t kMaxSent = 65536;

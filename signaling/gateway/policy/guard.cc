@@ -93,8 +93,8 @@ std::optional<StatelessResponse> check_cseq(const SipMessage& message, std::stri
   return {};
 }
 
-// What requests and responses share. Content-Length may be short of a datagram's end, never beyond it
-// (§18.3).
+// What requests and responses share. Content-Length may be short of a datagram's end,
+// never beyond it (§18.3).
 std::optional<StatelessResponse> check_common(const SipMessage& message) {
   if (!message.is_text) return StatelessResponse{400, "Not UTF-8, or control characters"};
   if (!is_within_bounds(message)) return StatelessResponse{400, "Too many elements in a header"};

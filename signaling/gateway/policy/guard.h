@@ -9,8 +9,8 @@
 
 namespace vas::signaling {
 
-// The response, or nothing when `message` may pass. `bytes`: its size, which may be more than was
-// parsed.
+// The response, or nothing when `message` may pass. `bytes`: its size,
+// which may be more than was parsed.
 //
 // A Contact or Record-Route that is not sip: or sips: is refused here, before any dialog is made: the SIP
 // stack below resolves and follows what it is given. Numbers are checked for range for the same reason.

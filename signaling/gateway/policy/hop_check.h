@@ -1,5 +1,5 @@
-// Whether a request may be sent to its next hop, wherever that was named: a route, a Contact, a Record-Route,
-// DNS.
+// Whether a request may be sent to its next hop, wherever that was named:
+// a route, a Contact, a Record-Route, DNS.
 #pragma once
 
 #include <optional>

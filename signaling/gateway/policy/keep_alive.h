@@ -8,8 +8,8 @@
 
 namespace vas::signaling {
 
-// Blanks and NULs, a STUN message, or anything too short to be SIP ("jaK", "0", "ping"): no offence of
-// anybody.
+// Blanks and NULs, a STUN message, or anything too short to be SIP ("jaK", "0", "ping"):
+// no offence of anybody.
 bool is_keep_alive(std::string_view message);
 
 // The response to a STUN Binding request from `source`: where it was seen. Empty for anything else.

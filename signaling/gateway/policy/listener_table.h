@@ -1,5 +1,5 @@
-// The gateway's own addresses: what it listens at, what peers are told, and from which of them a message
-// leaves.
+// The gateway's own addresses: what it listens at, what peers are told,
+// and from which of them a message leaves.
 #pragma once
 
 #include <cstdint>

@@ -19,8 +19,8 @@ LiveDialogs::LiveDialogs(std::size_t slots)
       buckets_(std::max<std::size_t>(1, slots / kBucket)),
       slots_(new Slot[buckets_ * kBucket]) {}
 
-// The tag is ours and random, so nobody can choose where a dialog lands; the secret is for what strangers
-// ask.
+// The tag is ours and random, so nobody can choose where a dialog lands;
+// the secret is for what strangers ask.
 std::uint64_t LiveDialogs::hash(char kind, std::string_view first, std::string_view second) const {
   std::string text;
   text.reserve(secret_.size() + first.size() + second.size() + 2);

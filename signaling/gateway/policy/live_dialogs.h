@@ -20,8 +20,8 @@ namespace vas::signaling {
 // stands where its party is, and how many requests it may still send.
 //
 // Threads: add and end from any (they wait for each other); the rest from the gateway's, which never waits.
-// Bounds:  `slots` of 32 bytes, half of them for what lives; add refuses beyond. What has ended makes room
-// first.
+// Bounds:  `slots` of 32 bytes, half of them for what lives; add refuses beyond.
+//          What has ended makes room first.
 class LiveDialogs {
  public:
   enum class Key : std::uint64_t {};

@@ -273,8 +273,8 @@ TEST_F(BridgeTest, RtcpAndComfortNoiseAndKeepAlivesAreSignsOfLife) {
   EXPECT_EQ(bridge_.last_heard_at(), heard);
 }
 
-// RFC 3550 §6.1, A.2: whatever a party sends, the other gets a compound that begins with a report, or
-// nothing.
+// RFC 3550 §6.1, A.2: whatever a party sends,
+// the other gets a compound that begins with a report, or nothing.
 TEST_F(BridgeTest, WhatPassesOfACompoundIsOneThatBeginsWithAReport) {
   send(LegSide::kA, kA, {.ssrc = {0x77}});
   send(LegSide::kB, kB, {.ssrc = {5}});

@@ -327,8 +327,8 @@ TEST_F(SecureLeg, KeysOnceAgreedSurviveAlertsAndHellos) {
   EXPECT_EQ(heard_at(), kBrowser);
 }
 
-// Forged media, short records and alerts from the party's own address, as somebody sends them who can guess
-// it.
+// Forged media, short records and alerts from the party's own address,
+// as somebody sends them who can guess it.
 TEST_F(SecureLeg, AMillionForgedPacketsLoseNothingOfALiveCall) {
 #ifdef VAS_SANITIZED
   constexpr int kForged = 20'000;

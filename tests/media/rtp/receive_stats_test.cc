@@ -127,8 +127,8 @@ TEST(ReceiveStats, AStallAndItsBurstAreNoRestart) {
   }
 }
 
-// One that stops without its timestamps, as on a hold that nobody was told of: what jumps afterwards jumps
-// still.
+// One that stops without its timestamps, as on a hold that nobody was told of:
+// what jumps afterwards jumps still.
 TEST(ReceiveStats, AfterAPauseOfHoursAJumpIsAJump) {
   ReceiveStats stats;
   const auto receive = [&](Duration at, int number, std::uint32_t timestamp) {

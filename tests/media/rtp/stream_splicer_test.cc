@@ -217,8 +217,8 @@ class Restart {
       receive({has_new_ssrc ? 2U : 1U}, number, timestamp);
   }
 
-  // Packets of the second stream that the listener has no use for: not sent, or under a number that was
-  // there.
+  // Packets of the second stream that the listener has no use for:
+  // not sent, or under a number that was there.
   int useless() const {
     std::set<std::uint16_t> known;
     int fresh = 0;

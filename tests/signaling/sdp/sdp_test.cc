@@ -262,8 +262,8 @@ TEST(Rfc8842, ReadsAndWritesTheNameOfAnAssociation) {
         "");
 }
 
-// RFC 8866 §5: a byte-string holds no NUL, CR or LF. An attribute that is no text is as though it were not
-// there.
+// RFC 8866 §5: a byte-string holds no NUL, CR or LF.
+// An attribute that is no text is as though it were not there.
 TEST(Sdp, IsOfTextAlone) {
   const auto with = [](const std::string& line) {
     return SessionDescription::parse(

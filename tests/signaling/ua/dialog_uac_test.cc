@@ -38,8 +38,8 @@ class DialogUacTest : public testing::Test {
     lab_.send(invite);
     return lab_.receive("INVITE");
   }
-  // Answers `request` 407 with a new nonce: it comes again with it. Of a final answer to INVITE the ACK is
-  // taken.
+  // Answers `request` 407 with a new nonce: it comes again with it.
+  // Of a final response to INVITE the ACK is taken.
   SipText challenge(const SipText& request, const std::string& nonce) {
     lab_.answer(request, kChallenge, proxy_asks(nonce));
     if (request.method() == "INVITE") lab_.receive("ACK");

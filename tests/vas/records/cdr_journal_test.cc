@@ -82,8 +82,8 @@ TEST_F(CdrJournalTest, ACallLeftOpenIsClosedOnceAtTheNextStart) {
   EXPECT_EQ(lines(), 2u);
 }
 
-// A process that dies while it recovers leaves the next one as wise; one that has recovered leaves nothing
-// behind.
+// A process that dies while it recovers leaves the next one as wise;
+// one that has recovered leaves nothing behind.
 TEST_F(CdrJournalTest, RemembersThePastUntilItIsToldToForgetIt) {
   {
     const auto journal = open();

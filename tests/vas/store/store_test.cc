@@ -174,8 +174,8 @@ TEST_P(StoreTest, ADeadLetterIsListedFoundAndForgotten) {
   EXPECT_EQ(list(), "[]");
 }
 
-// What must last and stands in the same commit is stored; the row that the database will never take is kept
-// aside.
+// What must last and stands in the same commit is stored;
+// the row that the database will never take is kept aside.
 TEST_P(StoreTest, ARowThatIsRefusedIsSetAsideAlone) {
   {
     const auto store = open();
