@@ -304,7 +304,7 @@ FIGURES = {
         ("which {} bytes without attributes", "ice/stun/stun_message.h: kHeaderBytes"),
         ("(`trace-buffer`, {} MiB)", "vas/app/config_options.h: trace_mib"),
         ("the {} digits that the log shows", "signaling/gateway/trace/message_secrets.cc: kHintDigits"),
-        ("up to {} after the first one's answer", "signaling/ua/dialog_uac.cc: kLatestAnswer"),
+        ("up to {} after the first one's answer", "signaling/ua/dialog_uac.cc: kLatestResponse"),
         ("intervals below {} get 422", "signaling/ua/session_timer.h: kMinSessionExpires"),
         (
             "is tried again after {}, then 4, 8, 16, {},",

@@ -27,7 +27,7 @@ namespace {
 constexpr std::size_t kMaxBranches = 16;
 
 // After the first 2xx the other branches of a fork have so long (RFC 3261 §13.2.2.4).
-constexpr Duration kLatestAnswer = std::chrono::seconds(32);  // 64 T1
+constexpr Duration kLatestResponse = std::chrono::seconds(32);  // 64 T1
 
 }  // namespace
 
@@ -162,7 +162,7 @@ void Dialog::receive_invite_success(const sip_t* sip) {
     return hang_up_fork(sip);
   }
   answered_tag_ = tag;
-  late_responses_until_ = monotonic_now() + kLatestAnswer;
+  late_responses_until_ = monotonic_now() + kLatestResponse;
   remote_ = header_text(reinterpret_cast<const sip_header_t*>(sip->sip_to));
   adopt_leg_of(tag);
   set_route(leg_.get(), way_by(sip, false));

@@ -29,8 +29,8 @@ std::vector<Header> acceptance_of(const sip_t* sip);
 std::string reasons_of(const sip_t* sip);                       // all that may be passed on
 std::optional<std::uint32_t> retry_after_of(const sip_t* sip);  // seconds, a day at most
 
-// Header lines for SIPTAG_HEADER_STR. One that is no printable text is left out: no CR or LF is ever
-// written.
+// Header lines for SIPTAG_HEADER_STR. One that is no printable text is left out:
+// no CR or LF is ever written.
 std::string header_lines(const std::vector<Header>& headers);
 
 // A From or To value with its tag.

@@ -142,13 +142,13 @@ class WebSocketConnection final : public Connection {
   }
 
   void refuse(http::status status, const char* why) {
-    answer_ = http::response<http::string_body>(status, 11);
-    answer_.set(http::field::content_type, "text/plain");
-    answer_.set(http::field::connection, "close");
-    if (status == http::status::upgrade_required) answer_.set(http::field::upgrade, "websocket");
-    answer_.body() = why;
-    answer_.prepare_payload();
-    http::async_write(stream_.next_layer(), answer_,
+    reply_ = http::response<http::string_body>(status, 11);
+    reply_.set(http::field::content_type, "text/plain");
+    reply_.set(http::field::connection, "close");
+    if (status == http::status::upgrade_required) reply_.set(http::field::upgrade, "websocket");
+    reply_.body() = why;
+    reply_.prepare_payload();
+    http::async_write(stream_.next_layer(), reply_,
                       [this, self = shared_from_this()](error_code, std::size_t) { close(); });
   }
 
@@ -222,7 +222,7 @@ class WebSocketConnection final : public Connection {
   websocket::stream<Stream> stream_;
   beast::flat_buffer buffer_{2 * SipMessage::kMaxBytes};
   std::optional<http::request_parser<http::string_body>> parser_;
-  http::response<http::string_body> answer_;
+  http::response<http::string_body> reply_;
   Time window_began_{};
   int control_frames_ = 0;
 };
