@@ -37,7 +37,7 @@ class UringIo final : public PacketIo {
   static constexpr unsigned kBuffers = 1024;
   // A datagram of 1500 bytes, io_uring's header in front and the room that SRTP takes behind.
   static constexpr std::size_t kBufferBytes = 2048;
-  // Of bytes that are not in a received buffer: reports, answers to checks, handshakes.
+  // Of bytes that are not in a received buffer: reports, responses to checks, handshakes.
   static constexpr unsigned kCopies = 64;
   // Handshakes are the largest of them.
   static constexpr std::size_t kLargestCopy = media::DtlsSession::kMaxDatagram;

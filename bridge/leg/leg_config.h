@@ -60,7 +60,7 @@ struct LegDtls {
   friend bool operator==(const LegDtls&, const LegDtls&) = default;
 };
 
-// The party proves by ICE where it is. Lite: it checks, we answer. Full: an agent finds the path, and hands
+// The party proves by ICE where it is. Lite: it checks, we respond. Full: an agent finds the path, and hands
 // its socket over.
 struct LegIce {
   ice::IceCredentials local;

@@ -172,7 +172,8 @@ std::optional<Bytes> SecurePath::on_stun(Time now, const Endpoint& source, Bytes
   }
   const auto message = ice::StunMessage::parse(datagram);
   if (!message) return {};
-  if (!checks_ || !checks_->on_answer(source, *message)) return ice_->on_check(now, source, *message, reply_);
+  if (!checks_ || !checks_->on_response(source, *message))
+    return ice_->on_check(now, source, *message, reply_);
   ice_->on_proved(now, source, ice_config_->role == ice::IceRole::kControlling);
   return Bytes();
 }

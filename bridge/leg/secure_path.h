@@ -127,7 +127,7 @@ class SecurePath {
   // one the path before stays. Through a pipe the agent goes on checking.
   void adopt_path(Time now, const Endpoint& to, const Endpoint& peer, bool is_pipe);
   void lose();  // the pipe leads nowhere any more
-  // The answer, borrowed until the next call, or empty where none is due. Nothing: it is not the party's.
+  // The response, borrowed until the next call, or empty where none is due. Nothing: it is not the party's.
   std::optional<Bytes> on_stun(Time now, const Endpoint& source, Bytes datagram);
   // The check of our own that is due.
   std::optional<ice::ConsentChecks::Check> check_on_time(Time now);

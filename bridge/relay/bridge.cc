@@ -69,9 +69,9 @@ void Bridge::on_datagram(LegSide side, Component component, const Endpoint& sour
 
 void Bridge::answer_check(LegSide side, Component component, const Endpoint& source, Bytes datagram, Time now,
                           Outbox& outbox) {
-  const auto answer = leg(side).path().on_stun(now, source, datagram);
-  if (!answer) return leg(side).count_malformed();
-  if (!answer->empty()) outbox.add({side, component, source, *answer});
+  const auto response = leg(side).path().on_stun(now, source, datagram);
+  if (!response) return leg(side).count_malformed();
+  if (!response->empty()) outbox.add({side, component, source, *response});
 }
 
 void Bridge::shake_hands(LegSide side, Component component, const Endpoint& source, Bytes datagram, Time now,

@@ -86,9 +86,9 @@ void MediaWorker::on_oversized(SocketId id, const Endpoint& source) {
   if (holder != nullptr) holder->leg().entry->bridge.count_oversized(holder->leg().side);
 }
 
-// A check proves who sent it, not from where, until ours comes back; and ours is answered by any leg of ours
-// whose password its party gave away. So none is heard from a media port of ours: nothing loops. From
-// elsewhere nothing but what holds the session's password answers, whatever the address is.
+// A check proves who sent it, not from where, until ours comes back; and ours has a response from any leg of
+// ours whose password its party gave away. So none is heard from a media port of ours: nothing loops. From
+// elsewhere nothing but what holds the session's password responds, whatever the address is.
 bool MediaWorker::may_check(const Endpoint& source) const {
   const bool may_be_ours = source.port >= config_.first_port && source.port <= config_.last_port;
   return !may_be_ours || config_.peers == nullptr || !config_.peers->is_own(source.address);
@@ -148,7 +148,7 @@ void MediaWorker::send(Entry& entry) {
   outbox_.clear();
 }
 
-// What goes on to the other party has less time to live than it came with; what is answered has its own.
+// What goes on to the other party has less time to live than it came with; what we respond has its own.
 void MediaWorker::send_onward(Entry& entry, LegSide near, Ttl ttl) {
   for (const Outgoing& datagram : outbox_) {
     if (datagram.side == near) {

@@ -48,13 +48,13 @@ ConsentChecks::Check ConsentChecks::check(const Endpoint& to) {
   return {to, writer.sign(remote_.password)};
 }
 
-bool ConsentChecks::on_answer(const Endpoint& source, const StunMessage& answer) {
+bool ConsentChecks::on_response(const Endpoint& source, const StunMessage& response) {
   thread_check_.check();
-  if (answer.kind() != StunClass::kSuccess) return false;
+  if (response.kind() != StunClass::kSuccess) return false;
   const auto ours = std::find_if(awaited_.begin(), awaited_.end(), [&](const Awaited& each) {
-    return each.to == source && each.transaction == answer.transaction();
+    return each.to == source && each.transaction == response.transaction();
   });
-  if (ours == awaited_.end() || !answer.is_signed_with(remote_.password)) return false;
+  if (ours == awaited_.end() || !response.is_signed_with(remote_.password)) return false;
   *ours = {};
   return true;
 }

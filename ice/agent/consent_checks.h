@@ -15,10 +15,10 @@ namespace vas::ice {
 // One path's. Checks the address that media goes to every 4 to 6 s, on hold too.
 //
 // Threads: its bridge's media worker only.
-// Bounds:  kMaxAwaited answers.
+// Bounds:  kMaxAwaited responses.
 class ConsentChecks {
  public:
-  // At a check each 4 s at least an answer has more than a minute to come.
+  // At a check each 4 s at least a response has more than a minute to come.
   static constexpr std::size_t kMaxAwaited = 16;
   static constexpr std::size_t kMaxBytes = 640;  // of a check: USERNAME takes 513 at most (RFC 8839 §5.4)
 
@@ -32,8 +32,8 @@ class ConsentChecks {
   // The check that is due now, if any. `destination`: where media goes.
   std::optional<Check> on_time(Time now, const Endpoint& destination);
 
-  // True when `source` has answered one of our checks: it is proved then.
-  bool on_answer(const Endpoint& source, const StunMessage& answer);
+  // True when `source` has responded to one of our checks: it is proved then.
+  bool on_response(const Endpoint& source, const StunMessage& response);
 
  private:
   struct Awaited {

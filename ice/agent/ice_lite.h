@@ -1,5 +1,5 @@
-// The side of connectivity checks that answers them: all of a lite agent, and of a full one what is left once
-// a pair is nominated, beside ConsentChecks. (RFC 8445 §2.5; consent: RFC 7675)
+// The side of connectivity checks that responds to them: all of a lite agent, and of a full one what is left
+// once a pair is nominated, beside ConsentChecks. (RFC 8445 §2.5; consent: RFC 7675)
 #pragma once
 
 #include <optional>
@@ -29,7 +29,7 @@ IceCredentials random_credentials();
 std::optional<std::string_view> local_ufrag_of(const StunMessage& check);
 
 // One leg's. A check with the right USERNAME and MESSAGE-INTEGRITY proves its source address; one with
-// USE-CANDIDATE chooses it. Anything else is not answered and changes nothing. A peer whose address changes
+// USE-CANDIDATE chooses it. Anything else has no response and changes nothing. A peer whose address changes
 // (another network, a NAT's new mapping) goes on with its next check from there, or, where it does not choose
 // anew, once the address that it chose has been quiet for kAbandoned.
 //
@@ -43,7 +43,7 @@ std::optional<std::string_view> local_ufrag_of(const StunMessage& check);
 // wrong it is a stranger's: those have a bucket of their own, the leg's and their worker's.
 //
 // Threads: its bridge's media worker only.
-// Bounds:  kMaxProved addresses, kMaxChecksPerSecond answers, kMaxStrangersPerSecond HMACs for nothing.
+// Bounds:  kMaxProved addresses, kMaxChecksPerSecond responses, kMaxStrangersPerSecond HMACs for nothing.
 class IceLite {
  public:
   static constexpr Duration kConsent = std::chrono::seconds(30);  // RFC 7675 §5.1
@@ -69,7 +69,7 @@ class IceLite {
   // What was proved stays in force until the first check under the new credentials (RFC 8445 §9).
   void restart(IceCredentials local, IceCredentials remote);
 
-  // The answer, in `reply` (StunWriter::kMaxBytes or more), to be sent to `source`.
+  // The response, in `reply` (StunWriter::kMaxBytes or more), to be sent to `source`.
   std::optional<Bytes> on_check(Time now, const Endpoint& source, const StunMessage& check,
                                 MutableBytes reply);
 

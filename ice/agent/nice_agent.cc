@@ -69,7 +69,7 @@ Agent::Agent(AgentId id, const AgentsConfig& config, const std::function<void(Ag
   g_object_set(agent_, "upnp", FALSE, "ice-tcp", FALSE, "controlling-mode",
                static_cast<gboolean>(role == IceRole::kControlling), "stun-pacing-timer", 5U, "force-relay",
                static_cast<gboolean>(config.relays_only), nullptr);
-  // TURN's answer tells our public address too, and where both are one server libnice
+  // TURN's response tells our public address too, and where both are one server libnice
   // takes STUN's for TURN's.
   if (config.stun && (!config.turn || config.turn->address != *config.stun)) {
     g_object_set(agent_, "stun-server", to_string(config.stun->address).c_str(), "stun-server-port",

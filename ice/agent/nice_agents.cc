@@ -88,7 +88,7 @@ class NiceAgents::Loop {
     is_ending_ = true;
     while (!agents_.empty()) close(agents_.begin()->first);
     if (closing_ == 0) return g_main_loop_quit(loop_);
-    // At the end agents say goodbye to their TURN server; one that does not answer is not waited for longer.
+    // At the end agents say goodbye to their TURN server; one that does not respond is not waited for longer.
     constexpr guint kLongestMs = 1000;
     deadline_ = GlibSource(
         g_timeout_source_new(kLongestMs),

@@ -82,7 +82,7 @@ StunTransaction transaction_of(Bytes datagram);
 // Writes one into a buffer that is large enough: kMaxBytes are for all that we say.
 class StunWriter {
  public:
-  // Header and the attributes of an answer: an address, MESSAGE-INTEGRITY and FINGERPRINT are less than half
+  // Header and the attributes of a response: an address, MESSAGE-INTEGRITY and FINGERPRINT are less than half
   // of it.
   static constexpr std::size_t kMaxBytes = 256;
 

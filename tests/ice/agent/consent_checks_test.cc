@@ -28,7 +28,7 @@ Packet answer_to(Bytes check, const std::string& password = kTheirs.password,
 class ConsentChecksTest : public testing::Test {
  protected:
   bool answer(const Endpoint& source, const Packet& packet) {
-    return checks_.on_answer(source, *StunMessage::parse(packet));
+    return checks_.on_response(source, *StunMessage::parse(packet));
   }
 
   Time now_{seconds(1000)};
