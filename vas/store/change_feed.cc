@@ -37,9 +37,9 @@ struct ClearResult {
 using Connection = std::unique_ptr<PGconn, CloseConnection>;
 using Rows = std::unique_ptr<PGresult, ClearResult>;
 
-// The answer to what was sent; null when there is none in time. A server that is stopped, but whose kernel
+// The result of what was sent; null when there is none in time. A server that is stopped, but whose kernel
 // still acknowledges, would never give one.
-Rows answer_of(PGconn* connection) {
+Rows result_of(PGconn* connection) {
   const Time give_up_at = monotonic_now() + kLongestQuery;
   while (PQisBusy(connection) == 1) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(give_up_at - monotonic_now());
@@ -57,9 +57,9 @@ Rows query(PGconn* connection, const char* statement, const std::vector<std::str
   if (PQsendQueryParams(connection, statement, static_cast<int>(texts.size()), nullptr, texts.data(), nullptr,
                         nullptr, 0) == 0)
     return nullptr;
-  Rows rows = answer_of(connection);
+  Rows rows = result_of(connection);
   if (rows == nullptr) return nullptr;
-  while (answer_of(connection) != nullptr) {  // none is left: the statement is over
+  while (result_of(connection) != nullptr) {  // none is left: the statement is over
   }
   const auto status = PQresultStatus(rows.get());
   if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) return nullptr;
