@@ -294,7 +294,7 @@ FIGURES = {
             "signaling/gateway/net/connection.h: kMaxQueuedBytes",
         ),
         ("dials when it likes; {} such may be", "signaling/gateway/net/connection_table.h: kMaxSilentPages"),
-        ("half of a connection is answered for {}", "signaling/gateway/net/connection.h: kHalfClosedDeadline"),
+        ("half of a connection is responded to for {}", "signaling/gateway/net/connection.h: kHalfClosedDeadline"),
         (
             "crumbs of a handshake {} times in {} is cut off",
             "tls/tls_record_guard.h: kMaxRecords",
@@ -304,7 +304,7 @@ FIGURES = {
         ("which {} bytes without attributes", "ice/stun/stun_message.h: kHeaderBytes"),
         ("(`trace-buffer`, {} MiB)", "vas/app/config_options.h: trace_mib"),
         ("the {} digits that the log shows", "signaling/gateway/trace/message_secrets.cc: kHintDigits"),
-        ("up to {} after the first one's answer", "signaling/ua/dialog_uac.cc: kLatestResponse"),
+        ("up to {} after the first one's 2xx", "signaling/ua/dialog_uac.cc: kLatestResponse"),
         ("intervals below {} get 422", "signaling/ua/session_timer.h: kMinSessionExpires"),
         (
             "is tried again after {}, then 4, 8, 16, {},",
