@@ -51,8 +51,10 @@ class TokenBucket {
   // Finer than Time: at 400 000 a second a token takes two and a half of its ticks.
   using Nanoseconds = std::chrono::nanoseconds;
 
+  // Nothing a second has a bucket that holds nothing, and is not divided by.
   static Nanoseconds interval(const TokenRate& rate) {
-    const auto exact = static_cast<Nanoseconds::rep>(1e9 / rate.per_second);
+    constexpr double kSlowest = 1e-6;
+    const auto exact = static_cast<Nanoseconds::rep>(1e9 / std::max(rate.per_second, kSlowest));
     return Nanoseconds(std::max<Nanoseconds::rep>(exact, 1));
   }
   static Nanoseconds depth(const TokenRate& rate) {

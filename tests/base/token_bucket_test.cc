@@ -69,6 +69,12 @@ TEST(TokenBucket, RatesThatNobodyReachesAreNoTrouble) {
   EXPECT_TRUE(bucket.is_full(kStart + 1ms));
 }
 
+TEST(TokenBucket, ARateOfNothingHasNoToken) {
+  TokenBucket bucket;
+  EXPECT_FALSE(bucket.draw(TokenRate{0}, kStart));
+  EXPECT_FALSE(bucket.draw(TokenRate{0}, kStart + 24h));
+}
+
 TEST(TokenBucket, IsKeptAsOneNumber) {
   TokenBucket bucket;
   const TokenRate rate{3};
