@@ -80,7 +80,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     relay_entry entry{};
     const LegStats before = bridge.stats(near);
     if (bridge.describe_relay(near, now, entry)) {
-      bridge.take_back(near, entry);
+      bridge.resume(near, entry);
       const LegStats after = bridge.stats(near);
       VAS_CHECK(
           before.received.packets == after.received.packets && before.received.lost == after.received.lost,
