@@ -227,9 +227,12 @@ bool GatewayImpl::look_up(std::string_view token, std::string_view text, const F
   if (looking_up_.contains(std::string(token)))
     return true;  // a retransmission: the one that is held will do
   const bool may_ask = config_.admission->looks_further() && looking_up_.size() < kMaxLookUps &&
-                       look_ups_left_ != 0 && token.size() == kTokenDigits &&
-                       asked_.add(token, monotonic_now()) == 0;
+                       look_ups_left_ != 0 && token.size() == kTokenDigits;
   if (!may_ask) return false;
+  const Time now = monotonic_now();
+  const bool was_asked = asked_.times_added(token, now) != 0;
+  asked_.add(token, now);
+  if (was_asked) return false;
   --look_ups_left_;
   looking_up_.insert(std::string(token));
   config_.admission->look_up_token(std::string(token),

@@ -48,9 +48,14 @@ void Sender::on_stack_response(const SipMessage& response, std::string_view text
 
 bool Sender::send_response(const SipMessage& response, std::string_view text, Outbound outbound) {
   thread_check_.check();
-  if (!parts_.judge.is_proved(outbound.flow) && repeats_.add(text, monotonic_now()) > kRepeatsOfResponse) {
-    ++parts_.counters.unproved;
-    return false;
+  if (!parts_.judge.is_proved(outbound.flow)) {
+    const Time now = monotonic_now();
+    const bool is_too_often = repeats_.times_added(text, now) > kRepeatsOfResponse;
+    repeats_.add(text, now);
+    if (is_too_often) {
+      ++parts_.counters.unproved;
+      return false;
+    }
   }
   // A 2xx to INVITE is repeated end to end until its ACK (RFC 3261 §13.3.1.4); other repeats end here.
   const bool is_invite_2xx =
@@ -88,7 +93,10 @@ bool Sender::may_go_to(const SipMessage& message, const Flow& hop, AddressPolicy
   if (!fault) return true;
   ++parts_.counters.refused_hops;
   const std::string_view call_id = value_of(message, HeaderName::kCallId);
-  if (refused_hops_.add(call_id, monotonic_now()) == 0)
+  const Time now = monotonic_now();
+  const bool is_told = refused_hops_.times_added(call_id, now) != 0;
+  refused_hops_.add(call_id, now);
+  if (!is_told)
     log::warn(private_value(message, kCallHeader), "no {} is sent: {}",
               message.is_request() ? message.method() : "response", *fault);
   return false;
@@ -109,8 +117,12 @@ void Sender::send_resolved(const std::string& text, const ServerName& name,
   if (open.empty()) return respond_no_hop(*request);
   const std::string_view via = value_of(*request, HeaderName::kVia);
   const Time now = monotonic_now();
-  std::uint32_t before = attempts_.add(via, now);
-  if (has_failed && before % kTransmissionsEach != 0) before = attempts_.add(via, now);
+  std::uint32_t before = attempts_.times_added(via, now);
+  attempts_.add(via, now);
+  if (has_failed && before % kTransmissionsEach != 0) {
+    before = attempts_.times_added(via, now);
+    attempts_.add(via, now);
+  }
   if (has_failed && before / kTransmissionsEach >= open.size()) return respond_no_hop(*request);
   const Target& target = open[before / kTransmissionsEach % open.size()];
   send_request(*request, text, {{target.transport, target.address, 0}, FlowBond::kNone, name.host});
@@ -123,9 +135,13 @@ void Sender::send_request(const SipMessage& request, std::string_view as_from_st
   const bool is_in_dialog = has_to_tag(request);
   const Time now = monotonic_now();
   if (is_in_dialog && !parts_.judge.is_proved(hop.flow) &&
-      !parts_.gate.is_proved_party(request, hop.flow, now) && repeats_.add(text, now) > kRepeatsOfRequest) {
-    ++parts_.counters.unproved;
-    return;
+      !parts_.gate.is_proved_party(request, hop.flow, now)) {
+    const bool is_too_often = repeats_.times_added(text, now) > kRepeatsOfRequest;
+    repeats_.add(text, now);
+    if (is_too_often) {
+      ++parts_.counters.unproved;
+      return;
+    }
   }
   if (!is_in_dialog && !has_connections(hop.flow.transport) && request.method() == "INVITE")
     unanswered_.remember(branch_of_quote(text), as_from_stack, now);
@@ -150,8 +166,12 @@ void Sender::on_undelivered(std::string_view text) {
 // Over a connection each message once, for as long as that connection stands: the stack repeats all as over
 // UDP. False for a repeat, as far as that is known here.
 bool Sender::send(const Flow& flow, std::string text, const Manner& manner) {
-  const bool is_new =
-      !has_connections(flow.transport) || manner.is_repeated || sent_.add(text, monotonic_now()) == 0;
+  bool is_new = true;
+  if (has_connections(flow.transport) && !manner.is_repeated) {
+    const Time now = monotonic_now();
+    is_new = sent_.times_added(text, now) == 0;
+    sent_.add(text, now);
+  }
   parts_.transports.send(flow, std::move(text), manner);
   return is_new;
 }

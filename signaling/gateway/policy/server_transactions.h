@@ -30,9 +30,11 @@ class ServerTransactions {
     thread_check_.check();
     if (request.method() == "ACK") return;
     const bool is_cancel = request.method() == "CANCEL";
-    const bool is_repeat = !is_cancel && seen_.add(key_of(request, branch), now) != 0;
-    if (is_cancel || is_repeat) moved_.remember(branch, source, now);
-    if (!is_cancel) seen_.add(copy_of(request), now);
+    const std::string key = key_of(request, branch);
+    if (is_cancel || seen_.times_added(key, now) != 0) moved_.remember(branch, source, now);
+    if (is_cancel) return;
+    seen_.add(key, now);
+    seen_.add(copy_of(request), now);
   }
   // Where the responses of a transaction go, if not where its first request came from.
   std::optional<Flow> flow_of(std::string_view branch) const { return moved_.find(branch); }
