@@ -56,7 +56,9 @@ bool Authentication::apply(const std::vector<ChallengeField>& fields,
     });
     const bool is_refused = before != carried.end() && before->count == 1 && !each.challenge.is_stale;
     if (is_refused) return false;
-    knows_more = remember(each.is_proxy, each.challenge) || knows_more;
+    if (!has_room_for(each.is_proxy, each.challenge)) continue;
+    remember(each.is_proxy, each.challenge);
+    knows_more = true;
   }
   return knows_more;
 }
@@ -65,16 +67,20 @@ bool Authentication::may_respond(const DigestChallenge& challenge) const {
   return !credentials_.user.empty() && (credentials_.realm.empty() || credentials_.realm == challenge.realm);
 }
 
-bool Authentication::remember(bool is_proxy, const DigestChallenge& challenge) {
+bool Authentication::has_room_for(bool is_proxy, const DigestChallenge& challenge) const {
+  return realms_.size() < kMaxRealms || std::any_of(realms_.begin(), realms_.end(), [&](const Realm& each) {
+           return each.is_of(is_proxy, challenge);
+         });
+}
+
+void Authentication::remember(bool is_proxy, const DigestChallenge& challenge) {
   for (Realm& each : realms_) {
-    if (each.is_proxy != is_proxy || each.challenge.realm != challenge.realm) continue;
+    if (!each.is_of(is_proxy, challenge)) continue;
     if (each.challenge.nonce != challenge.nonce) each.uses = 0;
     each.challenge = challenge;
-    return true;
+    return;
   }
-  if (realms_.size() >= kMaxRealms) return false;
   realms_.push_back({is_proxy, challenge, 0});
-  return true;
 }
 
 }  // namespace vas::signaling

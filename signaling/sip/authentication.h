@@ -57,9 +57,14 @@ class Authentication {
     bool is_proxy = false;
     DigestChallenge challenge;
     std::uint32_t uses = 0;
+
+    bool is_of(bool proxy, const DigestChallenge& other) const {
+      return is_proxy == proxy && challenge.realm == other.realm;
+    }
   };
   bool may_respond(const DigestChallenge& challenge) const;
-  bool remember(bool is_proxy, const DigestChallenge& challenge);
+  bool has_room_for(bool is_proxy, const DigestChallenge& challenge) const;
+  void remember(bool is_proxy, const DigestChallenge& challenge);
 
   Credentials credentials_;
   std::vector<Realm> realms_;
