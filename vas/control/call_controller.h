@@ -121,9 +121,11 @@ class CallController final : public CallControl {
   // Takes them; says why not.
   std::optional<Refusal> claim_shares(const std::vector<calls::CallQuota::Holder>& shares);
   bool claim_trunk(Entry& entry);
-  // Notes what the call came for. True: it, or a call that it is the return of, has come for that before.
-  bool goes_round(const signaling::InviteReceived& invite, const directory::Domain& domain,
-                  Entry& entry) const;
+  // Remembers what the call came for, after what the call did that it is the return of.
+  void remember_number(const signaling::InviteReceived& invite, const directory::Domain& domain,
+                       Entry& entry) const;
+  // Whether a call that it is the return of has come for its number before, or it came round too often.
+  static bool goes_round(const Entry& entry);
   void give_back_shares(Entry& entry);
   const directory::Trunk* trunk_of(const signaling::InviteReceived& invite) const;
   const directory::Trunk* trunk_of(const signaling::InviteReceived& invite, std::int64_t domain_id) const;

@@ -1,6 +1,7 @@
 // Which INVITE becomes a call, and what must be on disk before it does.
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <iterator>
 #include <utility>
 
 #include "base/clock.h"
@@ -180,23 +181,25 @@ void CallController::admit_outgoing(const signaling::InviteReceived& invite, con
   begin(std::move(entry), TokenState::kUsed, {});
 }
 
-// A carrier that is a proxy brings our own INVITE back where the number that we call is one that it leads to
-// us: for another subscriber, as it should, or for the one whose application sent it out. What carriers that
-// are no proxies bring round ends by its Max-Forwards.
-bool CallController::goes_round(const signaling::InviteReceived& invite, const directory::Domain& domain,
-                                Entry& entry) const {
-  // Each has another number: a call that goes so often through us will not arrive.
-  constexpr std::size_t kMostReturns = 8;
+void CallController::remember_number(const signaling::InviteReceived& invite, const directory::Domain& domain,
+                                     Entry& entry) const {
   const auto parent = calls_by_dialog_.find(invite.returned_from.value);
   if (parent != calls_by_dialog_.end()) {
     if (const auto found = entries_.find(parent->second); found != entries_.end())
       entry.came_for = found->second.came_for;
   }
-  std::string number = std::to_string(domain.id) + "/" + invite.request_user;
-  const bool is_round =
-      std::find(entry.came_for.begin(), entry.came_for.end(), number) != entry.came_for.end();
-  entry.came_for.push_back(std::move(number));
-  return is_round || entry.came_for.size() > kMostReturns;
+  entry.came_for.push_back(std::to_string(domain.id) + "/" + invite.request_user);
+}
+
+// A carrier that is a proxy brings our own INVITE back where the number that we call is one that it leads to
+// us: for another subscriber, as it should, or for the one whose application sent it out. What carriers that
+// are no proxies bring round ends by its Max-Forwards.
+bool CallController::goes_round(const Entry& entry) {
+  // Each has another number: a call that goes so often through us will not arrive.
+  constexpr std::size_t kMostReturns = 8;
+  if (entry.came_for.empty()) return false;
+  const auto own = std::prev(entry.came_for.end());
+  return std::find(entry.came_for.begin(), own, *own) != own || entry.came_for.size() > kMostReturns;
 }
 
 void CallController::admit_trunk(const signaling::InviteReceived& invite, const directory::Trunk& trunk,
@@ -220,9 +223,9 @@ void CallController::admit_trunk(const signaling::InviteReceived& invite, const 
   setup.record.caller_id = caller_id;
   Entry entry{.asks_application = !domain.profile.routing_application.empty(),
               .shares = shares_of(domain, &trunk)};
-  const bool is_loop = goes_round(invite, domain, entry);
+  remember_number(invite, domain, entry);
   std::optional<Refusal> refusal =
-      is_loop ? Refusal{482, LocalCause::kLoop, "loop"} : claim_shares(entry.shares);
+      goes_round(entry) ? Refusal{482, LocalCause::kLoop, "loop"} : claim_shares(entry.shares);
   if (refusal) {
     entry.shares.clear();
   } else if (subscriber == nullptr) {
