@@ -15,7 +15,7 @@ class session;
 
 namespace vas::store {
 
-// Seals every row that is not, and notes whose key it was. Within the caller's transaction;
+// Seals every row that is not, and stores whose key it was. Within the caller's transaction;
 // throws soci::soci_error.
 void seal_rows(soci::session& database, const secrets::Sealer& sealer);
 
