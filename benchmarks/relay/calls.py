@@ -134,7 +134,7 @@ class SipCalls:
         return (self.ip, mine), media_of(text), (self.ip, theirs), callee_sends_to
 
     def hang_up(self):
-        """A few at a time and until each is answered: a burst of thousands would not fit into anybody's socket."""
+        """A few at a time and until each has its response: a burst of thousands would not fit into anybody's socket."""
         left = dict(self.dialogs)
         for each in (self.caller, self.carrier):
             each.setblocking(False)
@@ -143,16 +143,16 @@ class SipCalls:
                 self.request("BYE", call_id, 2, tag)
                 if index % 20 == 19:
                     time.sleep(0.02)
-                    self.take_answers(left)
+                    self.finish_byes(left)
             time.sleep(0.1)
-            self.take_answers(left)
+            self.finish_byes(left)
             if not left:
                 break
         self.dialogs.clear()
         for each in (self.caller, self.carrier):
             each.settimeout(5)
 
-    def take_answers(self, left):
+    def finish_byes(self, left):
         for text, _ in received(self.caller):
             call_id = re.search(r"^Call-ID: (\S+)", text, re.M | re.I)[1]
             if "2 BYE" in text:

@@ -154,13 +154,13 @@ class SecurePhone(Phone):
         while not (done := until()) and time.monotonic() < end:
             self.rtp.settimeout(0.02)
             try:
-                self.take_media(self.rtp.recv(2048))
+                self.on_media(self.rtp.recv(2048))
             except socket.timeout:
                 if self.says_again and self.handshake and self.handshake.keys is None:
                     self.handshake.say_again()
         return done
 
-    def take_media(self, datagram):
+    def on_media(self, datagram):
         if 20 <= datagram[0] < 64:
             self.dtls_came += 1
             if self.handshake:

@@ -96,7 +96,7 @@ class DialogTargetTest : public testing::Test {
     lab_.send(RespondToInvite{dialog, 200, std::string(kSdp), {}});
     return dialog;
   }
-  void take_tag(const SipText& answer) { our_tag_ = parameter_of(answer.header("To"), "tag"); }
+  void learn_tag(const SipText& response) { our_tag_ = parameter_of(response.header("To"), "tag"); }
 
   SipLab lab_;
   std::string our_tag_;
@@ -108,7 +108,7 @@ TEST_F(DialogTargetTest, TheContactOfItsAnswerToUsMovesNothingOverUdp) {
   lab_.transmit(request("INVITE", 1, "UDP " + lab_.server(), own));
   EXPECT_TRUE(lab_.receive().text.starts_with("SIP/2.0 100"));
   const DialogId dialog = answer_call();
-  take_tag(lab_.receive());
+  learn_tag(lab_.receive());
   lab_.transmit(request("ACK", 1, "UDP " + lab_.server(), own));
   lab_.next<AckReceived>();
 
@@ -129,7 +129,7 @@ TEST_F(DialogTargetTest, AContactThatItNamesLaterIsNotDialledWhenItsConnectionIs
   const std::string via = "TCP " + caller.local();
   caller.say(request("INVITE", 1, via, "sip:caller@" + caller.local() + ";transport=tcp"));
   const DialogId dialog = answer_call();
-  take_tag(caller.hear("SIP/2.0 200"));
+  learn_tag(caller.hear("SIP/2.0 200"));
   caller.say(request("ACK", 1, via, "sip:caller@" + caller.local() + ";transport=tcp"));
   lab_.next<AckReceived>();
 
