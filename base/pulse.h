@@ -7,8 +7,8 @@
 
 namespace vas {
 
-// One who watches asks from time to time and wakes the thread; the thread answers whenever it comes round.
-// The answer costs a load where nobody asked, so that it may be given between any two pieces of work.
+// One who watches asks from time to time and wakes the thread; the thread confirms whenever it comes round.
+// To confirm costs a load where nobody asked, so that it may be done between any two pieces of work.
 //
 // Threads: ask() and read() by one who watches; the rest by the thread itself. No lock.
 class Pulse {
@@ -23,7 +23,7 @@ class Pulse {
     if (!is_asked()) asked_at_.store(now.time_since_epoch().count(), std::memory_order_release);
   }
   bool is_asked() const { return asked_at_.load(std::memory_order_acquire) != kNot; }
-  void answer() {
+  void confirm() {
     if (is_asked()) asked_at_.store(kNot, std::memory_order_release);
   }
 
@@ -36,7 +36,7 @@ class Pulse {
   }
   bool is_failing() const { return failing_since_.load(std::memory_order_acquire) != kNot; }
 
-  // `patience`: how old a question without an answer may be.
+  // `patience`: how old a question that is not confirmed may be.
   Reading read(Time now, Duration patience) const {
     const Time asked_at{Duration(asked_at_.load(std::memory_order_acquire))};
     if (asked_at != Time(Duration(kNot)) && now - asked_at >= patience) return {State::kStuck, asked_at};

@@ -12,7 +12,7 @@ namespace vas {
 struct TcpKeepAlive {
   std::chrono::seconds idle;     // then a probe
   std::chrono::seconds between;  // probes
-  int probes;                    // without an answer; then the connection is broken
+  int probes;                    // without an acknowledgement; then the connection is broken
 };
 
 inline void keep_alive(int descriptor, const TcpKeepAlive& how) {

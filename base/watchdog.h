@@ -12,7 +12,7 @@
 
 namespace vas {
 
-// Asks each part once in kEach, and looks kPatience later who has answered: what sticks or fails is known
+// Asks each part once in kEach, and looks kPatience later who has confirmed: what sticks or fails is known
 // within two seconds, whoever asks seen(), and the log says it, even when the thread that sticks is the one
 // that serves the API.
 //
@@ -23,7 +23,7 @@ class Watchdog {
  public:
   // Costs an idle thread one wake-up.
   static constexpr Duration kEach = std::chrono::milliseconds(1000);
-  // Within kEach, so that each question has its answer before the next.
+  // Within kEach, so that each question is confirmed before the next.
   static constexpr Duration kPatience = std::chrono::milliseconds(900);
   // Stuck that long, a part that carries calls will not come back: only a restart helps.
   static constexpr Duration kGivenUp = std::chrono::seconds(10);

@@ -211,7 +211,7 @@ void NextHopKeeper::run() {
     const Duration left = std::clamp(next_refresh - monotonic_now(), Duration::zero(), kRefresh);
     poll(waiting.data(), waiting.size(), static_cast<int>(left.count() / 1000 + 1));
     inbox_.drain([this](Question&& question) { on_question(question); });
-    pulse_.answer();
+    pulse_.confirm();
     // A change takes effect within 20 ms; a storm of them costs no more than that.
     constexpr Duration kSoon = std::chrono::milliseconds(20);
     if (drain_events()) next_refresh = std::min(next_refresh, monotonic_now() + kSoon);

@@ -67,7 +67,7 @@ void MediaWorker::run(std::promise<void>& has_io) {
 void MediaWorker::on_woken() {
   thread_check_.check();
   inbox_.drain([this](WorkerCommand&& command) { handle(std::move(command)); }, 256);
-  pulse_.answer();
+  pulse_.confirm();
 }
 
 void MediaWorker::on_datagram(SocketId id, const Endpoint& source, Ttl ttl, media::PacketBuffer datagram) {

@@ -47,7 +47,7 @@ class NiceAgents::Loop {
   // Not asked where the inbox is full: then the question that stands gets older.
   void ask(Pulse& pulse, Time now) {
     pulse.ask(now);
-    inbox_.push([&pulse] { pulse.answer(); });
+    inbox_.push([&pulse] { pulse.confirm(); });
   }
 
   void gather(AgentId id, const IceCredentials& local, IceRole role) {

@@ -69,7 +69,7 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   void confirm_probe(std::uint64_t number) override { link_.confirm_probe(number); }
   void ask(Time now) override {
     pulse_.ask(now);
-    boost::asio::post(context_, [this] { pulse_.answer(); });
+    boost::asio::post(context_, [this] { pulse_.confirm(); });
   }
   const Pulse& pulse() const override { return pulse_; }
   void list_bans(std::function<void(const std::vector<Ban>&, Time)> done) override;

@@ -292,7 +292,7 @@ Dialog* SofiaStack::find(DialogId id) {
 int SofiaStack::on_commands(su_root_magic_t*, su_wait_t*, su_wakeup_arg_t* stack) {
   auto& self = *reinterpret_cast<SofiaStack*>(stack);
   self.commands_.drain([&](SipCommand&& command) { self.handle(std::move(command)); }, kCommandsAtOnce);
-  self.pulse_.answer();
+  self.pulse_.confirm();
   return 0;
 }
 

@@ -179,7 +179,7 @@ class TlsDoorImpl final : public TlsDoor, public Newcomer::Owner {
   }
   void ask(Time now) override {
     pulse_.ask(now);
-    asio::post(context_, [this] { pulse_.answer(); });
+    asio::post(context_, [this] { pulse_.confirm(); });
   }
   const Pulse& pulse() const override { return pulse_; }
 

@@ -39,7 +39,7 @@ void Server::tell_of_api() const {
 void Server::ask_control(Time now) {
   pulse_.ask(now);
   asio::post(context_, [this, now] {
-    pulse_.answer();
+    pulse_.confirm();
     media_->ask_agents(now);
   });
 }

@@ -290,7 +290,7 @@ void CdrJournal::probe() {
     write_lines({});
     if (!pulse_.is_failing()) log::info("", "the call journal is written again");
   }
-  pulse_.answer();
+  pulse_.confirm();
 }
 
 bool CdrJournal::give_sign() {

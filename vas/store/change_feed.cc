@@ -137,7 +137,7 @@ class PostgresFeed final : public ChangeFeed {
       pollfd stop{wakeup_, POLLIN, 0};
       poll(&stop, 1, static_cast<int>(kReconnectPause / std::chrono::milliseconds(1)));
       drain_wakeup();
-      pulse_.answer();
+      pulse_.confirm();
     }
   }
 
@@ -169,7 +169,7 @@ class PostgresFeed final : public ChangeFeed {
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_heartbeat - monotonic_now());
       poll(ready, 2, static_cast<int>(std::max<std::int64_t>(0, left.count())));
       drain_wakeup();
-      pulse_.answer();
+      pulse_.confirm();
       if (!send_outgoing(connection)) return;
       if (PQconsumeInput(connection) == 0) return;
       while (const auto notice =

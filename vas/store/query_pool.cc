@@ -251,7 +251,7 @@ bool QueryPool::wait_for_query(Pulse& pulse, std::optional<Queued>& next) {
 
 void QueryPool::run(soci::session& database, CallGuard::Line& line, Pulse& pulse) {
   for (std::optional<Queued> next; wait_for_query(pulse, next); next.reset()) {
-    pulse.answer();
+    pulse.confirm();
     if (!next) continue;
     line.begin();
     try {

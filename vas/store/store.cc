@@ -203,7 +203,7 @@ void Store::probe() {
     on_failure(failure);
   }
   line_.end();
-  pulse_.answer();
+  pulse_.confirm();
 }
 
 // Of each session the row that counts: a state that the same commit replaces, or removes, is not written.
@@ -228,7 +228,7 @@ bool Store::write(std::vector<Queued>& batch) {
   Written written = write_together(batch);
   if (written == Written::kRowRefused) written = write_one_by_one(batch) ? Written::kAll : Written::kNothing;
   line_.end();
-  pulse_.answer();
+  pulse_.confirm();
   return written == Written::kAll;
 }
 
@@ -310,7 +310,7 @@ std::optional<std::string> Store::refusal_of(const std::function<void()>& write)
 
 void Store::write_row(const Transaction::Row& row) {
   line_.step();
-  pulse_.answer();
+  pulse_.confirm();
   statements_->write(row);
 }
 

@@ -264,7 +264,7 @@ void WebhookClient::ask(Time now) {
 
 void WebhookClient::run() {
   for (;;) {
-    pulse_.answer();
+    pulse_.confirm();
     std::vector<std::unique_ptr<Transfer>> fresh;
     {
       const std::lock_guard lock(mutex_);
