@@ -71,7 +71,7 @@ std::optional<media::DtlsSource> Leg::dtls_source(Time now, Component component,
   const bool is_rtp = component == Component::kRtp;
   if (source == (is_rtp ? latch_.rtp_destination() : latch_.rtcp_destination())) return DtlsSource::kSdp;
   if (config_.dtls && config_.dtls->role == media::DtlsRole::kClient)
-    return {};  // it answers from where we asked
+    return {};  // it responds from where we asked
   if (is_rtp ? latch_.may_come_from(source) : latch_.rtcp_may_come_from(source))
     return DtlsSource::kCandidate;
   return {};
@@ -223,11 +223,11 @@ void Leg::record_report_block(Time now, Bytes block) {
       std::max(stats_.reported_jitter_max_ms.value_or(0), *stats_.reported_jitter_ms);
 
   const std::uint32_t last_sr = load_u32(block, 16);
-  const auto answered = std::find_if(sent_reports_.begin(), sent_reports_.end(),
+  const auto reported = std::find_if(sent_reports_.begin(), sent_reports_.end(),
                                      [&](const SentReport& each) { return each.ntp_middle == last_sr; });
-  if (last_sr == 0 || answered == sent_reports_.end()) return;
+  if (last_sr == 0 || reported == sent_reports_.end()) return;
   const double held_ms = load_u32(block, 20) * 1000.0 / 65536;  // DLSR is in units of 1/65536 s
-  const double elapsed_ms = static_cast<double>((now - answered->at).count()) / 1000.0;
+  const double elapsed_ms = static_cast<double>((now - reported->at).count()) / 1000.0;
   stats_.round_trip_ms = std::max(0.0, elapsed_ms - held_ms);
 }
 

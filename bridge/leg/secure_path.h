@@ -142,8 +142,9 @@ class SecurePath {
   std::optional<media::EarlyHellos::Hello> pop_early_hello(Component component) {
     return of(component).pop_early_hello();
   }
-  const media::DtlsSession::Flight& answer_early_hello(Time now, Component component, media::DtlsSource from,
-                                                       const media::EarlyHellos::Hello& hello) {
+  const media::DtlsSession::Flight& respond_to_early_hello(Time now, Component component,
+                                                           media::DtlsSource from,
+                                                           const media::EarlyHellos::Hello& hello) {
     return of(component).shake_hands(now, hello.source, from, hello.datagram);
   }
 

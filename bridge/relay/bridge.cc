@@ -61,14 +61,14 @@ void Bridge::on_datagram(LegSide side, Component component, const Endpoint& sour
         relay_rtcp(side, source, datagram, now, outbox);
       return;
     case media::PacketKind::kStun:
-      return answer_check(side, component, source, datagram.bytes(), now, outbox);
+      return respond_to_check(side, component, source, datagram.bytes(), now, outbox);
     case media::PacketKind::kDtls: return shake_hands(side, component, source, datagram.bytes(), now, outbox);
     case media::PacketKind::kUnknown: leg(side).count_malformed(); return;
   }
 }
 
-void Bridge::answer_check(LegSide side, Component component, const Endpoint& source, Bytes datagram, Time now,
-                          Outbox& outbox) {
+void Bridge::respond_to_check(LegSide side, Component component, const Endpoint& source, Bytes datagram,
+                              Time now, Outbox& outbox) {
   const auto response = leg(side).path().on_stun(now, source, datagram);
   if (!response) return leg(side).count_malformed();
   if (!response->empty()) outbox.add({side, component, source, *response});
@@ -84,14 +84,14 @@ void Bridge::shake_hands(LegSide side, Component component, const Endpoint& sour
   for (const auto& each : flight) outbox.add({side, component, source, each});
 }
 
-bool Bridge::answer_early_hello(LegSide side, Time now, Outbox& outbox) {
+bool Bridge::respond_to_early_hello(LegSide side, Time now, Outbox& outbox) {
   thread_check_.check();
   for (const Component component : {Component::kRtp, Component::kRtcp}) {
     const auto hello = leg(side).path().pop_early_hello(component);
     if (!hello) continue;
     const auto from = leg(side).dtls_source(now, component, hello->source);
     if (!from) return true;  // it is not the party's
-    for (const auto& each : leg(side).path().answer_early_hello(now, component, *from, *hello))
+    for (const auto& each : leg(side).path().respond_to_early_hello(now, component, *from, *hello))
       outbox.add({side, component, hello->source, each});
     return true;
   }

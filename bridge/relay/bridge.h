@@ -36,9 +36,9 @@ class Bridge {
 
   // The leg's party is being offered DTLS (SecurePath::await_dtls).
   void await_dtls(LegSide side) { leg(side).path().await_dtls(); }
-  // After configure(): answers one hello that came before it. False when there is none left; else the outbox
-  // is to be emptied before the next call.
-  bool answer_early_hello(LegSide side, Time now, Outbox& outbox);
+  // After configure(): responds to one hello that came before it. False when there is none left; else the
+  // outbox is to be emptied before the next call.
+  bool respond_to_early_hello(LegSide side, Time now, Outbox& outbox);
 
   // The call is answered: from now on silence of both parties counts.
   void start(Time now);
@@ -89,8 +89,8 @@ class Bridge {
                  Outbox& outbox);
   void relay_rtcp(LegSide near_side, const Endpoint& source, media::PacketBuffer datagram, Time now,
                   Outbox& outbox);
-  void answer_check(LegSide side, Component component, const Endpoint& source, Bytes datagram, Time now,
-                    Outbox& outbox);
+  void respond_to_check(LegSide side, Component component, const Endpoint& source, Bytes datagram, Time now,
+                        Outbox& outbox);
   void shake_hands(LegSide side, Component component, const Endpoint& source, Bytes datagram, Time now,
                    Outbox& outbox);
   void shake_hands_on_time(LegSide side, Time now, Outbox& outbox);

@@ -116,7 +116,7 @@ void MediaWorker::configure(const ConfigureLeg& command) {
   entry.bridge.configure(command.side, command.config, now);
   const auto& member = entry.shares[index_of(command.side)];
   if (member && command.config.ice) member->name(command.config.ice->local.ufrag);
-  while (entry.bridge.answer_early_hello(command.side, now, outbox_)) send(entry);
+  while (entry.bridge.respond_to_early_hello(command.side, now, outbox_)) send(entry);
 }
 
 void MediaWorker::start(const StartBridge& command) {

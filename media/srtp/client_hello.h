@@ -32,7 +32,7 @@ struct ClientHello {
 
 // True for a datagram of whole records that a handshake consists of. Alerts are not among them: before there
 // are keys anybody can send one, and a peer that means it ends its side anyway. Nor are sealed records that
-// are too short to be any, to which some versions of OpenSSL answer with an alert that ends the peer's
+// are too short to be any, to which some versions of OpenSSL respond with an alert that ends the peer's
 // association (CVE-2026-75806).
 bool may_be_handshake(Bytes datagram);
 

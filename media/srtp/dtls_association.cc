@@ -93,8 +93,8 @@ void DtlsAssociation::drop_failed(Time now) {
 }
 
 bool DtlsAssociation::may_begin(Time now, const Endpoint& source, DtlsSource from, const ClientHello& hello,
-                                bool has_answered) {
-  if (has_answered)
+                                bool has_cookie) {
+  if (has_cookie)
     return (from == DtlsSource::kCandidate ? of_candidates_ : of_peer_).draw(now) &&
            make_room(now, source, from);
   if (from == DtlsSource::kProved && handshakes_.empty() && free_.draw(now)) return true;
@@ -118,8 +118,8 @@ void DtlsAssociation::accept_hello(Time now, const Endpoint& source, DtlsSource 
   // One that is dropped comes again, and again later: a crowd is served in turn, and media in between.
   PerSecond* const budget = has_begun_ ? budgets_.again : budgets_.first;
   if (budget != nullptr && !budget->has_room(now)) return;
-  const bool has_answered = cookies_.is_right(source, hello);
-  if (!may_begin(now, source, from, hello, has_answered)) return;
+  const bool has_cookie = cookies_.is_right(source, hello);
+  if (!may_begin(now, source, from, hello, has_cookie)) return;
   if (budget != nullptr) (void)budget->draw(now);
   has_begun_ = true;
 
@@ -128,8 +128,8 @@ void DtlsAssociation::accept_hello(Time now, const Endpoint& source, DtlsSource 
   std::copy(hello.random.begin(), hello.random.end(), fresh.random.begin());
   fresh.session = std::make_unique<DtlsSession>(context_, role_, peer_);
   fresh.begun = now;
-  flight_ = has_answered ? fresh.session->on_verified_hello(now, datagram)
-                         : fresh.session->on_datagram(now, datagram);
+  flight_ = has_cookie ? fresh.session->on_verified_hello(now, datagram)
+                       : fresh.session->on_datagram(now, datagram);
   drop_failed(now);
 }
 

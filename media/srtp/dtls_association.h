@@ -95,11 +95,11 @@ class DtlsAssociation {
   Endpoint key_of(const Endpoint& source, DtlsSource from) const {
     return role_ == DtlsRole::kClient || from == DtlsSource::kProved ? Endpoint{} : source;
   }
-  // Adds a handshake for a hello that none has, or answers with what is needed first.
+  // Adds a handshake for a hello that none has, or responds with what is needed first.
   void accept_hello(Time now, const Endpoint& source, DtlsSource from, const ClientHello& hello,
                     Bytes datagram);
   bool may_begin(Time now, const Endpoint& source, DtlsSource from, const ClientHello& hello,
-                 bool has_answered);
+                 bool has_cookie);
   bool make_room(Time now, const Endpoint& source, DtlsSource from);
   void feed(Time now, const Endpoint& source, Bytes datagram);
   void say_again(Time now, const Endpoint& source, Bytes datagram);

@@ -20,7 +20,7 @@ constexpr std::size_t kRecordHeaderBytes = 13;
 constexpr std::uint8_t kAlert = 21;
 constexpr unsigned kFirstTimeoutUs = 400'000;
 
-// The first retransmission of RFC 6347 §4.2.4.1 is after 1 s: too long for somebody who has just answered.
+// The first retransmission of RFC 6347 §4.2.4.1 is after 1 s: too long for somebody who has just responded.
 unsigned retransmit_after(SSL*, unsigned before_us) {
   return before_us == 0 ? kFirstTimeoutUs : 2 * before_us;
 }
@@ -111,7 +111,7 @@ void DtlsSession::advance(Time now) {
   if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) give_up_attempt(now);
 }
 
-// What was wrong is not answered, by an alert neither: whoever sent it may not be the peer.
+// What was wrong gets no response, not even an alert: whoever sent it may not be the peer.
 void DtlsSession::give_up_attempt(Time now) {
   ERR_clear_error();
   (void)attempts_.draw(now);

@@ -46,7 +46,7 @@ class DtlsSession {
   using Flight = std::vector<std::vector<std::uint8_t>>;
   const Flight& start(Time now);  // a client's first
   const Flight& on_datagram(Time now, Bytes datagram);
-  // A server's first datagram, a whole ClientHello that answers a HelloVerifyRequest as it should.
+  // A server's first datagram, a whole ClientHello with the cookie of a HelloVerifyRequest.
   const Flight& on_verified_hello(Time now, Bytes hello);
   // To be called now and then while it is not done: sends again what was lost.
   const Flight& on_time(Time now);

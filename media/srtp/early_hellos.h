@@ -41,7 +41,7 @@ class EarlyHellos {
  private:
   HelloCookies cookies_;
   std::vector<Hello> kept_;  // oldest first
-  std::vector<std::vector<std::uint8_t>> answer_;
+  std::vector<std::vector<std::uint8_t>> flight_;
   ThreadCheck thread_check_{"EarlyHellos"};
 };
 

@@ -70,7 +70,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     // An answer, or a re-INVITE that moves nothing.
     if (way == 0xff) {
       bridge.configure(LegSide::kA, proved, now);
-      for (int kept = 0; bridge.answer_early_hello(LegSide::kA, now, outbox); ++kept) {
+      for (int kept = 0; bridge.respond_to_early_hello(LegSide::kA, now, outbox); ++kept) {
         VAS_CHECK(kept < 6, "few hellos are kept");
         outbox.clear();
       }

@@ -438,7 +438,7 @@ class EarlyLeg : public SecureLeg {
   std::vector<Sent> answer_early() {
     std::vector<Sent> all;
     Outbox outbox;
-    while (bridge_.answer_early_hello(LegSide::kA, now_, outbox)) {
+    while (bridge_.respond_to_early_hello(LegSide::kA, now_, outbox)) {
       for (Sent& each : taken(outbox)) all.push_back(std::move(each));
       outbox.clear();
     }

@@ -13,7 +13,7 @@ const Endpoint kParty = *Endpoint::parse("198.51.100.7:40000");
 
 class EarlyHellosTest : public testing::Test {
  protected:
-  // Its first hello is asked for a cookie; the one that brings it is not answered.
+  // Its first hello is asked for a cookie; the one that brings it gets nothing back.
   Datagram bring_cookie(DtlsSession& client, const Endpoint& source) {
     const Datagram first = client.start(now_).at(0);
     const auto request = early_.on_datagram(source, first);
@@ -46,15 +46,15 @@ TEST_F(EarlyHellosTest, WhoReceivesWhereItSendsFromIsKeptAndItsHandshakeGoesOnWi
   ASSERT_FALSE(flight.empty());
   EXPECT_EQ(flight[0][13], 2) << "ServerHello";
   for (int i = 0; i < 5 && !flight.empty(); ++i) {
-    DtlsSession::Flight next, answer;
+    DtlsSession::Flight next, turn;
     for (const Datagram& each : flight) {
-      answer = party.on_datagram(now_, each);
-      next.insert(next.end(), answer.begin(), answer.end());
+      turn = party.on_datagram(now_, each);
+      next.insert(next.end(), turn.begin(), turn.end());
     }
     flight.clear();
     for (const Datagram& each : next) {
-      answer = server.on_datagram(now_, kParty, DtlsSource::kSdp, each);
-      flight.insert(flight.end(), answer.begin(), answer.end());
+      turn = server.on_datagram(now_, kParty, DtlsSource::kSdp, each);
+      flight.insert(flight.end(), turn.begin(), turn.end());
     }
   }
   ASSERT_TRUE(party.keys() && server.keys());
@@ -67,13 +67,13 @@ TEST_F(EarlyHellosTest, OneIsKeptOfEachSenderAndTheOldestMakesRoom) {
     DtlsSession client(*theirs_, DtlsRole::kClient, ours_->fingerprint());
     sources.push_back({kParty.address, port});
     const Datagram hello = bring_cookie(client, sources.back());
-    EXPECT_TRUE(early_.on_datagram(sources.back(), hello).empty()) << "again, for nobody has answered";
+    EXPECT_TRUE(early_.on_datagram(sources.back(), hello).empty()) << "again, for nobody has responded";
   }
   for (std::size_t i = 2; i < sources.size(); ++i) EXPECT_EQ(early_.pop()->source, sources[i]);
   EXPECT_FALSE(early_.pop());
 }
 
-TEST_F(EarlyHellosTest, NothingElseIsAnsweredOrKept) {
+TEST_F(EarlyHellosTest, NothingElseIsRespondedToOrKept) {
   DtlsSession client(*theirs_, DtlsRole::kClient, ours_->fingerprint());
   const Datagram hello = bring_cookie(client, kParty);
   (void)early_.pop();
