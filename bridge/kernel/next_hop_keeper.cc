@@ -36,16 +36,16 @@ std::uint8_t netlink_family(const IpAddress& address) {
 }
 std::size_t bytes_of(const IpAddress& address) { return address.family == AddressFamily::kIpv4 ? 4 : 16; }
 
-// Sends the request that stands in `buffer` and leaves its answer there. Nothing if the kernel refuses it.
+// Sends the request that stands in `buffer` and leaves its reply there. Nothing if the kernel refuses it.
 const nlmsghdr* ask_kernel(mnl_socket* socket, nlmsghdr* request, Buffer& buffer) {
   const unsigned sequence = request->nlmsg_seq;
   if (mnl_socket_sendto(socket, request, request->nlmsg_len) < 0) return nullptr;
   for (;;) {
     const ssize_t got = mnl_socket_recvfrom(socket, buffer.data(), buffer.size());
     if (got < static_cast<ssize_t>(sizeof(nlmsghdr))) return nullptr;
-    const auto* answer = reinterpret_cast<const nlmsghdr*>(buffer.data());
-    if (!mnl_nlmsg_ok(answer, static_cast<int>(got)) || answer->nlmsg_seq != sequence) continue;  // of before
-    return answer->nlmsg_type == NLMSG_ERROR ? nullptr : answer;
+    const auto* reply = reinterpret_cast<const nlmsghdr*>(buffer.data());
+    if (!mnl_nlmsg_ok(reply, static_cast<int>(got)) || reply->nlmsg_seq != sequence) continue;  // of before
+    return reply->nlmsg_type == NLMSG_ERROR ? nullptr : reply;
   }
 }
 
@@ -88,22 +88,22 @@ Hop ask_next_hop(mnl_socket* socket, unsigned sequence, const IpAddress& to) {
   header->rtm_family = netlink_family(to);
   header->rtm_dst_len = static_cast<unsigned char>(8 * bytes_of(to));
   mnl_attr_put(request_in(buffer), RTA_DST, bytes_of(to), to.bytes.data());
-  const nlmsghdr* answer = ask_kernel(socket, request_in(buffer), buffer);
-  if (answer == nullptr || answer->nlmsg_type != RTM_NEWROUTE) return {};
+  const nlmsghdr* reply = ask_kernel(socket, request_in(buffer), buffer);
+  if (reply == nullptr || reply->nlmsg_type != RTM_NEWROUTE) return {};
 
-  const auto* route = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(answer));
-  const nlattr* oif = attribute_of(answer, sizeof *route, RTA_OIF);
+  const auto* route = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(reply));
+  const nlattr* oif = attribute_of(reply, sizeof *route, RTA_OIF);
   if (oif == nullptr) return {};
   Hop hop{.ifindex = mnl_attr_get_u32(oif), .neighbour = to};
   if (route->rtm_type == RTN_LOCAL) hop.kind = NextHop::Kind::kLocal;
   if (route->rtm_type == RTN_UNICAST) hop.kind = NextHop::Kind::kEthernet;
-  if (const nlattr* source = attribute_of(answer, sizeof *route, RTA_PREFSRC)) {
+  if (const nlattr* source = attribute_of(reply, sizeof *route, RTA_PREFSRC)) {
     hop.source.family = to.family;
     if (mnl_attr_get_payload_len(source) == bytes_of(to))
       std::memcpy(hop.source.bytes.data(), mnl_attr_get_payload(source), bytes_of(to));
   }
   // A gateway of the other family (RTA_VIA) is left to bpf_redirect_neigh.
-  if (const nlattr* gateway = attribute_of(answer, sizeof *route, RTA_GATEWAY)) {
+  if (const nlattr* gateway = attribute_of(reply, sizeof *route, RTA_GATEWAY)) {
     if (mnl_attr_get_payload_len(gateway) == bytes_of(to))
       std::memcpy(hop.neighbour.bytes.data(), mnl_attr_get_payload(gateway), bytes_of(to));
   }
@@ -122,11 +122,11 @@ std::optional<std::uint64_t> ask_own_mac(mnl_socket* socket, unsigned sequence, 
   Buffer buffer{};
   auto* header = begin_request<ifinfomsg>(buffer, RTM_GETLINK, NLM_F_REQUEST, sequence);
   header->ifi_index = static_cast<int>(ifindex);
-  const nlmsghdr* answer = ask_kernel(socket, request_in(buffer), buffer);
-  if (answer == nullptr || answer->nlmsg_type != RTM_NEWLINK) return {};
-  const auto* link = static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(answer));
+  const nlmsghdr* reply = ask_kernel(socket, request_in(buffer), buffer);
+  if (reply == nullptr || reply->nlmsg_type != RTM_NEWLINK) return {};
+  const auto* link = static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(reply));
   if (link->ifi_type != ARPHRD_ETHER) return {};
-  return mac_of(attribute_of(answer, sizeof *link, IFLA_ADDRESS));
+  return mac_of(attribute_of(reply, sizeof *link, IFLA_ADDRESS));
 }
 
 void put_neighbour(Buffer& buffer, const Hop& hop) {
@@ -150,11 +150,11 @@ std::uint64_t ask_neighbour(mnl_socket* socket, unsigned& sequence, const Hop& h
   Buffer buffer{};
   begin_request<ndmsg>(buffer, RTM_GETNEIGH, NLM_F_REQUEST, ++sequence);
   put_neighbour(buffer, hop);
-  const nlmsghdr* answer = ask_kernel(socket, request_in(buffer), buffer);
-  if (answer == nullptr || answer->nlmsg_type != RTM_NEWNEIGH) return 0;
-  const auto* neighbour = static_cast<const ndmsg*>(mnl_nlmsg_get_payload(answer));
+  const nlmsghdr* reply = ask_kernel(socket, request_in(buffer), buffer);
+  if (reply == nullptr || reply->nlmsg_type != RTM_NEWNEIGH) return 0;
+  const auto* neighbour = static_cast<const ndmsg*>(mnl_nlmsg_get_payload(reply));
   const std::uint16_t state = neighbour->ndm_state;
-  const std::uint64_t mac = mac_of(attribute_of(answer, sizeof *neighbour, NDA_LLADDR));
+  const std::uint64_t mac = mac_of(attribute_of(reply, sizeof *neighbour, NDA_LLADDR));
   if ((state & kFreshNeighbour) == 0) confirm_neighbour(socket, ++sequence, hop);
   return (state & kUsableNeighbour) != 0 ? mac : 0;
 }

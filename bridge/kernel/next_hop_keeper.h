@@ -47,7 +47,7 @@ class NextHopListener {
 // Asks the kernel by netlink and attaches, both of which may wait for its locks: hence a thread of its own.
 //
 // Threads: ask() from any; the rest is its own thread.
-// Bounds:  kMaxDestinations; more are not answered. What nobody has asked for in kForgetAfter is forgotten.
+// Bounds:  kMaxDestinations; more are not looked up. What nobody has asked for in kForgetAfter is forgotten.
 class NextHopKeeper {
  public:
   // One for each far end that any worker sends to.
@@ -61,7 +61,7 @@ class NextHopKeeper {
   static Result<std::unique_ptr<NextHopKeeper>> open(KernelRelay* relay);
   ~NextHopKeeper();
 
-  // No listener is told anything after it; questions are taken and never answered.
+  // No listener is told anything after it; questions are taken and nobody is told.
   void stop();
   NextHopKeeper(const NextHopKeeper&) = delete;
   NextHopKeeper& operator=(const NextHopKeeper&) = delete;

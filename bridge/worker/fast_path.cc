@@ -29,7 +29,7 @@ const NextHop* FastPath::next_hop_to(const IpAddress& to, Time now) {
   const bool is_first = entry.asked_at == Time{};
   if ((is_first || now - entry.asked_at > kAskAgain) && kernel_.next_hops->ask(to, listener_))
     entry.asked_at = now;
-  return entry.is_answered ? &entry.hop : nullptr;
+  return entry.is_known ? &entry.hop : nullptr;
 }
 
 void FastPath::on_next_hop(const IpAddress& to, const NextHop& hop) {
@@ -37,7 +37,7 @@ void FastPath::on_next_hop(const IpAddress& to, const NextHop& hop) {
   const auto known = known_.find(to);
   if (known == known_.end()) return;
   known->second.hop = hop;
-  known->second.is_answered = true;
+  known->second.is_known = true;
 }
 
 // By loopback the kernel takes only what came by it, for the rest has a source address of ours there.

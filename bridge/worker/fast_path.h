@@ -76,7 +76,7 @@ class FastPath {
  private:
   struct KnownNextHop {
     NextHop hop;
-    bool is_answered = false;
+    bool is_known = false;
     Time asked_at{};
   };
   const NextHop* next_hop_to(const IpAddress& to, Time now);
