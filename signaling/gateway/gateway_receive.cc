@@ -145,7 +145,7 @@ bool GatewayImpl::may_be_in_dialog(const SipMessage& request, std::string_view t
   const Time now = monotonic_now();
   switch (gate_.judge(request, source, judge_.exempts(source) || has_connections(source.transport), now)) {
     case DialogGate::Verdict::kPasses: return true;
-    case DialogGate::Verdict::kNotAnswered: ++counters_.no_dialog; return false;
+    case DialogGate::Verdict::kNoResponse: ++counters_.no_dialog; return false;
     case DialogGate::Verdict::kOverBudget: ++counters_.limited; return false;
     case DialogGate::Verdict::kMustProve:
       ++counters_.unproved;

@@ -144,7 +144,7 @@ void Sender::send_request(const SipMessage& request, std::string_view as_from_st
     }
   }
   if (!is_in_dialog && !has_connections(hop.flow.transport) && request.method() == "INVITE")
-    unanswered_.remember(branch_of_quote(text), as_from_stack, now);
+    without_response_.remember(branch_of_quote(text), as_from_stack, now);
   const std::string shown = text;
   const std::string name = is_secure(hop.flow.transport) ? hop.host : std::string();
   if (send(hop.flow, std::move(text), {.tls_name = name, .is_repeated = false}))
@@ -155,7 +155,7 @@ void Sender::send_request(const SipMessage& request, std::string_view as_from_st
 // no response.
 void Sender::on_undelivered(std::string_view text) {
   thread_check_.check();
-  const auto unsent = unanswered_.pop(branch_of_quote(text), monotonic_now());
+  const auto unsent = without_response_.pop(branch_of_quote(text), monotonic_now());
   const auto request = unsent ? SipMessage::parse(*unsent) : std::nullopt;
   if (!request) return;
   const auto hop = parts_.editor.next_hop(*request);
@@ -243,7 +243,7 @@ void Sender::respond_elsewhere(const SipMessage& response, std::string_view text
 void Sender::remember_responded(const SipMessage& response) {
   thread_check_.check();
   const auto via = Via::parse(first_element(value_of(response, HeaderName::kVia)));
-  if (via) unanswered_.forget(via->branch);
+  if (via) without_response_.forget(via->branch);
 }
 
 }  // namespace vas::signaling

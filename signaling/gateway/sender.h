@@ -13,23 +13,23 @@
 #include "signaling/gateway/net/stack_link.h"
 #include "signaling/gateway/net/transports.h"
 #include "signaling/gateway/policy/dialog_gate.h"
+#include "signaling/gateway/policy/invites_without_response.h"
 #include "signaling/gateway/policy/recent_set.h"
 #include "signaling/gateway/policy/server_transactions.h"
 #include "signaling/gateway/policy/source_judge.h"
 #include "signaling/gateway/policy/stateless_response.h"
-#include "signaling/gateway/policy/unanswered_invites.h"
 #include "signaling/gateway/trace/trace_tap.h"
 #include "signaling/sip/via_editor.h"
 
 namespace vas::signaling {
 
-// Keeps what was sent and may have to be answered for: repeats, hops that failed, INVITEs that nothing has
+// Keeps what is to be known of what was sent: repeats, hops that failed, INVITEs that nothing has
 // come for. It decides for each message of a stack where it goes, over which flow, and whether anybody may be
 // sent it. What a message means to its dialog it need not know.
 //
 // Threads:  the gateway's.
 // Lifetime: borrows all that it is made with.
-// Bounds:   recent_set.h, unanswered_invites.h.
+// Bounds:   recent_set.h, invites_without_response.h.
 class Sender {
  public:
   struct Parts {
@@ -73,7 +73,7 @@ class Sender {
   bool may_go_to(const SipMessage& message, const Flow& hop, AddressPolicy::PrivateRanges ranges);
 
   const Parts parts_;
-  UnansweredInvites unanswered_;
+  InvitesWithoutResponse without_response_;
   RecentSet repeats_;       // messages that went to who is not proved
   RecentSet sent_;          // messages that went to connections
   RecentSet refused_hops_;  // calls whose next hop was refused

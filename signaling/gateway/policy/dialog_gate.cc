@@ -24,7 +24,7 @@ DialogGate::Verdict DialogGate::judge(const SipMessage& request, const Flow& sou
   thread_check_.check();
   const LiveDialogs::Key key = key_of(request, to_tag(request).value_or(std::string_view()));
   if (!dialogs_.contains(key, now))
-    return request.method() == "ACK" ? Verdict::kNotAnswered : Verdict::kNoDialog;
+    return request.method() == "ACK" ? Verdict::kNoResponse : Verdict::kNoDialog;
   if (!dialogs_.accepts_request(key, now)) return Verdict::kOverBudget;
 
   using Party = LiveDialogs::Party;

@@ -18,10 +18,10 @@ class DialogGate {
  public:
   enum class Verdict {
     kPasses,
-    kNoDialog,     // 481, without a transaction
-    kNotAnswered,  // an ACK of nothing
-    kOverBudget,   // of its dialog
-    kMustProve     // the source is to answer a question first: proof_question.h
+    kNoDialog,    // 481, without a transaction
+    kNoResponse,  // an ACK of nothing
+    kOverBudget,  // of its dialog
+    kMustProve    // the source is to respond to a question first: proof_question.h
   };
 
   DialogGate(LiveDialogs& dialogs, ProvedSources& proved) : dialogs_(dialogs), proved_(proved) {}

@@ -47,7 +47,7 @@ TEST_F(DialogGateTest, WhatIsInNoDialogHereGetsNoFurther) {
   for (const char* tag : {"other", "", "ours2"}) {
     EXPECT_EQ(judge("INVITE", phone_, tag), Verdict::kNoDialog) << tag;
     EXPECT_EQ(judge("BYE", phone_, tag), Verdict::kNoDialog) << tag;
-    EXPECT_EQ(judge("ACK", phone_, tag), Verdict::kNotAnswered) << tag;
+    EXPECT_EQ(judge("ACK", phone_, tag), Verdict::kNoResponse) << tag;
     EXPECT_EQ(judge("BYE", phone_, tag, true), Verdict::kNoDialog) << tag;  // a trunk too
   }
 }

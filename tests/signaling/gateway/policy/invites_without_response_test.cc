@@ -1,4 +1,4 @@
-#include "signaling/gateway/policy/unanswered_invites.h"
+#include "signaling/gateway/policy/invites_without_response.h"
 
 #include <gtest/gtest.h>
 
@@ -9,8 +9,8 @@ using namespace std::chrono_literals;
 
 constexpr Time kStart{Duration(1h)};
 
-TEST(UnansweredInvites, AnErrorEndsWhatNothingHasAnsweredOnce) {
-  UnansweredInvites invites;
+TEST(InvitesWithoutResponse, AnErrorEndsOnceWhatHasNoResponse) {
+  InvitesWithoutResponse invites;
   invites.remember("b1", "INVITE 1", kStart);
   invites.remember("b1", "INVITE 1", kStart + 500ms);  // repeated
   EXPECT_FALSE(invites.pop("guessed", kStart));
@@ -20,8 +20,8 @@ TEST(UnansweredInvites, AnErrorEndsWhatNothingHasAnsweredOnce) {
   EXPECT_FALSE(invites.pop("b1", kStart + 2s));
 }
 
-TEST(UnansweredInvites, NothingEndsWhatWasAnsweredOrIsLongGone) {
-  UnansweredInvites invites;
+TEST(InvitesWithoutResponse, NothingEndsWhatHadAResponseOrIsLongGone) {
+  InvitesWithoutResponse invites;
   invites.remember("b1", "INVITE 1", kStart);
   invites.forget("b1");
   invites.forget("b2");
@@ -30,13 +30,13 @@ TEST(UnansweredInvites, NothingEndsWhatWasAnsweredOrIsLongGone) {
   EXPECT_FALSE(invites.pop("b3", kStart + 33s));
 }
 
-TEST(UnansweredInvites, TheOldestMakesRoom) {
-  UnansweredInvites invites;
-  for (std::size_t i = 0; i <= UnansweredInvites::kMaxWaiting; ++i)
+TEST(InvitesWithoutResponse, TheOldestMakesRoom) {
+  InvitesWithoutResponse invites;
+  for (std::size_t i = 0; i <= InvitesWithoutResponse::kMaxWaiting; ++i)
     invites.remember(std::to_string(i), "INVITE", kStart);
   EXPECT_FALSE(invites.pop("0", kStart));
   EXPECT_TRUE(invites.pop("1", kStart));
-  invites.remember("large", std::string(UnansweredInvites::kMaxBytesEach + 1, 'x'), kStart);
+  invites.remember("large", std::string(InvitesWithoutResponse::kMaxBytesEach + 1, 'x'), kStart);
   EXPECT_FALSE(invites.pop("large", kStart));
 }
 

@@ -18,7 +18,7 @@ namespace vas::signaling {
 //
 // Threads: the gateway's.
 // Bounds:  kMaxWaiting of kMaxBytesEach, the oldest goes; each for kMemory.
-class UnansweredInvites {
+class InvitesWithoutResponse {
  public:
   static constexpr std::size_t kMaxWaiting = 1024;
   // An INVITE with SDP is a fraction of it.
@@ -59,7 +59,7 @@ class UnansweredInvites {
 
   std::unordered_map<std::string, Entry> waiting_;
   std::deque<std::string> order_;
-  ThreadCheck thread_check_{"UnansweredInvites"};
+  ThreadCheck thread_check_{"InvitesWithoutResponse"};
 };
 
 }  // namespace vas::signaling
