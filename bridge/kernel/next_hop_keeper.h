@@ -61,7 +61,7 @@ class NextHopKeeper {
   static Result<std::unique_ptr<NextHopKeeper>> open(KernelRelay* relay);
   ~NextHopKeeper();
 
-  // No listener is told anything after it; questions are taken and nobody is told.
+  // No listener is told anything after it, whatever is asked.
   void stop();
   NextHopKeeper(const NextHopKeeper&) = delete;
   NextHopKeeper& operator=(const NextHopKeeper&) = delete;
