@@ -151,7 +151,7 @@ class Party {
     is_over_ = true;
   }
 
-  // Lets the last request or answer leave, and its own answer come.
+  // Lets the last request or response leave, and what comes for it arrive.
   void linger() const {
     pollfd nothing{-1, 0, 0};
     poll(&nothing, 1, 300);

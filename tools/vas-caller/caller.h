@@ -22,7 +22,7 @@ struct CallerOptions {
   std::string press;       // DTMF, a second after the answer
   double seconds = 5;      // to talk before hanging up; 0: until the other side does
   double wait = 60;        // for the call to come, or to be answered
-  int reject = 0;          // answer a call with this code instead
+  int reject = 0;          // respond to a call with this code instead
   bool announces = false;  // print the SIP address on standard error when ready
 };
 

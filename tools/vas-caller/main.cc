@@ -56,7 +56,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--wait", options.wait, "Seconds to wait for a call, or for its answer")
       ->capture_default_str();
-  app.add_option("--reject", options.reject, "Answer a call with this SIP code instead of taking it");
+  app.add_option("--reject", options.reject, "Respond to a call with this SIP code instead of taking it");
   app.add_flag("--announce", options.announces, "Print the SIP address on standard error when ready");
   CLI11_PARSE(app, argc, argv);
 

@@ -13,7 +13,7 @@ struct ApiAccess {
   std::string data_dir;  // of the node, when it runs here
 };
 
-// The answer's body. The error is the API's own sentence, or what kept us from asking.
+// The reply's body. The error is the API's own sentence, or what kept us from asking.
 Result<std::string> ask(const ApiAccess& access, const std::string& method, const std::string& path);
 
 }  // namespace vas::vasctl

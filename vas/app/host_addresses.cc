@@ -100,7 +100,7 @@ bool HostAddresses::read() {
 
 bool HostAddresses::read_family(unsigned char family, OwnAddresses::Lists& lists) {
   Buffer buffer{};
-  // An answer that was interrupted by a change is read to its end, or the next question finds it.
+  // A reply that was interrupted by a change is read to its end, or the next question finds it.
   while (recv(mnl_socket_get_fd(questions_), buffer.data(), buffer.size(), MSG_DONTWAIT) >= 0) {
   }
   nlmsghdr* request = mnl_nlmsg_put_header(buffer.data());

@@ -20,7 +20,7 @@ namespace vas::app {
 // Threads: control only; `told` may be asked from any.
 class HostAddresses {
  public:
-  // `told` knows them when it returns, and follows. Fails where the kernel does not answer.
+  // `told` knows them when it returns, and follows. Fails where the kernel does not reply.
   static Result<std::unique_ptr<HostAddresses>> open(boost::asio::io_context& context,
                                                      std::shared_ptr<OwnAddresses> told);
   ~HostAddresses();

@@ -45,7 +45,7 @@ struct CallSetup {
   Duration call_timeout = std::chrono::seconds(60);
   Duration hold_timeout = std::chrono::hours(2);
   bool has_backend = true;                              // of a parked call
-  Duration backend_timeout = std::chrono::seconds(10);  // in which it must have answered, whatever is tried
+  Duration backend_timeout = std::chrono::seconds(10);  // in which it must have replied, whatever is tried
   bool latches_to_anyone = false;                       // leg A's trunk
   bool reaches_private = false;                         // the same: its media may be in a private range
   FarEndRules far_ends;
@@ -76,7 +76,7 @@ signaling::Header accepted_body();
 // appended to `actions`, in order.
 //
 // Threads: control only.
-// Lifetime: after Ended it still takes events, which end what late answers began.
+// Lifetime: after Ended it still takes events, which end what late responses began.
 class Call {
  public:
   explicit Call(CallSetup setup);

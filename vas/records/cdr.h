@@ -63,7 +63,7 @@ struct RouteAttempt {
   std::string address;
   std::string number;
   int code = 0;                              // 0: nothing came back
-  std::optional<double> post_dial_delay_ms;  // INVITE to the first answer beyond 100
+  std::optional<double> post_dial_delay_ms;  // INVITE to the first response beyond 100
 };
 
 struct LegRecord {

@@ -232,7 +232,7 @@ void CdrJournal::ask(Time now) {
   wakeup_.notify_one();
 }
 
-// Nothing in `batch` when a sign of life is due, or an answer. False at the end.
+// Nothing in `batch` when a sign of life is due, or a confirmation. False at the end.
 bool CdrJournal::wait_for_work(std::vector<Queued>& batch, bool& forgets) {
   batch.clear();
   std::unique_lock lock(mutex_);

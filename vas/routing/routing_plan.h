@@ -55,7 +55,8 @@ RoutingPlan plan_by_trunks(const directory::Directory& directory, std::int64_t d
 // (`symmetric`, `latchesToAnyone`).
 void adopt_rules_of_trunks(const directory::Directory& directory, std::int64_t domain_id, RoutingPlan& plan);
 
-// True when the next route is to be tried after this answer: 5xx, 408, any 3xx (never followed), or none (0).
+// True when the next route is to be tried after this response: 5xx, 408, any 3xx (never followed), or none
+// (0).
 bool fails_over(int status);
 
 // `sip:<number>@<server>`; characters that a user part may not hold are escaped (RFC 3261 §25.1).

@@ -1,4 +1,4 @@
-// An end to every call into a database server that does not answer.
+// An end to every call into a database server that does not reply.
 #pragma once
 
 #include <atomic>
@@ -23,7 +23,7 @@ namespace vas::store {
 //          is under way, and wakes once in `longest` while there are some.
 class CallGuard {
  public:
-  // A commit takes milliseconds; with the connect beside it whoever asked has an answer within five seconds.
+  // A commit takes milliseconds; with the connect beside it whoever asked has a reply within five seconds.
   static constexpr Duration kLongest = std::chrono::milliseconds(2000);
 
   explicit CallGuard(Duration longest = kLongest);

@@ -177,7 +177,7 @@ QueryPool::~QueryPool() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-// The answer of `read` is handed to `done` on control's thread; nothing, when it could not be read.
+// What `read` returns is handed to `done` on control's thread; nothing, when it could not be read.
 template <typename Read, typename Finish>
 void QueryPool::enqueue(Read read, Finish done) {
   const auto shared = std::make_shared<Finish>(std::move(done));
@@ -238,7 +238,7 @@ void QueryPool::ask(Time now) {
   wakeup_.notify_all();
 }
 
-// Nothing in `next` when only an answer was asked for. False at the end.
+// Nothing in `next` when only a confirmation was asked for. False at the end.
 bool QueryPool::wait_for_query(Pulse& pulse, std::optional<Queued>& next) {
   std::unique_lock lock(mutex_);
   wakeup_.wait(lock, [&] { return is_stopping_ || !queue_.empty() || pulse.is_asked(); });

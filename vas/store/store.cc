@@ -149,7 +149,7 @@ void Store::ask(Time now) {
   wakeup_.notify_one();
 }
 
-// An empty batch when only an answer was asked for. False at the end.
+// An empty batch when only a confirmation was asked for. False at the end.
 bool Store::next_batch(std::vector<Queued>& batch) {
   batch.clear();
   std::unique_lock lock(mutex_);
@@ -186,7 +186,7 @@ void Store::pause() {
   wakeup_.wait_for(lock, kRetryPause, [this] { return is_stopping_; });
 }
 
-// Would it take a commit? While all is well it is enough that it answers; after a failure it has to write.
+// Would it take a commit? While all is well it is enough that it replies; after a failure it has to write.
 void Store::probe() {
   line_.begin();
   try {
