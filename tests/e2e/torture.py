@@ -780,7 +780,7 @@ Content-Length: 0
     Case(
         "unksm2",
         "unknown schemes in To, From and Contact",
-        "to be read; a registrar answers 400",
+        "to be read; a registrar responds with 400",
         """REGISTER sip:example.com SIP/2.0
 To: isbn:2983792873
 From: <http://www.example.com>;tag=3234233
@@ -917,7 +917,7 @@ Contact: <sip:user@host28.example.com>
     Case(
         "zeromf",
         "no hop is left",
-        "a server that it is for may answer; a proxy 483",
+        "a server that it is for may respond; a proxy 483",
         """OPTIONS sip:user@example.com SIP/2.0
 To: sip:user@example.com
 From: sip:caller@example.net;tag=3ghsd41
