@@ -65,7 +65,7 @@ constexpr const char* kAllowedToSanitizers[] = {
     "process_vm_readv", "arch_prctl",  "ptrace",   "prlimit64", "kill"};
 #endif
 
-// Nobody but an intruder: answered with the end of the process.
+// Nobody but an intruder: it ends the process.
 constexpr const char* kDeadly[] = {
     // Programs and other processes.
     "execve", "execveat", "fork", "vfork", "process_vm_writev", "pidfd_getfd",

@@ -36,7 +36,7 @@ enum class LocalCause {
   kDirectionBlocked = 900,    // no route leads to the number
   kNoBackend = 901,           // neither control endpoint nor application is configured
   kBackendUnreachable = 902,  // the control endpoint failed or timed out
-  kBackendRefused = 903,      // it answered something that forbids the call
+  kBackendRefused = 903,      // it replied something that forbids the call
   kUnknownNumber = 904,       // DNID, or the backend's 404
   kSubscriberInactive = 905,
   kNoCommonCodec = 906,
