@@ -50,7 +50,7 @@ _ENCRYPTION = [
 
 _ICE = [
     ("gathers candidates (at most {}, before the answer)", "ice/agent/nice_agents.h: kLongestGathering"),
-    ("takes nothing of the {} a second that the party is answered", "ice/agent/ice_lite.h: kMaxChecksPerSecond"),
+    ("takes nothing of the {} responses a second that the party gets", "ice/agent/ice_lite.h: kMaxChecksPerSecond"),
     ("from addresses that were proved in the last {}", "ice/agent/ice_lite.h: kConsent"),
     (
         "Who goes on checking for {}, as browsers do, is held to it: {} after its last good check",
