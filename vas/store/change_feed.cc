@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "base/thread_check.h"
 #include "vas/store/database.h"
 #include "vas/store/sealed_rows.h"
 
@@ -99,6 +100,7 @@ class PostgresFeed final : public ChangeFeed {
   }
 
   bool send(const std::string& to_node, std::string text) override {
+    thread_check_.check();
     if (text.size() > kMaxMessage) return false;
     {
       const std::lock_guard lock(mutex_);
@@ -265,6 +267,7 @@ class PostgresFeed final : public ChangeFeed {
   Pulse pulse_;
   std::mutex mutex_;
   std::deque<std::string> outgoing_;
+  ThreadCheck thread_check_{"ChangeFeed"};
   std::thread thread_;
 };
 
