@@ -22,8 +22,11 @@
 namespace vas::store {
 namespace {
 
+// A connection that is dead is found out so soon, and the nodes' addresses are read as often.
 constexpr auto kHeartbeat = std::chrono::seconds(2);
+// A database that restarts is back within seconds, and is not to be met by a storm.
 constexpr auto kReconnectPause = std::chrono::milliseconds(500);
+// Statements of one row take milliseconds: what takes longer has no server behind it.
 constexpr auto kLongestQuery = std::chrono::seconds(2);
 // Ids are of their node's remainder (id_space.h); the server's kMaxNodes is the same.
 constexpr int kNodes = 16;

@@ -18,8 +18,8 @@ class LoadShedder {
   // Still well within T1 (500 ms): who is let in has a response before it repeats its INVITE.
   static constexpr Duration kHeavyAge = std::chrono::milliseconds(140);
   static constexpr std::uint32_t kRetryFrom =
-      5;  // seconds; spread, so that they do not all come back at once
-  static constexpr std::uint32_t kRetryTo = 15;
+      5;                                         // seconds; spread, so that they do not all come back at once
+  static constexpr std::uint32_t kRetryTo = 15;  // so that a tenth of them comes in each second
 
   bool sheds(Duration age) {
     thread_check_.check();
