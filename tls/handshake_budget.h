@@ -29,6 +29,7 @@ struct HandshakeLimits {
 //          IPv6 /64 counts as one.
 class HandshakeBudget {
  public:
+  // As many as requests are counted of (SourceLedger): some megabytes.
   static constexpr std::size_t kMaxAddresses = 16384;
 
   explicit HandshakeBudget(const HandshakeLimits& limits) : limits_(limits) {}

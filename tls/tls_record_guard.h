@@ -17,7 +17,9 @@ namespace vas {
 //           its keys each few gigabytes.
 class TlsRecordGuard {
  public:
+  // Five times what a handshake needs.
   static constexpr int kMaxRecords = 60;
+  // Longer than a handshake may take (Connection::kHeaderDeadline): the whole of one is counted.
   static constexpr Duration kWindow = std::chrono::seconds(10);
 
   // `on_flood` is called once, and inside OpenSSL: the connection cannot be closed there and then.

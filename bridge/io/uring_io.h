@@ -13,6 +13,9 @@
 
 namespace vas::bridge {
 
+// Keeps the ring, its buffers, and which of them the kernel has. It decides when what waits is submitted, and
+// when a buffer goes back. What a datagram says, and where it goes, it need not know.
+//
 // A datagram is never copied: it is rewritten where it was received and sent from there. Its buffer goes back
 // to the kernel when the send has been submitted, for a UDP send is done by then (MSG_DONTWAIT).
 //

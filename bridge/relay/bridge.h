@@ -10,7 +10,10 @@
 
 namespace vas::bridge {
 
-// Bytes and time in, datagrams out: it opens no socket and reads no clock.
+// Keeps two legs, and which RTCP of our own is due to either. It decides what each datagram is and what
+// becomes of it: it goes on to the other leg, is answered here, or is dropped and counted. Who the call is,
+// which socket a leg has and whether the kernel relays it need not know. Bytes and time in, datagrams out: it
+// opens no socket and reads no clock.
 //
 // Threads:  its media worker only, for its whole life.
 // Lifetime: what it puts into an Outbox borrows the datagram that came in, or the bridge's own buffers.

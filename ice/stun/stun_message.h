@@ -56,7 +56,7 @@ class StunMessage {
   // The first of that type that stands before MESSAGE-INTEGRITY: what is behind it proves nothing.
   std::optional<Bytes> find(StunAttribute type) const;
   std::optional<std::string_view> username() const;
-  std::optional<Endpoint> xor_mapped_address() const;
+  std::optional<Endpoint> xor_mapped_address() const;  // for tests: we ask no STUN server
   // One that must be understood and is not by us (RFC 8489 §6.3.1).
   std::optional<std::uint16_t> unknown_attribute() const;
 

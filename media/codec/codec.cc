@@ -17,6 +17,14 @@ constexpr std::array<CodecInfo, 6> kCodecs = {{
     {Codec::kComfortNoise, "CN", 8000, 1, kComfortNoisePayloadType},
 }};
 
+// info_of() finds a codec's row by its number.
+static_assert([] {
+  for (std::size_t i = 0; i < kCodecs.size(); ++i) {
+    if (static_cast<std::size_t>(kCodecs[i].codec) != i) return false;
+  }
+  return true;
+}());
+
 }  // namespace
 
 const CodecInfo& info_of(Codec codec) { return kCodecs[static_cast<std::size_t>(codec)]; }

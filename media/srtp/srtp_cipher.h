@@ -12,7 +12,7 @@
 namespace vas::media {
 
 // Keys and contexts for RTP, or for RTCP, in one direction. Allocates in its constructor only.
-// Threads: one.
+// Threads: its session's, whose owner is checked at the way in (srtp_session.h).
 class SrtpCipher {
  public:
   enum class Direction { kSeal, kOpen };

@@ -35,7 +35,8 @@ inline constexpr std::size_t kSrtpMaxStreams = 64;
 inline constexpr std::size_t kSrtpMostFormerStreams = 4096;
 
 // What we send. An index is never used twice, whatever comes: equal indices under one key give both packets
-// away. Threads: one.
+// away.
+// Threads: the worker that owns the leg; its ThreadCheck stands at the way in, not here for each packet.
 class SrtpProtector {
  public:
   virtual ~SrtpProtector() = default;
@@ -49,7 +50,7 @@ class SrtpProtector {
 };
 
 // What we are sent. What fails leaves no trace in the state; its buffer's bytes are then of no use.
-// Threads: one.
+// Threads: the worker that owns the leg; its ThreadCheck stands at the way in, not here for each packet.
 class SrtpUnprotector {
  public:
   virtual ~SrtpUnprotector() = default;

@@ -13,7 +13,7 @@ namespace vas::media {
 // refused for those that are over, and nothing of these may be sent or taken twice. So of a stream that makes
 // room its highest indices are kept, which is little: it goes on behind them when it comes again.
 //
-// Threads: its session's.
+// Threads: its session's, whose owner is checked at the way in (srtp_session.h).
 // Bounds:  kSrtpMaxStreams, and kSrtpMostFormerStreams that are no more than their indices. Allocates only
 //          for one who has the key and changes its SSRC often.
 class SrtpStreams {

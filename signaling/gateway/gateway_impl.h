@@ -85,15 +85,24 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   Welcome welcome(const IpAddress& peer) override;
   void on_unsent(std::string_view text, const Flow& flow) override { sender_->on_unsent(text, flow); }
   void on_undelivered(std::string_view text) override { sender_->on_undelivered(text); }
+  // Responds to a STUN request at a SIP port, where the source may have a response. (RFC 5626 §4.4.2)
   bool respond_to_keep_alive(std::string_view text, const Flow& source);
+  // Whatever passes all checks goes to its stack, or to its node. False: it was dropped, or refused.
   bool receive_request(const SipMessage& request, std::string_view text, const Flow& source);
+  // To the stack, or on to the node, that its branch names; it proves its source. One that nobody waits for
+  // is dropped.
   bool receive_response(const SipMessage& response, std::string_view text, const Flow& source);
   // Whether a request with a To tag goes on to its dialog;
   // what does not gets its response here, or is dropped.
   bool may_be_in_dialog(const SipMessage& request, std::string_view text, const Flow& source);
+  // Whether a request without a To tag goes on to a stack; what does not gets its response here, or is
+  // dropped.
   bool may_be_outside(const SipMessage& request, const std::string& branch, std::string_view text,
                       const Flow& source);
+  // Asks a UDP source a question whose response shows that it receives there, where it may be sent one.
   void ask_for_proof(const Flow& source, std::size_t request_bytes);
+  // Whether an INVITE may become a call: by its token or its trunk, and by load. What may not gets its
+  // response here, goes to its node, or is held while the store is asked.
   bool admits(const SipMessage& request, const std::string& branch, std::string_view text,
               const Flow& source);
   // True: the INVITE is held until the store has said whether another node knows its token.
@@ -110,6 +119,7 @@ class GatewayImpl final : public Gateway, private TransportsReceiver {
   void offend(const Flow& source, Offence offence);
 
   // Both ways.
+  // Which stack has the call: by its Call-ID.
   std::size_t stack_of(const SipMessage& message) const;
   Duration queue_age(std::size_t stack, Time now) const;
   // Twice a second: gauges for metrics, and what is forgotten by time.

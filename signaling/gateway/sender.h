@@ -58,18 +58,31 @@ class Sender {
   void on_undelivered(std::string_view text);               // the same
 
  private:
+  // To the flow that its request came by.
   void on_stack_response(const SipMessage& response, std::string_view text);
+  // To its next hop, after DNS where that is a name; without one, or where it may not go, the stack gets 503.
   void on_stack_request(const SipMessage& request, std::string_view text);
+  // Asks DNS for the name's servers; send_resolved() follows. `has_failed`: the server it went to cannot be
+  // reached.
   void resolve(const std::string& text, const ServerName& name, bool has_failed);
+  // To one of the servers: the first, or the next where the one before was silent or has failed.
   void send_resolved(const std::string& text, const ServerName& name, const std::vector<Target>& targets,
                      bool has_failed);
+  // Over UDP a request in a dialog goes a few times only to who is not proved; a new INVITE is remembered.
   void send_request(const SipMessage& request, std::string_view as_from_stack, const ViaEditor::Hop& hop);
+  // Over a connection each message once, but for what is repeated end to end. False: it was a repeat.
   bool send(const Flow& flow, std::string text, const Manner& manner);
+  // The request's connection is gone: its response goes over a new one, to the port of its Via.
   void respond_elsewhere(const SipMessage& response, std::string_view text, const Flow& gone);
+  // The flow is gone: to the dialog's next hop over another connection. False: there is no such way.
   bool send_elsewhere(const ViaEditor::Unsent& unsent, const Flow& gone);
+  // The stack gets `response` as if the peer had sent it. Of an ACK nobody hears.
   void tell_unsent(const SipMessage& request, const Flow& flow, const StatelessResponse& response);
+  // The stack gets 503 at once, and tries another way. Of an ACK nobody hears.
   void respond_no_hop(const SipMessage& request);
+  // Why nothing is sent to the hop, in words for the log; nothing where it may be, as to our other nodes.
   std::optional<std::string> fault_of(const Flow& hop, AddressPolicy::PrivateRanges ranges) const;
+  // The same as a yes or no: a fault is counted, and logged once a call.
   bool may_go_to(const SipMessage& message, const Flow& hop, AddressPolicy::PrivateRanges ranges);
 
   const Parts parts_;

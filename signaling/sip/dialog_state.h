@@ -31,6 +31,7 @@ struct DialogState {
 };
 
 std::string write(const DialogState& state);
+// For tests: what was written is read back as it was.
 std::optional<DialogState> parse_dialog_state(std::string_view text);
 
 // Whether requests of a dialog should go back the way its messages came, rather than to the first hop that

@@ -122,6 +122,7 @@ class Dialog {
     std::string sdp;  // the peer's, when it made an offer
   };
 
+  // These four are called by nta, and hand on to the dialog that `magic` is.
   static int on_leg_request(nta_leg_magic_t* dialog, nta_leg_t*, nta_incoming_t* request, const sip_t* sip);
   static int on_ack_or_cancel(nta_incoming_magic_t* dialog, nta_incoming_t* request, const sip_t* sip);
   static int on_response(nta_outgoing_magic_t* dialog, nta_outgoing_t* request, const sip_t* sip);
@@ -129,71 +130,135 @@ class Dialog {
                       const sip_t* sip);
 
   // UAS.
+  // A request inside the dialog. The status that nta is to respond with; 0: that is done, or the request is
+  // kept.
   int receive_request(nta_incoming_t* request, const sip_t* sip);
+  // A re-INVITE or UPDATE: responded to here where it changes nothing, or may not be now; else control hears
+  // of it.
   int receive_offer(nta_incoming_t* request, const sip_t* sip);
+  // Control hears of it, and responds.
   int receive_info(nta_incoming_t* request, const sip_t* sip);
+  // The dialog is over, and control hears so; before its 2xx that is a CANCEL to control.
   int receive_bye(nta_incoming_t* request, const sip_t* sip);
+  // Of its INVITE or of a re-INVITE: what it answers goes to control, and a BYE that waited for it leaves.
   void receive_ack(nta_incoming_t* request, const sip_t* sip);
+  // The INVITE is given up, unless a 2xx has gone.
   void receive_cancel(const sip_t* sip);
+  // nta waits no longer for the PRACK or the ACK of a response: the dialog is lost.
   void give_up_waiting(const nta_incoming_t* request);
+  // Whether a 2xx to its INVITE has really left.
   bool has_answered() const;
+  // Whether the ACK has its INVITE's number.
   bool is_of_invite(const sip_t* ack) const;
+  // The BYE that had to wait for the ACK of our 2xx.
   void send_pending_bye();
+  // 200 with what was last agreed: nothing changes but the session's timer.
   void respond_to_refresh(nta_incoming_t* request, const sip_t* sip);
+  // Where the party is: of a forwarded request as the forwarding node saw it.
   std::optional<Flow> source_of_party(const sip_t* sip) const;
+  // True: its Session-Expires was too short, and it has its 422.
   bool refuses_interval(nta_incoming_t* request, const sip_t* sip);
+  // Notes what the request asks of the session's timer: it runs from our 2xx on.
   void adopt_session_timer(const sip_t* sip);
+  // What our 2xx says of the timer, which starts with it.
   std::string session_timer_headers();
 
   // UAC.
+  // As much of the way as the URI shows.
   static Flow way_to(const SipUri& uri);
+  // The INVITE as control wants it, with a new transaction at each repeat.
   void send_invite_request(int repeats = 0);
+  // Says the request again where the response asks for that; otherwise goes by what kind of request it was.
   void receive_response(nta_outgoing_t* request, const sip_t* sip);
+  // Progress and refusals go to control; a refusal ends the dialog.
   void receive_invite_response(const sip_t* sip);
+  // The first 2xx makes its branch the dialog; repeats get their ACK, other branches are hung up.
   void receive_invite_success(const sip_t* sip);
+  // Sends the PRACK of a reliable response. False: that came before, or before its time.
   bool acknowledge_progress(const sip_t* sip);
+  // Makes a dialog of the last 18x, to send something in it. Its tag; empty: there is none.
   std::string begin_early_dialog();
+  // The branch that the response comes from, made where it is new; null: it has no tag, or there are too
+  // many.
   Branch* branch_of(const sip_t* sip);
+  // The branch with the tag is the dialog from now on; the others keep their own numbers.
   void adopt_leg_of(const std::string& tag);
+  // ACK and BYE to a branch that has sent a 2xx too late.
   void hang_up_fork(const sip_t* sip);
+  // An ACK of a 2xx, without a transaction: it is sent again for each repeat.
   void acknowledge(nta_leg_t* leg, std::uint32_t sequence, const std::string& target);
 
   // UAC: each request, whatever its kind (dialog_requests.cc).
+  // Sends it with the credentials that are known by now, and keeps it to be said again; fail() where it
+  // cannot.
   void send_request(Request request);
+  // The leg of the branch that it goes to; null: there is no such branch any more.
   nta_leg_t* leg_of(const Request& request) const;
+  // The Request-URI that it goes out with.
   std::string target_of(const Request& request) const;
+  // The request could not be sent: control hears as of a refusal, or the dialog ends.
   void fail(const Request& request, int status);
+  // True: the response was a challenge, and the request goes again with an answer to it.
   bool retry_authorized(nta_outgoing_t* handle, const sip_t* sip);
+  // True: the response was a 422, and the request goes again with a longer interval. (RFC 4028 §7.4)
   bool retry_longer_session(nta_outgoing_t* handle, const sip_t* sip);
+  // Takes the message's Min-SE over where it is longer than ours. False: it is not, or is no sensible one.
   bool accepts_longer_session(const sip_t* sip);
+  // Of an offer control hears; of a refresh what came of it; both wind the timer up again.
   void receive_offer_response(nta_outgoing_t* handle, const sip_t* sip);
+  // The session still stands: it is refreshed in another way, or later.
   void receive_refresh_refusal(const Request& request, const sip_t* sip);
+  // A re-INVITE with the SDP.
   Request offer_request(Sent kind, const std::string& sdp) const;
+  // An UPDATE without SDP, for a refresh.
   Request update_request() const;
+  // What a request of ours says of the session's timer; empty: there is none.
   std::string session_headers(bool we_refresh) const;
+  // Whether an INVITE is under way, from either side: there may be one at a time.
   bool is_inviting() const;
+  // Starts the timer as the 2xx says, or stops it where it says nothing.
   void adopt_timer_of_response(const sip_t* sip);
+  // By UPDATE where the peer takes it, or our SDP may not be said again; by re-INVITE otherwise, once none is
+  // under way.
   void refresh();
 
   // Both.
+  // A new Call-ID by which the gateway finds this stack.
   std::string draw_call_id() const;
+  // Whether both tags are the dialog's.
   bool is_of_this_dialog(const sip_t* sip) const;
+  // nta's half of a dialog; sequences of 0: not known yet.
   LegHandle make_leg(const std::string& local, const std::string& remote, const std::string& call_id,
                      std::uint32_t local_sequence, std::uint32_t remote_sequence);
+  // The route and the target that the message gives, and the flow that it came by where requests are to stay
+  // on it.
   Way way_by(const sip_t* sip, bool is_server);
+  // The way is the dialog's from now on, and the leg's.
   void set_route(nta_leg_t* leg, Way way);
   void apply_route(nta_leg_t* leg) const { apply_route(leg, {routes_, remote_target_, flow_}); }
+  // The leg's requests go that way.
   void apply_route(nta_leg_t* leg, const Way& way) const;
+  // Whether we may send to what the peer names; a name is judged when its address is known.
   bool may_go_to(const std::string& first_hop) const;
+  // A new Contact is the target from now on (RFC 3261 §12.2).
   void refresh_target(const sip_t* sip);
+  // The party is where this came from: requests go there where they would not reach its target.
   void follow_source(const sip_t* sip);
+  // Who came with a token is reached by the way that it opened, unless its next hop is at the same address.
   bool is_held_to(const Flow& source, const Way& way) const;
+  // Whether another connection may be made when the flow is gone.
   bool may_leave(const Way& way) const;
+  // Whether requests go by the flow that the message came by, and not to the next hop that it names.
   bool stays_with(const Flow& source, const Way& way) const;
+  // The Route headers of its requests, with the one that the gateway reads first.
   std::vector<std::string> all_routes(const Way& way) const;
+  // What we said last, and whether that holds keys which were told over TLS.
   void remember_local_sdp(const std::string& sdp);
+  // Whether our SDP, said again, would tell its keys in the clear.
   bool would_expose_keys() const;
+  // The party is lost: control hears so, and a BYE goes all the same.
   void lose(const std::string& why);
+  // It is over; it stays for as long as late branches have to be hung up.
   void finish();
 
   StackContext& context_;

@@ -29,6 +29,7 @@ ByteStream::Step ByteStream::step(asio::const_buffer buffer) {
 }
 
 ByteStream::Step ByteStream::judge(int result, std::size_t bytes) {
+  thread_check_.check();
   switch (SSL_get_error(tls_.ssl.get(), result)) {
     case SSL_ERROR_NONE: return {.bytes = bytes};
     case SSL_ERROR_WANT_READ: return {.want = Want::kRead};
@@ -39,6 +40,7 @@ ByteStream::Step ByteStream::judge(int result, std::size_t bytes) {
 }
 
 ByteStream::Peek ByteStream::peek() {
+  thread_check_.check();
   char byte = 0;
   if (!tls_.ssl) {
     const ssize_t peeked = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
@@ -55,6 +57,7 @@ ByteStream::Peek ByteStream::peek() {
 }
 
 void ByteStream::finish() {
+  thread_check_.check();
   ERR_clear_error();
   if (tls_.ssl && !is_broken_) SSL_shutdown(tls_.ssl.get());
   Failure ignored;
@@ -63,6 +66,7 @@ void ByteStream::finish() {
 
 // OpenSSL knows the socket by its number, which is another's from here on.
 void ByteStream::close() {
+  thread_check_.check();
   is_broken_ = true;
   Failure ignored;
   socket_.close(ignored);

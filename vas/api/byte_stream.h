@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/thread_check.h"
 #include "vas/api/tls_session.h"
 
 namespace vas::api {
@@ -28,6 +29,7 @@ class ByteStream {
 
   template <typename Buffers, typename Token>
   auto async_read_some(const Buffers& buffers, Token&& token) {
+    thread_check_.check();
     if (!tls_.ssl) return socket_.async_read_some(buffers, std::forward<Token>(token));
     return through_tls(
         Operation<boost::asio::mutable_buffer>{this, first_of<boost::asio::mutable_buffer>(buffers)},
@@ -35,6 +37,7 @@ class ByteStream {
   }
   template <typename Buffers, typename Token>
   auto async_write_some(const Buffers& buffers, Token&& token) {
+    thread_check_.check();
     if (!tls_.ssl) return socket_.async_write_some(buffers, std::forward<Token>(token));
     return through_tls(
         Operation<boost::asio::const_buffer>{this, first_of<boost::asio::const_buffer>(buffers)},
@@ -44,6 +47,7 @@ class ByteStream {
   // When there may be something to read, or the peer has gone.
   template <typename Handler>
   void async_wait_readable(Handler handler) {
+    thread_check_.check();
     socket_.async_wait(Socket::wait_read, std::move(handler));
   }
   // What a read would find now. Takes nothing.
@@ -107,6 +111,7 @@ class ByteStream {
   Socket socket_;
   TlsSession tls_;
   bool is_broken_ = false;  // OpenSSL has said so, or it is closed: OpenSSL is not asked again
+  ThreadCheck thread_check_{"ByteStream"};
 };
 
 }  // namespace vas::api

@@ -43,6 +43,7 @@ class OneReply final : public Responder {
 
 // Idle until the first byte of a request; from it on, the whole request has one deadline.
 void HttpConnection::read() {
+  thread_check_.check();
   is_replying_ = keeps_alive_ = is_head_ = false;
   head_ = {};
   if (buffer_.size() > 0) {
@@ -70,6 +71,7 @@ void HttpConnection::read_head() {
 
 // The whole head is there before the parser sees any of it.
 void HttpConnection::on_head() {
+  thread_check_.check();
   switch (head_.parse(unparsed().substr(head_.size()))) {
     case HeadScanner::Verdict::kMore:
       if (buffer_.size() < HttpServer::kMaxHeadBytes) return read_head();
@@ -188,6 +190,7 @@ void HttpConnection::handle() {
 
 // Another takes its place.
 void HttpConnection::close() {
+  thread_check_.check();
   const auto self = shared_from_this();  // who waits may hold the last of it
   if (const auto gone = std::exchange(gone_, nullptr)) gone();
   delay_.cancel();
@@ -206,11 +209,13 @@ void HttpConnection::expires_after(Duration time) {
 }
 
 void HttpConnection::vouch(std::int64_t owner) {
+  thread_check_.check();
   shared_->shares.vouch(id_, owner);
   if (!std::exchange(is_proved_, true) && is_secure_ && shared_->door) shared_->door->prove(peer_);
 }
 
 void HttpConnection::send(HttpResponse response) {
+  thread_check_.check();
   if (is_replying_) return;
   is_replying_ = true;
   gone_ = nullptr;
@@ -250,6 +255,7 @@ void HttpConnection::write(bool keeps_alive) {
 }
 
 void HttpConnection::watch(std::function<void()> gone) {
+  thread_check_.check();
   gone_ = std::move(gone);
   wait_for_close();
 }

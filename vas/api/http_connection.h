@@ -14,6 +14,7 @@
 
 #include "base/shared_budget.h"
 #include "base/source_block.h"
+#include "base/thread_check.h"
 #include "vas/api/byte_stream.h"
 #include "vas/api/connection_shares.h"
 #include "vas/api/http_head.h"
@@ -126,6 +127,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   bool is_replying_ = false;
   bool keeps_alive_ = false;  // as the request that waits for its reply wants it
   bool is_head_ = false;
+  ThreadCheck thread_check_{"HttpConnection"};
 };
 
 }  // namespace vas::api

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/socket_options.h"
+#include "base/thread_check.h"
 #include "vas/api/client_address.h"
 #include "vas/api/http_connection.h"
 
@@ -54,12 +55,14 @@ class HttpServerImpl final : public HttpServer {
     return true;
   }
   Endpoint listening() const override {
+    thread_check_.check();
     sockaddr_storage storage{};
     const auto local = acceptor_.local_endpoint();
     std::memcpy(&storage, local.data(), local.size());
     return *Endpoint::from_sockaddr(storage);
   }
   HttpCounters counters() const override {
+    thread_check_.check();
     HttpCounters counters = shared_->counters;
     counters.connections = shared_->shares.size();
     counters.body_bytes = shared_->bodies.taken() + shared_->bodies_of_strangers.taken();
@@ -70,12 +73,16 @@ class HttpServerImpl final : public HttpServer {
     }
     return counters;
   }
-  TlsDoor* door() const override { return shared_->door.get(); }
+  TlsDoor* door() const override {
+    thread_check_.check();
+    return shared_->door.get();
+  }
 
  private:
   void accept() {
     acceptor_.async_accept([this](boost::system::error_code failure, auto socket) {
       if (failure == asio::error::operation_aborted) return;
+      thread_check_.check();
       if (failure) return retry();
       serve(shared_, std::move(socket));
       accept();
@@ -136,6 +143,7 @@ class HttpServerImpl final : public HttpServer {
   asio::basic_socket_acceptor<tcp, asio::io_context::executor_type> acceptor_;
   asio::steady_timer retry_timer_;
   const std::shared_ptr<HttpShared> shared_;
+  ThreadCheck thread_check_{"HttpServer"};
 };
 
 }  // namespace

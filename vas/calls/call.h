@@ -172,21 +172,36 @@ class Call {
   // call.cc
   // Which function a message of SIP goes to. Of one that comes too late it ends what it would have begun.
   void dispatch(const signaling::SipEvent& event, Now& now);
+  // A 2xx of the route that is being tried connects the call; one of any other dialog gets BYE.
   void on_any_answer(const signaling::InviteAnswered& event, Now& now);
+  // While both are connected it goes to the other party; before and after that it gets 481.
   void on_any_offer(const signaling::OfferReceived& event, Now& now);
+  // As long as the call lives it goes to the other party; then it gets 481.
   void on_any_info(const signaling::InfoReceived& event, Now& now);
+  // A session timer was renewed: a sign of life, and of where the party is.
   void on_refreshed(const signaling::SessionRefreshed& event, Now& now);
+  // Counted from the answer, also where that was before; a limit that is past ends the call at once.
   void on_time_limit_changed(const TimeLimitChanged& event, Now& now);
+  // Counted from when the caller began to wait; nothing changes for one that does not wait.
   void on_call_timeout_changed(const CallTimeoutChanged& event);
+  // Neither party was heard for media-timeout.
   void on_media_silent(Now& now);
+  // The media plane will not send to where a party wants it: a port of our own.
   void on_media_refused(Now& now);
+  // The server stops: who waits gets 503, who talks gets BYE.
   void on_shutdown(Now& now);
+  // Leg A is there: the call begins to route or to notify. Leg B: its INVITE goes out, or both are joined.
+  // While they talk: one has moved.
   void on_leg_opened(const LegOpened& event, Now& now);
   // No port is free, or none of that IP version: who offered is told so, a route is passed over.
   void on_leg_not_opened(const LegOpened& event, bool is_pick_up, Now& now);
+  // The party has given up its INVITE: the caller ends the call, who picked up leaves the caller waiting.
   void on_cancelled(LegSide side, const std::string& reason, Now& now);
+  // The API ends the call; its reason says what is told to a caller who waits.
   void on_deleted(DeleteReason reason, Now& now);
+  // Nobody picked up or answered in time.
   void on_call_timeout(Now& now);
+  // The Expires of the caller's INVITE has run out before a final response (RFC 3261 §13.3.1).
   void on_expired(Now& now);
   // After each sign of life that SIP gives: winds the clock of a held call up again, or stops it where the
   // call is not on hold.
@@ -199,6 +214,7 @@ class Call {
   void end(const End& how, Now& now);
   // BYE where it was answered, CANCEL where we called, a refusal where its INVITE waits.
   void end_party(LegSide side, const End& how, Now& now);
+  // Both have their 2xx: media starts, the token is used up, the time that is paid for begins.
   void connect(Now& now);
   // The caller hears it ring: the record and the session say so.
   void ring(Now& now);
@@ -209,6 +225,7 @@ class Call {
   // Responds to the party's INVITE.
   void respond(LegSide side, int status, std::string sdp, Now& now,
                std::vector<signaling::Header> headers = {});
+  // Sets the timer of the time limit, or clears it where there is none.
   void apply_time_limit(Now& now);
   // The record's: the caller never had our 200, so there is nothing to pay for.
   void roll_back_answer();
@@ -249,15 +266,21 @@ class Call {
   void configure_media(LegSide side, Now& now);
 
   // call_out.cc: leg B is called by us
+  // Ends the call where no route or no hop is left; otherwise tries the first.
   void start_routing(Now& now);
   // Begins leg B anew for the next route and asks for its media.
   void try_next_route(Now& now);
   // Once that media is there.
   void send_invite(Now& now);
+  // The route lives: 100 gives it longer, a 18x lets it ring, and is passed to the caller.
   void on_progress(const signaling::ProgressReceived& event, Now& now);
+  // The caller gets the answer, and both are connected; or the call ends for want of a codec that both have.
   void on_invite_answered(const signaling::InviteAnswered& event, Now& now);
+  // The next route is tried where the response allows it (fails_over) and one is left.
   void on_invite_failed(const signaling::InviteFailed& event, Now& now);
+  // No response within the route's time: its INVITE is cancelled, and the next route is tried.
   void on_route_silent(Now& now);
+  // There is no media of the IP version that the route's server has: the next one is tried.
   void pass_over_route(Now& now);
   // All routes have failed: the caller hears what the last one said, as far as that is for it.
   void give_up_routing(const signaling::InviteFailed& last, Now& now);
@@ -270,19 +293,28 @@ class Call {
   static records::Disposition disposition_of(int status);
 
   // call_in.cc: leg B calls us
+  // Asks the backend, and begins to count the caller's wait; without a backend the call ends.
   void start_parking(Now& now);
+  // The backend has replied, or is given up: the call is parked, routed elsewhere, or ends.
   void on_backend(const BackendReplied& reply, Now& now);
+  // The application sends the call elsewhere: nobody can pick it up any more.
   void route_instead(routing::RoutingPlan plan, Now& now);
   // The backend agrees: the caller hears 180 and waits for who presents the token.
   void park(Now& now);
+  // Starts the call timeout: once for the backend's reply, and anew for the pick-up.
   void begin_waiting(Now& now);
   void apply_call_timeout() { timers_.set(CallTimer::kCallTimeout, waiting_since_ + call_timeout_); }
+  // Somebody presents the token: its media is opened where a caller waits, and it gets 403 where none does.
   void on_pick_up(const PickUp& event, Now& now);
+  // Responds to who presented the token; the caller goes on waiting, and the token is free again.
   void refuse_pick_up(int status, const Refusal& refusal, Now& now);
+  // Leg B is nobody's again: the token is free, and INFOs that waited for it are responded to.
   void let_go_of_pick_up(Now& now);
   // Leg B's media is there: both are answered where they share a codec.
   void try_to_join(Now& now);
+  // Fills in what each is to be told of the other's formats. False: they share no codec.
   bool agree_on_formats(Now& now);
+  // Both get their 2xx, with media configured before: who has one sends at once.
   void respond_to_both(Now& now);
 
   // call_up.cc: both are connected
@@ -290,21 +322,32 @@ class Call {
   void follow_source(LegSide side, const signaling::Flow& source);
   // An offer goes to the other party as ours (renegotiation_); its answer comes back, or a refusal does.
   void on_offer(const signaling::OfferReceived& event, LegSide side, Now& now);
+  // The other party has answered the offer that is passed on, or refused it: so does the one that offered
+  // hear.
   void on_offer_answered(const signaling::OfferAnswered& event, LegSide side, Now& now);
+  // The new leg that the offer needs: another IP version, or ICE begun or given up; nothing: it keeps its
+  // leg.
   std::optional<OpenLeg> move_for(const Party& from, Renegotiation& renegotiation) const;
+  // That leg is there, or could not be had: the offer is answered, or refused.
   void on_leg_moved(const LegOpened& event, Now& now);
   // Both sides are in force from now on, and who offered has its answer.
   void finish_renegotiation(Now& now);
   // Nothing changes, and who offered is told so.
   void refuse_renegotiation(int status, Now& now);
+  // Passed to the other party while not too many wait for its response; what is for our ICE is responded to
+  // here.
   void on_info(const signaling::InfoReceived& event, LegSide side, Now& now);
   // Responds to those that wait for a party that is gone.
   void give_back_infos(Now& now);
+  // The response goes back to who sent the INFO, as far as it is for it.
   void on_info_responded(const signaling::InfoResponded& event, Now& now);
   // The response to an INFO that nobody there can hear now.
   static signaling::RespondToRequest not_now(signaling::DialogId dialog, signaling::RequestId request);
+  // Carries the answer where our 2xx made the offer; without a usable one the call ends.
   void on_ack(const signaling::AckReceived& event, LegSide side, Now& now);
+  // The party has hung up: the other is told so.
   void on_bye(const signaling::ByeReceived& event, LegSide side, Now& now);
+  // The stack has given the party's dialog up: no ACK, no PRACK, or a session that was not refreshed.
   void on_lost(const signaling::DialogLost& event, LegSide side, Now& now);
 
   const CallSetup setup_;

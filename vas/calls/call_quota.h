@@ -39,6 +39,7 @@ class CallQuota {
   Outcome claim(std::span<const Holder> holders, Time now);
   void give_back(std::span<const Holder> holders);
 
+  // For tests.
   std::size_t calls_of(Kind kind, std::int64_t id) const;
   // Those that have calls, of one kind, most first, no more than `most`.
   std::vector<std::pair<std::int64_t, std::size_t>> busiest(Kind kind, std::size_t most) const;

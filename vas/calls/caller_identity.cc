@@ -11,7 +11,9 @@ namespace vas::calls {
 namespace {
 
 constexpr std::size_t kMostIdentities = 2;  // RFC 3325 §9.1
+// A display name and a URI, each as long as anybody writes one.
 constexpr std::size_t kMaxIdentityBytes = 512;
+// All words of RFC 3323 and RFC 3325 together are less than half of it.
 constexpr std::size_t kMaxPrivacyBytes = 128;
 
 // One value as it may be written: a display name, and the URI of somebody. Nothing behind it: a

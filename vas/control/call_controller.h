@@ -103,65 +103,111 @@ class CallController final : public CallControl {
   };
 
   // Admission.
+  // An INVITE outside of a dialog: to whoever brings a token, or to the trunk that it comes from; else 403.
   void admit(const signaling::InviteReceived& invite);
+  // A token that may be presented: it dials out, picks up who waits under it, or is a trunk's call to its
+  // session.
   void admit_token(const signaling::InviteReceived& invite);
+  // A subscriber dials: over routes, or to another subscriber, whose backend is asked as for a call from
+  // outside.
   void admit_outgoing(const signaling::InviteReceived& invite, const sessions::Session& session);
+  // A call from outside, to a subscriber of the trunk's domain. `named`: the session of its token, if it has
+  // one.
   void admit_trunk(const signaling::InviteReceived& invite, const directory::Trunk& trunk,
                    sessions::Session* named);
+  // The INVITE becomes leg B of the call that waits under the token; 403 where it waits no longer.
   void pick_up(const signaling::InviteReceived& invite, const std::string& token);
+  // Responds to an INVITE that becomes no call: it leaves no record.
   void reject(const signaling::InviteReceived& invite, int status,
               std::vector<signaling::Header> headers = {});
+  // Enters the call, commits its sessions and then the journal; it starts when all have it.
   void begin(Entry entry, sessions::TokenState state, std::optional<Refusal> refusal);
+  // One of those commits is done: after the last the call starts.
   void on_stored(std::uint64_t call);
+  // The longest that the store is waited for, once the journal has the call.
   void wait_for_store(Entry& entry);
+  // The call begins, or ends by the refusal that it was entered with.
   void start(Entry& entry);
   // The shares that a call takes of; with the trunk that brought it.
   std::vector<calls::CallQuota::Holder> shares_of(const directory::Domain& domain,
                                                   const directory::Trunk* trunk) const;
   // Takes them; says why not.
   std::optional<Refusal> claim_shares(const std::vector<calls::CallQuota::Holder>& shares);
+  // Takes a call of the trunk that the next INVITE leaves by, and gives the one before back. False: it has
+  // all it may.
   bool claim_trunk(Entry& entry);
   // Remembers what the call came for, after what the call did that it is the return of.
   void remember_number(const signaling::InviteReceived& invite, const directory::Domain& domain,
                        Entry& entry) const;
   // Whether a call that it is the return of has come for its number before, or it came round too often.
   static bool goes_round(const Entry& entry);
+  // All that the call took, the trunk that it went out by included.
   void give_back_shares(Entry& entry);
+  // The trunk whose sources hold the INVITE's; of several domains' the one that has the number, then the one
+  // that is named.
   const directory::Trunk* trunk_of(const signaling::InviteReceived& invite) const;
+  // The same of one domain alone.
   const directory::Trunk* trunk_of(const signaling::InviteReceived& invite, std::int64_t domain_id) const;
+  // The record's beginning: who, to whom, when, of which domain.
   records::CallRecord draft(const signaling::InviteReceived& invite, const directory::Domain& domain,
                             const std::string& direction) const;
+  // What is the same for every call of a domain.
   calls::CallSetup draft_setup(const signaling::InviteReceived& invite, const directory::Domain& domain,
                                const std::string& direction);
+  // The session whose token may be presented now, and here; nothing otherwise.
   const sessions::Session* valid_session(const signaling::InviteReceived& invite) const;
 
   // Events and actions.
+  // Tells the call, and carries out what it then wants done. Nothing where the call is gone.
   void deliver(std::uint64_t call, const calls::CallEvent& event);
+  // The same for the call that has the bridge.
   void deliver_to(bridge::BridgeId bridge, const calls::CallEvent& event);
+  // Full ICE has its candidates: the leg is open, or could not be had.
   void on_gathered(const bridge::LegGathered& event);
+  // The bridge's last figures: the call's record is complete with them, and written.
   void on_closed(const bridge::BridgeClosed& event);
+  // Carries out in order, with what is asked for meanwhile behind; then the call's next deadline is noted.
   void run(Entry& entry, calls::CallActions actions);
+  // One action. What it makes the call ask for is appended to `more`.
   void carry_out(Entry& entry, const calls::CallAction& action, calls::CallActions& more);
+  // The trunk has all it may: to the call it is a route that failed.
   void skip_trunk(Entry& entry, signaling::DialogId dialog, calls::CallActions& more);
+  // Events of the dialog are the call's from now on.
   void add_dialog(Entry& entry, signaling::DialogId dialog);
+  // Opens the bridge with its first leg. LegOpened follows at once, or when full ICE has gathered.
   void open_leg(Entry& entry, const calls::OpenLeg& action, calls::CallActions& more);
+  // The call hears MediaRefused where the plane will not send there.
   void configure_media(Entry& entry, const calls::ConfigureLegMedia& action, calls::CallActions& more);
+  // Sends for the call; an INVITE takes of its trunk before.
   void send_for(Entry& entry, const signaling::SipCommand& command, calls::CallActions& more);
+  // To the stack's inbox. A command that finds it full is lost, and logged.
   void send(signaling::SipCommand command);
+  // Ends what comes for a call that has its record already: BYE to a late 2xx, 481 to requests.
   void end_orphan(const signaling::SipEvent& event);
+  // Tells the call's sessions, and the journal what its record is by now.
   void set_status(const Entry& entry, sessions::Status status);
+  // The call has ended: so do its sessions; its bridge is closed, and the record waits for the bridge's
+  // figures.
   void finish(Entry& entry);
+  // The record goes to the journal, the shares go back, and the call is forgotten.
   void write_record(std::uint64_t call);
 
   // The control endpoint.
+  // One try to tell the control endpoint, or to ask the application.
   void notify_backend(Entry& entry);
+  // A final reply goes to the call; after any other it is tried again, later each time.
   void on_backend_replied(std::uint64_t call, const webhooks::Reply& reply);
+  // What the reply means to the call: an application's instructions, or a control endpoint's status alone.
   calls::BackendReplied instructions_of(Entry& entry, const webhooks::Reply& reply);
+  // The call waits under the application's own session from now on. False: that token cannot be it.
   bool park_under(Entry& entry, const std::string& token);
 
   // Time.
+  // Notes when the call wants to be woken next.
   void schedule(Entry& entry);
+  // One timer for all calls: set to the earliest of their deadlines.
   void arm_timer();
+  // Wakes each call that is due.
   void on_timer();
 
   const Parts parts_;

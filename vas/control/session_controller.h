@@ -107,22 +107,30 @@ class SessionController final : public api::SessionService {
   std::uint64_t refused() const { return refused_; }  // for want of a share
 
  private:
+  // What the sessions of all the tenant's domains take together.
   sessions::SessionRegistry::Use use_of_tenant(std::int64_t tenant_id) const;
   // Whose share so many sessions more, of `bytes`, would be too much for, in words;
   // nothing where there is room.
   std::optional<std::string> full_share(const directory::Domain& domain, std::size_t sessions,
                                         std::size_t bytes) const;
+  // The same request once more: `done` gets what the first made, once that would survive a crash.
   std::optional<api::Refused> repeat(const sessions::CreationKeys::Made& made, const std::string& request,
                                      std::function<void(const sessions::Session*)> done);
+  // Keeps the plan in its normal form; refused where it cannot be read, or names a server that may not be
+  // called.
   std::optional<api::Refused> parse_routing(const std::string& json, sessions::Session& session) const;
+  // Refused where nothing may be sent to the URL, or the domain has no room for a longer one.
   std::optional<api::Refused> check_callback(const sessions::Session& session, const std::string& url) const;
+  // A session with all that the domain and the subscriber give it, and a new token; not yet kept.
   sessions::Session blank(const directory::Domain& domain, const directory::Subscriber& subscriber,
                           sessions::Direction direction);
   void touch(sessions::Session& session);  // stores the change and calls back
+  // Changes them, and tells the call of it, which may end by that: the session may be gone afterwards.
   void change_timers(sessions::Session& session, const api::SessionChange& change);
   // Commits the session, or its removal, together with the callback that tells of it.
   void commit(sessions::Session& session, std::string_view action, std::string_view reason,
               std::function<void(bool)> done = {});
+  // Ends, every so often, what nobody dialled within its domain's session-ttl.
   void sweep();
   bool is_elsewhere(const sessions::Session& session) const { return session.node != node_; }
 

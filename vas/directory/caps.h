@@ -5,19 +5,23 @@
 
 namespace vas::directory {
 
-// Of one domain: half of what the domains of a tenant have together, or somewhat less.
+// Of one domain: half of what the domains of a tenant have together, or somewhat less, so that no domain
+// leaves its tenant's others without.
 inline constexpr std::int64_t kMaxCallsPerSecondOfDomain = 500;
 inline constexpr std::int64_t kMaxSessionsOfDomain = 200'000;
 inline constexpr std::int64_t kMaxSessionBytesOfDomain = 256 * 1024 * 1024;
 inline constexpr std::int64_t kMaxWebhooksOfDomain = 2'500;
 inline constexpr std::int64_t kMaxPollsOfDomain = 20'000;
 
+// Of one tenant: half of what the process holds of sessions, their bytes and polls (SessionRegistry), so that
+// no tenant leaves all others without.
 inline constexpr std::int64_t kMaxCallsPerSecondOfTenant = 1'000;
 inline constexpr std::int64_t kMaxSessionsOfTenant = 500'000;
 inline constexpr std::int64_t kMaxSessionBytesOfTenant = 512 * 1024 * 1024;
 inline constexpr std::int64_t kMaxWebhooksOfTenant = 5'000;
 inline constexpr std::int64_t kMaxPollsOfTenant = 50'000;
 
+// As a domain, whose only trunk it may be.
 inline constexpr std::int64_t kMaxCallsPerSecondOfTrunk = 500;
 
 // In a domain's profile and in a tenant's `limits`; only a system key raises one.

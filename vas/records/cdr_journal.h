@@ -23,6 +23,10 @@
 
 namespace vas::records {
 
+// Keeps the calls that are open, and the entries that wait for the disk. It decides whether one more call may
+// begin, when entries are committed and when the file begins anew. What a call does, and what a record is
+// worth to anybody, it need not know.
+//
 // Append-only, with a writer thread of its own that commits whatever is queued as soon
 // as the previous commit ends.
 //

@@ -30,9 +30,12 @@ enum class PollOutcome { kConnected, kGone };
 // beyond them refused. What a domain has of them is counted for whoever gives it a share.
 class SessionRegistry {
  public:
+  // With kMaxBytes a kilobyte for each: many have no plan, some a long one.
   static constexpr std::size_t kMaxSessions = 1'000'000;
   static constexpr std::size_t kMaxBytes = std::size_t{1} << 30;
+  // A subscriber's phones and apps: each polls once.
   static constexpr std::size_t kMaxWaiters = 16;
+  // As many as the API has connections (HttpServer::kMaxConnections): each poll holds one.
   static constexpr std::size_t kMaxAllWaiters = 100'000;
   using Waiter = std::function<void(PollOutcome)>;
 

@@ -15,14 +15,18 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "base/thread_check.h"
 #include "vas/store/database.h"
 #include "vas/store/sealed_rows.h"
 
 namespace vas::store {
 namespace {
 
+// A connection that is dead is found out so soon, and the nodes' addresses are read as often.
 constexpr auto kHeartbeat = std::chrono::seconds(2);
+// A database that restarts is back within seconds, and is not to be met by a storm.
 constexpr auto kReconnectPause = std::chrono::milliseconds(500);
+// Statements of one row take milliseconds: what takes longer has no server behind it.
 constexpr auto kLongestQuery = std::chrono::seconds(2);
 // Ids are of their node's remainder (id_space.h); the server's kMaxNodes is the same.
 constexpr int kNodes = 16;
@@ -99,6 +103,7 @@ class PostgresFeed final : public ChangeFeed {
   }
 
   bool send(const std::string& to_node, std::string text) override {
+    thread_check_.check();
     if (text.size() > kMaxMessage) return false;
     {
       const std::lock_guard lock(mutex_);
@@ -265,6 +270,7 @@ class PostgresFeed final : public ChangeFeed {
   Pulse pulse_;
   std::mutex mutex_;
   std::deque<std::string> outgoing_;
+  ThreadCheck thread_check_{"ChangeFeed"};
   std::thread thread_;
 };
 

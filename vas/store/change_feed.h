@@ -47,7 +47,9 @@ struct FeedRestored {
 using FeedEvent =
     std::variant<SessionChanged, SessionRemoved, DirectoryChanged, NodesSeen, NodeMessage, FeedRestored>;
 
-// Threads:  construct and destroy from control; events are handed to `sink` on the feed's own thread.
+// Threads:  constructed, told to send and destroyed by control; ask() from any. Events are handed to `sink`
+// on
+//           the feed's own thread.
 // Bounds:   messages of kMaxMessage bytes, kMaxQueued of them waiting to leave; over that send() says no.
 // Lifetime: a connection that is lost is made again for as long as it takes.
 class ChangeFeed {

@@ -14,7 +14,7 @@ class session;
 namespace vas::store {
 
 // The version that this program writes. PRAGMA user_version keeps the one of a file, a table that of a
-// server's database.
+// server's database. For tests.
 std::size_t latest_schema_version(Dialect dialect = Dialect::kSqlite);
 
 // Brings a database of any earlier version to `to` (none: the latest), all steps in one transaction. Throws

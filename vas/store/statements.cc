@@ -40,6 +40,7 @@ Store::Statements::Statements(soci::session& database, const SealedRows& rows, c
            soci::use(text_), soci::use(id_))) {}
 
 void Store::Statements::write(const Transaction::Row& row) {
+  thread_check_.check();
   std::visit([this](const auto& each) { write_one(each); }, row);
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/thread_check.h"
 #include "vas/store/store.h"
 
 namespace vas::store {
@@ -40,6 +41,7 @@ class Store::Statements {
   std::string text_, token_, body_, error_;
   soci::statement save_session_, remove_session_, save_event_, remove_event_, forget_dead_events_,
       save_entry_, remove_entry_, set_counter_;
+  ThreadCheck thread_check_{"Statements"};
 };
 
 }  // namespace vas::store

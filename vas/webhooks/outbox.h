@@ -39,6 +39,7 @@ enum class Fate {
 //          failing one begins with kAtOnceAtFirst.
 class Outbox {
  public:
+  // A few for each call: what tens of thousands have to tell while their backends are down.
   static constexpr std::size_t kMaxEvents = 100'000;
   // Half: one domain does not push out all others'.
   static constexpr std::size_t kMaxEventsOfDomain = 50'000;
@@ -46,8 +47,8 @@ class Outbox {
   static constexpr int kMaxAtOnce = 64;
   // A backend that hangs is found out with few connections.
   static constexpr int kAtOnceAtFirst = 4;
-  static constexpr int kFailuresThatBreak = 5;  // in a row
-  static constexpr Duration kLongestTrying = std::chrono::hours(24);
+  static constexpr int kFailuresThatBreak = 5;                        // in a row: one or two are a restart
+  static constexpr Duration kLongestTrying = std::chrono::hours(24);  // somebody has looked by then
 
   // False when it, or the domain's part of it, is full. `wait`: how long from now the first try is due; an
   // event restored with a try behind it keeps its delay.

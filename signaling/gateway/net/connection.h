@@ -30,6 +30,11 @@ class ConnectionOwner {
   virtual void on_closed(Connection& connection) = 0;
 };
 
+// Keeps one peer's connection: what waits to be sent, how many of its messages wait for the gateway, and its
+// deadlines. It decides when nothing more is read, and when the connection has broken or lasted too long.
+// What a message says, who may connect and how its bytes are framed it need not know: its owner and its kinds
+// do.
+//
 // Threads:  the streams'.
 // Bounds:   bytes queued towards a slow reader, time for a handshake, for the first message and for each
 //           that has begun, time without a sign of life. What breaks one is closed. It reads no further while

@@ -59,6 +59,7 @@ void DatagramReader::start() {
 void DatagramReader::await() {
   socket_.async_wait(boost::asio::socket_base::wait_read, [this](boost::system::error_code failure) {
     if (failure) return;
+    thread_check_.check();
     for (int i = 0; undelivered_ && i < kEachTurn && read_error(); ++i) {
     }
     for (int i = 0; i < kEachTurn; ++i) {

@@ -7,12 +7,13 @@
 #include <string_view>
 
 #include "base/endpoint.h"
+#include "base/thread_check.h"
 #include "base/time.h"
 
 namespace vas::signaling {
 
-// Threads: the socket's context's. Lifetime: the socket outlives it.
-// Bounds:  kEachTurn datagrams, and as many errors, then others have their turn; what waits beyond the
+// Threads: the socket's context's; start() and waited() before that runs too. Lifetime: the socket outlives
+// it. Bounds:  kEachTurn datagrams, and as many errors, then others have their turn; what waits beyond the
 // socket's buffer is lost.
 class DatagramReader {
  public:
@@ -41,6 +42,7 @@ class DatagramReader {
   Undelivered undelivered_;
   Duration waited_{};
   std::array<char, 65536> buffer_{};
+  ThreadCheck thread_check_{"DatagramReader"};
 };
 
 }  // namespace vas::signaling

@@ -8,10 +8,11 @@
 #include <functional>
 
 #include "base/inbox.h"
+#include "base/thread_check.h"
 
 namespace vas::signaling {
 
-// Threads: the loop's. Lifetime: `inbox` outlives it.
+// Threads: the loop's; start() before that runs too. Lifetime: `inbox` outlives it.
 // Bounds:  kEachTurn messages, then sockets have their turn.
 template <typename Message>
 class InboxReader {
@@ -34,6 +35,7 @@ class InboxReader {
     readable_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                          [this](boost::system::error_code failure) {
                            if (failure) return;
+                           thread_check_.check();
                            const std::size_t taken = inbox_.drain(receive_, kEachTurn);
                            after_each_turn_(taken < kEachTurn);
                            await();
@@ -44,6 +46,7 @@ class InboxReader {
   boost::asio::posix::stream_descriptor readable_;
   std::function<void(Message&&)> receive_;
   std::function<void(bool)> after_each_turn_;
+  ThreadCheck thread_check_{"InboxReader"};
 };
 
 }  // namespace vas::signaling

@@ -18,8 +18,11 @@ namespace vas::signaling {
 // Bounds:  kMaxNames remembered, kMaxWaiting asking, kMaxTargets for each.
 class Resolver {
  public:
+  // Plans and trunks name some hundreds of servers; beyond this all are asked for anew.
   static constexpr std::size_t kMaxNames = 4096;
+  // As many as names: DNS that is silent holds up no more requests than that.
   static constexpr std::size_t kMaxWaiting = 4096;
+  // More than a caller waits for, at two transmissions each.
   static constexpr std::size_t kMaxTargets = 16;
   using Done = std::function<void(const std::vector<Target>&)>;  // empty: there are none
 

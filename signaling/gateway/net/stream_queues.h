@@ -38,12 +38,14 @@ inline constexpr std::size_t kMaxMessagesWaiting = 1024;
 inline constexpr std::size_t kMaxUnsentWaiting = 512;
 inline constexpr std::size_t kMaxBytesWaiting = 4 << 20;
 using ArrivalInbox = Inbox<Arrival>;
+// The next power of two above all three kinds together.
 inline constexpr std::size_t kArrivalCapacity = 2048;
 
 // Waiting at the streams at most: so many messages that are to be sent, their bytes,
 // and what is said to each arrival.
 inline constexpr std::size_t kMaxSendsWaiting = 4096;
 inline constexpr std::size_t kMaxSendBytesWaiting = 8 << 20;
+// The next power of two above what is to be sent and one order for each arrival.
 inline constexpr std::size_t kOrderCapacity = 8192;
 
 static_assert(kMaxNewcomersWaiting + kMaxMessagesWaiting + kMaxUnsentWaiting <= kArrivalCapacity);

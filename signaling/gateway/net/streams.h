@@ -33,6 +33,10 @@ struct StreamCounters {
   std::atomic<std::uint64_t> handshakes_failed{0};   // begun and never ended well
 };
 
+// Keeps the listening sockets, all connections, and what was sent over them lately. It decides who gets a
+// connection and a handshake, which connection a message goes out by or that one is made for it, and what
+// goes again when one has broken. What a message means it need not know.
+//
 // Owns its thread from start() on: a handshake costs milliseconds, and no datagram of the gateway's waits for
 // one. What comes goes to the gateway by `arrivals`; what is to be done comes by orders.
 //

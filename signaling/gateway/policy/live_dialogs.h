@@ -53,6 +53,7 @@ class LiveDialogs {
   void set_party(Key key, const Flow& source, bool is_proved, Time now);
 
   std::size_t max_live() const { return buckets_ * kBucket / 2; }
+  // For tests.
   std::size_t live() const { return live_.load(std::memory_order_relaxed); }
 
  private:

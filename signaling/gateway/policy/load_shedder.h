@@ -17,8 +17,8 @@ class LoadShedder {
   static constexpr Duration kLightAge = std::chrono::milliseconds(40);
   // Still well within T1 (500 ms): who is let in has a response before it repeats its INVITE.
   static constexpr Duration kHeavyAge = std::chrono::milliseconds(140);
-  static constexpr std::uint32_t kRetryFrom =
-      5;  // seconds; spread, so that they do not all come back at once
+  // Seconds; spread over ten, so that they do not all come back at once.
+  static constexpr std::uint32_t kRetryFrom = 5;
   static constexpr std::uint32_t kRetryTo = 15;
 
   bool sheds(Duration age) {

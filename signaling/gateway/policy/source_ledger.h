@@ -49,7 +49,9 @@ struct SourceLimits {
 //          datagram is not made, and one of a connection takes the place of the one that ends first.
 class SourceLedger {
  public:
+  // Some megabytes. A flood from more addresses makes room by the quiet ones: the loud stay counted.
   static constexpr std::size_t kMaxSources = 16384;
+  // The API lists them all at once.
   static constexpr std::size_t kMaxBans = 1024;
   // Offences that are older count no more.
   static constexpr Duration kOffenceWindow = std::chrono::seconds(60);
