@@ -67,11 +67,10 @@ DirectoryService::Done reply_with(const std::shared_ptr<Responder>& responder, i
                                   std::shared_ptr<directory::Entry> entry, std::string location) {
   return [=](const std::optional<Refused>& refused) {
     if (refused) return responder->send(problem(*refused));
-    HttpResponse response{.status = status};
-    if (entry) response.body = reply_of(*entry);
-    if (!location.empty())
-      response.headers.emplace_back("Location", location + std::to_string(id_of(*entry)));
-    responder->send(std::move(response));
+    HttpReply reply{.status = status};
+    if (entry) reply.body = reply_of(*entry);
+    if (!location.empty()) reply.headers.emplace_back("Location", location + std::to_string(id_of(*entry)));
+    responder->send(std::move(reply));
   };
 }
 

@@ -72,9 +72,9 @@ void create(ApiCall& call, DirectoryService& service) {
         if (refused) return responder->send(problem(refused->status, refused->detail));
         boost::json::object body = boost::json::parse(to_json(*entry)).as_object();
         body["key"] = secret;
-        HttpResponse response{.status = 201, .body = to_text(body)};
-        response.headers.emplace_back("Location", "/apikeys/" + std::to_string(id_of(*entry)));
-        responder->send(std::move(response));
+        HttpReply reply{.status = 201, .body = to_text(body)};
+        reply.headers.emplace_back("Location", "/apikeys/" + std::to_string(id_of(*entry)));
+        responder->send(std::move(reply));
       });
 }
 

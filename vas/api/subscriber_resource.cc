@@ -43,10 +43,10 @@ void create(ApiCall& call, DirectoryService& service) {
       },
       [responder = call.responder, entry, name = call.domain->name](const std::optional<Refused>& refused) {
         if (refused) return responder->send(problem(refused->status, refused->detail));
-        HttpResponse response{.status = 201, .body = to_json(*entry)};
-        response.headers.emplace_back(
+        HttpReply reply{.status = 201, .body = to_json(*entry)};
+        reply.headers.emplace_back(
             "Location", "/domains/" + name + "/subscribers/" + std::get<Subscriber>(*entry).msisdn);
-        responder->send(std::move(response));
+        responder->send(std::move(reply));
       });
 }
 
