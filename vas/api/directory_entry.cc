@@ -1,5 +1,7 @@
 #include "vas/api/directory_entry.h"
 
+#include <fmt/format.h>
+
 #include "base/json.h"
 #include "base/text.h"
 
@@ -31,9 +33,10 @@ std::optional<Refused> read_entry(directory::Kind kind, const json::object& fiel
 std::optional<Refused> check_count(const directory::Directory& directory, directory::Kind kind,
                                    std::int64_t parent, std::size_t most) {
   if (directory.count_of(kind, parent) < most) return {};
-  return Refused{409, "There are " + std::to_string(most) + " entries of this kind already, as many as one " +
-                          (kind == directory::Kind::kDomain ? "tenant" : "domain") +
-                          " may have. Delete some; a system key may add more."};
+  return Refused{409,
+                 fmt::format("There are {} entries of this kind already, as many as one {} may have. Delete "
+                             "some; a system key may add more.",
+                             most, to_string(owner_of(kind).value()))};
 }
 
 std::optional<Refused> check_caps(const directory::Caps& stands, const directory::Caps& wanted,
