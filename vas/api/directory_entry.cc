@@ -9,6 +9,8 @@ namespace vas::api {
 
 namespace json = boost::json;
 
+namespace {
+
 void merge(json::object& entry, const json::object& fields) {
   for (const auto& [key, value] : fields) {
     if (value.is_null()) {
@@ -22,6 +24,8 @@ void merge(json::object& entry, const json::object& fields) {
     }
   }
 }
+
+}  // namespace
 
 std::optional<Refused> read_entry(directory::Kind kind, const json::object& fields, directory::Entry& entry) {
   auto parsed = directory::parse_entry(kind, to_text(fields));
@@ -46,8 +50,33 @@ std::optional<Refused> check_caps(const directory::Caps& stands, const directory
   return Refused{401, "`" + std::string(raised) + "` would be above what stands: that takes a system key."};
 }
 
-json::object stored_object(const directory::Entry& entry) {
-  return json::parse(to_store_json(entry)).as_object();
+json::object patched(const directory::Entry& entry, const json::object& fields) {
+  json::object object = json::parse(to_store_json(entry)).as_object();
+  merge(object, fields);
+  return object;
+}
+
+std::optional<Refused> begin_entry(const NewEntry& wanted, directory::KeyScope scope,
+                                   DirectoryService& service, const directory::Directory& directory,
+                                   json::object& fields) {
+  const bool is_of_tenant = owner_of(wanted.kind) == directory::Kind::kTenant;
+  const bool has_owner =
+      is_of_tenant ? directory.tenant(wanted.owner) != nullptr : directory.domain(wanted.owner) != nullptr;
+  if (!has_owner) return is_of_tenant ? kNoTenant : kNoDomain;
+  if (scope != directory::KeyScope::kSystem) {
+    if (auto refused = check_count(directory, wanted.kind, wanted.owner, wanted.most)) return refused;
+  }
+  fields["id"] = service.next_id(wanted.kind);
+  fields[is_of_tenant ? "tenantId" : "domainId"] = wanted.owner;
+  return {};
+}
+
+void reply_page(const ApiCall& call, DirectoryService& service, directory::Kind kind, std::int64_t parent,
+                const std::string& path) {
+  service.list(kind, parent, page_request(call),
+               [responder = call.responder, path](std::optional<Page> page) {
+                 send_page(responder, path + "?", std::move(page));
+               });
 }
 
 namespace {
