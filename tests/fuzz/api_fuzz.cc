@@ -123,15 +123,14 @@ class Stub : public SessionService, public DirectoryService, public PlatformServ
 class OneReply final : public Responder {
  public:
   explicit OneReply(int& replies) : replies_(replies) {}
-  void send(HttpResponse response) override {
+  void send(HttpReply reply) override {
     ++replies_;
-    require(response.status >= 200 && response.status < 504);
+    require(reply.status >= 200 && reply.status < 504);
     boost::system::error_code failure;
-    if (response.content_type.find("json") != std::string::npos && !response.body.empty())
-      (void)boost::json::parse(response.body, failure);
+    if (reply.content_type.find("json") != std::string::npos && !reply.body.empty())
+      (void)boost::json::parse(reply.body, failure);
     require(!failure);
-    for (const auto& [name, value] : response.headers)
-      require(value.find_first_of("\r\n") == std::string::npos);
+    for (const auto& [name, value] : reply.headers) require(value.find_first_of("\r\n") == std::string::npos);
   }
   void watch_client(std::function<void()> gone) override { gone(); }
   void vouch(std::int64_t) override {}

@@ -39,19 +39,19 @@ bool accepts_type(const Operation& operation, std::string_view content_type) {
          });
 }
 
-HttpResponse wrong_type(const Operation& operation) {
-  HttpResponse response =
+HttpReply wrong_type(const Operation& operation) {
+  HttpReply reply =
       problem(415, fmt::format("Send `Content-Type: {}`.", fmt::join(operation.media_types, "` or `")));
   // RFC 5789 §2.2
   if (operation.method == "PATCH")
-    response.headers.emplace_back("Accept-Patch", fmt::format("{}", fmt::join(operation.media_types, ", ")));
-  return response;
+    reply.headers.emplace_back("Accept-Patch", fmt::format("{}", fmt::join(operation.media_types, ", ")));
+  return reply;
 }
 
-HttpResponse not_allowed(const NoSuchMethod& wrong) {
-  HttpResponse response = problem(405, "This resource answers " + wrong.allowed + " only.");
-  response.headers.emplace_back("Allow", wrong.allowed);
-  return response;
+HttpReply not_allowed(const NoSuchMethod& wrong) {
+  HttpReply reply = problem(405, "This resource answers " + wrong.allowed + " only.");
+  reply.headers.emplace_back("Allow", wrong.allowed);
+  return reply;
 }
 
 // draft-ietf-httpapi-ratelimit-headers: how much there is in which time, how much of it is left, and in how
@@ -123,8 +123,8 @@ class Api {
 
  private:
   // A browser's question whether a page may ask for what needs no key.
-  std::optional<HttpResponse> leave_to_ask(const HttpRequest& request,
-                                           const std::vector<std::string>& segments) const {
+  std::optional<HttpReply> leave_to_ask(const HttpRequest& request,
+                                        const std::vector<std::string>& segments) const {
     if (!Cors::is_preflight(request)) return {};
     const auto matched = document_.match(request.asked_method, segments);
     const auto* found = std::get_if<Matched>(&matched);
@@ -167,8 +167,8 @@ class Api {
   }
 
   void reply_to_stranger(const HttpRequest& request, const std::shared_ptr<Responder>& responder,
-                         HttpResponse response) {
-    responder->send(accepts_keyless(request) ? std::move(response) : too_much());
+                         HttpReply reply) {
+    responder->send(accepts_keyless(request) ? std::move(reply) : too_much());
   }
 
   bool accepts_keyless(const HttpRequest& request) {
@@ -183,20 +183,20 @@ class Api {
     return may;
   }
 
-  HttpResponse too_much() {
+  HttpReply too_much() {
     ++counters_.limited_clients;
-    HttpResponse response = problem(429, "Too many requests without a key come from this address.", true);
-    response.headers.emplace_back("Retry-After", "1");
-    return response;
+    HttpReply reply = problem(429, "Too many requests without a key come from this address.", true);
+    reply.headers.emplace_back("Retry-After", "1");
+    return reply;
   }
 
-  HttpResponse guesses_too_much() {
+  HttpReply guesses_too_much() {
     ++counters_.limited_clients;
-    HttpResponse response =
+    HttpReply reply =
         problem(429, "Too many wrong keys or tokens came from this address. Wait before the next.", true);
-    response.headers.emplace_back("Retry-After", "6");
-    response.delay = kDelayOfGuesses;
-    return response;
+    reply.headers.emplace_back("Retry-After", "6");
+    reply.delay = kDelayOfGuesses;
+    return reply;
   }
 
   void authenticate(const HttpRequest& request, ApiCall& call) {
@@ -277,11 +277,11 @@ class Api {
       call.responder = std::make_shared<WithFields>(std::move(call.responder), rate_fields(per_second, turn));
     if (!turn.wait) return false;
     ++counters_.limited_domains;
-    HttpResponse response =
+    HttpReply reply =
         problem(429, fmt::format("The domain makes more than {} requests a second.", per_second));
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(*turn.wait).count();
-    response.headers.emplace_back("Retry-After", std::to_string(std::max<std::int64_t>(seconds, 1)));
-    call.responder->send(std::move(response));
+    reply.headers.emplace_back("Retry-After", std::to_string(std::max<std::int64_t>(seconds, 1)));
+    call.responder->send(std::move(reply));
     return true;
   }
 
@@ -340,10 +340,9 @@ PageRequest page_request(const ApiCall& call) {
 void send_page(const std::shared_ptr<Responder>& responder, const std::string& path,
                std::optional<Page> page) {
   if (!page) return responder->send(problem(503, "The list could not be read. Try again in a moment."));
-  HttpResponse response{.body = std::move(page->json)};
-  if (page->next)
-    response.headers.emplace_back("Link", "<" + path + "after=" + *page->next + ">; rel=\"next\"");
-  responder->send(std::move(response));
+  HttpReply reply{.body = std::move(page->json)};
+  if (page->next) reply.headers.emplace_back("Link", "<" + path + "after=" + *page->next + ">; rel=\"next\"");
+  responder->send(std::move(reply));
 }
 
 ApiEntry make_api(const Services& services, const ApiConfig& config, ApiCounters& counters) {

@@ -20,13 +20,13 @@ bool Cors::is_preflight(const HttpRequest& request) {
   return request.method == "OPTIONS" && !request.origin.empty() && !request.asked_method.empty();
 }
 
-std::optional<HttpResponse> Cors::preflight(const HttpRequest& request) const {
+std::optional<HttpReply> Cors::preflight(const HttpRequest& request) const {
   Headers headers = headers_for(request.origin);
   if (headers.empty()) return {};
   headers.emplace_back("Access-Control-Allow-Methods", request.asked_method);
   headers.emplace_back("Access-Control-Allow-Headers", "*");
   headers.emplace_back("Access-Control-Max-Age", "86400");
-  return HttpResponse{.status = 204, .headers = std::move(headers)};
+  return HttpReply{.status = 204, .headers = std::move(headers)};
 }
 
 std::shared_ptr<Responder> Cors::open(const HttpRequest& request,

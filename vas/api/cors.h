@@ -21,7 +21,7 @@ class Cors {
 
   static bool is_preflight(const HttpRequest& request);
   // To a preflight of what needs no key. Nothing where the origin may not ask.
-  std::optional<HttpResponse> preflight(const HttpRequest& request) const;
+  std::optional<HttpReply> preflight(const HttpRequest& request) const;
   // The one that lets the page of `request` read what is sent to it; `responder` itself where it may not.
   std::shared_ptr<Responder> open(const HttpRequest& request, std::shared_ptr<Responder> responder) const;
 

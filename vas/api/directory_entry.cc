@@ -1,11 +1,15 @@
 #include "vas/api/directory_entry.h"
 
+#include <fmt/format.h>
+
 #include "base/json.h"
 #include "base/text.h"
 
 namespace vas::api {
 
 namespace json = boost::json;
+
+namespace {
 
 void merge(json::object& entry, const json::object& fields) {
   for (const auto& [key, value] : fields) {
@@ -21,6 +25,8 @@ void merge(json::object& entry, const json::object& fields) {
   }
 }
 
+}  // namespace
+
 std::optional<Refused> read_entry(directory::Kind kind, const json::object& fields, directory::Entry& entry) {
   auto parsed = directory::parse_entry(kind, to_text(fields));
   if (!parsed) return Refused{400, parsed.error() + "."};
@@ -31,9 +37,10 @@ std::optional<Refused> read_entry(directory::Kind kind, const json::object& fiel
 std::optional<Refused> check_count(const directory::Directory& directory, directory::Kind kind,
                                    std::int64_t parent, std::size_t most) {
   if (directory.count_of(kind, parent) < most) return {};
-  return Refused{409, "There are " + std::to_string(most) + " entries of this kind already, as many as one " +
-                          (kind == directory::Kind::kDomain ? "tenant" : "domain") +
-                          " may have. Delete some; a system key may add more."};
+  return Refused{409,
+                 fmt::format("There are {} entries of this kind already, as many as one {} may have. Delete "
+                             "some; a system key may add more.",
+                             most, to_string(owner_of(kind).value()))};
 }
 
 std::optional<Refused> check_caps(const directory::Caps& stands, const directory::Caps& wanted,
@@ -43,8 +50,33 @@ std::optional<Refused> check_caps(const directory::Caps& stands, const directory
   return Refused{401, "`" + std::string(raised) + "` would be above what stands: that takes a system key."};
 }
 
-json::object stored_object(const directory::Entry& entry) {
-  return json::parse(to_store_json(entry)).as_object();
+json::object patched(const directory::Entry& entry, const json::object& fields) {
+  json::object object = json::parse(to_store_json(entry)).as_object();
+  merge(object, fields);
+  return object;
+}
+
+std::optional<Refused> begin_entry(const NewEntry& wanted, directory::KeyScope scope,
+                                   DirectoryService& service, const directory::Directory& directory,
+                                   json::object& fields) {
+  const bool is_of_tenant = owner_of(wanted.kind) == directory::Kind::kTenant;
+  const bool has_owner =
+      is_of_tenant ? directory.tenant(wanted.owner) != nullptr : directory.domain(wanted.owner) != nullptr;
+  if (!has_owner) return is_of_tenant ? kNoTenant : kNoDomain;
+  if (scope != directory::KeyScope::kSystem) {
+    if (auto refused = check_count(directory, wanted.kind, wanted.owner, wanted.most)) return refused;
+  }
+  fields["id"] = service.next_id(wanted.kind);
+  fields[is_of_tenant ? "tenantId" : "domainId"] = wanted.owner;
+  return {};
+}
+
+void reply_page(const ApiCall& call, DirectoryService& service, directory::Kind kind, std::int64_t parent,
+                const std::string& path) {
+  service.list(kind, parent, page_request(call),
+               [responder = call.responder, path](std::optional<Page> page) {
+                 send_page(responder, path + "?", std::move(page));
+               });
 }
 
 namespace {
@@ -67,11 +99,10 @@ DirectoryService::Done reply_with(const std::shared_ptr<Responder>& responder, i
                                   std::shared_ptr<directory::Entry> entry, std::string location) {
   return [=](const std::optional<Refused>& refused) {
     if (refused) return responder->send(problem(*refused));
-    HttpResponse response{.status = status};
-    if (entry) response.body = reply_of(*entry);
-    if (!location.empty())
-      response.headers.emplace_back("Location", location + std::to_string(id_of(*entry)));
-    responder->send(std::move(response));
+    HttpReply reply{.status = status};
+    if (entry) reply.body = reply_of(*entry);
+    if (!location.empty()) reply.headers.emplace_back("Location", location + std::to_string(id_of(*entry)));
+    responder->send(std::move(reply));
   };
 }
 

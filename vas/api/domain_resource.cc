@@ -60,61 +60,48 @@ std::optional<Refused> check_limits(const directory::DomainProfile& stands,
   return Refused{401, "`api-requests-per-second` would be above what stands: that takes a system key."};
 }
 
-std::optional<Refused> plan(DirectoryService& service, const boost::json::object& fields,
-                            const Directory& directory, const directory::DomainProfile& stands,
-                            KeyScope scope, Entry& entry, Change& change) {
-  if (auto refused = read_entry(Kind::kDomain, fields, entry)) return refused;
-  const Domain& domain = std::get<Domain>(entry);
+std::optional<Refused> check(const DirectoryService& service, const Directory& directory,
+                             const directory::DomainProfile& stands, KeyScope scope, const Domain& domain) {
   if (auto refused = check_limits(stands, domain.profile, scope)) return refused;
   if (auto refused = check_names(directory, domain)) return refused;
   if (auto refused = check_urls(service, domain)) return refused;
-  if (auto refused = check_secrets(stands, domain.profile)) return refused;
-  change.emplace_back(entry);
-  return {};
+  return check_secrets(stands, domain.profile);
 }
 
 void create(ApiCall& call, DirectoryService& service) {
   const auto entry = std::make_shared<Entry>();
   const std::int64_t tenant = *path_id(call, "tenant");
-  service.change(
-      [&service, entry, tenant, scope = call.key->scope, fields = call.body](
-          const Directory& directory, Change& change) mutable -> std::optional<Refused> {
-        if (directory.tenant(tenant) == nullptr) return Refused{404, "There is no such tenant."};
-        if (scope != KeyScope::kSystem) {
-          if (auto refused = check_count(directory, Kind::kDomain, tenant, kMaxDomainsOfTenant))
-            return refused;
-        }
-        fields["id"] = service.next_id(Kind::kDomain);
-        fields["tenantId"] = tenant;
-        return plan(service, fields, directory, {}, scope, *entry, change);
+  create_entry<Domain>(
+      call, service, tenant, kMaxDomainsOfTenant, entry,
+      [&service, scope = call.key->scope](const Directory& directory, const Domain& domain) {
+        return check(service, directory, {}, scope, domain);
       },
       reply_with(call.responder, 201, entry, "/tenants/" + std::to_string(tenant) + "/domains/"));
 }
 
+auto finder(const ApiCall& call) {
+  return [id = call.domain->id](const Directory& directory) { return directory.domain(id); };
+}
+
 void patch(ApiCall& call, DirectoryService& service) {
-  const auto entry = std::make_shared<Entry>();
-  service.change(
-      [&service, entry, id = call.domain->id, scope = call.key->scope, fields = call.body](
-          const Directory& directory, Change& change) -> std::optional<Refused> {
-        const Domain* domain = directory.domain(id);
-        if (domain == nullptr) return Refused{404, "There is no such domain."};
-        boost::json::object object = stored_object(*domain);
-        merge(object, fields);
-        return plan(service, object, directory, domain->profile, scope, *entry, change);
-      },
-      reply_with(call.responder, 200, entry));
+  patch_entry(call, service, finder(call), kNoDomain,
+              [&service, scope = call.key->scope](const Directory& directory, const Domain& stands,
+                                                  const Domain& wanted) {
+                return check(service, directory, stands.profile, scope, wanted);
+              });
 }
 
 // With a domain go its subscribers, trunks and keys. Never its calls: they must be over.
 void remove(ApiCall& call, DirectoryService& service) {
   service.change(
-      [&service, id = call.domain->id](const Directory& directory, Change& change) -> std::optional<Refused> {
-        if (directory.domain(id) == nullptr) return Refused{404, "There is no such domain."};
-        if (service.sessions_of(id) > 0)
-          return Refused{409, "The domain has sessions. Delete them, or wait until they are over."};
-        change = directory.removal_of_domain(id);
-        return {};
-      },
+      plan_for(finder(call), kNoDomain,
+               [&service](const Domain& domain, const Directory& directory,
+                          Change& change) -> std::optional<Refused> {
+                 if (service.sessions_of(domain.id) > 0)
+                   return Refused{409, "The domain has sessions. Delete them, or wait until they are over."};
+                 change = directory.removal_of_domain(domain.id);
+                 return {};
+               }),
       reply_with(call.responder, 204));
 }
 
@@ -123,10 +110,7 @@ void remove(ApiCall& call, DirectoryService& service) {
 void add_domain_operations(Operations& operations, DirectoryService& service) {
   operations["listDomains"] = [&](ApiCall& call) {
     const std::int64_t tenant = *path_id(call, "tenant");
-    service.list(Kind::kDomain, tenant, page_request(call),
-                 [responder = call.responder, tenant](std::optional<Page> page) {
-                   send_page(responder, "/tenants/" + std::to_string(tenant) + "/domains?", std::move(page));
-                 });
+    reply_page(call, service, Kind::kDomain, tenant, "/tenants/" + std::to_string(tenant) + "/domains");
   };
   operations["createDomain"] = [&](ApiCall& call) { create(call, service); };
   operations["getDomain"] = [&](ApiCall& call) { call.reply(200, to_json(Entry(*call.domain))); };

@@ -25,8 +25,8 @@ constexpr std::size_t kFirstReadBytes = 2048;
 class OneReply final : public Responder {
  public:
   explicit OneReply(std::shared_ptr<HttpConnection> connection) : connection_(std::move(connection)) {}
-  void send(HttpResponse response) override {
-    if (const auto connection = std::exchange(connection_, nullptr)) connection->send(std::move(response));
+  void send(HttpReply reply) override {
+    if (const auto connection = std::exchange(connection_, nullptr)) connection->send(std::move(reply));
   }
   void watch_client(std::function<void()> gone) override {
     if (connection_) connection_->watch(std::move(gone));
@@ -105,7 +105,7 @@ void HttpConnection::read_body() {
                             : body_pool_->draw(source_block(peer_), bytes);
   if (!is_taken) {
     ++shared_->counters.bodies_refused;
-    HttpResponse busy = problem(503, "Too many bodies are being read. Try again in a moment.", true);
+    HttpReply busy = problem(503, "Too many bodies are being read. Try again in a moment.", true);
     busy.headers.emplace_back("Retry-After", "1");
     return send(std::move(busy));
   }
@@ -214,30 +214,30 @@ void HttpConnection::vouch(std::int64_t owner) {
   if (!std::exchange(is_proved_, true) && is_secure_ && shared_->door) shared_->door->prove(peer_);
 }
 
-void HttpConnection::send(HttpResponse response) {
+void HttpConnection::send(HttpReply reply) {
   thread_check_.check();
   if (is_replying_) return;
   is_replying_ = true;
   gone_ = nullptr;
-  const bool keeps_alive = keeps_alive_ && !response.closes;
-  const std::size_t length = response.body.size();
-  response_.emplace(static_cast<http::status>(response.status), 11);
+  const bool keeps_alive = keeps_alive_ && !reply.closes;
+  const std::size_t length = reply.body.size();
+  response_.emplace(static_cast<http::status>(reply.status), 11);
   response_->set(http::field::date, to_http_date(wall_now()));
   response_->set(http::field::server, "VAS");
   response_->set(http::field::cache_control, "no-store");
-  if (length != 0) response_->set(http::field::content_type, response.content_type);
-  for (const auto& [name, value] : response.headers) response_->set(name, value);
+  if (length != 0) response_->set(http::field::content_type, reply.content_type);
+  for (const auto& [name, value] : reply.headers) response_->set(name, value);
   response_->keep_alive(keeps_alive);
-  if (!is_head_) response_->body() = std::move(response.body);
-  if (response.status == 204) {
+  if (!is_head_) response_->body() = std::move(reply.body);
+  if (reply.status == 204) {
     response_->erase(http::field::content_length);
   } else {
     // Set by hand: for 205 the library would leave the length of a body out, and this API sends one there.
     // Of HEAD it is what GET would have brought (RFC 9110 §9.3.2).
     response_->content_length(length);
   }
-  if (response.delay == Duration::zero()) return write(keeps_alive);
-  delay_.expires_after(response.delay);
+  if (reply.delay == Duration::zero()) return write(keeps_alive);
+  delay_.expires_after(reply.delay);
   delay_.async_wait([self = shared_from_this(), keeps_alive](beast::error_code failure) {
     if (!failure) self->write(keeps_alive);
   });

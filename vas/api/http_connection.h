@@ -80,7 +80,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
     shared_->open.erase(id_);
   }
   void read();
-  void send(HttpResponse response);
+  void send(HttpReply reply);
   void watch(std::function<void()> gone);
   void vouch(std::int64_t owner);
   void close();

@@ -34,7 +34,7 @@ struct HttpRequest {
   std::string body;
 };
 
-struct HttpResponse {
+struct HttpReply {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
@@ -47,7 +47,7 @@ struct HttpResponse {
 class Responder {
  public:
   virtual ~Responder() = default;
-  virtual void send(HttpResponse response) = 0;
+  virtual void send(HttpReply reply) = 0;
   // `gone` runs once if the client leaves before it got its reply.
   virtual void watch_client(std::function<void()> gone) = 0;
   // Whoever sent it has proved to be `owner`: its connection makes no room for strangers.

@@ -30,9 +30,12 @@ bool governs(const Directory& directory, const ApiKey& owner, const ApiKey& key)
   return owner.scope == KeyScope::kDomain && domain != nullptr && key.domain_id == owner.domain_id;
 }
 
-const ApiKey* find(const Directory& directory, const ApiKey& owner, std::optional<std::int64_t> id) {
-  const ApiKey* key = id ? directory.key(*id) : nullptr;
-  return key != nullptr && governs(directory, owner, *key) ? key : nullptr;
+// The key that the path names, where the one that asks may see it.
+auto finder(const ApiCall& call) {
+  return [owner = *call.key, id = path_id(call, "key")](const Directory& directory) {
+    const ApiKey* key = id ? directory.key(*id) : nullptr;
+    return key != nullptr && governs(directory, owner, *key) ? key : nullptr;
+  };
 }
 
 std::optional<Refused> check_owner(const Directory& directory, const ApiKey& key) {
@@ -72,9 +75,9 @@ void create(ApiCall& call, DirectoryService& service) {
         if (refused) return responder->send(problem(refused->status, refused->detail));
         boost::json::object body = boost::json::parse(to_json(*entry)).as_object();
         body["key"] = secret;
-        HttpResponse response{.status = 201, .body = to_text(body)};
-        response.headers.emplace_back("Location", "/apikeys/" + std::to_string(id_of(*entry)));
-        responder->send(std::move(response));
+        HttpReply reply{.status = 201, .body = to_text(body)};
+        reply.headers.emplace_back("Location", "/apikeys/" + std::to_string(id_of(*entry)));
+        responder->send(std::move(reply));
       });
 }
 
@@ -98,42 +101,19 @@ void list(ApiCall& call, DirectoryService& service) {
   send_page(call.responder, "/apikeys?", std::move(page));
 }
 
-void get(ApiCall& call, DirectoryService& service) {
-  const ApiKey* key = find(service.directory(), *call.key, path_id(call, "key"));
-  if (key == nullptr) return call.fail(kNoKey.status, kNoKey.detail);
-  call.reply(200, to_json(Entry(*key)));
-}
-
-void rename(ApiCall& call, DirectoryService& service) {
-  const auto entry = std::make_shared<Entry>();
-  service.change(
-      [entry, owner = *call.key, id = path_id(call, "key"), fields = call.body](
-          const Directory& directory, Change& change) -> std::optional<Refused> {
-        const ApiKey* key = find(directory, owner, id);
-        if (key == nullptr) return kNoKey;
-        boost::json::object object = stored_object(*key);
-        merge(object, fields);
-        if (auto refused = read_entry(Kind::kApiKey, object, *entry)) return refused;
-        change.emplace_back(*entry);
-        return {};
-      },
-      reply_with(call.responder, 200, entry));
-}
-
 void remove(ApiCall& call, DirectoryService& service) {
   service.change(
-      [owner = *call.key, id = path_id(call, "key")](const Directory& directory,
-                                                     Change& change) -> std::optional<Refused> {
-        const ApiKey* key = find(directory, owner, id);
-        if (key == nullptr) return kNoKey;
-        std::size_t system_keys = 0;
-        for (const auto& each : directory.keys())
-          system_keys += each.second.scope == KeyScope::kSystem ? 1 : 0;
-        if (key->scope == KeyScope::kSystem && system_keys == 1)
-          return Refused{409, "This is the last system key: nobody could make another. Make one first."};
-        change.emplace_back(directory::Removal{Kind::kApiKey, *id});
-        return {};
-      },
+      plan_for(
+          finder(call), kNoKey,
+          [](const ApiKey& key, const Directory& directory, Change& change) -> std::optional<Refused> {
+            std::size_t system_keys = 0;
+            for (const auto& each : directory.keys())
+              system_keys += each.second.scope == KeyScope::kSystem ? 1 : 0;
+            if (key.scope == KeyScope::kSystem && system_keys == 1)
+              return Refused{409, "This is the last system key: nobody could make another. Make one first."};
+            change.emplace_back(directory::Removal{Kind::kApiKey, key.id});
+            return {};
+          }),
       reply_with(call.responder, 204));
 }
 
@@ -142,8 +122,13 @@ void remove(ApiCall& call, DirectoryService& service) {
 void add_key_operations(Operations& operations, DirectoryService& service) {
   operations["listApiKeys"] = [&](ApiCall& call) { list(call, service); };
   operations["createApiKey"] = [&](ApiCall& call) { create(call, service); };
-  operations["getApiKey"] = [&](ApiCall& call) { get(call, service); };
-  operations["updateApiKey"] = [&](ApiCall& call) { rename(call, service); };
+  operations["getApiKey"] = [&](ApiCall& call) {
+    reply_entry(call, finder(call)(service.directory()), kNoKey);
+  };
+  operations["updateApiKey"] = [&](ApiCall& call) {
+    patch_entry(call, service, finder(call), kNoKey,
+                [](const Directory&, const ApiKey&, const ApiKey&) { return std::optional<Refused>(); });
+  };
   operations["deleteApiKey"] = [&](ApiCall& call) { remove(call, service); };
 }
 

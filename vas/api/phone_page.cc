@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kRoot = "/phone";
 
 // Nothing comes from elsewhere, nobody frames it, and the microphone is the page's own.
-HttpResponse file(std::string_view type, std::string_view text) {
+HttpReply file(std::string_view type, std::string_view text) {
   return {.content_type = std::string(type),
           .body = std::string(text),
           .headers = {
@@ -28,17 +28,17 @@ HttpResponse file(std::string_view type, std::string_view text) {
 
 }  // namespace
 
-std::optional<HttpResponse> PhonePage::reply(const HttpRequest& request) const {
+std::optional<HttpReply> PhonePage::reply(const HttpRequest& request) const {
   const std::string_view path = request.path;
   if (!path.starts_with(kRoot) || (path.size() > kRoot.size() && path[kRoot.size()] != '/')) return {};
   if (request.method != "GET" && request.method != "HEAD") {
-    HttpResponse refused = problem(405, "The phone's page answers GET only.");
+    HttpReply refused = problem(405, "The phone's page answers GET only.");
     refused.headers.emplace_back("Allow", "GET, HEAD");
     return refused;
   }
   const std::string_view name = path.substr(kRoot.size());
   // Its files are named relative to it: without the slash they would be sought beside it.
-  if (name.empty()) return HttpResponse{.status = 308, .headers = {{"Location", "phone/"}}};
+  if (name.empty()) return HttpReply{.status = 308, .headers = {{"Location", "phone/"}}};
   if (name == "/") return file("text/html; charset=utf-8", kPhoneHtml);
   if (name == "/phone.css") return file("text/css; charset=utf-8", kPhoneCss);
   if (name == "/phone.js") return file("text/javascript; charset=utf-8", kPhoneJs);

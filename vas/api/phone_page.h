@@ -16,7 +16,7 @@ class PhonePage {
   explicit PhonePage(std::string server) : server_(std::move(server)) {}
 
   // Nothing for a path that is not below /phone.
-  std::optional<HttpResponse> reply(const HttpRequest& request) const;
+  std::optional<HttpReply> reply(const HttpRequest& request) const;
 
  private:
   const std::string server_;

@@ -26,19 +26,19 @@ const char* title_of(int status) {
 
 }  // namespace
 
-HttpResponse problem(int status, const std::string& detail, bool closes) {
-  HttpResponse response{.status = status, .content_type = "application/problem+json", .closes = closes};
-  response.body = to_text(boost::json::object{
+HttpReply problem(int status, const std::string& detail, bool closes) {
+  HttpReply reply{.status = status, .content_type = "application/problem+json", .closes = closes};
+  reply.body = to_text(boost::json::object{
       {"type", "about:blank"}, {"title", title_of(status)}, {"status", status}, {"detail", detail}});
-  if (status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
-  return response;
+  if (status == 401) reply.headers.emplace_back("WWW-Authenticate", "Bearer");
+  return reply;
 }
 
-HttpResponse problem(const Refused& refused) {
-  HttpResponse response = problem(refused.status, refused.detail);
+HttpReply problem(const Refused& refused) {
+  HttpReply reply = problem(refused.status, refused.detail);
   if (refused.retry_after_s > 0)
-    response.headers.emplace_back("Retry-After", std::to_string(refused.retry_after_s));
-  return response;
+    reply.headers.emplace_back("Retry-After", std::to_string(refused.retry_after_s));
+  return reply;
 }
 
 }  // namespace vas::api

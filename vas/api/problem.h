@@ -8,7 +8,7 @@
 
 namespace vas::api {
 
-HttpResponse problem(int status, const std::string& detail, bool closes = false);
-HttpResponse problem(const Refused& refused);
+HttpReply problem(int status, const std::string& detail, bool closes = false);
+HttpReply problem(const Refused& refused);
 
 }  // namespace vas::api

@@ -15,7 +15,7 @@ using sessions::Status;
 constexpr int kRetryPollAfterS = 5;
 constexpr const char* kNoSession = "There is no such session: it may have ended or expired.";
 
-HttpResponse status_response(Status status) {
+HttpReply status_reply(Status status) {
   return {.body = "{\"status\":\"" + std::string(to_string(status)) + "\"}"};
 }
 
@@ -34,9 +34,9 @@ sessions::CreationKey creation_key(const ApiCall& call, Direction direction,
 }
 
 // The reply to a long poll. A 205 closes its connection: browsers read one as having no body.
-HttpResponse poll_response(PollOutcome outcome) {
+HttpReply poll_reply(PollOutcome outcome) {
   switch (outcome) {
-    case PollOutcome::kConnected: return status_response(Status::kConnected);
+    case PollOutcome::kConnected: return status_reply(Status::kConnected);
     case PollOutcome::kGone: break;
   }
   return {.status = 205,
@@ -74,7 +74,7 @@ class Sessions {
     if (auto fault = check_destination(request)) return call.fail(400, "`destination` " + *fault + ".");
     const auto wrong = service_.create(request, [responder = call.responder](const Session* session) {
       responder->send(session != nullptr
-                          ? HttpResponse{.body = to_json(*session)}
+                          ? HttpReply{.body = to_json(*session)}
                           : problem(503, "The session could not be stored. Try again in a moment."));
     });
     if (wrong) call.responder->send(problem(*wrong));
@@ -116,8 +116,7 @@ class Sessions {
                        "`callTimeout` is for incoming sessions: how long the caller waits to be picked up.");
     const std::string token = session->token;
     const auto wrong = service_.change(token, change, [responder = call.responder](const Session* changed) {
-      responder->send(changed != nullptr ? HttpResponse{.body = to_json(*changed)}
-                                         : problem(404, kNoSession));
+      responder->send(changed != nullptr ? HttpReply{.body = to_json(*changed)} : problem(404, kNoSession));
     });
     if (wrong) call.responder->send(problem(*wrong));
   }
@@ -145,9 +144,8 @@ class Sessions {
     if (!service_.has_room_for_poll(call.domain->id))
       return call.responder->send(problem(
           Refused{429, "As many polls of this domain wait as it may have (`max-polls`).", kRetryPollAfterS}));
-    const auto ticket = registry.wait(token, [responder = call.responder](PollOutcome outcome) {
-      responder->send(poll_response(outcome));
-    });
+    const auto ticket = registry.wait(
+        token, [responder = call.responder](PollOutcome outcome) { responder->send(poll_reply(outcome)); });
     if (!ticket)
       return call.responder->send(
           problem(Refused{429, "Too many polls wait on this session.", kRetryPollAfterS}));

@@ -16,9 +16,7 @@ void list(ApiCall& call, DirectoryService& service) {
     const Tenant* own = service.directory().tenant(call.key->tenant_id);
     return call.reply(200, own != nullptr ? "[" + to_json(Entry(*own)) + "]" : "[]");
   }
-  service.list(Kind::kTenant, 0, page_request(call), [responder = call.responder](std::optional<Page> page) {
-    send_page(responder, "/tenants?", std::move(page));
-  });
+  reply_page(call, service, Kind::kTenant, 0, "/tenants");
 }
 
 void create(ApiCall& call, DirectoryService& service) {
@@ -34,36 +32,32 @@ void create(ApiCall& call, DirectoryService& service) {
       reply_with(call.responder, 201, entry, "/tenants/"));
 }
 
+auto finder(const ApiCall& call) {
+  return [id = *path_id(call, "tenant")](const Directory& directory) { return directory.tenant(id); };
+}
+
 void patch(ApiCall& call, DirectoryService& service) {
-  const auto entry = std::make_shared<Entry>();
-  service.change(
-      [entry, id = *path_id(call, "tenant"), scope = call.key->scope, fields = call.body](
-          const Directory& directory, Change& change) -> std::optional<Refused> {
-        const Tenant* tenant = directory.tenant(id);
-        if (tenant == nullptr) return Refused{404, "There is no such tenant."};
-        boost::json::object object = stored_object(*tenant);
-        merge(object, fields);
-        if (auto refused = read_entry(Kind::kTenant, object, *entry)) return refused;
-        if (auto refused = check_caps(tenant->caps, std::get<Tenant>(*entry).caps, scope)) return refused;
-        change.emplace_back(*entry);
-        return {};
-      },
-      reply_with(call.responder, 200, entry));
+  patch_entry(call, service, finder(call), kNoTenant,
+              [scope = call.key->scope](const Directory&, const Tenant& stands, const Tenant& wanted) {
+                return check_caps(stands.caps, wanted.caps, scope);
+              });
 }
 
 // With a tenant go its keys; its domains must be removed first.
 void remove(ApiCall& call, DirectoryService& service) {
   service.change(
-      [id = *path_id(call, "tenant")](const Directory& directory, Change& change) -> std::optional<Refused> {
-        if (directory.tenant(id) == nullptr) return Refused{404, "There is no such tenant."};
-        if (directory.has_domains(id)) return Refused{409, "The tenant has domains. Delete them first."};
-        for (const auto& [key_id, key] : directory.keys()) {
-          const bool is_its = key.scope == KeyScope::kTenant && key.tenant_id == id;
-          if (is_its) change.emplace_back(directory::Removal{Kind::kApiKey, key_id});
-        }
-        change.emplace_back(directory::Removal{Kind::kTenant, id});
-        return {};
-      },
+      plan_for(
+          finder(call), kNoTenant,
+          [](const Tenant& tenant, const Directory& directory, Change& change) -> std::optional<Refused> {
+            if (directory.has_domains(tenant.id))
+              return Refused{409, "The tenant has domains. Delete them first."};
+            for (const auto& [key_id, key] : directory.keys()) {
+              const bool is_its = key.scope == KeyScope::kTenant && key.tenant_id == tenant.id;
+              if (is_its) change.emplace_back(directory::Removal{Kind::kApiKey, key_id});
+            }
+            change.emplace_back(directory::Removal{Kind::kTenant, tenant.id});
+            return {};
+          }),
       reply_with(call.responder, 204));
 }
 

@@ -131,86 +131,57 @@ std::optional<Refused> check_targets(const DirectoryService& service, const Trun
   return {};
 }
 
-std::optional<Refused> plan(const boost::json::object& fields, const Directory& directory,
-                            const Author& author, const Trunk* before, Entry& entry, Change& change) {
-  if (auto refused = read_entry(Kind::kTrunk, fields, entry)) return refused;
-  Trunk& trunk = std::get<Trunk>(entry);
+std::optional<Refused> check(const Directory& directory, const Author& author, const Trunk* before,
+                             Trunk& trunk) {
   if (author.scope != KeyScope::kSystem) {
     if (auto refused = check_sources(directory, trunk, before)) return refused;
   }
   if (auto refused = settle_private(before, author, trunk)) return refused;
   if (auto refused = settle_trust(before, author, trunk)) return refused;
-  if (auto refused = check_targets(author.service, before, trunk)) return refused;
-  change.emplace_back(entry);
-  return {};
+  return check_targets(author.service, before, trunk);
 }
 
 void create(ApiCall& call, DirectoryService& service) {
   const auto entry = std::make_shared<Entry>();
-  service.change(
-      [&service, entry, domain = call.domain->id, scope = call.key->scope, fields = call.body](
-          const Directory& directory, Change& change) mutable -> std::optional<Refused> {
-        if (directory.domain(domain) == nullptr) return Refused{404, "There is no such domain."};
-        if (scope != KeyScope::kSystem) {
-          if (auto refused = check_count(directory, Kind::kTrunk, domain, kMaxTrunksOfDomain)) return refused;
-        }
-        fields["id"] = service.next_id(Kind::kTrunk);
-        fields["domainId"] = domain;
-        return plan(fields, directory, author_of(service, scope, fields), nullptr, *entry, change);
+  create_entry<Trunk>(
+      call, service, call.domain->id, kMaxTrunksOfDomain, entry,
+      [author = author_of(service, call.key->scope, call.body)](const Directory& directory, Trunk& trunk) {
+        return check(directory, author, nullptr, trunk);
       },
       reply_with(call.responder, 201, entry, "/domains/" + call.domain->name + "/trunks/"));
 }
 
-const Trunk* find(const Directory& directory, std::int64_t domain, std::optional<std::int64_t> id) {
-  const Trunk* trunk = id ? directory.trunk(*id) : nullptr;
-  return trunk != nullptr && trunk->domain_id == domain ? trunk : nullptr;
+// The trunk that the path names.
+auto finder(const ApiCall& call) {
+  return [domain = call.domain->id, id = path_id(call, "trunk")](const Directory& directory) {
+    const Trunk* trunk = id ? directory.trunk(*id) : nullptr;
+    return trunk != nullptr && trunk->domain_id == domain ? trunk : nullptr;
+  };
 }
 
 void patch(ApiCall& call, DirectoryService& service) {
-  const auto entry = std::make_shared<Entry>();
-  service.change(
-      [&service, entry, domain = call.domain->id, id = path_id(call, "trunk"), scope = call.key->scope,
-       fields = call.body](const Directory& directory, Change& change) mutable -> std::optional<Refused> {
-        const Trunk* trunk = find(directory, domain, id);
-        if (trunk == nullptr) return kNoTrunk;
-        respell(fields, directory::kOtherSpellings);
-        boost::json::object object = stored_object(*trunk);
-        merge(object, fields);
-        return plan(object, directory, author_of(service, scope, fields), trunk, *entry, change);
-      },
-      reply_with(call.responder, 200, entry));
-}
-
-void remove(ApiCall& call, DirectoryService& service) {
-  service.change(
-      [domain = call.domain->id, id = path_id(call, "trunk")](const Directory& directory,
-                                                              Change& change) -> std::optional<Refused> {
-        if (find(directory, domain, id) == nullptr) return kNoTrunk;
-        change.emplace_back(directory::Removal{Kind::kTrunk, *id});
-        return {};
-      },
-      reply_with(call.responder, 204));
-}
-
-void get(ApiCall& call, DirectoryService& service) {
-  const Trunk* trunk = find(service.directory(), call.domain->id, path_id(call, "trunk"));
-  if (trunk == nullptr) return call.fail(kNoTrunk.status, kNoTrunk.detail);
-  call.reply(200, to_json(Entry(*trunk)));
+  respell(call.body, directory::kOtherSpellings);
+  patch_entry(call, service, finder(call), kNoTrunk,
+              [author = author_of(service, call.key->scope, call.body)](const Directory& directory,
+                                                                        const Trunk& stands, Trunk& wanted) {
+                return check(directory, author, &stands, wanted);
+              });
 }
 
 }  // namespace
 
 void add_trunk_operations(Operations& operations, DirectoryService& service) {
   operations["listTrunks"] = [&](ApiCall& call) {
-    service.list(Kind::kTrunk, call.domain->id, page_request(call),
-                 [responder = call.responder, name = call.domain->name](std::optional<Page> page) {
-                   send_page(responder, "/domains/" + name + "/trunks?", std::move(page));
-                 });
+    reply_page(call, service, Kind::kTrunk, call.domain->id, "/domains/" + call.domain->name + "/trunks");
   };
   operations["createTrunk"] = [&](ApiCall& call) { create(call, service); };
-  operations["getTrunk"] = [&](ApiCall& call) { get(call, service); };
+  operations["getTrunk"] = [&](ApiCall& call) {
+    reply_entry(call, finder(call)(service.directory()), kNoTrunk);
+  };
   operations["updateTrunk"] = [&](ApiCall& call) { patch(call, service); };
-  operations["deleteTrunk"] = [&](ApiCall& call) { remove(call, service); };
+  operations["deleteTrunk"] = [&](ApiCall& call) {
+    service.change(plan_removal(finder(call), kNoTrunk), reply_with(call.responder, 204));
+  };
 }
 
 }  // namespace vas::api

@@ -16,9 +16,9 @@ class WithFields final : public Responder {
   using Fields = std::vector<std::pair<std::string, std::string>>;
 
   WithFields(std::shared_ptr<Responder> to, Fields fields) : to_(std::move(to)), fields_(std::move(fields)) {}
-  void send(HttpResponse response) override {
-    response.headers.insert(response.headers.end(), fields_.begin(), fields_.end());
-    to_->send(std::move(response));
+  void send(HttpReply reply) override {
+    reply.headers.insert(reply.headers.end(), fields_.begin(), fields_.end());
+    to_->send(std::move(reply));
   }
   void watch_client(std::function<void()> gone) override { to_->watch_client(std::move(gone)); }
   void vouch(std::int64_t owner) override { to_->vouch(owner); }

@@ -8,35 +8,36 @@
 #include "base/text.h"
 
 namespace vas::directory {
-namespace {
 
-template <typename T>
-const T* find_in(const std::map<std::int64_t, T>& entries, std::int64_t id) {
-  const auto found = entries.find(id);
-  return found == entries.end() ? nullptr : &found->second;
+std::string_view to_string(Kind kind) {
+  return with_kind(kind, [](const auto& description) { return description.name; });
 }
 
-template <typename T>
-std::int64_t highest_in(const std::map<std::int64_t, T>& entries) {
-  return entries.empty() ? 0 : entries.rbegin()->first;
+std::optional<Kind> kind_named(std::string_view name) {
+  const auto found =
+      std::find_if(kKinds.begin(), kKinds.end(), [&](Kind kind) { return to_string(kind) == name; });
+  return found == kKinds.end() ? std::nullopt : std::optional(*found);
 }
 
-}  // namespace
+std::optional<Kind> owner_of(Kind kind) {
+  return with_kind(kind, [](const auto& description) { return description.owner; });
+}
 
-Kind kind_of(const Entry& entry) { return static_cast<Kind>(entry.index()); }
-static_assert(
-    std::is_same_v<std::variant_alternative_t<static_cast<std::size_t>(Kind::kApiKey), Entry>, ApiKey>);
+Kind kind_of(const Entry& entry) {
+  return std::visit([]<typename T>(const T&) { return description_of<T>().kind; }, entry);
+}
 
 std::int64_t id_of(const Entry& entry) {
   return std::visit([](const auto& each) { return each.id; }, entry);
 }
 
 std::int64_t parent_of(const Entry& entry) {
-  constexpr std::int64_t kNone = 0;
-  return match(
-      entry, [](const Tenant&) { return kNone; }, [](const Domain& each) { return each.tenant_id; },
-      [](const Subscriber& each) { return each.domain_id; }, [](const Trunk& each) { return each.domain_id; },
-      [](const ApiKey&) { return kNone; });
+  return std::visit(
+      []<typename T>(const T& each) {
+        const Description<T>& description = description_of<T>();
+        return description.is_listed_under_owner ? description.owner_of(each) : 0;
+      },
+      entry);
 }
 
 std::string hash_of_key(std::string_view key) {
@@ -62,76 +63,63 @@ void Directory::apply(const Change& change) {
 
 void Directory::put(Entry entry) {
   thread_check_.check();
-  match(
-      std::move(entry), [this](Tenant&& each) { tenants_.insert_or_assign(each.id, std::move(each)); },
-      [this](Domain&& each) { put_domain(std::move(each)); },
-      [this](Subscriber&& each) { put_subscriber(std::move(each)); },
-      [this](Trunk&& each) { trunks_.insert_or_assign(each.id, std::move(each)); },
-      [this](ApiKey&& each) { put_key(std::move(each)); });
+  std::visit(
+      [this]<typename T>(T& each) {
+        if (const T* old = find<T>(each.id)) take_from_index(*old);
+        add_to_index(each);
+        std::get<ById<T>>(entries_).insert_or_assign(each.id, std::move(each));
+      },
+      entry);
 }
 
 void Directory::remove(Kind kind, std::int64_t id) {
   thread_check_.check();
-  switch (kind) {
-    case Kind::kTenant: tenants_.erase(id); return;
-    case Kind::kDomain:
-      if (const Domain* old = domain(id)) forget_names(*old);
-      domains_.erase(id);
-      return;
-    case Kind::kSubscriber:
-      if (const Subscriber* old = subscriber(id)) forget_numbers(*old);
-      subscribers_.erase(id);
-      return;
-    case Kind::kTrunk: trunks_.erase(id); return;
-    case Kind::kApiKey:
-      if (const ApiKey* old = key(id)) keys_by_hash_.erase(old->sha256);
-      keys_.erase(id);
-      return;
-  }
+  with_kind(kind, [&]<typename T>(const Description<T>&) {
+    if (const T* old = find<T>(id)) take_from_index(*old);
+    std::get<ById<T>>(entries_).erase(id);
+  });
 }
 
-void Directory::put_key(ApiKey key) {
-  remove(Kind::kApiKey, key.id);
-  keys_by_hash_.insert_or_assign(key.sha256, key.id);
-  keys_.insert_or_assign(key.id, std::move(key));
-}
-
-void Directory::put_domain(Domain domain) {
-  remove(Kind::kDomain, domain.id);
+void Directory::add_to_index(const Domain& domain) {
   domains_by_name_.insert_or_assign(to_lower(domain.name), domain.id);
   for (const std::string& alias : domain.aliases)
     domains_by_name_.insert_or_assign(to_lower(alias), domain.id);
-  domains_.insert_or_assign(domain.id, std::move(domain));
 }
 
-void Directory::put_subscriber(Subscriber subscriber) {
-  const std::int64_t id = subscriber.id;
-  remove(Kind::kSubscriber, id);
-  subscribers_by_number_.insert_or_assign({subscriber.domain_id, subscriber.msisdn}, id);
-  for (const std::string& alias : subscriber.aliases) {
-    subscribers_by_number_.insert_or_assign({subscriber.domain_id, std::string(without_plus(alias))}, id);
-  }
-  subscribers_.insert_or_assign(id, std::move(subscriber));
-}
-
-void Directory::forget_names(const Domain& domain) {
+void Directory::take_from_index(const Domain& domain) {
   domains_by_name_.erase(to_lower(domain.name));
   for (const std::string& alias : domain.aliases) domains_by_name_.erase(to_lower(alias));
 }
 
-void Directory::forget_numbers(const Subscriber& subscriber) {
+void Directory::add_to_index(const Subscriber& subscriber) {
+  const std::int64_t id = subscriber.id;
+  subscribers_by_number_.insert_or_assign({subscriber.domain_id, subscriber.msisdn}, id);
+  for (const std::string& alias : subscriber.aliases)
+    subscribers_by_number_.insert_or_assign({subscriber.domain_id, std::string(without_plus(alias))}, id);
+}
+
+void Directory::take_from_index(const Subscriber& subscriber) {
   subscribers_by_number_.erase({subscriber.domain_id, subscriber.msisdn});
   for (const std::string& alias : subscriber.aliases)
     subscribers_by_number_.erase({subscriber.domain_id, std::string(without_plus(alias))});
 }
 
+void Directory::add_to_index(const ApiKey& key) { keys_by_hash_.insert_or_assign(key.sha256, key.id); }
+void Directory::take_from_index(const ApiKey& key) { keys_by_hash_.erase(key.sha256); }
+
 // ---- reading ----
 
-const Tenant* Directory::tenant(std::int64_t id) const { return find_in(tenants_, id); }
-const Domain* Directory::domain(std::int64_t id) const { return find_in(domains_, id); }
-const Subscriber* Directory::subscriber(std::int64_t id) const { return find_in(subscribers_, id); }
-const Trunk* Directory::trunk(std::int64_t id) const { return find_in(trunks_, id); }
-const ApiKey* Directory::key(std::int64_t id) const { return find_in(keys_, id); }
+template <typename T>
+const T* Directory::find(std::int64_t id) const {
+  const auto found = all<T>().find(id);
+  return found == all<T>().end() ? nullptr : &found->second;
+}
+
+const Tenant* Directory::tenant(std::int64_t id) const { return find<Tenant>(id); }
+const Domain* Directory::domain(std::int64_t id) const { return find<Domain>(id); }
+const Subscriber* Directory::subscriber(std::int64_t id) const { return find<Subscriber>(id); }
+const Trunk* Directory::trunk(std::int64_t id) const { return find<Trunk>(id); }
+const ApiKey* Directory::key(std::int64_t id) const { return find<ApiKey>(id); }
 
 const Domain* Directory::find_domain(std::string_view name_alias_or_id) const {
   thread_check_.check();
@@ -150,7 +138,7 @@ const Subscriber* Directory::find_subscriber(std::int64_t domain_id, std::string
 std::vector<const Trunk*> Directory::trusted_trunks(const IpAddress& source) const {
   thread_check_.check();
   std::vector<const Trunk*> trusted;
-  for (const auto& [id, trunk] : trunks_) {
+  for (const auto& [id, trunk] : all<Trunk>()) {
     const bool is_trusted = std::any_of(trunk.sources.begin(), trunk.sources.end(),
                                         [&](const Network& each) { return each.contains(source); });
     if (is_trusted) trusted.push_back(&trunk);
@@ -166,7 +154,7 @@ std::vector<const Trunk*> Directory::trunks_for(std::int64_t domain_id, std::str
   };
   std::vector<Match> matches;
   const std::string_view digits = without_plus(number);
-  for (const auto& [id, trunk] : trunks_) {
+  for (const auto& [id, trunk] : all<Trunk>()) {
     if (trunk.domain_id != domain_id || trunk.targets.empty()) continue;
     std::optional<std::size_t> longest;
     for (const std::string& prefix : trunk.prefixes) {
@@ -184,30 +172,19 @@ std::vector<const Trunk*> Directory::trunks_for(std::int64_t domain_id, std::str
   return trunks;
 }
 
-bool Directory::has_domains(std::int64_t tenant_id) const {
-  return std::any_of(domains_.begin(), domains_.end(),
-                     [&](const auto& each) { return each.second.tenant_id == tenant_id; });
-}
+bool Directory::has_domains(std::int64_t tenant_id) const { return count_of(Kind::kDomain, tenant_id) > 0; }
 
-std::size_t Directory::count_of(Kind kind, std::int64_t parent) const {
-  const auto count = [parent](const auto& entries, auto owner) {
-    return static_cast<std::size_t>(std::count_if(
-        entries.begin(), entries.end(), [&](const auto& each) { return owner(each.second) == parent; }));
-  };
-  const auto domain_of = [](const auto& each) { return each.domain_id; };
-  switch (kind) {
-    case Kind::kTenant: return tenants_.size();
-    case Kind::kDomain: return count(domains_, [](const Domain& each) { return each.tenant_id; });
-    case Kind::kSubscriber: return count(subscribers_, domain_of);
-    case Kind::kTrunk: return count(trunks_, domain_of);
-    case Kind::kApiKey: return count(keys_, domain_of);
-  }
-  return 0;
+std::size_t Directory::count_of(Kind kind, std::int64_t owner) const {
+  return with_kind(kind, [&]<typename T>(const Description<T>& description) {
+    return static_cast<std::size_t>(std::count_if(all<T>().begin(), all<T>().end(), [&](const auto& each) {
+      return description.owner_of(each.second) == owner;
+    }));
+  });
 }
 
 std::vector<std::int64_t> Directory::domains_of(std::int64_t tenant_id) const {
   std::vector<std::int64_t> ids;
-  for (const auto& [id, domain] : domains_) {
+  for (const auto& [id, domain] : all<Domain>()) {
     if (domain.tenant_id == tenant_id) ids.push_back(id);
   }
   return ids;
@@ -215,27 +192,22 @@ std::vector<std::int64_t> Directory::domains_of(std::int64_t tenant_id) const {
 
 Change Directory::removal_of_domain(std::int64_t domain_id) const {
   Change change;
-  const auto collect = [&](Kind kind, const auto& entries) {
-    for (const auto& [id, each] : entries) {
-      if (each.domain_id == domain_id) change.emplace_back(Removal{kind, id});
-    }
-  };
-  collect(Kind::kSubscriber, subscribers_);
-  collect(Kind::kTrunk, trunks_);
-  collect(Kind::kApiKey, keys_);
+  for (const Kind kind : kKinds) {
+    with_kind(kind, [&]<typename T>(const Description<T>& description) {
+      if (description.owner != Kind::kDomain) return;
+      for (const auto& [id, each] : all<T>()) {
+        if (description.owner_of(each) == domain_id) change.emplace_back(Removal{kind, id});
+      }
+    });
+  }
   change.emplace_back(Removal{Kind::kDomain, domain_id});
   return change;
 }
 
 std::int64_t Directory::highest_id(Kind kind) const {
-  switch (kind) {
-    case Kind::kTenant: return highest_in(tenants_);
-    case Kind::kDomain: return highest_in(domains_);
-    case Kind::kSubscriber: return highest_in(subscribers_);
-    case Kind::kTrunk: return highest_in(trunks_);
-    case Kind::kApiKey: return highest_in(keys_);
-  }
-  return 0;
+  return with_kind(kind, [this]<typename T>(const Description<T>&) -> std::int64_t {
+    return all<T>().empty() ? 0 : all<T>().rbegin()->first;
+  });
 }
 
 // Looking up the hash tells an attacker nothing of the key: whatever it guesses, the hash is as random.

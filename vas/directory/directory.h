@@ -3,10 +3,12 @@
 
 #include <array>
 #include <cstdint>
+#include <cstdlib>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -123,16 +125,60 @@ struct ApiKey {
   std::int64_t domain_id = 0;
 };
 
-enum class Kind { kTenant, kDomain, kSubscriber, kTrunk, kApiKey };
-inline constexpr std::array kKinds = {Kind::kTenant, Kind::kDomain, Kind::kSubscriber, Kind::kTrunk,
-                                      Kind::kApiKey};
-// As the store names them.
-inline constexpr std::array<std::string_view, kKinds.size()> kKindNames{"tenant", "domain", "subscriber",
-                                                                        "trunk", "apikey"};
-inline std::string_view to_string(Kind kind) { return kKindNames[static_cast<std::size_t>(kind)]; }
-inline std::optional<Kind> kind_named(std::string_view name) { return named<Kind>(kKindNames, name); }
-
 using Entry = std::variant<Tenant, Domain, Subscriber, Trunk, ApiKey>;
+enum class Kind { kTenant, kDomain, kSubscriber, kTrunk, kApiKey };
+
+// What is to be known of the entries of one kind, T.
+template <typename T>
+struct Description {
+  Kind kind;
+  std::string_view name;                // as the store names it
+  std::string_view list;                // of such entries, in a directory file
+  std::optional<Kind> owner = {};       // of what they go with when it is removed
+  std::int64_t T::*owner_id = nullptr;  // 0 in an entry that has none
+  bool is_listed_under_owner = true;
+
+  std::int64_t owner_of(const T& entry) const { return owner ? entry.*owner_id : 0; }
+  bool is_listed_under(Kind other) const { return is_listed_under_owner && owner == other; }
+};
+
+// Every kind, after the one that its entries are listed under. A new one has its line here and its case in
+// with_kind; the compiler asks for whatever else it needs.
+inline constexpr std::tuple kDescriptions{
+    Description<Tenant>{Kind::kTenant, "tenant", "tenants"},
+    Description<Domain>{Kind::kDomain, "domain", "domains", Kind::kTenant, &Domain::tenant_id},
+    Description<Subscriber>{Kind::kSubscriber, "subscriber", "subscribers", Kind::kDomain,
+                            &Subscriber::domain_id},
+    Description<Trunk>{Kind::kTrunk, "trunk", "trunks", Kind::kDomain, &Trunk::domain_id},
+    // A tenant's keys have no domain: they go with the tenant (vas/api/tenant_resource.cc).
+    Description<ApiKey>{Kind::kApiKey, "apikey", "apiKeys", Kind::kDomain, &ApiKey::domain_id,
+                        /*is_listed_under_owner=*/false}};
+static_assert(std::tuple_size_v<decltype(kDescriptions)> == std::variant_size_v<Entry>);
+
+template <typename T>
+constexpr const Description<T>& description_of() {
+  return std::get<Description<T>>(kDescriptions);
+}
+
+// Calls `use` with the description of `kind`, and returns what it returns.
+template <typename Use>
+decltype(auto) with_kind(Kind kind, Use use) {
+  switch (kind) {
+    case Kind::kTenant: return use(description_of<Tenant>());
+    case Kind::kDomain: return use(description_of<Domain>());
+    case Kind::kSubscriber: return use(description_of<Subscriber>());
+    case Kind::kTrunk: return use(description_of<Trunk>());
+    case Kind::kApiKey: return use(description_of<ApiKey>());
+  }
+  std::abort();
+}
+
+inline constexpr std::array kKinds =
+    std::apply([](const auto&... each) { return std::array{each.kind...}; }, kDescriptions);
+std::string_view to_string(Kind kind);
+std::optional<Kind> kind_named(std::string_view name);
+std::optional<Kind> owner_of(Kind kind);
+
 struct Removal {
   Kind kind = Kind::kTenant;
   std::int64_t id = 0;
@@ -178,17 +224,17 @@ class Directory {
   std::vector<const Trunk*> trunks_for(std::int64_t domain_id, std::string_view number) const;
 
   bool has_domains(std::int64_t tenant_id) const;
-  std::size_t count_of(Kind kind, std::int64_t parent) const;  // entries under one tenant or domain
+  std::size_t count_of(Kind kind, std::int64_t owner) const;  // entries of one tenant or domain
   std::vector<std::int64_t> domains_of(std::int64_t tenant_id) const;
   const Caps* caps_of_tenant(std::int64_t tenant_id) const {
     const Tenant* found = tenant(tenant_id);
     return found != nullptr ? &found->caps : nullptr;
   }
-  bool has_one_domain() const { return domains_.size() <= 1; }
-  bool has_one_tenant() const { return tenants_.size() <= 1; }
-  const std::map<std::int64_t, Trunk>& trunks() const { return trunks_; }
-  const std::map<std::int64_t, ApiKey>& keys() const { return keys_; }
-  // What goes with a domain when it is removed: its subscribers, trunks and keys.
+  bool has_one_domain() const { return all<Domain>().size() <= 1; }
+  bool has_one_tenant() const { return all<Tenant>().size() <= 1; }
+  const std::map<std::int64_t, Trunk>& trunks() const { return all<Trunk>(); }
+  const std::map<std::int64_t, ApiKey>& keys() const { return all<ApiKey>(); }
+  // The domain, and before it what goes with it: entries of each kind whose owner is a domain.
   Change removal_of_domain(std::int64_t domain_id) const;
   std::int64_t highest_id(Kind kind) const;
 
@@ -197,19 +243,31 @@ class Directory {
   bool is_authorized(const ApiKey& key, const Domain& domain, bool applications_too) const;
 
  private:
-  void put_key(ApiKey key);
-  void put_domain(Domain domain);
-  void put_subscriber(Subscriber subscriber);
-  void forget_names(const Domain& domain);
-  void forget_numbers(const Subscriber& subscriber);
+  template <typename T>
+  using ById = std::map<std::int64_t, T>;
 
-  std::map<std::int64_t, Tenant> tenants_;
-  std::map<std::int64_t, Domain> domains_;
+  template <typename T>
+  const ById<T>& all() const {
+    return std::get<ById<T>>(entries_);
+  }
+  template <typename T>
+  const T* find(std::int64_t id) const;
+
+  // The indexes, when an entry comes and when it goes.
+  void add_to_index(const Tenant&) {}
+  void add_to_index(const Domain& domain);
+  void add_to_index(const Subscriber& subscriber);
+  void add_to_index(const Trunk&) {}
+  void add_to_index(const ApiKey& key);
+  void take_from_index(const Tenant&) {}
+  void take_from_index(const Domain& domain);
+  void take_from_index(const Subscriber& subscriber);
+  void take_from_index(const Trunk&) {}
+  void take_from_index(const ApiKey& key);
+
+  std::tuple<ById<Tenant>, ById<Domain>, ById<Subscriber>, ById<Trunk>, ById<ApiKey>> entries_;
   std::map<std::string, std::int64_t, std::less<>> domains_by_name_;  // aliases too, lowercase
-  std::map<std::int64_t, Subscriber> subscribers_;
   std::map<std::pair<std::int64_t, std::string>, std::int64_t> subscribers_by_number_;
-  std::map<std::int64_t, Trunk> trunks_;
-  std::map<std::int64_t, ApiKey> keys_;
   std::map<std::string, std::int64_t, std::less<>> keys_by_hash_;
   ThreadCheck thread_check_{"Directory"};
 };

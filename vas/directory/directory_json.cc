@@ -21,9 +21,8 @@ namespace json = boost::json;
 constexpr std::int64_t kLongestNoAnswer = 32;
 constexpr std::int64_t kLongestProgress = 180;
 
-// Of a directory file, by Kind: entries come after those that they are listed under.
-constexpr std::array<std::string_view, kKinds.size()> kLists{"tenants", "domains", "subscribers", "trunks",
-                                                             "apiKeys"};
+constexpr auto kLists =
+    std::apply([](const auto&... each) { return std::array{each.list...}; }, kDescriptions);
 
 // More than any node has of anything: it only keeps sums within 64 bits.
 constexpr std::int64_t kHighestCap = 1'000'000'000;
@@ -74,7 +73,12 @@ void check_domain_name(const Fields& fields, std::string_view field, const std::
     throw fields.wrong(field, "has `" + name + "`, which is no domain name such as voice.example.com");
 }
 
-Tenant parse_tenant(const json::value& value, const std::string& where) {
+// One for each kind of entry.
+template <typename T>
+T parse(const json::value& value, const std::string& where) = delete;
+
+template <>
+Tenant parse(const json::value& value, const std::string& where) {
   Fields fields(value, where);
   Tenant tenant{.id = fields.number("id"), .name = fields.text("name")};
   if (const json::value* limits = fields.field("limits")) {
@@ -87,7 +91,8 @@ Tenant parse_tenant(const json::value& value, const std::string& where) {
   return tenant;
 }
 
-Domain parse_domain(const json::value& value, const std::string& where) {
+template <>
+Domain parse(const json::value& value, const std::string& where) {
   Fields fields(value, where);
   Domain domain{.id = fields.number("id"),
                 .tenant_id = fields.number("tenantId"),
@@ -103,7 +108,8 @@ Domain parse_domain(const json::value& value, const std::string& where) {
   return domain;
 }
 
-Subscriber parse_subscriber(const json::value& value, const std::string& where) {
+template <>
+Subscriber parse(const json::value& value, const std::string& where) {
   Fields fields(value, where);
   Subscriber subscriber{.id = fields.number("id"),
                         .domain_id = fields.number("domainId"),
@@ -121,9 +127,11 @@ Subscriber parse_subscriber(const json::value& value, const std::string& where) 
   return subscriber;
 }
 
-Trunk parse_trunk(json::value value, const std::string& where) {
-  if (value.is_object()) respell(value.as_object(), kOtherSpellings);
-  Fields fields(value, where);
+template <>
+Trunk parse(const json::value& value, const std::string& where) {
+  json::value respelt = value;
+  if (respelt.is_object()) respell(respelt.as_object(), kOtherSpellings);
+  Fields fields(respelt, where);
   Trunk trunk{
       .id = fields.number("id"),
       .domain_id = fields.number("domainId"),
@@ -168,7 +176,8 @@ Trunk parse_trunk(json::value value, const std::string& where) {
   return trunk;
 }
 
-ApiKey parse_key(const json::value& value, const std::string& where) {
+template <>
+ApiKey parse(const json::value& value, const std::string& where) {
   Fields fields(value, where);
   ApiKey key{
       .id = fields.number("id"), .name = fields.text("name"), .sha256 = to_lower(fields.text("sha256"))};
@@ -193,14 +202,7 @@ ApiKey parse_key(const json::value& value, const std::string& where) {
 }
 
 Entry parse_one(Kind kind, const json::value& value, const std::string& where) {
-  switch (kind) {
-    case Kind::kTenant: return parse_tenant(value, where);
-    case Kind::kDomain: return parse_domain(value, where);
-    case Kind::kSubscriber: return parse_subscriber(value, where);
-    case Kind::kTrunk: return parse_trunk(value, where);
-    case Kind::kApiKey: return parse_key(value, where);
-  }
-  throw Wrong("unknown kind of entry");
+  return with_kind(kind, [&]<typename T>(const Description<T>&) -> Entry { return parse<T>(value, where); });
 }
 
 template <typename Parse>
@@ -314,20 +316,22 @@ Result<Change> parse_directory(std::string_view json_text) {
     std::set<std::int64_t> domains;
     const json::object& file = value.as_object();
     for (const auto& member : file) {
-      if (!named<Kind>(kLists, member.key()))
+      if (std::find(kLists.begin(), kLists.end(), std::string_view(member.key())) == kLists.end())
         throw Wrong(
             fmt::format("`{}` is none of {}", std::string_view(member.key()), fmt::join(kLists, ", ")));
     }
     for (const Kind kind : kKinds) {
-      each_entry(file, kLists[static_cast<std::size_t>(kind)],
-                 [&](const json::value& each, const std::string& where) {
+      const auto [list, is_of_domain] = with_kind(kind, [](const auto& description) {
+        return std::pair(description.list, description.is_listed_under(Kind::kDomain));
+      });
+      each_entry(file, list,
+                 [&, is_of_domain = is_of_domain](const json::value& each, const std::string& where) {
                    Entry entry = parse_one(kind, each, where);
                    if (kind == Kind::kDomain) domains.insert(id_of(entry));
                    // The file is the system's word: what it names may be in a private range.
                    if (auto* trunk = std::get_if<Trunk>(&entry);
                        trunk && !each.as_object().contains("reachesPrivate"))
                      trunk->reaches_private = names_private_target(*trunk);
-                   const bool is_of_domain = kind == Kind::kSubscriber || kind == Kind::kTrunk;
                    if (is_of_domain && !domains.contains(parent_of(entry)))
                      throw Wrong(where + ": `domainId` names no domain of this file");
                    change.emplace_back(std::move(entry));

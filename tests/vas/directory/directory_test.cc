@@ -117,6 +117,32 @@ TEST(Directory, ForgetsTheNamesAndNumbersOfWhatIsReplacedOrRemoved) {
   EXPECT_TRUE(directory.trusted_trunks(*IpAddress::parse("192.0.2.77")).empty());
 }
 
+TEST(Directory, NothingOutlivesItsDomain) {
+  Directory directory;
+  directory.put(Domain{.id = 3});
+  directory.put(Domain{.id = 4});
+  for (const Kind kind : kKinds) {
+    with_kind(kind, [&]<typename T>(const Description<T>& description) {
+      if (description.owner != Kind::kDomain) return;
+      for (const std::int64_t domain : {3, 4}) {
+        T entry{.id = domain * 10};
+        entry.*description.owner_id = domain;
+        directory.put(entry);
+      }
+    });
+  }
+
+  directory.apply(directory.removal_of_domain(3));
+
+  for (const Kind kind : kKinds) {
+    if (owner_of(kind) != Kind::kDomain) continue;
+    EXPECT_EQ(directory.count_of(kind, 3), 0u) << to_string(kind);
+    EXPECT_EQ(directory.count_of(kind, 4), 1u) << to_string(kind);
+  }
+  EXPECT_EQ(directory.domain(3), nullptr);
+  EXPECT_NE(directory.domain(4), nullptr);
+}
+
 TEST(Directory, EveryEntrySurvivesTheStore) {
   const auto entries = parse_directory(kFile);
   for (const auto& each : *entries) {
