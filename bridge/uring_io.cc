@@ -157,6 +157,7 @@ bool UringIo::add(SocketId socket, int descriptor, unsigned) {
 void UringIo::remove(SocketId socket) {
   Slot& slot = slots_[socket];
   slot.is_open = false;
+  std::erase(unarmed_, socket);  // its place may be another's at once
   io_uring_sqe* entry = next_entry();
   io_uring_prep_cancel64(entry, tag(Kind::kReceive, slot.turn, socket), 0);
   entry->user_data = tag(Kind::kCancel);

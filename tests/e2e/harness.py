@@ -587,6 +587,15 @@ def rtp_packet(number, timestamp, ssrc=0x1234, payload_type=0, marker=False, pay
 
 # ---- the tests' base ----
 
+def serving(test, handler):
+    """An HTTP server that answers by `handler`, until `test` is over."""
+    server = http.server.HTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    test.addCleanup(server.server_close)
+    test.addCleanup(server.shutdown)
+    return server
+
+
 class E2eTest(unittest.TestCase):
     """One server and one backend for a class of tests."""
 
@@ -653,14 +662,6 @@ class E2eTest(unittest.TestCase):
             self.last_carrier.process.wait(10 * SLOW)
         self.last_carrier = self.caller("carrier", "--listen", f"{TRUNK}:{self.vas.trunk_port}", *flags)
         return self.last_carrier
-
-    def serving(self, handler):
-        """An HTTP server that answers by `handler`, until the test is over."""
-        server = http.server.HTTPServer(("127.0.0.1", 0), handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
-        return server
 
     def assert_key_updates_are_cut(self, port):
         """A TLS connection that only renews its keys is closed at once, and not when it has been idle for long."""

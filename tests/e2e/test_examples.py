@@ -13,7 +13,7 @@ import threading
 import time
 import unittest
 
-from harness import ALICE, BIN, BOB, DOMAIN, HERE, KEY, SLOW, TRUNK, E2eTest, Poll, Vas, dialling, die_with_parent, free_ports, server_folder, wait_until
+from harness import ALICE, BIN, BOB, DOMAIN, HERE, KEY, SLOW, TRUNK, E2eTest, Poll, Vas, dialling, die_with_parent, free_ports, server_folder, serving, wait_until
 
 
 class ExampleTest(E2eTest):
@@ -140,7 +140,7 @@ class LostAnswers(unittest.TestCase):
             def log_message(self, *_):
                 pass
 
-        vas = self.serving(InTheWay)
+        vas = serving(self, InTheWay)
         environment = {"VAS": f"http://127.0.0.1:{vas.server_port}", "VAS_KEY": "k", "VAS_DOMAIN": DOMAIN}
         code = f"import importlib.util as u; s = u.spec_from_file_location('b', {str(HERE.parents[1] / 'docs/examples/backend.py')!r}); b = u.module_from_spec(s); s.loader.exec_module(b)\n"
         self.asks = lambda call: json.loads(subprocess.run(["/usr/bin/python3", "-B", "-c", code + f"import json; print(json.dumps({call}))"], capture_output=True,

@@ -10,7 +10,7 @@ import time
 import unittest
 
 from api_harness import MSISDN, OTHER_MSISDN, ApiTest
-from harness import SLOW, TRUNK, wait_until
+from harness import SLOW, TRUNK, serving, wait_until
 from webhook_judge import verdicts
 
 
@@ -245,7 +245,7 @@ class Guard(CallbackTest):
             def log_message(self, *_):
                 pass
 
-        inside = self.serving(Inside)
+        inside = serving(self, Inside)
         token = self.outgoing(callback=f"http://localhost:{inside.server_port}/x")["token"]
         self.change(token)
         letter = wait_until(lambda: self.call("GET", "/domains/3/deadletters").json, 10, "the dead letter")[0]

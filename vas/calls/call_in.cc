@@ -154,6 +154,12 @@ bool Call::agree_on_formats(Now&) {
 void Call::answer_both(Now& now) {
   const auto directions =
       std::array{party(LegSide::kA).audio->direction, party(LegSide::kB).audio->direction};
+  // Before the 200s: who has one sends at once.
+  for (const LegSide side : {LegSide::kA, LegSide::kB}) {
+    Party& each = party(side);
+    each.awaits_answer_in_ack = !each.offer;
+    if (each.offer) configure_media(side, now);
+  }
   for (const LegSide side : {LegSide::kA, LegSide::kB}) {
     Party& each = party(side);
     const Party& opposite = party(bridge::other(side));
@@ -162,13 +168,8 @@ void Call::answer_both(Now& now) {
     ours.direction = signaling::answer_direction(directions[bridge::index_of(side)],
                                                  directions[bridge::index_of(bridge::other(side))]);
     each.is_answered = true;
-    if (each.offer) {
-      answer(side, 200, describe_answer(each, *each.offer, ours), now);
-    } else {
-      each.awaits_answer_in_ack = true;
-      answer(side, 200, describe_offer(each, ours), now);
-    }
-    if (!each.awaits_answer_in_ack) configure_media(side, now);
+    answer(side, 200, each.offer ? describe_answer(each, *each.offer, ours) : describe_offer(each, ours),
+           now);
   }
   record_.call_ids.push_back(party(LegSide::kB).call_id);
   connect(now);

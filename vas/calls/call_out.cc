@@ -208,13 +208,13 @@ void Call::on_invite_answered(const signaling::InviteAnswered& event, Now& now) 
     caller.audio = caller.offer->audio;
     caller.audio->formats = ours.formats;
     ours.direction = signaling::answer_direction(caller.audio->direction, callee.audio->direction);
-    answer(LegSide::kA, 200, describe_answer(caller, *caller.offer, ours), now);
-  } else {
-    caller.awaits_answer_in_ack = true;
-    answer(LegSide::kA, 200, describe_offer(caller, ours), now);
   }
+  caller.awaits_answer_in_ack = !caller.offer;
+  // Before the 200: the caller sends as soon as it has it.
   configure_media(LegSide::kA, now);
   configure_media(LegSide::kB, now);
+  answer(LegSide::kA, 200,
+         caller.offer ? describe_answer(caller, *caller.offer, ours) : describe_offer(caller, ours), now);
   connect(now);
 }
 

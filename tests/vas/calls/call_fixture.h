@@ -131,6 +131,16 @@ class CallTest : public testing::Test {
     }
     return nullptr;
   }
+  // How many legs were configured before the first party had its response.
+  std::ptrdiff_t configured_before_response() const {
+    const auto response = std::find_if(actions_.begin(), actions_.end(), [](const CallAction& action) {
+      const auto* command = std::get_if<SipCommand>(&action);
+      return command != nullptr && std::holds_alternative<AnswerInvite>(*command);
+    });
+    return std::count_if(actions_.begin(), response, [](const CallAction& action) {
+      return std::holds_alternative<ConfigureLegMedia>(action);
+    });
+  }
   DialogId callee() const { return {7 << 8 | attempts_}; }
   InviteAnswered answered(std::string_view sdp = kAnswer) const {
     return {.dialog = callee(), .call_id = "b", .sdp = std::string(sdp)};

@@ -19,6 +19,21 @@ TEST_F(CallTest, DialsTheRouteWithOurAddressAndAnswersWithWhatBothShare) {
   EXPECT_NE(done<ConsumeToken>(), nullptr);
 }
 
+// Who has its 200 sends at once, and the first packet is to meet a leg that knows its formats.
+TEST_F(CallTest, LegsAreConfiguredBeforeThe200) {
+  begin_routed();
+  on(SipEvent(answered()));
+  EXPECT_EQ(sent<AnswerInvite>()->status, 200);
+  EXPECT_EQ(configured_before_response(), 2);
+}
+
+TEST_F(CallTest, LegsOfAParkedCallAreConfiguredBeforeThe200s) {
+  park();
+  on(PickUp{invite(kPickUp, kAnswer)});
+  EXPECT_EQ(count<AnswerInvite>(), 2u);
+  EXPECT_EQ(configured_before_response(), 2);
+}
+
 TEST_F(CallTest, RingingPassesBackAndEarlyMediaWithIt) {
   begin_routed();
   on(SipEvent(ProgressReceived{callee(), 100, {}}));
