@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "signaling/gateway/dialog_gate.h"
+#include "signaling/gateway/gateway.h"
 #include "signaling/gateway/recent_set.h"
 #include "signaling/gateway/resolver.h"
 #include "signaling/gateway/server_transactions.h"

@@ -6,6 +6,7 @@
 
 #include "signaling/gateway/gateway_config.h"
 #include "signaling/gateway/listener_table.h"
+#include "signaling/gateway/live_dialogs.h"
 #include "signaling/gateway/proved_sources.h"
 #include "signaling/gateway/recent_set.h"
 #include "signaling/gateway/sip_message.h"
