@@ -2,6 +2,7 @@
 
 #include <bpf/libbpf.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,6 +30,18 @@ bpf_tc_opts no_options() {
   bpf_tc_opts options{};
   options.sz = sizeof options;
   return options;
+}
+
+// The kernel stops an interface for a moment when its first hook is made, and loses what is on its way there:
+// better before there are calls. Where that fails, or the interface comes later, attach() makes it.
+void make_hooks() {
+  struct if_nameindex* const all = if_nameindex();
+  if (all == nullptr) return;
+  for (const struct if_nameindex* each = all; each->if_index != 0; ++each) {
+    bpf_tc_hook hook = ingress_of(each->if_index);
+    bpf_tc_hook_create(&hook);
+  }
+  if_freenameindex(all);
 }
 
 // The guardian's own life: reads what is attached until the pipe ends.
@@ -66,7 +79,10 @@ Result<std::unique_ptr<ClsactGuardian>> ClsactGuardian::start() {
   if (process == 0) guard(pipe[0]);
   const int reason = errno;
   close(pipe[0]);
-  if (process > 0) return std::unique_ptr<ClsactGuardian>(new ClsactGuardian(process, pipe[1]));
+  if (process > 0) {
+    make_hooks();
+    return std::unique_ptr<ClsactGuardian>(new ClsactGuardian(process, pipe[1]));
+  }
   close(pipe[1]);
   return Error{std::string("no guardian of the filters: ") + std::strerror(reason)};
 }

@@ -20,7 +20,8 @@ namespace vas::bridge {
 // Threads: one at a time.
 class ClsactGuardian {
  public:
-  // Before there are threads: the child has none of them, nor the locks that they may hold.
+  // Before there are threads: the child has none of them, nor the locks that they may hold. Makes the hook of
+  // every interface that there is.
   static Result<std::unique_ptr<ClsactGuardian>> start();
   ~ClsactGuardian();  // the filters are gone when it returns
   ClsactGuardian(const ClsactGuardian&) = delete;
