@@ -51,12 +51,13 @@ void EpollIo::turn(Duration longest, PacketSink& sink) {
   const int timeout_ms = static_cast<int>((longest.count() + 999) / 1000);
   const int count = epoll_wait(epoll_, ready_.data(), static_cast<int>(ready_.size()), timeout_ms);
   const std::span ready(ready_.data(), static_cast<std::size_t>(std::max(count, 0)));
-  if (std::any_of(ready.begin(), ready.end(), [](const auto& each) { return each.data.u32 == kWake; }))
-    sink.on_woken();
   last_count_ = 0;
   for (const epoll_event& each : ready) {
     const SocketId socket = each.data.u32;
-    if (socket == kWake) continue;
+    if (socket == kWake) {
+      sink.on_woken();
+      continue;
+    }
     for (unsigned left = watched_[socket].at_once; left > 0 && receive(socket, sink); --left) ++last_count_;
   }
 }

@@ -178,7 +178,6 @@ void UringIo::turn(Duration longest, PacketSink& sink) {
                                    &timeout, nullptr);
   on_submitted();
 
-  if (is_woken()) sink.on_woken();
   unsigned head = 0;
   unsigned count = 0;
   io_uring_cqe* completion = nullptr;
@@ -190,15 +189,6 @@ void UringIo::turn(Duration longest, PacketSink& sink) {
   last_count_ = count;
 }
 
-bool UringIo::is_woken() {
-  unsigned head = 0;
-  io_uring_cqe* completion = nullptr;
-  io_uring_for_each_cqe(&ring_, head, completion) {
-    if (static_cast<Kind>(completion->user_data >> 56) == Kind::kWake) return true;
-  }
-  return false;
-}
-
 void UringIo::complete(const io_uring_cqe& completion, PacketSink& sink) {
   const auto socket = static_cast<SocketId>(completion.user_data);
   const auto turn = static_cast<std::uint32_t>(completion.user_data >> 32) & 0xffffff;
@@ -207,6 +197,7 @@ void UringIo::complete(const io_uring_cqe& completion, PacketSink& sink) {
     case Kind::kCancel: return;
     case Kind::kWake:
       if ((completion.flags & IORING_CQE_F_MORE) == 0) arm_wake();
+      sink.on_woken();  // where no datagram before it was the occasion, or news came since
       return;
     case Kind::kReceive: break;
   }

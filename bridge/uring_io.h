@@ -58,7 +58,6 @@ class UringIo final : public PacketIo {
   void arm(SocketId socket);
   void submit();
   void on_submitted();
-  bool is_woken();
   void complete(const io_uring_cqe& completion, PacketSink& sink);
   void receive(SocketId socket, std::uint16_t buffer, std::size_t bytes, PacketSink& sink);
   std::uint8_t* buffer_at(std::uint16_t index) { return buffers_.data() + index * kBufferBytes; }

@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "tests/support/udp_socket.h"
 
@@ -40,55 +42,61 @@ struct Listener : PacketSink {
   std::function<void()> on_first, when_woken;
 };
 
-class PacketIoTest : public testing::TestWithParam<PacketIoKind> {};
+class PacketIoTest : public testing::TestWithParam<PacketIoKind> {
+ protected:
+  void SetUp() override {
+    std::string why_not;
+    auto opened = make_packet_io(GetParam(), listener_.wake, why_not);
+    ASSERT_TRUE(opened) << opened.error();
+    io_ = std::move(*opened);
+    ASSERT_TRUE(io_->add(0, near_.descriptor(), 8));
+    io_->turn(std::chrono::milliseconds(1), listener_);  // both are watched now
+  }
+  void TearDown() override {
+    io_.reset();
+    close(listener_.wake);
+  }
+  void send(int datagrams) {
+    const std::vector<std::uint8_t> bytes(20);
+    for (int i = 0; i < datagrams; ++i) far_.send(near_.local(), bytes);
+  }
+
+  Listener listener_;
+  std::unique_ptr<PacketIo> io_;
+  const UdpSocket near_{"127.0.0.1:0"};
+  const UdpSocket far_{"127.0.0.1:0"};
+};
 
 // What control has said of a leg before its party's first packet holds for that packet, though both were
 // there when the worker came to look.
 TEST_P(PacketIoTest, WhoWokeTheWorkerIsHeardBeforeWhatCameIn) {
-  Listener listener;
-  std::string why_not;
-  auto io = make_packet_io(GetParam(), listener.wake, why_not);
-  ASSERT_TRUE(io) << io.error();
-  const UdpSocket near("127.0.0.1:0"), far("127.0.0.1:0");
-  ASSERT_TRUE((*io)->add(0, near.descriptor(), 8));
-  (*io)->turn(std::chrono::milliseconds(1), listener);  // both are watched now
+  send(1);
+  listener_.say_news();
+  io_->turn(std::chrono::seconds(5), listener_);
+  EXPECT_EQ(listener_.heard, "woken datagram ");
+}
 
-  const std::vector<std::uint8_t> bytes(20);
-  far.send(near.local(), bytes);
-  listener.say_news();
-  (*io)->turn(std::chrono::seconds(5), listener);
-  EXPECT_EQ(listener.heard, "woken datagram ");
-  (*io)->remove(0);
-  io->reset();
-  close(listener.wake);
+TEST_P(PacketIoTest, WhoWakesTheWorkerIsHeardWithoutADatagram) {
+  listener_.say_news();
+  io_->turn(std::chrono::seconds(5), listener_);
+  EXPECT_EQ(listener_.heard, "woken ");
 }
 
 // A worker that is held up in the midst of its turn has read its inbox already, and what control says then
 // still comes before what the party sends after it.
 TEST_P(PacketIoTest, WhoWakesTheWorkerInItsTurnIsHeardBeforeWhatComesThen) {
-  Listener listener;
-  std::string why_not;
-  auto io = make_packet_io(GetParam(), listener.wake, why_not);
-  ASSERT_TRUE(io) << io.error();
-  const UdpSocket near("127.0.0.1:0"), far("127.0.0.1:0");
-  ASSERT_TRUE((*io)->add(0, near.descriptor(), 8));
-  (*io)->turn(std::chrono::milliseconds(1), listener);
+  listener_.on_first = [&] { listener_.say_news(); };
+  send(3);
+  for (int i = 0; i < 5; ++i) io_->turn(std::chrono::milliseconds(20), listener_);
+  EXPECT_EQ(listener_.heard, "datagram woken datagram datagram ");
+}
 
-  const std::vector<std::uint8_t> bytes(20);
-  listener.on_first = [&] { listener.say_news(); };
-  for (int i = 0; i < 3; ++i) far.send(near.local(), bytes);
-  while (listener.heard.size() < 33) (*io)->turn(std::chrono::seconds(5), listener);
-  EXPECT_EQ(listener.heard, "datagram woken datagram datagram ");
-
-  listener.heard.clear();
-  listener.on_first = [&] { listener.say_news(); };
-  listener.when_woken = [&] { (*io)->remove(0); };
-  far.send(near.local(), bytes);
-  far.send(near.local(), bytes);
-  for (int i = 0; i < 5; ++i) (*io)->turn(std::chrono::milliseconds(20), listener);
-  EXPECT_EQ(listener.heard, "datagram woken ") << "what came in at a socket that is gone";
-  io->reset();
-  close(listener.wake);
+TEST_P(PacketIoTest, WhatCameInAtASocketThatIsGoneIsNotHandedOver) {
+  listener_.on_first = [&] { listener_.say_news(); };
+  listener_.when_woken = [&] { io_->remove(0); };
+  send(2);
+  for (int i = 0; i < 5; ++i) io_->turn(std::chrono::milliseconds(20), listener_);
+  EXPECT_EQ(listener_.heard, "datagram woken ");
 }
 
 INSTANTIATE_TEST_SUITE_P(ByMeans, PacketIoTest, testing::Values(PacketIoKind::kEpoll, PacketIoKind::kUring),
