@@ -58,6 +58,7 @@ void MediaWorker::run(std::promise<void>& has_io) {
     io_->flush();  // a direction that goes into the kernel now overtakes nothing
     tick();
   }
+  while (inbox_.has_news()) on_woken();  // sockets that were handed over last are to be closed too
   for (auto& [id, entry] : bridges_) leave_fast_path(*entry);
   io_.reset();  // on the thread that made it
 }
