@@ -58,7 +58,8 @@ CallerIdentity identity_of(const signaling::InviteReceived& invite) {
   std::size_t count = 0;
   for (const std::string_view each : signaling::elements(invite.asserted_identity)) {
     const std::string value = identity_in(each);
-    if (value.empty() || count++ == kMostIdentities) continue;
+    if (value.empty()) continue;
+    if (++count > kMostIdentities) break;
     identity.asserted.append(identity.asserted.empty() ? "" : ", ").append(value);
   }
   if (is_privacy(invite.privacy)) identity.privacy = invite.privacy;

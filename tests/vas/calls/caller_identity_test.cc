@@ -59,6 +59,7 @@ TEST(CallerIdentity, WhatIsNotWellFormedHasNotCome) {
   EXPECT_EQ(identity("<sip:a@b>x<tel:+1>").asserted, "<sip:a@b>");
   EXPECT_EQ(identity("Zo\xc3\xab <sip:a@b>").asserted, "\"Zo\xc3\xab\" <sip:a@b>");
   EXPECT_EQ(identity("<sip:a@b>, <sip:c@d>, <sip:e@f>").asserted, "<sip:a@b>, <sip:c@d>") << "two at most";
+  EXPECT_EQ(identity("<sip:a@b>, <sip:c@d>, <sip:e@f>, <sip:g@h>").asserted, "<sip:a@b>, <sip:c@d>");
   EXPECT_EQ(identity("<sip:" + std::string(600, 'a') + "@b>").asserted, "");
   EXPECT_EQ(identity("", "id, user").privacy, "");
   EXPECT_EQ(identity("", "id;").privacy, "");
