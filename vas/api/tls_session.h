@@ -13,7 +13,7 @@ namespace vas::api {
 // shook its hands to the one that serves it with all that was read, and costs 12 KiB while it is idle.
 struct TlsSession {
   struct Free {
-    void operator()(SSL* ssl) const { SSL_free(ssl); }
+    void operator()(SSL* connection) const { SSL_free(connection); }
   };
   std::unique_ptr<TlsRecordGuard> records;  // outlives `ssl`, which tells it
   std::unique_ptr<SSL, Free> ssl;

@@ -147,7 +147,7 @@ std::optional<webhooks::Event> read_dead_event(soci::session& database, const Se
 
 Result<std::unique_ptr<QueryPool>> QueryPool::open(const std::string& location, Post post,
                                                    const secrets::Sealer& sealer, CallGuard* guard) {
-  std::unique_ptr<QueryPool> pool(new QueryPool(std::move(post), sealer, guard));
+  std::unique_ptr<QueryPool> pool(new QueryPool(std::move(post), sealer));
   try {
     for (int i = 0; i < kThreads; ++i) {
       pool->databases_.push_back(connect_to_read(location));
@@ -165,8 +165,7 @@ Result<std::unique_ptr<QueryPool>> QueryPool::open(const std::string& location, 
   return pool;
 }
 
-QueryPool::QueryPool(Post post, const secrets::Sealer& sealer, CallGuard* guard)
-    : post_(std::move(post)), rows_(sealer), guard_(guard) {}
+QueryPool::QueryPool(Post post, const secrets::Sealer& sealer) : post_(std::move(post)), rows_(sealer) {}
 
 QueryPool::~QueryPool() {
   {

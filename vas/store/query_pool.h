@@ -63,7 +63,7 @@ class QueryPool {
     std::function<void()> failed;
   };
 
-  QueryPool(Post post, const secrets::Sealer& sealer, CallGuard* guard);
+  QueryPool(Post post, const secrets::Sealer& sealer);
   template <typename Read, typename Finish>
   void enqueue(Read read, Finish done);
   bool wait_for_query(Pulse& pulse, std::optional<Queued>& next);
@@ -72,7 +72,6 @@ class QueryPool {
 
   const Post post_;
   const SealedRows rows_;
-  CallGuard* const guard_;
   std::mutex mutex_;
   std::condition_variable wakeup_;
   std::deque<Queued> queue_;
